@@ -1,0 +1,217 @@
+"""Every value that passes between stages.
+
+Words that a person may read are frozen pydantic models, saved as JSON or YAML. Arrays are frozen dataclasses that check
+their own shape, saved as safetensors. Outside of the denoiser arrays are numpy, time first, channels last.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+UInt8 = NDArray[np.uint8]
+Float32 = NDArray[np.float32]
+
+ShotId = Annotated[str, Field(pattern=r"^s\d{2,4}$")]
+
+
+class Words(BaseModel):
+    """A value made of words and numbers: frozen, strict about its fields, one JSON text per value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def canonical(self) -> str:
+        """The value as JSON with sorted keys: equal values, equal text."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+# ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Story(Words):
+    """A story as it was given."""
+
+    title: str
+    text: str
+
+
+class CastMember(Words):
+    """Who a personalised character is in the storyboard."""
+
+    name: str                                        # "bear", from the folder or file
+    noun: str                                        # "bear", what the story calls it
+    token: str = Field(pattern=r"^<[\w-]+>$")        # "<bear>", the pseudo-word in prompts
+
+
+class Shot(Words):
+    """One event without a cut; the paper's plot (AaS 3.1)."""
+
+    id: ShotId                                       # given once, never reused
+    text: str                                        # its span of the story, verbatim
+    query: str                                       # what to look for in real footage
+    prompt: str                                      # what to draw, with the pseudo-words of its characters
+    characters: tuple[str, ...] = ()                 # names of cast members
+    setting: str = ""
+    duration_s: float = Field(default=2.0, gt=0, le=60)
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    pinned: str | None = None                        # clip_id that a person chose
+    banned: tuple[str, ...] = ()                     # clip_ids that a person refused
+    unsaid: tuple[str, ...] = ()                     # words of the story that the model's vocabulary lacks
+
+
+class Storyboard(Words):
+    """All shots, in order."""
+
+    title: str
+    style: str = ""
+    characters: tuple[CastMember, ...] = ()
+    shots: tuple[Shot, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> Storyboard:
+        ids = [shot.id for shot in self.shots]
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"shot ids repeat: {sorted(i for i in set(ids) if ids.count(i) > 1)}")
+        known = {member.name for member in self.characters}
+        for shot in self.shots:
+            if missing := set(shot.characters) - known:
+                raise ValueError(f"{shot.id} names characters that the storyboard lacks: {sorted(missing)}")
+        return self
+
+    def to_yaml(self) -> str:
+        """The storyboard for people: YAML, fields in reading order."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
+
+    @classmethod
+    def from_yaml(cls, text: str) -> Storyboard:
+        """Reads what `to_yaml` wrote, or a person's edit of it. Raises yaml.YAMLError or pydantic.ValidationError."""
+        return cls.model_validate(yaml.safe_load(text))
+
+
+class ClipMatch(Words):
+    """Footage found for a query."""
+
+    clip_id: str                                     # stable name of the window, e.g. "a1b2c3@1.5-3.5"
+    path: str                                        # of the video file
+    sha256: str                                      # of the video file
+    start_s: float = Field(ge=0)
+    end_s: float = Field(gt=0)
+    score: float = Field(ge=-1.001, le=1.001)        # cosine of query and clip
+    caption: str = ""
+    rank: int = Field(ge=1)                          # after joining vector and word ranks
+    motion: float = Field(default=0.0, ge=0)         # mean absolute frame difference, in [0, 1]
+
+
+class Candidates(Words):
+    """What retrieval found for one shot; `chosen` indexes `matches`."""
+
+    query: str
+    matches: tuple[ClipMatch, ...] = Field(min_length=1)
+    chosen: int = Field(default=0, ge=0)
+    why: str = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> Candidates:
+        if self.chosen >= len(self.matches):
+            raise ValueError(f"chosen is {self.chosen}, but there are {len(self.matches)} matches")
+        return self
+
+    @property
+    def match(self) -> ClipMatch:
+        """The chosen clip."""
+        return self.matches[self.chosen]
+
+
+class Clip(Words):
+    """A drawn shot on disk, H.264."""
+
+    shot_id: ShotId
+    path: Path
+    width_px: int
+    height_px: int
+    fps: float
+    num_frames: int
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds."""
+        return self.num_frames / self.fps
+
+
+class Film(Words):
+    """All clips joined."""
+
+    path: Path
+    clips: tuple[Clip, ...]
+    duration_s: float
+
+
+class Character(Words):
+    """A folder of images of one character, checked and sorted by content."""
+
+    name: str
+    token: str
+    noun: str
+    images: tuple[Path, ...] = Field(min_length=1)
+
+    @field_validator("images")
+    @classmethod
+    def _absolute(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(Path(path) for path in value)
+
+
+# ── arrays ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _check_array(name: str, array: NDArray[Any], shape: str, ndim: int, dtype: type) -> None:
+    if array.ndim != ndim or array.dtype != dtype or array.size == 0:
+        raise ValueError(f"{name} must be {shape} {dtype.__name__}, got {array.shape} {array.dtype}")
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """Moving pictures."""
+
+    rgb: UInt8                                       # (T, H, W, 3)
+    fps: float                                       # frames per second
+
+    def __post_init__(self) -> None:
+        _check_array("rgb", self.rgb, "(T, H, W, 3)", 4, np.uint8)
+        if self.rgb.shape[-1] != 3 or not self.fps > 0:
+            raise ValueError(f"rgb must have 3 channels and fps be positive, got {self.rgb.shape}, {self.fps}")
+
+
+@dataclass(frozen=True, eq=False)
+class DepthTrack:
+    """Nearness of every pixel, scaled once for the whole clip."""
+
+    near: Float32                                    # (T, H, W) in [0, 1], 1 is nearest
+    fps: float
+
+    def __post_init__(self) -> None:
+        _check_array("near", self.near, "(T, H, W)", 3, np.float32)
+        if not (np.isfinite(self.near).all() and self.near.min() >= 0.0 and self.near.max() <= 1.0):
+            raise ValueError("near must lie in [0, 1]")
+
+
+@dataclass(frozen=True, eq=False)
+class CharacterToken:
+    """What the model learned of one character (AaS 3.3)."""
+
+    name: str
+    token: str                                       # "<bear>"
+    noun: str
+    table: Float32                                   # (num_train_timesteps, d): one embedding a timestep
+    lora: dict[str, Float32]                         # diffusers' LoRA keys → arrays; may be empty
+    base: str                                        # fingerprint of the base model it fits
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_array("table", self.table, "(num_train_timesteps, d)", 2, np.float32)

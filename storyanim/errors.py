@@ -1,0 +1,101 @@
+"""The tree of errors. Every error has a hint, and every class has the exit code of the command line.
+
+    StoryanimError
+    ├── UsageError      2   flags or settings that cannot be
+    ├── PartialError    3   done in part: the failed items are listed, the rest exists
+    ├── InputError      4   bad input data
+    │   ├── StoryError            the story text or the storyboard
+    │   ├── CharacterError        a character's folder or file
+    │   ├── IndexFolderError      an index folder that is broken or does not fit
+    │   ├── VideoError            a video that cannot be read
+    │   └── ModelError            a model that is missing or does not fit
+    ├── ServiceError    5   an outside service failed
+    │   └── PlannerError          the language model answered, but never with a storyboard
+    └── ResourceError   6   memory, disk or device
+        └── FilmError             ffmpeg refused
+"""
+
+from __future__ import annotations
+
+
+class StoryanimError(Exception):
+    """Base of all errors that a user can meet.
+
+    Args:
+        message: what is wrong, one line, without a final full stop.
+        hint: what to do about it, one line.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(StoryanimError):
+    """Flags or settings that cannot be."""
+
+    exit_code = 2
+
+
+class PartialError(StoryanimError):
+    """Done in part: what failed is in `failed`, the rest exists."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, hint: str, failed: dict[str, str]) -> None:
+        super().__init__(message, hint=hint)
+        self.failed = failed
+
+
+class InputError(StoryanimError):
+    """Bad input data."""
+
+    exit_code = 4
+
+
+class StoryError(InputError):
+    """The story text or the storyboard cannot be used."""
+
+
+class CharacterError(InputError):
+    """A character's folder or file cannot be used."""
+
+
+class IndexFolderError(InputError):
+    """An index folder is broken, or was made with another encoder."""
+
+
+class VideoError(InputError):
+    """A video cannot be read."""
+
+
+class ModelError(InputError):
+    """A model is missing, broken, or of another kind than asked for."""
+
+
+class ServiceError(StoryanimError):
+    """An outside service failed."""
+
+    exit_code = 5
+
+
+class PlannerError(ServiceError):
+    """The language model never gave a valid storyboard; its last reply is kept."""
+
+    def __init__(self, message: str, *, hint: str, last_reply: str, attempts: int) -> None:
+        super().__init__(message, hint=hint)
+        self.last_reply = last_reply
+        self.attempts = attempts
+
+
+class ResourceError(StoryanimError):
+    """Memory, disk or device."""
+
+    exit_code = 6
+
+
+class FilmError(ResourceError):
+    """ffmpeg refused; `hint` carries the last line that it printed."""

@@ -1,0 +1,1 @@
+"""Profiles: TOML files that name a family of models and its settings."""

@@ -1,0 +1,67 @@
+"""The seams: what a stage needs of the doer that it is handed, one Protocol each.
+
+A doer is cheap to build and loads its model when it is first used, so that a run in which nothing is left to do loads
+none. `fingerprint` names everything that can change its results: the name, the settings, the sha256 of the weights;
+never the device or the batch size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeVar
+
+from storyanim.artifacts import CastMember, CharacterToken, DepthTrack, Float32, Frames, Shot, Story, Storyboard
+
+Item = TypeVar("Item")
+
+
+class Planner(Protocol):
+    """Splits a story into shots."""
+
+    fingerprint: str
+
+    def plan(self, story: Story, cast: Sequence[CastMember]) -> Storyboard:
+        """Every character of the text lands in exactly one shot, in order. Raises StoryError, ServiceError."""
+        ...
+
+
+class TextVideoEncoder(Protocol):
+    """Puts texts and clips into one space, where the inner product is the likeness."""
+
+    fingerprint: str
+    dim: int
+    num_frames: int                                                     # frames that it wants of a clip
+
+    def encode_texts(self, texts: Sequence[str]) -> Float32:            # (N, dim), unit length
+        ...
+
+    def encode_clips(self, clips: Sequence[Frames]) -> Float32:         # (N, dim), unit length
+        ...
+
+
+class DepthEstimator(Protocol):
+    """Estimates monocular depth."""
+
+    fingerprint: str
+
+    def estimate(self, frames: Frames) -> DepthTrack:
+        """Same length and size as the frames, one scale for the clip."""
+        ...
+
+
+class ShotGenerator(Protocol):
+    """Draws a shot."""
+
+    fingerprint: str
+
+    def draw(self, shot: Shot, depth: DepthTrack | None, tokens: Sequence[CharacterToken]) -> Frames:
+        """Frames of the shot under `depth` (None: text only) with the characters' `tokens`."""
+        ...
+
+
+class Executor(Protocol):
+    """Does independent tasks, here or elsewhere."""
+
+    def run(self, task: Callable[[Item], object], items: Iterable[Item]) -> list[Exception | None]:
+        """One entry an item, in order: None when it was done, else the error of its last try."""
+        ...
