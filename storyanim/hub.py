@@ -1,0 +1,138 @@
+"""The only file that talks to the model hub: where a model lies on this disk, and what it is.
+
+Downloads take safetensors where a repository has them, else the `.bin` files (which torch reads with `weights_only`).
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from storyanim.config import ASSETS, ModelRef, cache_folder
+from storyanim.errors import ModelError
+
+_WORDS = ("*.json", "*.txt", "*.model")
+_NEVER = ("*.ckpt", "*.msgpack", "*.h5", "*.onnx*", "*non_ema*", "safety_checker/*", "*/.*", ".*", "onnx/*", "flax_*", "tf_*")
+
+
+def locate(ref: ModelRef) -> Path:
+    """The folder that holds the model, downloaded first when it is a hub repository that this disk lacks.
+
+    Raises ModelError when it is missing and cannot be fetched.
+    """
+    if ref.folder is not None:
+        if not ref.folder.is_dir():
+            raise ModelError(f"there is no model folder {ref.folder}", hint=_hint_for_folder(ref))
+        return ref.folder
+    cached = _cached_snapshot(ref)
+    return (cached or _download(ref)) / ref.subfolder
+
+
+def fingerprint(ref: ModelRef) -> str:
+    """What the model is: the sha256 of its files, or the commit of a hub repository. Loads and downloads nothing."""
+    if ref.folder is not None:
+        return fingerprint_folder(ref.folder)
+    cached = _cached_snapshot(ref)
+    commit = cached.name if cached else ref.revision
+    return f"hub:{ref.repo}/{ref.subfolder}@{commit}:{ref.variant or ''}"
+
+
+def fingerprint_folder(folder: Path) -> str:
+    """sha256 over the relative names and bytes of all weight and settings files below `folder`."""
+    if not folder.is_dir():
+        raise ModelError(f"there is no model folder {folder}", hint="check the profile's [models] table")
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in {".json", ".txt", ".safetensors", ".bin", ".model"}):
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{file_sha256(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """sha256 of a file; that of a large one is remembered by its path, size and time of change."""
+    stat = path.stat()
+    if stat.st_size < 64 * 2**20:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    memory = cache_folder() / "sha256" / f"{hashlib.sha256(str(path.resolve()).encode()).hexdigest()}.json"
+    mark = [stat.st_size, stat.st_mtime_ns]
+    try:
+        known = json.loads(memory.read_text("utf-8"))
+        if known["mark"] == mark:
+            return str(known["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass                                         # nothing remembered, or not readable: compute it
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        partial = memory.with_suffix(".partial")
+        partial.write_text(json.dumps({"mark": mark, "sha256": sha256}), "utf-8")
+        partial.replace(memory)
+    except OSError:
+        pass                                         # a read-only home only costs the time to compute it again
+    return sha256
+
+
+def wanted_files(names: Iterable[str], subfolder: str = "", variant: str | None = None) -> list[str]:
+    """Which files of a repository to download: settings, and of each folder the weights in one format and variant."""
+    inside = [n for n in names if n.startswith(f"{subfolder}/" if subfolder else "")]
+    kept = [n for n in inside if not any(fnmatch.fnmatch(n, pattern) for pattern in _NEVER)]
+    folders = {n.rpartition("/")[0] for n in kept}
+    words = [n for n in kept if any(fnmatch.fnmatch(n, pattern) for pattern in _WORDS)]
+    nested = any(n.endswith("model_index.json") for n in kept)
+    weights: list[str] = []
+    for folder in folders:
+        if nested and not folder:
+            continue                                 # a pipeline's weights lie in its subfolders; above are whole checkpoints
+        here = [n for n in kept if n.rpartition("/")[0] == folder]
+        for suffix in (".safetensors", ".bin"):
+            of_suffix = [n for n in here if n.endswith(suffix)]
+            plain = [n for n in of_suffix if ".fp16" not in n and ".bf16" not in n]
+            chosen = [n for n in of_suffix if variant and f".{variant}" in n] or plain
+            if chosen:
+                weights += chosen
+                break
+    return sorted(words + weights)
+
+
+def _cached_snapshot(ref: ModelRef) -> Path | None:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = Path(snapshot_download(ref.repo, revision=ref.revision, local_files_only=True)) / ref.subfolder
+    except (LocalEntryNotFoundError, ValueError, OSError):
+        return None
+    complete = any(folder.rglob("*.safetensors")) or any(folder.rglob("*.bin"))
+    return folder.parent if ref.subfolder and complete else folder if complete else None
+
+
+def _download(ref: ModelRef) -> Path:
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    try:
+        names = HfApi().list_repo_files(ref.repo, revision=ref.revision)
+        files = wanted_files(names, ref.subfolder, ref.variant)
+        return Path(snapshot_download(ref.repo, revision=ref.revision, allow_patterns=files))
+    except (HfHubHTTPError, HFValidationError, OSError, ValueError, RuntimeError) as error:
+        raise ModelError(f"the model {ref.repo} (revision {ref.revision}) is not on this disk and could not be fetched "
+                         f"({type(error).__name__})", hint=_hint_for_hub(ref)) from error
+    except Exception as error:                       # httpx's own errors, whichever version the hub client brings
+        if type(error).__module__.split(".")[0] not in {"httpx", "httpcore", "requests", "urllib3"}:
+            raise
+        raise ModelError(f"the model {ref.repo} (revision {ref.revision}) is not on this disk and the hub cannot be reached",
+                         hint=_hint_for_hub(ref)) from error
+
+
+def _hint_for_folder(ref: ModelRef) -> str:
+    if ref.repo.startswith(ASSETS):
+        return "the package is incomplete: install it again, or train the model with `make models`"
+    return "check the profile's [models] table"
+
+
+def _hint_for_hub(ref: ModelRef) -> str:
+    return (f"with a network run `hf download {ref.repo}`, or copy its folder here and name that folder in a profile "
+            "of your own; `--profile storybook` needs no download")
