@@ -1,0 +1,302 @@
+"""The only file that runs ffmpeg or opens a container: probe, read, sample, write, concat.
+
+Reading is PyAV's, writing is the ffmpeg binary's that imageio-ffmpeg brings. What is written is H.264 with equal
+parameters for equal settings, so that clips are joined by stream copy, and equal input gives equal bytes.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import count, takewhile
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+
+from storyanim.artifacts import Frames, UInt8
+from storyanim.errors import FilmError, VideoError
+
+SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".gif", ".mpg", ".mpeg", ".ts", ".ogv", ".flv", ".wmv"})
+# A playlist that is called film.mp4 could name other files or addresses: demuxers that follow names are not let in.
+_CONTAINERS = "mov,mp4,matroska,webm,avi,gif,mpegts,mpeg,ogg,flv,asf"
+_PROTOCOLS = "file"
+_CLOCK_SLACK_S = 1e-3                                # Matroska rounds its times to milliseconds
+_TIME_BASE = 12800                                   # ticks a second of every clip
+_SEEK_GAP_S = 5.0                                    # a longer gap between samples is jumped, a shorter one decoded
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a container says of its first video track, as it is shown (turned upright, square pixels)."""
+
+    width_px: int
+    height_px: int
+    fps: float                                       # mean over the file
+    duration_s: float
+    num_frames: int                                  # rounded from the duration where the container does not count
+
+
+def probe(path: Path | str) -> VideoInfo:
+    """Size, rate and length of a video; decodes one frame. Raises VideoError."""
+    with _opened(Path(path)) as (container, stream):
+        first = next((shown for _, shown in _decoded(container, stream, 0.0)), None)
+        if first is None:
+            raise VideoError(f"{path} has no pictures", hint="the file may be cut off; write or download it again")
+        width_px, height_px = _upright_size(first, stream)
+        fps, duration_s = _fps(stream), _duration_s(container, stream)
+        num_frames = int(stream.frames) or max(1, round(duration_s * fps))
+        return VideoInfo(width_px, height_px, fps, duration_s or num_frames / fps, num_frames)
+
+
+def read(
+    path: Path | str, *, start_s: float = 0.0, end_s: float | None = None, fps: float | None = None,
+    max_frames: int | None = None, size_px: tuple[int, int] | None = None,
+) -> Frames:
+    """The frames that are on screen from `start_s` until `end_s`, turned upright.
+
+    Args:
+        start_s: seconds after the first frame.
+        end_s: None, or later than the video: until its end.
+        fps: None: each frame as it is; else the frame on screen at each start_s + i / fps, round(fps * seconds) of them.
+        max_frames: the rest is cut off.
+        size_px: (width, height) to scale to; None: as the video is.
+
+    Returns (T, H, W, 3) uint8 in [0, 255]. Raises VideoError, also when nothing is shown in that time.
+    """
+    with _opened(Path(path)) as (container, stream):
+        decoded = _decoded(container, stream, start_s)
+        if fps is None:
+            since, until = start_s - _CLOCK_SLACK_S, (math.inf if end_s is None else end_s) - _CLOCK_SLACK_S
+            chosen = (shown for shown in takewhile(lambda shown: shown[0] < until, decoded) if shown[0] >= since)
+        else:
+            stop = count() if end_s is None else range(max(1, round((end_s - start_s) * fps)))
+            chosen = _on_screen(decoded, (start_s + i / fps for i in stop), cut_s=0.5 / fps)
+        pictures = _pictures(chosen, stream, size_px, max_frames)
+        if not pictures:
+            raise VideoError(f"{path} shows nothing from {start_s:g} s to {'its end' if end_s is None else f'{end_s:g} s'}",
+                             hint="it is shorter, or cut off")
+        return Frames(np.stack(pictures), fps or _fps(stream))
+
+
+def sample(path: Path | str, times_s: Sequence[float]) -> UInt8:
+    """The frames on screen at `times_s` (any order; after the end: the last one). (N, H, W, 3) uint8. Raises VideoError."""
+    order = sorted(range(len(times_s)), key=lambda i: times_s[i])
+    runs: list[list[float]] = []
+    for i in order:
+        if runs and times_s[i] - runs[-1][-1] < _SEEK_GAP_S:
+            runs[-1].append(times_s[i])
+        else:
+            runs.append([times_s[i]])
+    pictures: list[UInt8] = []
+    with _opened(Path(path)) as (container, stream):
+        for run in runs:
+            pictures += _pictures(_on_screen(_decoded(container, stream, run[0]), run, cut_s=-math.inf), stream, None, None)
+    if not pictures or len(pictures) != len(times_s):
+        raise VideoError(f"{path} has no pictures", hint="the file may be cut off; write or download it again")
+    return np.stack([pictures[order.index(i)] for i in range(len(times_s))])
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
+    """PyAV's container and its first video track. PyAV's errors within the block become VideoError."""
+    import av
+
+    if not path.is_file():
+        raise VideoError(f"there is no video {path}", hint="check the path")
+    options = {"protocol_whitelist": _PROTOCOLS, "format_whitelist": _CONTAINERS}
+    try:
+        with av.open(str(path.absolute()), options=options, metadata_errors="replace") as container:
+            if not container.streams.video:
+                raise VideoError(f"{path} has no video track", hint="give a video, not sound or subtitles alone")
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            yield container, stream
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise VideoError(f"{path} cannot be read as a video: {reason}",
+                         hint="it may be cut off, empty or no video; play it, or convert it with ffmpeg") from error
+
+
+def _decoded(container: Any, stream: Any, start_s: float) -> Iterator[tuple[float, Any]]:
+    """(seconds after the first frame, frame), from a key frame at or before `start_s` on."""
+    base, first = stream.time_base, stream.start_time or 0
+    container.seek(first + max(0, int(start_s / base)), stream=stream, backward=True)
+    step_s, time_s, found = 1 / _fps(stream), 0.0, False
+    for frame in container.decode(stream):
+        time_s = float((frame.pts - first) * base) if frame.pts is not None else time_s + step_s
+        if not found and time_s > start_s + _CLOCK_SLACK_S and start_s > 0:
+            break                                    # the seek landed late: the file's index is missing or wrong
+        found = True
+        yield time_s, frame
+    if not found and start_s > 0:
+        yield from _decoded(container, stream, 0.0)
+
+
+def _on_screen(decoded: Iterable[tuple[float, Any]], times_s: Iterable[float], *, cut_s: float) -> Iterator[tuple[float, Any]]:
+    """For each of the rising `times_s` the frame on screen then, up to `cut_s` before the end of the last frame."""
+    wanted = iter(times_s)
+    target = next(wanted, None)
+    shown, shown_s, step_s = None, 0.0, 0.0
+    for time_s, frame in decoded:
+        while target is not None and shown is not None and time_s > target + _CLOCK_SLACK_S:
+            yield shown_s, shown
+            target = next(wanted, None)
+        if target is None:
+            return
+        step_s = time_s - shown_s if shown is not None else step_s
+        shown, shown_s = frame, time_s
+    if shown is None:
+        return
+    if shown.duration:
+        step_s = float(shown.duration * shown.time_base)
+    while target is not None and target + cut_s <= shown_s + step_s + _CLOCK_SLACK_S:
+        yield shown_s, shown
+        target = next(wanted, None)
+
+
+def _pictures(chosen: Iterable[tuple[float, Any]], stream: Any, size_px: tuple[int, int] | None, most: int | None) -> list[UInt8]:
+    """(H, W, 3) uint8 each; a frame that is shown repeatedly is converted once."""
+    pictures: list[UInt8] = []
+    last = None
+    for _, frame in chosen:
+        pictures.append(pictures[-1] if frame is last else _picture(frame, stream, size_px))
+        last = frame
+        if most is not None and len(pictures) >= most:
+            break
+    return pictures
+
+
+def _picture(frame: Any, stream: Any, size_px: tuple[int, int] | None) -> UInt8:
+    width_px, height_px = size_px or _upright_size(frame, stream)
+    turns = round(frame.rotation / 90) % 4           # counterclockwise
+    if turns % 2:
+        width_px, height_px = height_px, width_px
+    how = "AREA" if width_px < frame.width else "BICUBIC"
+    rgb: UInt8 = frame.to_ndarray(format="rgb24", width=width_px, height=height_px, interpolation=how)
+    return np.ascontiguousarray(np.rot90(rgb, turns))
+
+
+def _upright_size(frame: Any, stream: Any) -> tuple[int, int]:
+    """(width, height) as shown: pixels made square, turned by the rotation flag."""
+    aspect = stream.sample_aspect_ratio or 1
+    width_px, height_px = max(1, round(frame.width * aspect)), int(frame.height)
+    return (height_px, width_px) if round(frame.rotation / 90) % 2 else (width_px, height_px)
+
+
+def _fps(stream: Any) -> float:
+    return float(stream.average_rate or stream.guessed_rate or 25)
+
+
+def _duration_s(container: Any, stream: Any) -> float:
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    return float(container.duration or 0) / 1_000_000                   # AV_TIME_BASE: microseconds
+
+
+def write(  # noqa: PLR0913
+    frames: Frames, path: Path | str, *, width_px: int, height_px: int, fps: float,
+    crf: int = 18, hold_s: float = 0.0, preset: str = "medium", filters: str | None = None,
+) -> None:
+    """Writes `frames` as H.264 in mp4 (yuv420p, BT.709), `round(T * fps / frames.fps) + round(hold_s * fps)` frames long.
+
+    Equal arguments give equal bytes. Frames are scaled, repeated or dropped to reach `fps`, the last one is held for
+    `hold_s`; then come `filters` (ffmpeg's syntax) at the size and rate of the clip, so that they see the held frames too.
+    Raises FilmError.
+    """
+    length, height, width, _ = frames.rgb.shape
+    rate = Fraction(fps).limit_denominator(1001)
+    held = round(hold_s * rate)
+    total = max(1, round(Fraction(length) * rate / Fraction(frames.fps).limit_denominator(1001))) + held
+    chain = [
+        f"scale={width_px}:{height_px}:flags=lanczos+accurate_rnd+full_chroma_int:out_color_matrix=bt709:out_range=tv",
+        "setsar=1,format=yuv420p,setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv",
+        f"fps={rate}", f"tpad=stop_mode=clone:stop={held + math.ceil(rate)}",
+        *([filters, "format=yuv420p"] if filters else []),
+    ]
+    with _finished(Path(path)) as partial:
+        _ffmpeg(
+            ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}",
+             "-framerate", str(Fraction(frames.fps).limit_denominator(1001)), "-i", "pipe:0",
+             "-vf", ",".join(chain), "-frames:v", str(total),
+             # Without B-frames no edit list is needed, and joined clips keep exact times.
+             "-c:v", "libx264", "-preset", preset, "-crf", str(crf), "-bf", "0", "-x264-params", "open-gop=0",
+             "-video_track_timescale", str(_TIME_BASE), "-flags:v", "+bitexact"],
+            partial, stdin=frames.rgb.tobytes(),
+        )
+
+
+def concat(
+    paths: Sequence[Path | str], out: Path | str, *, subtitles: Path | None = None, metadata: dict[str, str] | None = None
+) -> None:
+    """Joins clips that `write` made by stream copy, with `subtitles` (SRT) as a track that players can switch on.
+
+    Raises FilmError, also when the clips differ in codec, size, rate or time base.
+    """
+    if not paths:
+        raise FilmError("there are no clips to join", hint="draw a shot first")
+    _check_equal([Path(path) for path in paths])
+    inputs = ["-i", str(subtitles.absolute())] if subtitles else []
+    track = ["-map", "1:s:0", "-c:s", "mov_text", "-disposition:s:0", "0"] if subtitles else []
+    tags = [part for key, value in sorted((metadata or {}).items()) for part in ("-metadata", f"{key}={value}")]
+    with _finished(Path(out)) as partial, tempfile.TemporaryDirectory() as folder:
+        listing = Path(folder) / "clips.txt"
+        names = [str(Path(path).absolute()).replace("'", "'\\''") for path in paths]
+        listing.write_text("".join(f"file '{name}'\n" for name in names), "utf-8")
+        _ffmpeg(["-f", "concat", "-safe", "0", "-i", str(listing), *(["-f", "srt", *inputs] if inputs else []),
+                 "-map", "0:v:0", "-c:v", "copy", *track, "-map_metadata", "-1", *tags,
+                 "-video_track_timescale", str(_TIME_BASE), "-movflags", "+faststart"], partial)
+
+
+def ffmpeg_exe() -> str:
+    """The ffmpeg binary. Raises FilmError when this machine has none."""
+    import imageio_ffmpeg
+
+    try:
+        return str(imageio_ffmpeg.get_ffmpeg_exe())
+    except RuntimeError as error:
+        raise FilmError("there is no ffmpeg for this machine", hint="install ffmpeg and set IMAGEIO_FFMPEG_EXE to it") from error
+
+
+def _check_equal(paths: Sequence[Path]) -> None:
+    seen: dict[str, Any] = {}
+    for path in paths:
+        with _opened(path) as (_, stream):
+            codec = stream.codec_context
+            here = {"codec": codec.name, "size": (codec.width, codec.height), "rate": stream.average_rate,
+                    "time base": stream.time_base, "codec parameters": codec.extradata}
+        seen = seen or here
+        if differing := [name for name, value in here.items() if value != seen[name]]:
+            raise FilmError(f"{path} and {paths[0]} differ in {', '.join(differing)}",
+                            hint="clips are joined by copy: write all of them with the same settings")
+
+
+@contextmanager
+def _finished(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path`, renamed to it when the block ends well and removed when it does not."""
+    partial = path.with_name(f".{uuid4().hex}.partial{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        os.replace(partial, path)
+    except OSError as error:
+        raise FilmError(f"{path} cannot be written", hint=error.strerror or str(error)) from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _ffmpeg(arguments: Sequence[str], out: Path, *, stdin: bytes | None = None) -> None:
+    fixed = ["-threads", "1", "-filter_threads", "1", "-fflags", "+bitexact", "-f", "mp4"]
+    command = [ffmpeg_exe(), "-hide_banner", "-v", "error", "-y", *arguments, *fixed, str(out.absolute())]
+    done = subprocess.run(command, input=b"" if stdin is None else stdin, capture_output=True, check=False)
+    if done.returncode != 0:
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise FilmError("ffmpeg refused", hint=lines[-1] if lines else f"it ended with code {done.returncode}")
