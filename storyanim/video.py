@@ -73,6 +73,7 @@ def read(
     """
     with _opened(Path(path)) as (container, stream):
         decoded = _decoded(container, stream, start_s)
+        chosen: Iterable[tuple[float, Any]]
         if fps is None:
             since, until = start_s - _CLOCK_SLACK_S, (math.inf if end_s is None else end_s) - _CLOCK_SLACK_S
             chosen = (shown for shown in takewhile(lambda shown: shown[0] < until, decoded) if shown[0] >= since)
@@ -222,15 +223,12 @@ def write(  # noqa: PLR0913
         *([filters, "format=yuv420p"] if filters else []),
     ]
     with _finished(Path(path)) as partial:
-        _ffmpeg(
-            ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}",
-             "-framerate", str(Fraction(frames.fps).limit_denominator(1001)), "-i", "pipe:0",
-             "-vf", ",".join(chain), "-frames:v", str(total),
-             # Without B-frames no edit list is needed, and joined clips keep exact times.
-             "-c:v", "libx264", "-preset", preset, "-crf", str(crf), "-bf", "0", "-x264-params", "open-gop=0",
-             "-video_track_timescale", str(_TIME_BASE), "-flags:v", "+bitexact"],
-            partial, stdin=frames.rgb.tobytes(),
-        )
+        _ffmpeg(["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}",
+                 "-framerate", str(Fraction(frames.fps).limit_denominator(1001)), "-i", "pipe:0",
+                 "-vf", ",".join(chain), "-frames:v", str(total),
+                 # Without B-frames no edit list is needed, and joined clips keep exact times.
+                 "-c:v", "libx264", "-preset", preset, "-crf", str(crf), "-bf", "0", "-x264-params", "open-gop=0",
+                 "-video_track_timescale", str(_TIME_BASE), "-flags:v", "+bitexact"], partial, stdin=frames.rgb.tobytes())
 
 
 def concat(
