@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.config import JsonDict
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from storyanim.errors import UsageError
@@ -22,6 +23,7 @@ from storyanim.errors import UsageError
 Quality = Literal["draft", "normal", "fine"]
 PROFILE_NAMES = ("storybook", "sd15")
 ASSETS = "assets:"                                   # prefix of a repo that ships with the package
+SPEED: JsonDict = {"changes_results": False}         # marks fields that the keys of steps leave out
 
 
 class Section(BaseModel):
@@ -68,13 +70,13 @@ class RetrieveSettings(Section):
     window_s: float = Field(2.0, gt=0)               # length of an indexed window
     min_motion: float = Field(0.004, ge=0)           # mean absolute frame difference under which a clip ranks lower
     caption_weight: float = Field(1.0, ge=0)         # of BM25 ranks against vector ranks
-    batch_size: int = Field(32, ge=1)
+    batch_size: int = Field(32, ge=1, json_schema_extra=SPEED)
 
 
 class DepthSettings(Section):
     """Footage to depth."""
 
-    batch_size: int = Field(8, ge=1)
+    batch_size: int = Field(8, ge=1, json_schema_extra=SPEED)
     percentile: float = Field(0.5, ge=0, lt=50)      # of the clip's depth, cut off at each end before scaling
 
 
@@ -93,7 +95,7 @@ class GenerateSettings(Section):
     shared_noise: float = Field(0.0, ge=0, lt=1)     # share of the start noise's variance that all frames have in common
     negative_prompt: str = ""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    memory: Literal["auto", "fast", "offload"] = "auto"
+    memory: Literal["auto", "fast", "offload"] = Field("auto", json_schema_extra=SPEED)
 
 
 class PersonalizeSettings(Section):

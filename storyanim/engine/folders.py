@@ -1,0 +1,134 @@
+"""Folders that are whole or not there, however the machine or the process ends.
+
+A folder is made under a hidden name beside its place, `done.json` is written into it last, everything is flushed to the
+disk, and only then is it renamed. Whatever has another name, or another content than `done.json` says, is no result.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from storyanim.engine.keys import file_key
+from storyanim.errors import InputError, ResourceError, UsageError
+
+DONE = "done.json"
+_PARTIAL, _OLD = ".partial", ".old"
+_SPENT = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE}
+
+
+@contextmanager
+def full_disk(path: Path) -> Iterator[None]:
+    """Maps the errors of a disk that is full or failing to ResourceError; others pass."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _SPENT:
+            raise
+        hint = "free some space, then give the same command again"
+        raise ResourceError(f"the disk failed at {path} ({error.strerror})", hint=hint) from error
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Maps all that a disk may refuse while `path` is written: full or failing → ResourceError, the rest → UsageError."""
+    try:
+        with full_disk(path):
+            yield
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written ({error.strerror})", hint="choose another place for it") from error
+
+
+def partial_of(place: Path) -> Path:
+    """The hidden name, this process's own, under which `place` is made."""
+    return place.with_name(f".{place.name}.{os.getpid()}{_PARTIAL}")
+
+
+def clean(root: Path) -> None:
+    """Removes what killed processes left below `root`. To be called by the only user of `root`."""
+    for folder, folders, files in os.walk(root):
+        for name in [name for name in folders if _is_leftover(name)]:
+            shutil.rmtree(Path(folder, name))
+            folders.remove(name)
+        for name in filter(_is_leftover, files):
+            Path(folder, name).unlink()
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Writes a whole file or none, flushed to the disk; one that has these bytes already is left alone."""
+    with disk_errors(path):
+        if path.is_file() and path.read_bytes() == data:
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = partial_of(path)
+        try:
+            partial.write_bytes(data)
+            _flush(partial)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+        _flush(path.parent)
+
+
+def seal(folder: Path, facts: dict[str, Any]) -> None:
+    """Writes `done.json`: `facts`, and size and sha256 of each file that lies in `folder`."""
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    for name in names:
+        _flush(folder / name)
+    for inner in (path for path in folder.rglob("*") if path.is_dir()):
+        _flush(inner)
+    files = {name: {"bytes": (folder / name).stat().st_size, "sha256": file_key(folder / name)} for name in names}
+    (folder / DONE).write_text(json.dumps(facts | {"files": files}, indent=1, sort_keys=True) + "\n", "utf-8")
+    _flush(folder / DONE)
+    _flush(folder)
+
+
+def sealed_facts(folder: Path) -> dict[str, Any] | None:
+    """What `done.json` says, if each file that it lists is there with its bytes; else None."""
+    try:
+        facts = json.loads((folder / DONE).read_text("utf-8"))
+        whole = all(_is_whole(folder / name, mark) for name, mark in facts["files"].items())
+    except (OSError, InputError, ValueError, KeyError, TypeError, AttributeError):
+        return None                                  # no mark, or not one of ours: not done
+    return facts if whole else None
+
+
+def put_in_place(partial: Path, place: Path) -> None:
+    """Gives a sealed folder its name; what lay there is moved away first and then removed."""
+    old = place.with_name(f".{place.name}.{os.getpid()}{_OLD}")
+    if os.path.lexists(place):
+        place.rename(old)
+    partial.rename(place)
+    _flush(place.parent)
+    if os.path.lexists(old):
+        remove(old)
+
+
+def remove(path: Path) -> None:
+    """Removes a folder or a file, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _is_whole(path: Path, mark: dict[str, Any]) -> bool:
+    return path.stat().st_size == mark["bytes"] and file_key(path) == mark["sha256"]
+
+
+def _is_leftover(name: str) -> bool:
+    return name.startswith(".") and name.endswith((_PARTIAL, _OLD))
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

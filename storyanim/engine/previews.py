@@ -1,0 +1,35 @@
+"""Pictures beside stored arrays, so that a run folder can be looked at."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+
+from storyanim.artifacts import DepthTrack, Frames, UInt8
+
+NUM_SHOWN = 8
+HEIGHT_PX = 128
+
+
+def strip_of_frames(frames: Frames) -> bytes:
+    """Up to eight frames, evenly spread, side by side, as PNG."""
+    return _strip(frames.rgb)
+
+
+def strip_of_depth(depth: DepthTrack) -> bytes:
+    """Up to eight frames of nearness in grey, white is nearest, as PNG."""
+    grey = np.rint(depth.near * 255).astype(np.uint8)                        # (T, H, W)
+    return _strip(grey)
+
+
+def _strip(images: UInt8) -> bytes:
+    """(T, H, W) or (T, H, W, 3) → PNG bytes, each frame 128 pixels high."""
+    from PIL import Image
+
+    chosen = np.unique(np.linspace(0, len(images) - 1, NUM_SHOWN).round().astype(int))
+    row = Image.fromarray(np.concatenate([images[index] for index in chosen], axis=1))
+    width_px = max(1, round(row.width * HEIGHT_PX / row.height))
+    buffer = io.BytesIO()
+    row.resize((width_px, HEIGHT_PX), Image.Resampling.LANCZOS).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,216 @@
+"""A run's folder: each step's work is done once, and never again while its function and inputs stay the same."""
+
+from __future__ import annotations
+
+import fcntl
+import inspect
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial as bind
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, TypeVar
+
+from storyanim.config import cache_folder
+from storyanim.engine import folders, store
+from storyanim.engine.keys import content_key, function_name, step_key
+from storyanim.engine.steps import Step, unwrap, version_of
+from storyanim.errors import StoryanimError, UsageError
+
+T = TypeVar("T")
+
+MARK = ".storyanim"                                  # lies in every run folder, and carries the lock
+LOG = "log.jsonl"
+
+
+class RunDir:
+    """A run folder, open for one process at a time.
+
+    Use it as a context manager. Entering makes the folder or goes on with it, takes the lock, and removes what a killed
+    process left half-made. Raises UsageError for a folder with something else in it, one in use, one that cannot be
+    written; ResourceError when the disk is full.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(os.path.abspath(path))
+        self._lock: IO[str] | None = None
+
+    def __enter__(self) -> RunDir:
+        with folders.disk_errors(self.path):
+            _check_is_run(self.path)
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = _locked(self.path / MARK, self.path)
+            folders.clean(self.path)
+            _end_last_line(self.path / LOG)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def step(self, name: str, function: Callable[..., T], *inputs: object, reuse: bool = False) -> Step[T]:
+        """The result of `function(*inputs)`: what the folder `name` holds if its key is the same, else computed now.
+
+        Inputs may be steps, which the function gets as their values. A parameter named `folder` receives the folder to
+        write files to; paths into it inside the result stay right wherever the run is moved. `reuse` also looks into,
+        and adds to, the cache that all runs share. Raises what the function raises, ResourceError, UsageError.
+        """
+        place = self._place(name)
+        key = step_key(function, inputs)
+        facts = _facts_for(place, key)
+        if facts is None and reuse:
+            facts = self._fetch(place, key)
+        fresh = facts is None
+        if facts is None:
+            facts = self._compute(place, key, function, inputs, keep=reuse)
+        return _handle(name, place, facts, fresh)
+
+    def done(self, name: str) -> Step[Any] | None:
+        """The step that lies whole in the folder `name`, whatever it was made from; None when there is none."""
+        place = self._place(name)
+        facts = _facts_of(place)
+        return _handle(name, place, facts, fresh=False) if facts else None
+
+    def write(self, name: str, text: str) -> Path:
+        """Writes a file of the run's own (`run.json`, `report.html`), whole or not at all."""
+        path = self._place(name)
+        folders.write_file(path, text.encode())
+        return path
+
+    def publish(self, source: Path, name: str) -> Path:
+        """Copies a step's file to where people look for it (`film.mp4`), whole or not at all."""
+        path = self._place(name)
+        folders.write_file(path, source.read_bytes())
+        return path
+
+    def log(self, event: str, **facts: object) -> None:
+        """Adds a line to log.jsonl: the time, the event, and `facts`."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        with folders.disk_errors(self.path), (self.path / LOG).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"time": now, "event": event} | facts, ensure_ascii=False) + "\n")
+
+    def events(self) -> list[dict[str, Any]]:
+        """The lines of log.jsonl, oldest first."""
+        path = self.path / LOG
+        return list(filter(None, map(_event, path.read_text("utf-8", errors="replace").splitlines()))) if path.is_file() else []
+
+    def seconds(self) -> dict[str, float]:
+        """How long each step took when it was last computed."""
+        return {event["step"]: event["seconds"] for event in self.events() if event["event"] == "done"}
+
+    def _place(self, name: str) -> Path:
+        parts = name.split("/")
+        if not all(parts) or any(part.startswith(".") for part in parts):
+            raise ValueError(f"no name for something in a run folder: {name!r}")
+        if self._lock is None:
+            raise RuntimeError("the run folder is not open; use `with RunDir(path) as run`")
+        return self.path.joinpath(*parts)
+
+    def _compute(
+        self, place: Path, key: str, function: Callable[..., object], inputs: Sequence[object], *, keep: bool
+    ) -> dict[str, Any]:
+        name, start = place.relative_to(self.path).as_posix(), time.monotonic()
+        partial = folders.partial_of(place)
+        with folders.full_disk(self.path):
+            try:
+                partial.mkdir(parents=True)
+                wants_folder = "folder" in inspect.signature(function).parameters
+                value = function(*map(unwrap, inputs), **({"folder": partial} if wants_folder else {}))
+                kind = store.save(value, partial, partial if keep else self.path)
+                facts = {"function": function_name(function), "version": version_of(function), "key": key,
+                         "kind": kind, "content": content_key(value)}
+                folders.seal(partial, facts)
+                if keep:
+                    _add_to_cache(partial, key)
+                folders.put_in_place(partial, place)
+            except BaseException as error:
+                folders.remove(partial)
+                with suppress(StoryanimError):       # the disk may be full for the log too
+                    self.log("failed", step=name, error=f"{type(error).__name__}: {error}")
+                raise
+        self.log("done", step=name, seconds=round(time.monotonic() - start, 3), key=key)
+        return facts
+
+    def _fetch(self, place: Path, key: str) -> dict[str, Any] | None:
+        """Copies the step from the shared cache, if that has it whole."""
+        cached = _cached(key)
+        if (facts := _facts_for(cached, key)) is None:
+            return None
+        partial = folders.partial_of(place)
+        with folders.disk_errors(self.path):
+            try:
+                shutil.copytree(cached, partial)
+                folders.put_in_place(partial, place)
+            finally:
+                folders.remove(partial)
+        self.log("reused", step=place.relative_to(self.path).as_posix(), key=key)
+        return facts
+
+
+def _handle(name: str, place: Path, facts: dict[str, Any], fresh: bool) -> Step[Any]:
+    return Step(name, facts["key"], facts["content"], place, fresh, bind(store.load, facts["kind"]))
+
+
+def _facts_for(place: Path, key: str) -> dict[str, Any] | None:
+    """What is known of the step in `place`, when it is whole and has this key."""
+    facts = _facts_of(place)
+    return facts if facts and facts["key"] == key else None
+
+
+def _facts_of(place: Path) -> dict[str, Any] | None:
+    facts = folders.sealed_facts(place)
+    return facts if facts and {"key", "content"} <= facts.keys() and facts.get("kind") in store.CODECS else None
+
+
+def _cached(key: str) -> Path:
+    return cache_folder() / "steps" / key
+
+
+def _add_to_cache(folder: Path, key: str) -> None:
+    """Copies a sealed folder to the shared cache. A cache that cannot be written only costs time in a later run."""
+    place = _cached(key)
+    partial = folders.partial_of(place)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(folder, partial)
+        folders.put_in_place(partial, place)
+    except OSError:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _check_is_run(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is a file, not a folder", hint="choose another folder with --out")
+    if path.is_dir() and any(path.iterdir()) and not (path / MARK).exists() and not (path / "run.json").exists():
+        raise UsageError(f"{path} is not empty and not a run folder", hint="nothing was changed; choose another --out")
+
+
+def _locked(mark: Path, run: Path) -> IO[str]:
+    file = mark.open("a", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise UsageError(f"{run} is in use by another process", hint="wait for it, or choose another --out") from error
+    return file
+
+
+def _end_last_line(log: Path) -> None:
+    """A killed process may have left a line without its end."""
+    if log.is_file() and (text := log.read_bytes()) and not text.endswith(b"\n"):
+        with log.open("ab") as file:
+            file.write(b"\n")
+
+
+def _event(line: str) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None                                  # cut off when the process was killed
+    return event if isinstance(event, dict) and "event" in event else None
