@@ -8,13 +8,17 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from storyanim.config import ASSETS, ModelRef, cache_folder
 from storyanim.errors import ModelError
 
 _WORDS = ("*.json", "*.txt", "*.model")
+_SUFFIXES = {".json", ".txt", ".safetensors", ".bin", ".model"}
 _NEVER = ("*.ckpt", "*.msgpack", "*.h5", "*.onnx*", "*non_ema*", "safety_checker/*", "*/.*", ".*", "onnx/*", "flax_*", "tf_*")
 
 
@@ -45,7 +49,7 @@ def fingerprint_folder(folder: Path) -> str:
     if not folder.is_dir():
         raise ModelError(f"there is no model folder {folder}", hint="check the profile's [models] table")
     digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in {".json", ".txt", ".safetensors", ".bin", ".model"}):
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in _SUFFIXES):
         digest.update(f"{path.relative_to(folder).as_posix()}\0{file_sha256(path)}\n".encode())
     return digest.hexdigest()
 
@@ -73,6 +77,45 @@ def file_sha256(path: Path) -> str:
     except OSError:
         pass                                         # a read-only home only costs the time to compute it again
     return sha256
+
+
+def load_transformer(ref: ModelRef, class_name: str, *, model_type: str, spare: str = "") -> Any:
+    """A model of transformers, float32, frozen, on the GPU when there is one.
+
+    Args:
+        class_name: of transformers, "CLIPModel".
+        model_type: what its config.json must say, "clip".
+        spare: pattern of weights that the network has but never uses, so that repositories may lack them.
+
+    Raises ModelError when it is of another kind, incomplete or unreadable.
+    """
+    import torch
+    import transformers
+
+    folder = locate(ref)
+    with errors_of_model(ref):
+        found = transformers.AutoConfig.from_pretrained(folder).model_type
+        if found != model_type:
+            raise ModelError(f"the model {ref.repo} is of kind {found!r}, not {model_type!r}",
+                             hint="check the profile's [models] table")
+        model, info = getattr(transformers, class_name).from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
+        if lacking := sorted(name for name in info["missing_keys"] if not (spare and re.search(spare, name))):
+            raise ModelError(f"the model {ref.repo} lacks {len(lacking)} weights of {class_name}, such as {lacking[0]}",
+                             hint="fetch it again, or check the profile's [models] table")
+        return model.eval().requires_grad_(False).to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def errors_of_model(ref: ModelRef) -> Iterator[None]:
+    """What transformers and safetensors raise while they load `ref` becomes ModelError."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, SafetensorError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"the model {ref.repo} cannot be loaded: {reason}",
+                         hint="its folder is incomplete or of another kind: fetch it again") from error
 
 
 def wanted_files(names: Iterable[str], subfolder: str = "", variant: str | None = None) -> list[str]:

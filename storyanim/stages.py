@@ -18,7 +18,8 @@ Item = TypeVar("Item")
 class Planner(Protocol):
     """Splits a story into shots."""
 
-    fingerprint: str
+    @property
+    def fingerprint(self) -> str: ...
 
     def plan(self, story: Story, cast: Sequence[CastMember]) -> Storyboard:
         """Every character of the text lands in exactly one shot, in order. Raises StoryError, ServiceError."""
@@ -28,8 +29,12 @@ class Planner(Protocol):
 class TextVideoEncoder(Protocol):
     """Puts texts and clips into one space, where the inner product is the likeness."""
 
-    fingerprint: str
-    dim: int
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def dim(self) -> int: ...
+
     num_frames: int                                                     # frames that it wants of a clip
 
     def encode_texts(self, texts: Sequence[str]) -> Float32:            # (N, dim), unit length
@@ -42,7 +47,8 @@ class TextVideoEncoder(Protocol):
 class DepthEstimator(Protocol):
     """Estimates monocular depth."""
 
-    fingerprint: str
+    @property
+    def fingerprint(self) -> str: ...
 
     def estimate(self, frames: Frames) -> DepthTrack:
         """Same length and size as the frames, one scale for the clip."""
@@ -52,7 +58,8 @@ class DepthEstimator(Protocol):
 class ShotGenerator(Protocol):
     """Draws a shot."""
 
-    fingerprint: str
+    @property
+    def fingerprint(self) -> str: ...
 
     def draw(self, shot: Shot, depth: DepthTrack | None, tokens: Sequence[CharacterToken]) -> Frames:
         """Frames of the shot under `depth` (None: text only) with the characters' `tokens`."""

@@ -1,0 +1,69 @@
+"""Monocular depth by transformers' DPT (MiDaS 3; Ranftl et al. 2021), plain or hybrid."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from storyanim import hub
+from storyanim.artifacts import DepthTrack, Float32, Frames, UInt8
+from storyanim.config import ModelRef, Settings
+from storyanim.depth.scale import near_of_clip
+from storyanim.stages import DepthEstimator
+
+# The first fusion layer has no residual input, so that published checkpoints lack its first residual block.
+_NEVER_USED = r"fusion_stage\.layers\.0\.residual_layer1\."
+
+
+class DptEstimator:
+    """A DepthEstimator on `DPTForDepthEstimation` and the image processor of its repository.
+
+    Args:
+        ref: the repository.
+        batch_size: frames at once; does not change the result.
+        percentile: of the clip's values that is cut off at each end before scaling, see `near_of_clip`.
+    """
+
+    def __init__(self, ref: ModelRef, batch_size: int = 8, percentile: float = 0.5) -> None:
+        self.ref = ref
+        self.batch_size = batch_size
+        self.percentile = percentile
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Network, weights and scaling."""
+        return f"dpt:{hub.fingerprint(self.ref)}:{self.percentile:g}"
+
+    def estimate(self, frames: Frames) -> DepthTrack:
+        """Nearness at the size of the frames; a still picture is a clip of one frame. Raises ModelError."""
+        batches = [frames.rgb[i:i + self.batch_size] for i in range(0, len(frames.rgb), self.batch_size)]
+        raw = np.concatenate([self._inverse_depth(batch) for batch in batches])              # (T, H, W)
+        return DepthTrack(near_of_clip(raw, self.percentile), frames.fps)
+
+    def _inverse_depth(self, rgb: UInt8) -> Float32:                                         # (B, H, W, 3) → (B, H, W)
+        import torch
+
+        pixels = self._processor(images=list(rgb), input_data_format="channels_last", return_tensors="pt")["pixel_values"]
+        with torch.inference_mode():
+            small = self._model(pixel_values=pixels.to(self._model.device)).predicted_depth  # (B, h, w)
+            full = torch.nn.functional.interpolate(small[:, None], size=rgb.shape[1:3], mode="bicubic", align_corners=False)
+        array: Float32 = full[:, 0].float().cpu().numpy()
+        return array
+
+    @cached_property
+    def _model(self) -> Any:
+        return hub.load_transformer(self.ref, "DPTForDepthEstimation", model_type="dpt", spare=_NEVER_USED)
+
+    @cached_property
+    def _processor(self) -> Any:
+        from transformers import AutoImageProcessor
+
+        with hub.errors_of_model(self.ref):
+            return AutoImageProcessor.from_pretrained(hub.locate(self.ref))
+
+
+def build_depth_estimator(settings: Settings) -> DepthEstimator:
+    """The depth estimator of a profile; its model is loaded at first use."""
+    return DptEstimator(settings.models.depth, settings.depth.batch_size, settings.depth.percentile)

@@ -1,0 +1,120 @@
+"""Texts and clips in one space."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from storyanim import hub
+from storyanim.artifacts import Float32, Frames, UInt8
+from storyanim.config import ModelRef, Settings
+from storyanim.errors import ModelError, UsageError
+from storyanim.stages import TextVideoEncoder
+
+
+class ClipEncoder:
+    """A TextVideoEncoder on `CLIPModel`: a clip is the mean of its frames' unit embeddings, made unit again.
+
+    Args:
+        ref: repository of a CLIPModel with its tokenizer and image processor.
+        batch_size: texts or frames at once; does not change the result.
+        num_frames: frames that are looked at, spread evenly over the clip.
+    """
+
+    def __init__(self, ref: ModelRef, batch_size: int = 32, num_frames: int = 4) -> None:
+        self.ref = ref
+        self.batch_size = batch_size
+        self.num_frames = num_frames
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Network, weights and number of frames."""
+        return f"clip:{hub.fingerprint(self.ref)}:{self.num_frames}"
+
+    @cached_property
+    def dim(self) -> int:
+        """Length of an embedding."""
+        with hub.errors_of_model(self.ref):
+            config = json.loads((hub.locate(self.ref) / "config.json").read_text("utf-8"))
+            return int(config.get("projection_dim", 512))               # transformers leaves out what is its default
+
+    def encode_texts(self, texts: Sequence[str]) -> Float32:
+        """(N, dim) float32, unit length; words beyond the model's length are not read. Raises ModelError."""
+        import torch
+
+        found = [np.zeros((0, self.dim), np.float32)]
+        for start in range(0, len(texts), self.batch_size):
+            tokens = self._processor.tokenizer(
+                list(texts[start:start + self.batch_size]), padding=True, truncation=True,
+                max_length=self._model.config.text_config.max_position_embeddings, return_tensors="pt",
+            ).to(self._model.device)
+            with torch.inference_mode():
+                found.append(_unit(_features(self._model.get_text_features(**tokens))))
+        return np.concatenate(found)
+
+    def encode_clips(self, clips: Sequence[Frames]) -> Float32:
+        """(N, dim) float32, unit length. Raises ModelError."""
+        pictures = [picture for clip in clips for picture in clip.rgb[spread(len(clip.rgb), self.num_frames)]]
+        embeddings = [np.zeros((0, self.dim), np.float32)]
+        for start in range(0, len(pictures), self.batch_size):
+            embeddings.append(self._encode_pictures(pictures[start:start + self.batch_size]))
+        frames = np.concatenate(embeddings).reshape(len(clips), self.num_frames, self.dim)
+        return _unit(frames.mean(axis=1))
+
+    def _encode_pictures(self, pictures: Sequence[UInt8]) -> Float32:   # B × (H, W, 3) → (B, dim)
+        import torch
+
+        images = self._processor.image_processor(images=list(pictures), input_data_format="channels_last", return_tensors="pt")
+        with torch.inference_mode():
+            return _unit(_features(self._model.get_image_features(pixel_values=images["pixel_values"].to(self._model.device))))
+
+    @cached_property
+    def _model(self) -> Any:
+        return hub.load_transformer(self.ref, "CLIPModel", model_type="clip")
+
+    @cached_property
+    def _processor(self) -> Any:
+        from transformers import CLIPProcessor
+
+        with hub.errors_of_model(self.ref):
+            processor = CLIPProcessor.from_pretrained(hub.locate(self.ref))
+        known, read = len(processor.tokenizer), self._model.config.text_config.vocab_size
+        if known > read:
+            raise ModelError(f"the tokenizer of {self.ref.repo} knows {known} words, its model {read}",
+                             hint="both must come from one repository: fetch it again")
+        return processor
+
+
+def build_encoder(settings: Settings) -> TextVideoEncoder:
+    """The encoder of a profile; its model is loaded at first use. Raises UsageError for an unknown name."""
+    build = _ENCODERS.get(settings.retrieve.encoder)
+    if build is None:
+        raise UsageError(f"there is no encoder {settings.retrieve.encoder!r}", hint=f"known are {', '.join(sorted(_ENCODERS))}")
+    return build(settings)
+
+
+def spread(length: int, num: int) -> list[int]:
+    """`num` indices spread evenly over `length` frames, the middle of each part; they repeat in a shorter clip."""
+    return [int((i + 0.5) * length / num) for i in range(num)]
+
+
+def _clip(settings: Settings) -> TextVideoEncoder:
+    return ClipEncoder(settings.models.encoder, settings.retrieve.batch_size)
+
+
+_ENCODERS: dict[str, Callable[[Settings], TextVideoEncoder]] = {"clip": _clip}
+
+
+def _features(output: Any) -> Float32:
+    tensor = getattr(output, "pooler_output", output)                   # transformers before 5 gave the tensor itself
+    array: Float32 = tensor.float().cpu().numpy()
+    return array
+
+
+def _unit(vectors: Float32) -> Float32:
+    norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return (vectors / np.maximum(norms, 1e-12)).astype(np.float32)

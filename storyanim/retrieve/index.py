@@ -1,0 +1,188 @@
+"""An index folder: what it holds, and how it is searched.
+
+    index.json          what it is, with the sha256 of every other file; written last
+    clips.sqlite        one row a window, and its caption in a full-text table
+    vectors.faiss       the embeddings for search, row i is id i
+    embeddings/         the embeddings, (N, dim) float32 shards in the same order
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field, ValidationError
+
+from storyanim import hub
+from storyanim.artifacts import ClipMatch, Words
+from storyanim.errors import IndexFolderError
+from storyanim.stages import TextVideoEncoder
+
+FORMAT = 1
+INFO, CLIPS, VECTORS, EMBEDDINGS = "index.json", "clips.sqlite", "vectors.faiss", "embeddings"
+COLUMNS = ("clip_id", "path", "sha256", "start_s", "end_s", "caption", "motion")
+SCHEMA = """
+    CREATE TABLE clips (id INTEGER PRIMARY KEY, clip_id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, sha256 TEXT NOT NULL,
+                        start_s REAL NOT NULL, end_s REAL NOT NULL, caption TEXT NOT NULL, motion REAL NOT NULL);
+    CREATE VIRTUAL TABLE captions USING fts5(caption, content='clips', content_rowid='id', tokenize='porter unicode61');
+"""
+_AGAIN = "make it again with `storyanim index`"
+_RANK_OFFSET = 60                                    # of reciprocal rank fusion (Cormack et al. 2009)
+_STILL_PLACES = 5                                    # a clip that hardly moves falls so many places in each ranking
+
+
+class IndexInfo(Words):
+    """What `index.json` says."""
+
+    format: int = FORMAT
+    encoder: str                                     # fingerprint
+    dim: int = Field(gt=0)
+    factory: str                                     # FAISS's name of the kind of vectors.faiss
+    window_s: float
+    root: str                                        # folder of the videos; when relative, to the index folder
+    num_clips: int = Field(gt=0)
+    num_videos: int = Field(gt=0)
+    skipped: dict[str, str] = Field(default_factory=dict)      # path → why it could not be read
+    duplicates: dict[str, str] = Field(default_factory=dict)   # path → the path of the same bytes that was taken
+    files: dict[str, str]                            # path in the index folder → sha256
+
+
+class ClipIndex:
+    """An opened index folder; every file was found to be as it was written.
+
+    Args:
+        folder: of `storyanim index`.
+        caption_weight: of the words' ranks against the vectors' ranks; 0 leaves captions out.
+        min_motion: mean absolute frame difference, in [0, 1], under which a clip ranks lower.
+
+    Raises IndexFolderError when a file is missing or changed.
+    """
+
+    def __init__(self, folder: Path | str, *, caption_weight: float = 1.0, min_motion: float = 0.0) -> None:
+        self.folder = Path(folder)
+        self.caption_weight = caption_weight
+        self.min_motion = min_motion
+        self.info = read_info(self.folder)
+        for name, sha256 in self.info.files.items():
+            path = self.folder / name
+            if not path.is_file():
+                raise IndexFolderError(f"the index {self.folder} lacks {name}", hint=_AGAIN)
+            if hub.file_sha256(path) != sha256:
+                raise IndexFolderError(f"the index {self.folder} is damaged: {name} is not as it was written", hint=_AGAIN)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of what can be found in it, and how; where the videos lie stays out."""
+        files = "".join(f"{name}\0{sha256}\n" for name, sha256 in sorted(self.info.files.items()))
+        return f"{hashlib.sha256(files.encode()).hexdigest()}:{self.caption_weight:g}:{self.min_motion:g}"
+
+    @property
+    def root(self) -> Path:
+        """Absolute folder of the videos."""
+        return Path(os.path.normpath(self.folder.absolute() / self.info.root))
+
+    def search(self, query: str, encoder: TextVideoEncoder, k: int) -> list[ClipMatch]:
+        """The k best clips for a query, best first.
+
+        Ranks by cosine and by BM25 of the captions are joined: a clip's worth is the sum of 1 / (60 + rank), the words'
+        part times `caption_weight`. Raises IndexFolderError when the index was made with another encoder.
+        """
+        vector = self._query_vector(query, encoder)
+        depth = min(self.info.num_clips, max(100, 10 * k))
+        scores, ids = self._vectors.search(vector[None], depth)
+        ranks = [_ranks(zip(ids[0].tolist(), scores[0].tolist(), strict=True)), self._word_ranks(query, depth)]
+        rows = self._rows("id", {*ranks[0], *ranks[1]})
+        worth = {i: self._worth([rank.get(i) for rank in ranks], rows[i]["motion"]) for i in rows}
+        best = sorted(rows, key=lambda i: (-worth[i], i))[:k]
+        return [self._match(rows[i], vector, rank) for rank, i in enumerate(best, 1)]
+
+    def find(self, clip_id: str, query: str, encoder: TextVideoEncoder, *, rank: int = 1) -> ClipMatch | None:
+        """One clip by its name, scored for the query; None when the index has no such clip."""
+        vector = self._query_vector(query, encoder)
+        rows = list(self._rows("clip_id", [clip_id]).values())
+        return self._match(rows[0], vector, rank) if rows else None
+
+    def _query_vector(self, query: str, encoder: TextVideoEncoder) -> Any:
+        if encoder.fingerprint != self.info.encoder:
+            raise IndexFolderError(f"the index {self.folder} was made with another encoder",
+                                   hint=f"choose the profile that it was made with, or {_AGAIN}")
+        return encoder.encode_texts([query])[0]                         # (dim,)
+
+    def _worth(self, ranks: Sequence[int | None], motion: float) -> float:
+        behind = _RANK_OFFSET + (_STILL_PLACES if motion < self.min_motion else 0)
+        by_vector, by_words = (0.0 if rank is None else 1 / (behind + rank) for rank in ranks)
+        return by_vector + self.caption_weight * by_words
+
+    def _word_ranks(self, query: str, depth: int) -> dict[int, int]:
+        # Each word is quoted, so that nothing in a query is FTS5's syntax.
+        words = " OR ".join(f'"{word}"' for word in re.findall(r"\w+", query))
+        if not words or self.caption_weight == 0:
+            return {}
+        with closing(self._connect()) as database:
+            found = database.execute(
+                "SELECT rowid, -bm25(captions) FROM captions WHERE captions MATCH ? ORDER BY bm25(captions), rowid LIMIT ?",
+                (words, depth),
+            ).fetchall()
+        return _ranks(found)
+
+    def _rows(self, column: str, keys: Iterable[object]) -> dict[int, dict[str, Any]]:
+        wanted = list(keys)
+        with closing(self._connect()) as database:
+            database.row_factory = sqlite3.Row
+            found = [row for key in wanted for row in database.execute(f"SELECT * FROM clips WHERE {column} = ?", (key,))]
+        return {row["id"]: dict(row) for row in found}
+
+    def _match(self, row: dict[str, Any], vector: Any, rank: int) -> ClipMatch:
+        score = float(np.dot(self._vectors.reconstruct(row["id"]), vector))
+        fields = {name: row[name] for name in COLUMNS} | {"path": str(self.root / row["path"])}
+        return ClipMatch(**fields, score=score, rank=rank)
+
+    def _connect(self) -> sqlite3.Connection:
+        # immutable: no journal is looked for, so that a folder without the right to write can be searched
+        return sqlite3.connect(f"{(self.folder / CLIPS).absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+
+    @cached_property
+    def _vectors(self) -> Any:
+        import faiss
+
+        try:
+            return faiss.read_index(str(self.folder / VECTORS))
+        except RuntimeError as error:
+            raise IndexFolderError(f"{self.folder / VECTORS} cannot be read by FAISS", hint=_AGAIN) from error
+
+
+def read_info(folder: Path) -> IndexInfo:
+    """What an index folder says of itself. Raises IndexFolderError when it is none, or of another format."""
+    path = folder / INFO
+    try:
+        info = IndexInfo.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise IndexFolderError(f"{folder} is no index folder: {INFO} cannot be read",
+                               hint="make one with `storyanim index`") from error
+    except ValidationError as error:
+        raise IndexFolderError(f"{path} is damaged, or of another version", hint=_AGAIN) from error
+    if info.format != FORMAT or CLIPS not in info.files or VECTORS not in info.files:
+        raise IndexFolderError(f"the index {folder} has format {info.format}, this program reads {FORMAT}", hint=_AGAIN)
+    if any(Path(name).is_absolute() or ".." in Path(name).parts for name in info.files):
+        raise IndexFolderError(f"{path} names files outside of its folder", hint=_AGAIN)
+    return info
+
+
+def _ranks(scored: Iterable[tuple[int, float]]) -> dict[int, int]:
+    """Place of each id, 1 for the highest score; equal scores share a place."""
+    ranks: dict[int, int] = {}
+    last, place = None, 0
+    for position, (i, score) in enumerate(sorted(scored, key=lambda pair: (-pair[1], pair[0])), 1):
+        if score != last:
+            last, place = score, position
+        if i >= 0:                                   # FAISS fills up with -1
+            ranks[i] = place
+    return ranks
