@@ -10,7 +10,7 @@ import numpy as np
 from storyanim import hub
 from storyanim.artifacts import DepthTrack, Float32, Frames, UInt8
 from storyanim.config import ModelRef, Settings
-from storyanim.depth.scale import near_of_clip
+from storyanim.depth.scale import scale_clip
 from storyanim.stages import DepthEstimator
 
 # The first fusion layer has no residual input, so that published checkpoints lack its first residual block.
@@ -23,7 +23,7 @@ class DptEstimator:
     Args:
         ref: the repository.
         batch_size: frames at once; does not change the result.
-        percentile: of the clip's values that is cut off at each end before scaling, see `near_of_clip`.
+        percentile: of the clip's values that is cut off at each end before scaling, see `scale_clip`.
     """
 
     def __init__(self, ref: ModelRef, batch_size: int = 8, percentile: float = 0.5) -> None:
@@ -40,7 +40,7 @@ class DptEstimator:
         """Nearness at the size of the frames; a still picture is a clip of one frame. Raises ModelError."""
         batches = [frames.rgb[i:i + self.batch_size] for i in range(0, len(frames.rgb), self.batch_size)]
         raw = np.concatenate([self._inverse_depth(batch) for batch in batches])              # (T, H, W)
-        return DepthTrack(near_of_clip(raw, self.percentile), frames.fps)
+        return DepthTrack(scale_clip(raw, self.percentile), frames.fps)
 
     def _inverse_depth(self, rgb: UInt8) -> Float32:                                         # (B, H, W, 3) → (B, H, W)
         import torch

@@ -7,7 +7,7 @@ import numpy as np
 from storyanim.artifacts import Float32
 
 
-def near_of_clip(inverse_depth: Float32, percentile: float = 0.5) -> Float32:
+def scale_clip(inverse_depth: Float32, percentile: float = 0.5) -> Float32:
     """Nearness of every pixel, 1 nearest.
 
     One scale serves the whole clip: an estimator's output has no unit, so that scaling each frame by itself would make the

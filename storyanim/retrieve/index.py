@@ -87,7 +87,7 @@ class ClipIndex:
     @property
     def root(self) -> Path:
         """Absolute folder of the videos."""
-        return Path(os.path.normpath(self.folder.absolute() / self.info.root))
+        return Path(os.path.normpath(self.folder.resolve() / self.info.root))
 
     def search(self, query: str, encoder: TextVideoEncoder, k: int) -> list[ClipMatch]:
         """The k best clips for a query, best first.

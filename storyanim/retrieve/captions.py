@@ -1,0 +1,54 @@
+"""Captions of videos: a table that a person wrote, else the words of the file's name."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+from storyanim.errors import InputError
+
+TABLE = "captions.tsv"                               # read by itself when it lies beside the videos
+_NAMES = {"file", "filename", "name", "path", "video"}
+_CAPTIONS = {"caption", "text", "description"}
+
+
+def read_captions(path: Path) -> dict[str, str]:
+    """Name or relative path of a video → its caption, from a table with commas or tabs, with or without a first line of names.
+
+    Raises InputError when it is not such a table in UTF-8.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"the captions {path} cannot be read: {error}",
+                         hint="it must be a table (CSV or TSV) in UTF-8") from error
+    tabs = "\t" in text.partition("\n")[0]
+    lines = text.splitlines()
+    rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE) if tabs else csv.reader(lines)
+    captions: dict[str, str] = {}
+    name_at, caption_at = 0, 1
+    try:
+        for number, row in enumerate(rows, 1):
+            cells = [cell.strip() for cell in row]
+            if not any(cells) or cells[0].startswith("#"):
+                continue
+            words = [cell.lower() for cell in cells]
+            if not captions and _NAMES & set(words) and _CAPTIONS & set(words):
+                name_at = next(i for i, word in enumerate(words) if word in _NAMES)
+                caption_at = next(i for i, word in enumerate(words) if word in _CAPTIONS)
+                continue
+            if len(cells) <= max(name_at, caption_at) or not cells[name_at]:
+                raise InputError(f"{path}, line {number}: no name and caption", hint="each line is: file, caption")
+            captions[Path(cells[name_at].replace("\\", "/")).as_posix()] = cells[caption_at]
+    except csv.Error as error:
+        raise InputError(f"the captions {path} cannot be read: {error}", hint="each line is: file, caption") from error
+    return captions
+
+
+def caption_of(relative: Path, captions: dict[str, str]) -> str:
+    """The table's caption under the relative path, the name or the stem; else the words of the name."""
+    for key in (relative.as_posix(), relative.name, relative.with_suffix("").as_posix(), relative.stem):
+        if captions.get(key):
+            return captions[key]
+    return re.sub(r"[\W_]+", " ", relative.stem).strip()

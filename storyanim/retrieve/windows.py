@@ -1,0 +1,76 @@
+"""A video to windows: the pieces that an index holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from storyanim import video
+from storyanim.artifacts import Float32, Frames
+
+_LOOKS_PER_S = 8                                     # rate at which footage is looked at, for motion and for frames to embed
+_SHORT_SIDE_PX = 256                                 # enough for an encoder's 224
+_WINDOWS_A_READ = 16                                 # bounds the memory: 16 * 2 s * 8 fps * 256 * 455 px * 3 B = 90 MB
+_MOTION_BLOCK_PX = 8                                 # means over blocks hide film grain and compression
+
+
+@dataclass(frozen=True)
+class Window:
+    """A piece of a video: its time in seconds, its pictures, how much it moves."""
+
+    start_s: float
+    end_s: float
+    frames: Frames
+    motion: float                                    # mean absolute difference of successive frames, in [0, 1]
+
+
+def read_windows(path: Path, window_s: float) -> Iterator[Window]:
+    """The windows of a video, in order: each `window_s` long, a last one of half that or more, one for a shorter video.
+
+    Raises VideoError when the video, or its rest, cannot be read.
+    """
+    info = video.probe(path)
+    looks = max(2, round(window_s * _LOOKS_PER_S))
+    fps = looks / window_s
+    size_px = _small(info.width_px, info.height_px)
+    most = _WINDOWS_A_READ * looks
+    read_s = 0.0
+    while read_s == 0.0 or read_s < info.duration_s - 1 / fps:
+        frames = video.read(path, start_s=read_s, fps=fps, max_frames=most, size_px=size_px)
+        for first, last in split(len(frames.rgb), looks, whole=read_s == 0.0):
+            start_s, end_s = read_s + first / fps, read_s + last / fps
+            if last == len(frames.rgb) and start_s < info.duration_s < end_s:
+                end_s = info.duration_s              # its last frame was looked at less than 1 / fps before the end
+            rgb = frames.rgb[first:last]
+            yield Window(round(start_s, 3), round(end_s, 3), Frames(rgb, fps), motion_of(rgb))
+        if len(frames.rgb) < most:
+            return
+        read_s += most / fps
+
+
+def split(num_frames: int, frames_a_window: int, *, whole: bool) -> list[tuple[int, int]]:
+    """(first, last + 1) of each window; the last is kept when it is half as long or more, or when it is all of the video."""
+    starts = range(0, num_frames, frames_a_window)
+    spans = [(start, min(start + frames_a_window, num_frames)) for start in starts]
+    first, last = spans[-1]
+    if 2 * (last - first) < frames_a_window and not (whole and len(spans) == 1):
+        spans.pop()
+    return spans
+
+
+def motion_of(rgb: np.ndarray) -> float:
+    """(T, H, W, 3) uint8 → mean absolute difference of successive frames' brightness, in [0, 1]; black or still: 0."""
+    length, height, width, _ = rgb.shape
+    block = min(_MOTION_BLOCK_PX, height, width)
+    rows, columns = height // block, width // block
+    cut = rgb[:, :rows * block, :columns * block].reshape(length, rows, block, columns, block * 3)
+    grey: Float32 = cut.mean(axis=(2, 4), dtype=np.float32) / 255
+    return float(np.abs(np.diff(grey, axis=0)).mean()) if length > 1 else 0.0
+
+
+def _small(width_px: int, height_px: int) -> tuple[int, int]:
+    shrink = min(1.0, _SHORT_SIDE_PX / min(width_px, height_px))
+    return max(1, round(width_px * shrink)), max(1, round(height_px * shrink))
