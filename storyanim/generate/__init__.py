@@ -1,0 +1,1 @@
+"""Depth, prompt and tokens to frames."""

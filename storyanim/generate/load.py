@@ -1,0 +1,141 @@
+"""Repositories to a pipeline: the bundled family, and Stable Diffusion 1.5 with AnimateDiff's motion layers.
+
+Both are folders in the diffusers layout and are read by the same lines. A Stable Diffusion repository brings a 2D U-Net,
+which is inflated with a motion adapter, and then samples as AnimateDiff was published: DDIM with linear betas, unclipped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+import transformers
+from diffusers import ControlNetModel, DDIMScheduler, MotionAdapter, T2IAdapter, UNet2DConditionModel, UNetMotionModel
+
+from storyanim import hub
+from storyanim.config import ModelRef, Models
+from storyanim.errors import ModelError, ResourceError, StoryanimError
+from storyanim.generate.memory import is_out_of_memory
+from storyanim.generate.story_pipeline import StoryVideoPipeline
+
+COMPONENTS = ("tokenizer", "text_encoder", "vae", "unet", "scheduler")
+STRUCTURES = {"t2i_adapter": T2IAdapter, "controlnet": ControlNetModel}
+_HINT = "compare the folder with the profile's [models] table; a download that broke off is mended by fetching it again"
+
+
+def load_pipeline(models: Models) -> StoryVideoPipeline:
+    """The pipeline of a profile, float32, on the CPU.
+
+    Raises ModelError: missing and cannot be fetched, broken, of another kind, or parts that do not fit each other.
+    """
+    folder, branch = hub.locate(models.pipeline), hub.locate(models.structure)
+    parts = load_components(folder, models.pipeline)
+    inflate = isinstance(parts["unet"], UNet2DConditionModel)
+    if inflate:
+        parts["unet"] = _with_motion(parts["unet"], models)
+        parts["scheduler"] = _as_animatediff_samples(parts["scheduler"])
+    structure = _load(STRUCTURES[models.structure_kind], branch, models.structure)
+    with _mapped("the pipeline", models.pipeline):
+        pipeline = StoryVideoPipeline(**parts, structure=structure)
+    check_fit(pipeline, models)
+    if inflate:
+        pipeline.vae.enable_slicing()                # its pictures are large
+    pipeline.set_progress_bar_config(disable=True)   # progress is the command line's
+    for part in (pipeline.unet, pipeline.text_encoder, pipeline.vae, structure):
+        part.eval().requires_grad_(False)
+    return pipeline
+
+
+def load_components(folder: Path, ref: ModelRef) -> dict[str, Any]:
+    """The components of a repository by name, of the classes that its model_index.json says."""
+    with _mapped("model_index.json", ref):
+        index = json.loads((folder / "model_index.json").read_text("utf-8"))
+        classes = {name: _class(*index[name]) for name in COMPONENTS}
+    return {name: _load(cls, folder / name, ref) for name, cls in classes.items()}
+
+
+def check_fit(pipeline: StoryVideoPipeline, models: Models) -> None:
+    """Raises ModelError unless the parts have the widths that each expects of the others."""
+    unet, structure = pipeline.unet.config, pipeline.structure
+    if unet.addition_embed_type is not None:
+        raise ModelError(f"{models.pipeline.repo} wants more than text ({unet.addition_embed_type})",
+                         hint="SDXL is not supported; use a model like Stable Diffusion 1.5")
+    controlnet = isinstance(structure, ControlNetModel)
+    widths = [
+        ("text encoder", pipeline.text_encoder.config.hidden_size, unet.cross_attention_dim),
+        ("VAE", pipeline.vae.config.latent_channels, unet.in_channels),
+        ("structure branch", list(structure.config["block_out_channels" if controlnet else "channels"]),
+         list(unet.block_out_channels)),
+    ]
+    if controlnet:
+        widths.append(("ControlNet's text", structure.config.cross_attention_dim, unet.cross_attention_dim))
+    for name, has, wanted in widths:
+        if has != wanted:
+            raise ModelError(f"the {name} does not fit {models.pipeline.repo}: its width is {has}, the U-Net's {wanted}",
+                             hint=_HINT)
+
+
+def _with_motion(unet: UNet2DConditionModel, models: Models) -> UNetMotionModel:
+    ref = models.motion_adapter
+    if ref is None:
+        raise ModelError(f"{models.pipeline.repo} draws single images: it has no motion layers",
+                         hint="name a motion_adapter in the profile's [models], such as guoyww/animatediff-motion-adapter-v1-5-3")
+    adapter = _load(MotionAdapter, hub.locate(ref), ref)
+    with _mapped("the motion adapter", ref):
+        return UNetMotionModel.from_unet2d(unet, adapter)
+
+
+def _as_animatediff_samples(scheduler: Any) -> DDIMScheduler:
+    return DDIMScheduler.from_config(
+        scheduler.config, beta_schedule="linear", clip_sample=False, steps_offset=1, timestep_spacing="linspace"
+    )
+
+
+def _class(library: str, name: str) -> Any:
+    if library not in {"diffusers", "transformers"}:
+        raise ValueError(f"it names a class of {library}")
+    return getattr({"diffusers": diffusers, "transformers": transformers}[library], name)
+
+
+def _load(cls: Any, folder: Path, ref: ModelRef) -> Any:
+    """One component; a network must find every weight that it has."""
+    with _mapped(f"{cls.__name__} in {folder}", ref), _quiet():
+        if not issubclass(cls, torch.nn.Module):
+            return cls.from_pretrained(folder)
+        variant = ref.variant if ref.variant and any(folder.glob(f"*.{ref.variant}.*")) else None
+        model, info = cls.from_pretrained(folder, torch_dtype=torch.float32, variant=variant, output_loading_info=True)
+        if info["missing_keys"]:
+            raise ValueError(f"{len(info['missing_keys'])} weights are missing, such as {sorted(info['missing_keys'])[0]}")
+        return model
+
+
+@contextmanager
+def _mapped(what: str, ref: ModelRef) -> Iterator[None]:
+    """Whatever the loading libraries raise over a bad folder is a ModelError that names it."""
+    try:
+        yield
+    except StoryanimError:
+        raise
+    except Exception as error:                       # they raise nearly every built-in class, and safetensors its own
+        if is_out_of_memory(error):
+            raise ResourceError(f"not enough memory to load {ref.repo}", hint="close other programs") from error
+        reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
+        raise ModelError(f"{what} of {ref.repo} cannot be used: {reason}", hint=_HINT) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars of the libraries' own while a component loads."""
+    loggings = [library for library in (diffusers.utils.logging, transformers.utils.logging) if library.is_progress_bar_enabled()]
+    for library in loggings:
+        library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for library in loggings:
+            library.enable_progress_bar()

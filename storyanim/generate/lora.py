@@ -1,0 +1,65 @@
+"""The characters' low-rank weights on the U-Net: worn for their shots, taken off for all others (AaS 3.3)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from storyanim.artifacts import CharacterToken, Float32
+from storyanim.errors import CharacterError
+
+_KEY = re.compile(r"unet\.(?P<layer>.+)\.lora_(?P<half>[AB])\.weight")
+
+
+class CharacterLoras:
+    """Switches between characters without loading the base model again."""
+
+    def __init__(self, unet: Any) -> None:
+        self._unet = unet
+        self._known: set[str] = set()
+
+    def wear(self, tokens: Sequence[CharacterToken]) -> None:
+        """From here on the U-Net draws with the weights of exactly these characters. Raises CharacterError."""
+        names = [self._loaded(token) for token in tokens if token.lora]
+        if names:
+            self._unet.enable_lora()
+            self._unet.set_adapters(names)
+        elif self._known:
+            self._unet.disable_lora()
+
+    def _loaded(self, token: CharacterToken) -> str:
+        name = _name(token.lora)
+        if name not in self._known:
+            weights = {key: torch.from_numpy(array) for key, array in token.lora.items()}
+            self._check(token, weights)
+            self._unet.load_lora_adapter(weights, prefix="unet", adapter_name=name)
+            for layer in self._unet.modules():
+                if name in getattr(layer, "lora_A", {}):
+                    for half in (layer.lora_A, layer.lora_B):
+                        torch.nn.Module.to(half[name], layer.weight)
+            self._known.add(name)
+        return name
+
+    def _check(self, token: CharacterToken, weights: dict[str, torch.Tensor]) -> None:
+        layers = dict(self._unet.named_modules())
+        for key, weight in weights.items():
+            match = _KEY.fullmatch(key)
+            layer = layers.get(match["layer"]) if match else None
+            fits = match is not None and layer is not None and (
+                weight.shape[1] == layer.in_features if match["half"] == "A" else weight.shape[0] == layer.out_features
+            )
+            if not fits:
+                raise CharacterError(f"the LoRA of {token.name} does not fit this model: {key} {tuple(weight.shape)}",
+                                     hint="personalise the character again with this profile")
+
+
+def _name(lora: dict[str, Float32]) -> str:
+    """A name by content: the same weights are loaded once, whoever wears them."""
+    digest = hashlib.sha256()
+    for key in sorted(lora):
+        digest.update(f"{key}\0{lora[key].shape}\0".encode() + lora[key].tobytes())
+    return f"character_{digest.hexdigest()[:16]}"

@@ -1,0 +1,187 @@
+"""Repositories in the published layouts, whole, mismatched and broken, through the one loading path."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny
+import torch
+from diffusers import AnimateDiffPipeline, ControlNetModel, DDIMScheduler, MotionAdapter, T2IAdapter, UNetMotionModel
+from safetensors.torch import load_file, save_file
+
+from storyanim.config import ModelRef, Models
+from storyanim.errors import ModelError
+from storyanim.generate.load import load_pipeline
+from storyanim.generate.story_pipeline import StoryVideoPipeline
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folders = {"storybook": tmp_path_factory.mktemp("storybook"), "sd15": tmp_path_factory.mktemp("sd15")}
+    tiny.save_storybook(folders["storybook"])
+    tiny.save_stable_diffusion(folders["sd15"])
+    return folders
+
+
+@pytest.fixture
+def storybook(saved: dict[str, Path], tmp_path: Path) -> Path:
+    """A copy to spoil."""
+    return Path(shutil.copytree(saved["storybook"], tmp_path / "storybook"))
+
+
+@pytest.fixture
+def sd15(saved: dict[str, Path], tmp_path: Path) -> Path:
+    return Path(shutil.copytree(saved["sd15"], tmp_path / "sd15"))
+
+
+def models_of(folder: Path, **changes: Any) -> Models:
+    names = {"pipeline": "pipeline", "structure": "structure"} if (folder / "pipeline").exists() else {
+        "pipeline": "base", "motion_adapter": "motion", "structure": "t2i"}
+    table: dict[str, Any] = {name: ModelRef(repo=str(folder / where)) for name, where in names.items()}
+    return Models(**{**table, "depth": ModelRef(repo="unused"), "encoder": ModelRef(repo="unused"), **changes})
+
+
+def draw(pipeline: StoryVideoPipeline, **changes: Any) -> torch.Tensor:
+    near = torch.rand((2, tiny.SIZE_PX, tiny.SIZE_PX), generator=torch.Generator().manual_seed(3))
+    arguments = {"num_frames": 2, "num_inference_steps": 2, "structure_frames": near, "output_type": "pt",
+                 "generator": torch.Generator().manual_seed(7), **changes}
+    return pipeline("a bear", **arguments).frames
+
+
+class TestStorybook:
+    def test_loads_and_draws(self, storybook: Path) -> None:
+        pipeline = load_pipeline(models_of(storybook))
+        assert isinstance(pipeline.unet, UNetMotionModel)
+        assert isinstance(pipeline.structure, T2IAdapter)
+        assert pipeline.scheduler.config.prediction_type == "v_prediction"
+        assert draw(pipeline).shape == (1, 2, 3, tiny.SIZE_PX, tiny.SIZE_PX)
+
+    def test_half_precision_files_are_read_as_float32(self, storybook: Path) -> None:
+        for file in storybook.rglob("*.safetensors"):
+            save_file({name: weight.half() for name, weight in load_file(file).items()}, file, metadata={"format": "pt"})
+        pipeline = load_pipeline(models_of(storybook))
+        parts = (pipeline.unet, pipeline.vae, pipeline.text_encoder, pipeline.structure)
+        assert {part.dtype for part in parts} == {torch.float32}
+
+    def test_shift_of_the_autoencoder_is_undone(self, storybook: Path) -> None:
+        pipeline = load_pipeline(models_of(storybook))
+        latents = torch.randn(1, 6, 2, 8, 8)
+        plain = pipeline.decode_latents(latents)
+        pipeline.vae.register_to_config(scaling_factor=2.0, shift_factor=0.3)
+        assert torch.allclose(pipeline.decode_latents((latents - 0.3) * 2.0), plain, atol=1e-5)
+
+    def test_save_and_load_give_the_same_pictures(self, storybook: Path, tmp_path: Path) -> None:
+        pipeline = load_pipeline(models_of(storybook))
+        pipeline.save_pretrained(tmp_path / "again")
+        again = StoryVideoPipeline.from_pretrained(tmp_path / "again")
+        assert torch.equal(draw(again), draw(pipeline))
+        without = StoryVideoPipeline.from_pretrained(storybook / "pipeline")                     # saved without structure
+        assert without.structure is None
+        assert torch.equal(draw(without, structure_frames=None), draw(pipeline, structure_frames=None))
+
+
+class TestStableDiffusion:
+    def test_draws_like_animatediff_as_published(self, sd15: Path) -> None:
+        pipeline = load_pipeline(models_of(sd15))
+        stock = AnimateDiffPipeline.from_pretrained(sd15 / "base", motion_adapter=MotionAdapter.from_pretrained(sd15 / "motion"))
+        stock.scheduler = DDIMScheduler.from_pretrained(
+            sd15 / "base", subfolder="scheduler", clip_sample=False, timestep_spacing="linspace", beta_schedule="linear", steps_offset=1
+        )
+        theirs = stock("a bear", num_frames=2, num_inference_steps=2, guidance_scale=3.0, output_type="pt",
+                       generator=torch.Generator().manual_seed(7)).frames
+        assert torch.allclose(draw(pipeline, structure_frames=None), theirs, atol=1e-5)
+
+    @pytest.mark.parametrize(("folder", "kind", "cls"), [("t2i", "t2i_adapter", T2IAdapter), ("control", "controlnet", ControlNetModel)])
+    def test_structure_of_both_kinds(self, sd15: Path, folder: str, kind: str, cls: type) -> None:
+        pipeline = load_pipeline(models_of(sd15, structure=ModelRef(repo=str(sd15 / folder)), structure_kind=kind))
+        assert isinstance(pipeline.structure, cls)
+        assert not torch.allclose(draw(pipeline), draw(pipeline, structure_frames=None), atol=1e-4)
+
+    def test_pickled_weights_are_read_where_a_repository_has_no_others(self, sd15: Path) -> None:
+        file = sd15 / "t2i" / "diffusion_pytorch_model.safetensors"
+        weights = load_file(file)
+        torch.save(weights, file.with_suffix(".bin"))
+        file.unlink()
+        loaded = load_pipeline(models_of(sd15)).structure.state_dict()
+        assert all(torch.equal(loaded[name], weight) for name, weight in weights.items())
+
+    def test_variant_is_taken_where_there_is_one(self, sd15: Path) -> None:
+        file = sd15 / "base" / "unet" / "diffusion_pytorch_model.safetensors"
+        weights = {name: weight + 1 for name, weight in load_file(file).items()}
+        save_file(weights, file.with_name("diffusion_pytorch_model.fp16.safetensors"), metadata={"format": "pt"})
+        pipeline = load_pipeline(models_of(sd15, pipeline=ModelRef(repo=str(sd15 / "base"), variant="fp16")))
+        assert torch.equal(pipeline.unet.conv_in.weight, weights["conv_in.weight"])
+
+    def test_image_model_without_motion_is_refused(self, sd15: Path) -> None:
+        with pytest.raises(ModelError, match="no motion layers"):
+            load_pipeline(models_of(sd15, motion_adapter=None))
+
+    def test_missing_weights_without_a_network(self, sd15: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        from huggingface_hub import HfApi
+
+        def refuse(*args: Any, **kwargs: Any) -> None:
+            raise ConnectionError("no network")
+
+        monkeypatch.setattr(HfApi, "list_repo_files", refuse)
+        with pytest.raises(ModelError, match="guoyww/not-here") as caught:
+            load_pipeline(models_of(sd15, motion_adapter=ModelRef(repo="guoyww/not-here")))
+        assert "hf download guoyww/not-here" in caught.value.hint
+
+
+class TestBrokenFolders:
+    def assert_refused(self, models: Models, match: str) -> None:
+        with pytest.raises(ModelError, match=match) as caught:
+            load_pipeline(models)
+        assert caught.value.hint
+        assert "\n" not in caught.value.message
+
+    def test_missing_folder(self, storybook: Path) -> None:
+        self.assert_refused(models_of(storybook, structure=ModelRef(repo=str(storybook / "none"))), "no model folder")
+
+    def test_no_index(self, storybook: Path) -> None:
+        (storybook / "pipeline" / "model_index.json").unlink()
+        self.assert_refused(models_of(storybook), "model_index.json")
+
+    @pytest.mark.parametrize("entry", [["os", "system"], ["diffusers", "NoSuchModel"], None])
+    def test_index_that_names_something_else(self, storybook: Path, entry: list[str] | None) -> None:
+        file = storybook / "pipeline" / "model_index.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), "unet": entry}))
+        self.assert_refused(models_of(storybook), "model_index.json")
+
+    @pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
+    def test_truncated_weights(self, storybook: Path, part: str) -> None:
+        (file,) = (storybook / "pipeline" / part).glob("*.safetensors")
+        file.write_bytes(file.read_bytes()[:1000])
+        self.assert_refused(models_of(storybook), part if part != "text_encoder" else "CLIPTextModel")
+
+    @pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
+    def test_weights_that_lack_some(self, storybook: Path, part: str) -> None:
+        (file,) = (storybook / "pipeline" / part).glob("*.safetensors")
+        weights = load_file(file)
+        weights.pop(sorted(weights)[0])
+        save_file(weights, file, metadata={"format": "pt"})
+        self.assert_refused(models_of(storybook), "weights are missing")
+
+    @pytest.mark.parametrize("part", ["tokenizer", "scheduler", "vae"])
+    def test_missing_component(self, storybook: Path, part: str) -> None:
+        shutil.rmtree(storybook / "pipeline" / part)
+        self.assert_refused(models_of(storybook), part)
+
+    def test_structure_of_other_widths(self, storybook: Path) -> None:
+        tiny.t2i_adapter((8, 24)).save_pretrained(storybook / "structure")
+        self.assert_refused(models_of(storybook), "structure branch does not fit")
+
+    def test_structure_of_the_other_kind(self, sd15: Path) -> None:
+        self.assert_refused(models_of(sd15, structure_kind="controlnet"), "ControlNetModel")
+
+    def test_motion_adapter_of_another_model(self, sd15: Path) -> None:
+        tiny.motion_adapter(layers=2).save_pretrained(sd15 / "motion")
+        self.assert_refused(models_of(sd15), "motion adapter")
+
+    def test_autoencoder_of_another_model(self, storybook: Path) -> None:
+        tiny.vae_tiny(4).save_pretrained(storybook / "pipeline" / "vae")
+        self.assert_refused(models_of(storybook), "VAE does not fit")
