@@ -1,0 +1,100 @@
+"""What a clip of the storybook world shows: plain values, and the names that they may take.
+
+A rendered clip is a pure function of its `ClipSpec`. Colours are RGB in [0, 1], places are fractions of the frame's
+side (x from the left), angles are degrees, `phase` is a fraction of an action's cycle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rgb = tuple[float, float, float]
+
+CREATURES = ("bear", "cat", "dog", "rabbit", "fox", "penguin", "mouse", "duck")
+COLOURS: dict[str, Rgb] = {
+    "red": (0.86, 0.17, 0.17),
+    "orange": (0.96, 0.52, 0.12),
+    "yellow": (0.97, 0.83, 0.22),
+    "green": (0.28, 0.66, 0.27),
+    "blue": (0.22, 0.45, 0.88),
+    "purple": (0.55, 0.29, 0.75),
+    "pink": (0.97, 0.58, 0.72),
+    "brown": (0.56, 0.35, 0.20),
+    "white": (0.95, 0.95, 0.94),
+    "grey": (0.56, 0.57, 0.60),
+}
+UNNAMED_HUES: tuple[Rgb, ...] = (
+    (0.10, 0.58, 0.58),   # teal
+    (0.70, 0.90, 0.20),   # lime
+    (0.85, 0.15, 0.58),   # magenta
+    (0.14, 0.18, 0.45),   # navy
+    (0.48, 0.49, 0.16),   # olive
+    (0.40, 0.86, 0.78),   # turquoise
+    (0.47, 0.10, 0.20),   # maroon
+    (0.73, 0.68, 0.95),   # lavender
+    (0.98, 0.75, 0.58),   # peach
+    (0.88, 0.80, 0.62),   # sand
+)
+ACCESSORIES = ("scarf", "hat", "belly patch", "stripes")
+ACTIONS = ("walking", "running", "jumping", "sitting", "sleeping", "waving", "dancing", "swimming", "standing")
+SCENES = ("forest", "beach", "snow", "city", "meadow", "lake", "bedroom", "mountains")
+WATER_SCENES = ("beach", "lake")
+TIMES_OF_DAY = ("day", "dusk", "night")
+WEATHERS = ("clear", "rain", "snowfall", "fog")
+CAMERAS = ("fixed", "pan_left", "pan_right", "approach")
+
+
+@dataclass(frozen=True)
+class ActorSpec:
+    """One creature: who it is, what it wears, what it does and where it stands."""
+
+    creature: str
+    colour: str | None              # None: a hue without a name
+    rgb: Rgb                        # body colour
+    accessory: str | None
+    accessory_colour: str | None
+    accessory_rgb: Rgb | None
+    action: str
+    azimuth_deg: float              # 0 faces the camera, +90 faces right, -90 left
+    phase: float                    # fraction of the action's cycle at time 0
+    x: float                        # middle of the creature, fraction of the frame's width
+    size: float                     # height when upright, fraction of the frame's height
+
+
+@dataclass(frozen=True)
+class ClipSpec:
+    """One clip: its actors (none, one or two), its scene and its camera."""
+
+    actors: tuple[ActorSpec, ...]
+    scene: str
+    time_of_day: str
+    weather: str
+    camera: str
+    seed: int                       # places the props and the weather; draws nothing of the actors
+
+
+@dataclass(frozen=True)
+class WorldClip:
+    """A rendered clip with the truth about it."""
+
+    spec: ClipSpec
+    rgb: NDArray[np.uint8]          # (T, H, W, 3)
+    near: NDArray[np.float32]       # (T, H, W) in [0, 1], proportional to inverse depth, one scale for all clips
+    mask: NDArray[np.bool_]         # (T, H, W) pixels of the actors, what they wear included
+    head_xy: NDArray[np.float32]    # (T, 2) centre of the first actor's head in pixels; nan without an actor
+    fps: float
+
+
+def with_(spec: ClipSpec, **changes: Any) -> ClipSpec:
+    """A copy of `spec` with fields changed; an actor's fields change in every actor. Unknown names are errors."""
+    clip_names = {f.name for f in fields(ClipSpec)}
+    of_clip = {name: value for name, value in changes.items() if name in clip_names}
+    of_actor = {name: value for name, value in changes.items() if name not in clip_names}
+    actors = of_clip.pop("actors", spec.actors)
+    if of_actor:
+        actors = tuple(replace(actor, **of_actor) for actor in actors)
+    return replace(spec, actors=tuple(actors), **of_clip)
