@@ -1,0 +1,1 @@
+"""Frames to clips, clips to a film, and pages to look at them."""

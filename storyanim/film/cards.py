@@ -1,0 +1,119 @@
+"""The first and the last page of the film: warm paper, a double rule, a few leaves, and words."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+from PIL.ImageFont import FreeTypeFont
+
+from storyanim.artifacts import Clip, Frames, UInt8
+from storyanim.config import FilmSettings
+from storyanim.engine.steps import step_version
+from storyanim.film.clip import save_clip
+from storyanim.film.lettering import font_for, wrap
+
+TITLE_ID, END_ID = "s00", "s9999"                    # no shot of a storyboard has these
+FPS = 12.0                                           # of the fade
+FADE_S = 0.4
+_PAPER, _PAPER_EDGE = (249, 240, 219), (226, 205, 165)
+_INK, _RULE, _LEAF = (74, 52, 36), (164, 122, 78), (122, 140, 84)
+_DRAWN_LARGER = 2                                    # lines are drawn at twice the size and scaled down, for smooth edges
+
+
+@step_version(1)
+def title_card(title: str, settings: FilmSettings, folder: Path) -> Clip:
+    """The title on a page, `title_s` long, fading in and out. Raises FilmError."""
+    return _card(TITLE_ID, title, settings, folder)
+
+
+@step_version(1)
+def end_card(words: str, settings: FilmSettings, folder: Path) -> Clip:
+    """The last page, with a word like "The End", as long as the title's. Raises FilmError."""
+    return _card(END_ID, words, settings, folder)
+
+
+def draw_page(words: str, width_px: int, height_px: int) -> UInt8:
+    """(H, W, 3): a page with `words` in its middle; without them where no font of this machine has their letters."""
+    size = (width_px * _DRAWN_LARGER, height_px * _DRAWN_LARGER)
+    page = Image.fromarray(_paper(*size))
+    draw = ImageDraw.Draw(page)
+    unit = min(size) / 100
+    for inset, width in ((4.5, 0.55), (6.2, 0.22)):
+        box = (inset * unit, inset * unit, size[0] - inset * unit, size[1] - inset * unit)
+        draw.rounded_rectangle(box, 2.2 * unit, outline=_RULE, width=max(1, round(width * unit)))
+    near, right, low = 9.5 * unit, size[0] - 9.5 * unit, size[1] - 9.5 * unit
+    for at, sides in (((near, near), (1, 1)), ((right, near), (-1, 1)), ((near, low), (1, -1)), ((right, low), (-1, -1))):
+        _twig(draw, at, unit, sides)
+    bottom = _words(draw, words, size, unit)
+    _flourish(draw, size[0] / 2, bottom + 7 * unit, unit)
+    return np.asarray(page.resize((width_px, height_px), Image.Resampling.LANCZOS))
+
+
+def _card(shot_id: str, words: str, settings: FilmSettings, folder: Path) -> Clip:
+    page = draw_page(words, settings.width_px, settings.height_px)
+    num_frames = max(1, round(settings.title_s * FPS))
+    times_s = np.arange(num_frames) / FPS
+    fade = np.clip((np.minimum(times_s, times_s[::-1]) + 0.5 / FPS) / FADE_S, 0, 1)        # from black and back to it
+    rgb = np.stack([np.rint(page * share).astype(np.uint8) for share in np.sin(fade * math.pi / 2)])
+    return save_clip(shot_id, Frames(rgb, FPS), settings, folder)
+
+
+def _paper(width_px: int, height_px: int) -> UInt8:
+    """Darker towards the edges, with a fine grain that is the same every time."""
+    y, x = np.mgrid[-1 : 1 : height_px * 1j, -1 : 1 : width_px * 1j].astype(np.float32)
+    edge = np.clip(np.hypot(x, y) / math.sqrt(2), 0, 1)[..., None] ** 2.5
+    grain = np.random.default_rng(7).normal(0, 2.2, (height_px, width_px, 1)).astype(np.float32)
+    paper = (1 - edge) * np.array(_PAPER, np.float32) + edge * np.array(_PAPER_EDGE, np.float32) + grain
+    return np.clip(np.rint(paper), 0, 255).astype(np.uint8)
+
+
+def _words(draw: ImageDraw.ImageDraw, words: str, size: tuple[int, int], unit: float) -> float:
+    """Draws the words in the largest size that fits and gives the height at which they end."""
+    fitted = _fitted(words.strip(), size[0] * 0.74, size[1] * 0.5, unit)
+    if fitted is None:
+        return size[1] / 2 - 7 * unit
+    font, lines, step = fitted
+    top = size[1] * 0.47 - step * len(lines) / 2
+    for number, line in enumerate(lines):
+        draw.text((size[0] / 2, top + step * (number + 0.5)), line, _INK, font, anchor="mm")
+    return top + step * len(lines)
+
+
+def _fitted(words: str, width: float, height: float, unit: float) -> tuple[FreeTypeFont, list[str], float] | None:
+    for size in (11, 9.5, 8, 7, 6, 5, 4):
+        lettered = font_for(words, round(size * unit)) if words else None
+        if lettered is None:
+            return None
+        font, drawn = lettered
+        lines, step = wrap(drawn, font, width), size * unit * 1.32
+        whole_words = set(" ".join(lines).split()) == set(drawn.split())
+        if step * len(lines) <= height and whole_words:
+            break
+    return font, lines[: max(1, int(height / step))], step
+
+
+def _twig(draw: ImageDraw.ImageDraw, at: tuple[float, float], unit: float, sides: tuple[int, int]) -> None:
+    """Three leaves, growing inwards from a corner."""
+    for angle, length in ((8, 7.5), (45, 6.0), (82, 7.5)):
+        _leaf(draw, at, length * unit, math.radians(angle), sides)
+
+
+def _leaf(draw: ImageDraw.ImageDraw, at: tuple[float, float], length: float, angle: float, sides: tuple[int, int]) -> None:
+    along = np.linspace(0, 1, 24)
+    width = 0.17 * np.sin(math.pi * along) ** 0.8
+    outline = np.concatenate([np.stack([along, width], 1), np.stack([along, -width], 1)[::-1]]) * length
+    turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+    points = (outline @ turn) * sides + at
+    draw.polygon([tuple(point) for point in points.tolist()], fill=_LEAF)
+
+
+def _flourish(draw: ImageDraw.ImageDraw, x: float, y: float, unit: float) -> None:
+    """A line that swells in the middle, with a leaf at each side and a dot."""
+    for side in (-1, 1):
+        near, far = x + side * 3 * unit, x + side * 17 * unit
+        draw.polygon([(near, y - 0.28 * unit), (far, y), (near, y + 0.28 * unit)], fill=_RULE)
+        _leaf(draw, (x + side * 2.2 * unit, y), 4.6 * unit, math.radians(-32), (side, 1))
+    draw.ellipse((x - 0.9 * unit, y - 0.9 * unit, x + 0.9 * unit, y + 0.9 * unit), fill=_RULE)

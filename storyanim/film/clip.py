@@ -1,0 +1,93 @@
+"""Frames of a shot to a clip on disk, large enough to watch and long enough to read."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFilter, ImageOps
+from PIL.ImageFont import FreeTypeFont
+
+from storyanim import video
+from storyanim.artifacts import Clip, Frames, Shot, UInt8
+from storyanim.config import FilmSettings
+from storyanim.engine.steps import step_version
+from storyanim.errors import UsageError
+from storyanim.film.lettering import draw_subtitle, font_for, subtitle_size_px, wrap
+from storyanim.film.subtitles import LINES_A_CUE, cues_of
+
+
+@step_version(1)
+def write_clip(shot: Shot, frames: Frames, settings: FilmSettings, folder: Path) -> Clip:
+    """The shot as `folder`/clip.mp4 in the film's size and rate.
+
+    The last frame is held until the shot has its duration and its words can be read, but no longer than `max_hold_s`.
+    Raises FilmError, and UsageError when words are to be burned in that no font here can draw.
+    """
+    large = enlarge(frames.rgb, settings.width_px, settings.height_px)
+    held = num_held(shot, frames, settings)
+    large = np.concatenate([large, np.repeat(large[-1:], held, axis=0)])
+    if settings.subtitles == "burned":
+        burn(large, shot.text, frames.fps)
+    return save_clip(shot.id, Frames(large, frames.fps), settings, folder)
+
+
+def save_clip(shot_id: str, frames: Frames, settings: FilmSettings, folder: Path) -> Clip:
+    """`frames`, which have the film's size, as `folder`/clip.mp4. All clips of a film have equal parameters."""
+    path = folder / "clip.mp4"
+    width_px, height_px = settings.width_px, settings.height_px
+    video.write(frames, path, width_px=width_px, height_px=height_px, fps=settings.fps, crf=settings.crf)
+    num_frames = video.probe(path).num_frames
+    return Clip(shot_id=shot_id, path=path, width_px=width_px, height_px=height_px, fps=settings.fps, num_frames=num_frames)
+
+
+def num_held(shot: Shot, frames: Frames, settings: FilmSettings) -> int:
+    """How many times the last frame is shown again."""
+    length_s = len(frames.rgb) / frames.fps
+    reading_s = len(shot.text) / settings.reading_chars_per_s if settings.subtitles != "none" else 0.0
+    wanted_s = max(reading_s, shot.duration_s) - length_s
+    return math.ceil(round(min(max(wanted_s, 0.0), settings.max_hold_s) * frames.fps, 6))
+
+
+def enlarge(rgb: UInt8, width_px: int, height_px: int) -> UInt8:
+    """(T, H, W, 3) → (T, height_px, width_px, 3): scaled as a whole, with black bars where the shapes differ.
+
+    From twice the size on, Lanczos alone shows the old pixels as stairs along slanted edges: a blur of under half an old
+    pixel removes them, and an unsharp mask brings the edges back.
+    """
+    scale = min(width_px / rgb.shape[2], height_px / rgb.shape[1])
+    return np.stack([_enlarge_one(Image.fromarray(picture), (width_px, height_px), scale) for picture in rgb])
+
+
+def burn(rgb: UInt8, text: str, fps: float) -> None:
+    """Draws the words into (T, H, W, 3) frames, in place. Raises UsageError when no font has their letters."""
+    lettered = _subtitle_font(text, rgb.shape[1])
+    if lettered is None:
+        return
+    font, words = lettered
+    for cue in cues_of(words, len(rgb) / fps):
+        lines = [part for line in cue.lines for part in wrap(line, font, rgb.shape[2] * 0.94)][: 2 * LINES_A_CUE]
+        for index in range(round(cue.start_s * fps), round(cue.end_s * fps)):
+            picture = Image.fromarray(rgb[index])
+            draw_subtitle(picture, lines, font)
+            rgb[index] = np.asarray(picture)
+
+
+def _subtitle_font(text: str, height_px: int) -> tuple[FreeTypeFont, str] | None:
+    if not text.strip():
+        return None
+    lettered = font_for(text, subtitle_size_px(height_px))
+    if lettered is None:
+        raise UsageError(f"no font on this machine has the letters of {text[:40]!r}",
+                         hint="install a Noto font for the story's script, or take soft subtitles")
+    return lettered
+
+
+def _enlarge_one(picture: Image.Image, size: tuple[int, int], scale: float) -> UInt8:
+    whole = ImageOps.contain(picture, size, Image.Resampling.LANCZOS)
+    if scale >= 2:
+        whole = whole.filter(ImageFilter.GaussianBlur(0.4 * scale)).filter(ImageFilter.UnsharpMask(0.75 * scale, 110, 2))
+    if whole.size != size:
+        whole = ImageOps.pad(whole, size)
+    return np.asarray(whole)

@@ -1,0 +1,95 @@
+"""Words drawn on pictures: a font that has their letters, and lines that fit.
+
+No font ships with the package. Pillow's own has plain Latin letters only, so fonts of the system are asked first; where
+none has a letter, its accent is dropped, and where that does not help either, the words cannot be drawn.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+from PIL import Image, ImageDraw, ImageFont
+from PIL.ImageFont import FreeTypeFont
+
+# Serifs first, as in a book; then the ones with many scripts.
+_FONTS = (
+    "Georgia.ttf", "DejaVuSerif.ttf", "NotoSerif-Regular.ttf", "LiberationSerif-Regular.ttf",
+    "DejaVuSans.ttf", "NotoSans-Regular.ttf", "NotoSerifCJK-Regular.ttc", "NotoSansCJK-Regular.ttc", "wqy-microhei.ttc",
+    "Hiragino Sans GB.ttc", "msyh.ttc", "NotoNaskhArabic-Regular.ttf", "NotoSansArabic-Regular.ttf",
+    "NotoSansHebrew-Regular.ttf", "NotoSansDevanagari-Regular.ttf", "Arial Unicode.ttf", "arial.ttf",
+)
+_NO_LETTER = "\U0010fffe"                            # a code point that no font may have
+_SPELLED = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "Ł": "L", "đ": "d", "ı": "i", "Æ": "Ae",
+                          "Ø": "O", "–": "-", "—": "-", "…": "...", "‘": "'", "’": "'", "“": '"', "”": '"', "«": '"', "»": '"',
+                          "\u00a0": " "})
+
+
+def font_for(text: str, size_px: int) -> tuple[FreeTypeFont, str] | None:
+    """A font and the words as it can draw them; None when no font of this machine has their letters."""
+    for words in (text, _without_accents(text)):
+        for name in (*_FONTS, ""):
+            font = _font(name, size_px)
+            if font is not None and _has_letters(font, words):
+                return font, words
+    return None
+
+
+def wrap(text: str, font: FreeTypeFont, width_px: float) -> list[str]:
+    """`text` in lines that are no wider than `width_px`, broken between words, or inside one that is too long."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split():
+        longer = f"{line} {word}".strip()
+        if font.getlength(longer) <= width_px:
+            line = longer
+            continue
+        if line:
+            lines.append(line)
+        line = word
+        while font.getlength(line) > width_px and len(line) > 1:
+            fits = next((n for n in range(len(line) - 1, 1, -1) if font.getlength(line[:n]) <= width_px), 1)
+            lines.append(line[:fits])
+            line = line[fits:]
+    return [*lines, line] if line else lines
+
+
+def draw_subtitle(picture: Image.Image, lines: list[str], font: FreeTypeFont) -> None:
+    """Draws lines at the bottom of `picture`, in white with a dark rim, as subtitles are."""
+    draw = ImageDraw.Draw(picture)
+    size_px = subtitle_size_px(picture.height)
+    step_px = round(size_px * 1.25)
+    top = picture.height - round(picture.height * 0.045) - step_px * len(lines)
+    for number, line in enumerate(lines):
+        place = (picture.width / 2, top + step_px * (number + 0.5))
+        draw.text(place, line, "white", font, anchor="mm", stroke_width=max(1, size_px // 11), stroke_fill="#16130f")
+
+
+def subtitle_size_px(height_px: int) -> int:
+    """How large burned subtitles are in a film of that height: about 42 letters a line in a square film."""
+    return max(9, round(height_px / 23))
+
+
+@lru_cache(maxsize=64)
+def _font(name: str, size_px: int) -> FreeTypeFont | None:
+    if not name:
+        return ImageFont.load_default(size_px)
+    try:
+        return ImageFont.truetype(name, size_px)
+    except OSError:
+        return None
+
+
+def _has_letters(font: FreeTypeFont, text: str) -> bool:
+    missing = _glyph(font, _NO_LETTER)
+    return all(_glyph(font, letter) != missing for letter in set(text) if not letter.isspace())
+
+
+def _glyph(font: FreeTypeFont, letter: str) -> tuple[tuple[int, int], bytes]:
+    mask = font.getmask(letter)
+    return mask.size, bytes(mask)
+
+
+def _without_accents(text: str) -> str:
+    apart = unicodedata.normalize("NFKD", text.translate(_SPELLED))
+    return "".join(letter for letter in apart if not unicodedata.combining(letter))
