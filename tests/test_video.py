@@ -79,9 +79,9 @@ class TestProbeAndRead:
 
     def test_late_windows_of_a_long_video(self, tmp_path: Path) -> None:
         path = tmp_path / "long.mp4"
-        written(path, ramp(120, fps=4, step=2), crf=1)
-        assert numbers(video.read(path, start_s=25, end_s=26).rgb, 2) == [100, 101, 102, 103]
-        assert numbers(video.sample(path, [29.9, 0.0, 12.34]), 2) == [119, 0, 49]
+        written(path, ramp(60, fps=2, step=4), crf=1)
+        assert numbers(video.read(path, start_s=25, end_s=27).rgb, 4) == [50, 51, 52, 53]
+        assert numbers(video.sample(path, [29.9, 0.0, 12.34]), 4) == [59, 0, 24]
 
     def test_samples_come_in_the_asked_order_and_stay_within(self, clip: Path) -> None:
         assert numbers(video.sample(clip, [1.0, 0.0, 99.0, 0.13])) == [8, 0, 15, 1]
