@@ -40,8 +40,8 @@ class Pose:
 
 def walking(a: float) -> Pose:
     s = sin(a)
-    return Pose(rise=0.025 * abs(cos(a)), drift=0.11, lean_deg=3, roll_deg=4 * s, yaw_deg=6 * s, arm_swing_deg=(-34 * s, 34 * s),
-                leg_swing_deg=(36 * s, -36 * s), head_roll_deg=-4 * s, tail_deg=16 * s, ear_deg=6 * abs(s))
+    return Pose(rise=0.025 * abs(cos(a)), drift=0.11, lean_deg=3, roll_deg=4 * s, yaw_deg=6 * s, arm_swing_deg=(-42 * s, 42 * s),
+                leg_swing_deg=(44 * s, -44 * s), head_roll_deg=-4 * s, tail_deg=16 * s, ear_deg=6 * abs(s))
 
 
 def running(a: float) -> Pose:

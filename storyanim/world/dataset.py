@@ -23,7 +23,6 @@ from storyanim.world.spec import (
     CREATURES,
     SCENES,
     TIMES_OF_DAY,
-    UNNAMED_HUES,
     WATER_SCENES,
     WEATHERS,
     ActorSpec,
@@ -47,10 +46,12 @@ HELD_OUT: frozenset[tuple[str, str, str | None]] = frozenset(
 
 UNNAMED_SHARE = 0.25
 BARE_SHARE = 0.40                                # clips whose actor wears nothing
-POND_SHARE = 0.10                                # of swimmers drawn for a dry scene that keep it, in a pond
+POND_SHARE = 0.10                                # of swimmers that are in a pond of a dry scene
 CAMERA_SHARES = (0.55, 0.15, 0.15, 0.15)
 TIME_SHARES = (0.50, 0.25, 0.25)
-WEATHER_SHARES = (0.58, 0.15, 0.13, 0.14)
+WEATHER_SHARES = (0.76, 0.09, 0.07, 0.08)
+UNNAMED_DISTANCE = 0.22                          # RGB distance from every named colour at which a hue has no name
+HIDES_BELLY = ("sleeping", "swimming")          # a belly patch would not be seen
 SIDE_ON = ("walking", "running", "swimming")
 JITTER_HSV = (0.014, 0.07, 0.06)
 
@@ -69,18 +70,20 @@ def sample_spec(seed: int, *, held_out: bool = False, num_actors: int = 1) -> Cl
 
 
 def _action_and_scene(rng: np.random.Generator) -> tuple[str, str]:
-    """Swimmers are mostly in water: elsewhere another pair is drawn."""
-    while True:
-        action, scene = str(rng.choice(ACTIONS)), str(rng.choice(SCENES))
-        dry = scene not in WATER_SCENES
-        if action != "swimming" or not dry or (scene != "bedroom" and rng.random() < POND_SHARE):
-            return action, scene
+    """Swimmers are mostly in water, a few in a pond; never in the bedroom."""
+    action = str(rng.choice(ACTIONS))
+    if action != "swimming":
+        return action, str(rng.choice(SCENES))
+    pond = rng.random() < POND_SHARE
+    return action, str(rng.choice([s for s in SCENES if s not in WATER_SCENES and s != "bedroom"] if pond else WATER_SCENES))
 
 
 def _actor(rng: np.random.Generator, action: str, camera: str, held_out: bool, place: tuple[int, int]) -> ActorSpec:
     """Actor `place[0]` of `place[1]`."""
     creature, colour, accessory = _who(rng, held_out)
-    rgb = _shade_of(COLOURS[colour], rng) if colour else _shade_of(UNNAMED_HUES[int(rng.integers(len(UNNAMED_HUES)))], rng)
+    while accessory == "belly patch" and action in HIDES_BELLY:
+        creature, colour, accessory = _who(rng, held_out)
+    rgb = _shade_of(COLOURS[colour], rng) if colour else _unnamed(rng)
     worn_colour, worn_rgb = _worn(rng, colour, rgb) if accessory else (None, None)
     azimuth, x, size = _pose_in_frame(rng, action, camera)
     k, count = place
@@ -124,6 +127,14 @@ def _shade_of(rgb: Rgb, rng: np.random.Generator) -> Rgb:
         ds *= 0.4
     r, g, b = colorsys.hsv_to_rgb((h + dh) % 1.0, min(max(s + ds, 0.0), 1.0), min(max(v + dv, 0.06), 0.99))
     return (float(r), float(g), float(b))
+
+
+def _unnamed(rng: np.random.Generator) -> Rgb:
+    """A colour from anywhere between the named ones."""
+    while True:
+        r, g, b = colorsys.hsv_to_rgb(float(rng.random()), float(rng.uniform(0.25, 0.95)), float(rng.uniform(0.3, 0.95)))
+        if min(float(np.linalg.norm(np.subtract((r, g, b), named))) for named in COLOURS.values()) > UNNAMED_DISTANCE:
+            return (float(r), float(g), float(b))
 
 
 def _worn(rng: np.random.Generator, body: str | None, body_rgb: Rgb) -> tuple[str, Rgb]:

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
+from storyanim.world.actions import Pose
 from storyanim.world.creatures import CONE, GLOSS, GLOW, STRIPED, Rig
 from storyanim.world.skeleton import Matrix, bones, turn_x
-from storyanim.world.actions import Pose
 
 Array = NDArray[np.float32]
 

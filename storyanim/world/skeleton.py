@@ -74,9 +74,10 @@ def bones(pose: Pose, joints: Joints, azimuth_deg: float) -> dict[str, Matrix | 
         found[f"leg_{side}"] = hang(body, leg, (sign * joints.hip_x, HIP_Y, 0.0))
         ex, ey, ez = joints.ear
         found[f"ear_{side}"] = hang(head, turn_x(-pose.ear_deg), (sign * ex, ey, ez))
+    found["tail"] = hang(body, turn_y(pose.tail_deg), joints.tail)
     if pose.lying:
         found |= _tucked_limbs(body, joints)
-    found["tail"] = hang(body, turn_y(pose.tail_deg), joints.tail)
+        found["tail"] = _tail_around(body, pose)
     found["open"], found["shut"] = (head, None) if pose.eyes_open else (None, head)
     return found
 
@@ -111,3 +112,12 @@ def _tucked_limbs(body: Matrix, joints: Joints) -> dict[str, Matrix | None]:
         tucked[f"arm_{side}"] = hang(body, turn_z(sign * 8) @ turn_x(-158), (sign * sx, sy, 0.07))
         tucked[f"leg_{side}"] = hang(body, turn_z(sign * 14) @ turn_x(-112), (sign * (joints.hip_x + 0.05), HIP_Y + 0.02, 0.0))
     return tucked
+
+
+def _tail_around(body: Matrix, pose: Pose) -> Matrix:
+    """A tail that lies on the ground and curls to the front."""
+    forward = body[:, 1] / np.linalg.norm(body[:, 1])
+    front = np.array([-forward[2], 0.0, forward[0]]) * np.sign(forward[0])
+    linear = np.stack([np.cross(front, forward), front, forward], axis=1)
+    origin = body[:, :3] @ np.array([0.0, 0.13, 0.0]) + body[:, 3]
+    return bone(linear @ turn_x(pose.tail_deg), (origin[0], 0.085, origin[2]))

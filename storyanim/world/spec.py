@@ -27,18 +27,6 @@ COLOURS: dict[str, Rgb] = {
     "white": (0.95, 0.95, 0.94),
     "grey": (0.56, 0.57, 0.60),
 }
-UNNAMED_HUES: tuple[Rgb, ...] = (
-    (0.10, 0.58, 0.58),   # teal
-    (0.70, 0.90, 0.20),   # lime
-    (0.85, 0.15, 0.58),   # magenta
-    (0.14, 0.18, 0.45),   # navy
-    (0.48, 0.49, 0.16),   # olive
-    (0.40, 0.86, 0.78),   # turquoise
-    (0.47, 0.10, 0.20),   # maroon
-    (0.73, 0.68, 0.95),   # lavender
-    (0.98, 0.75, 0.58),   # peach
-    (0.88, 0.80, 0.62),   # sand
-)
 ACCESSORIES = ("scarf", "hat", "belly patch", "stripes")
 ACTIONS = ("walking", "running", "jumping", "sitting", "sleeping", "waving", "dancing", "swimming", "standing")
 SCENES = ("forest", "beach", "snow", "city", "meadow", "lake", "bedroom", "mountains")

@@ -6,7 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from storyanim.world.creatures import (
-    INK, ORANGE, ROSE, STRIPED, WHITE, Kit, Vec, face, mix, muzzle, trunk,
+    INK,
+    ORANGE,
+    ROSE,
+    STRIPED,
+    WHITE,
+    Kit,
+    Vec,
+    face,
+    mix,
+    muzzle,
+    trunk,
 )
 from storyanim.world.skeleton import Joints, turn_x, turn_y, turn_z
 

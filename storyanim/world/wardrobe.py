@@ -6,8 +6,8 @@ import numpy as np
 
 from storyanim.world.creatures import INK, Kit, Rig, mix
 from storyanim.world.skeleton import NECK_Y, turn_x, turn_z
-from storyanim.world.species import SPECIES, Species
 from storyanim.world.spec import ActorSpec, Rgb
+from storyanim.world.species import SPECIES, Species
 
 
 def build(actor: ActorSpec) -> Rig:

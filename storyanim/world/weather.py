@@ -28,7 +28,7 @@ class Weather:
         """Opacity (H, W) of one layer; it wraps."""
         k = self.size / 128
         tile = np.zeros((self.size, self.size), dtype=np.float32)
-        count = 24 if self.kind == "rain" else 22
+        count = 24 if self.kind == "rain" else 16
         rows, columns = rng.integers(0, self.size, (2, count))
         if self.kind == "rain":
             for step in range(round((13 + 5 * layer) * k)):
