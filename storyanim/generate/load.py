@@ -34,6 +34,11 @@ def load_pipeline(models: Models) -> StoryVideoPipeline:
     Raises ModelError: missing and cannot be fetched, broken, of another kind, or parts that do not fit each other.
     """
     folder, branch = hub.locate(models.pipeline), hub.locate(models.structure)
+    with _quiet():
+        return _assemble(folder, branch, models)
+
+
+def _assemble(folder: Path, branch: Path, models: Models) -> StoryVideoPipeline:
     parts = load_components(folder, models.pipeline)
     inflate = isinstance(parts["unet"], UNet2DConditionModel)
     if inflate:
@@ -104,7 +109,7 @@ def _class(library: str, name: str) -> Any:
 
 def _load(cls: Any, folder: Path, ref: ModelRef) -> Any:
     """One component; a network must find every weight that it has."""
-    with _mapped(f"{cls.__name__} in {folder}", ref), _quiet():
+    with _mapped(f"{cls.__name__} in {folder}", ref):
         if not issubclass(cls, torch.nn.Module):
             return cls.from_pretrained(folder)
         variant = ref.variant if ref.variant and any(folder.glob(f"*.{ref.variant}.*")) else None
@@ -130,12 +135,16 @@ def _mapped(what: str, ref: ModelRef) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No progress bars of the libraries' own while a component loads."""
-    loggings = [library for library in (diffusers.utils.logging, transformers.utils.logging) if library.is_progress_bar_enabled()]
-    for library in loggings:
+    """No progress bars and no remarks of the libraries' own; what matters is raised."""
+    libraries = (diffusers.utils.logging, transformers.utils.logging)
+    before = [(library, library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries]
+    for library in libraries:
+        library.set_verbosity_error()
         library.disable_progress_bar()
     try:
         yield
     finally:
-        for library in loggings:
-            library.enable_progress_bar()
+        for library, verbosity, bars in before:
+            library.set_verbosity(verbosity)
+            if bars:
+                library.enable_progress_bar()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,7 +37,9 @@ class CharacterLoras:
         if name not in self._known:
             weights = {key: torch.from_numpy(array) for key, array in token.lora.items()}
             self._check(token, weights)
-            self._unet.load_lora_adapter(weights, prefix="unet", adapter_name=name)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="Already found a `peft_config`")       # several are meant
+                self._unet.load_lora_adapter(weights, prefix="unet", adapter_name=name)
             for layer in self._unet.modules():
                 if name in getattr(layer, "lora_A", {}):
                     for half in (layer.lora_A, layer.lora_B):

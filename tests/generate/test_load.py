@@ -89,13 +89,15 @@ class TestStableDiffusion:
         pipeline = load_pipeline(models_of(sd15))
         stock = AnimateDiffPipeline.from_pretrained(sd15 / "base", motion_adapter=MotionAdapter.from_pretrained(sd15 / "motion"))
         stock.scheduler = DDIMScheduler.from_pretrained(
-            sd15 / "base", subfolder="scheduler", clip_sample=False, timestep_spacing="linspace", beta_schedule="linear", steps_offset=1
+            sd15 / "base", subfolder="scheduler", clip_sample=False, timestep_spacing="linspace", beta_schedule="linear",
+            steps_offset=1,
         )
         theirs = stock("a bear", num_frames=2, num_inference_steps=2, guidance_scale=3.0, output_type="pt",
                        generator=torch.Generator().manual_seed(7)).frames
         assert torch.allclose(draw(pipeline, structure_frames=None), theirs, atol=1e-5)
 
-    @pytest.mark.parametrize(("folder", "kind", "cls"), [("t2i", "t2i_adapter", T2IAdapter), ("control", "controlnet", ControlNetModel)])
+    @pytest.mark.parametrize(("folder", "kind", "cls"), [("t2i", "t2i_adapter", T2IAdapter),
+                                                         ("control", "controlnet", ControlNetModel)])
     def test_structure_of_both_kinds(self, sd15: Path, folder: str, kind: str, cls: type) -> None:
         pipeline = load_pipeline(models_of(sd15, structure=ModelRef(repo=str(sd15 / folder)), structure_kind=kind))
         assert isinstance(pipeline.structure, cls)

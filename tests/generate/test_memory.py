@@ -49,7 +49,7 @@ class TestLadder:
         assert [ladder.run(lambda: "drawn") for _ in range(2)] == ["drawn", "drawn"]
         assert pipeline.log == ["to cuda"]
 
-    def test_steps_down_draws_again_and_stays_there(self, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_steps_down_and_draws_again(self, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
         pipeline = FakePipeline()
         ladder = MemoryLadder(pipeline, GPU)

@@ -44,7 +44,7 @@ def draw(pipeline: StoryVideoPipeline, **changes: Any) -> torch.Tensor:
 
 
 class TestUntil:
-    def test_half_equals_a_run_fed_with_zeros_after_it(self, pipeline: StoryVideoPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_half_equals_zeros_after_it(self, pipeline: StoryVideoPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
         half = draw(pipeline, structure_until=0.5)
         whole = draw(pipeline, structure_until=1.0)
         original, calls = AdapterGuide.added, []
