@@ -110,9 +110,12 @@ def errors_of_model(ref: ModelRef) -> Iterator[None]:
     """What transformers and safetensors raise while they load `ref` becomes ModelError."""
     from safetensors import SafetensorError
 
+    foreign = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, SafetensorError)
     try:
         yield
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, SafetensorError) as error:
+    except Exception as error:
+        if not isinstance(error, foreign) and type(error) is not Exception:    # tokenizers raises the bare class
+            raise
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelError(f"the model {ref.repo} cannot be loaded: {reason}",
                          hint="its folder is incomplete or of another kind: fetch it again") from error
