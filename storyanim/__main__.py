@@ -1,0 +1,16 @@
+"""The console script: runs the command line and turns errors into two lines and an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Entry point of `storyanim` and `python -m storyanim`."""
+    from storyanim.cli import run_app
+
+    sys.exit(run_app(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""What a person sees while something works: progress on stderr, results on stdout."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+
+class Progress(Protocol):
+    """Told how far a piece of work is."""
+
+    def __call__(self, done: float, text: str) -> None: ...
+
+
+@contextmanager
+def progress(title: str, quiet: bool = False) -> Iterator[Progress]:
+    """A bar with time left on a terminal, else a plain line at each tenth. `done` runs from 0 to 1."""
+    if quiet:
+        yield lambda done, text: None
+    elif sys.stderr.isatty():
+        yield from _bar(title)
+    else:
+        yield _lines(title)
+
+
+def _bar(title: str) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+               TextColumn("{task.fields[text]}"))
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=1.0, text="")
+        yield lambda done, text: bar.update(task, completed=min(done, 1.0), text=text)
+
+
+def _lines(title: str) -> Progress:
+    shown = -1
+    started = time.monotonic()
+
+    def show(done: float, text: str) -> None:
+        nonlocal shown
+        if int(done * 10) > shown:
+            shown = int(done * 10)
+            spent = time.monotonic() - started
+            left = f", {spent / done - spent:.0f} s left" if done > 0.02 else ""
+            print(f"{title}: {100 * done:.0f} %{left}  {text}", file=sys.stderr, flush=True)
+
+    return show
+
+
+def say(text: str, quiet: bool = False) -> None:
+    """A line on stderr."""
+    if not quiet:
+        print(text, file=sys.stderr, flush=True)
+
+
+def result(value: dict[str, Any] | list[Any], lines: str, as_json: bool) -> None:
+    """The command's result on stdout: one JSON document, or lines for people."""
+    print(json.dumps(value, ensure_ascii=False, indent=1) if as_json else lines)

@@ -1,0 +1,37 @@
+"""`storyanim train STAGE`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from storyanim.cli import show
+
+
+def train(
+    stage: Annotated[str, typer.Argument(help="data, autoencoder, clip, depth, base, structure or motion.")],
+    minutes: Annotated[float | None, typer.Option(help="Compute for so long, over all resumptions. [default: the stage's own]")] = None,
+    steps: Annotated[int | None, typer.Option(help="Instead of minutes.")] = None,
+    work: Annotated[Path, typer.Option(help="Folder of rendered data, checkpoints and logs.")] = Path("work"),
+    out: Annotated[Path | None, typer.Option(help="Family's folder. [default: the bundled one]")] = None,
+    scratch: Annotated[bool, typer.Option("--scratch", help="Do not start from the weights in --out.")] = False,
+    scenes: Annotated[int | None, typer.Option(help="Render at most so many scenes a set (stage data).")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="[default: the stage's own]")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    json_: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Train a stage of the storybook family; interrupted, the same command goes on from its checkpoint."""
+    from storyanim.config import asset
+    from storyanim.train.loop import LoopOptions, LoopState
+    from storyanim.train.recipe import Request, run_stage
+
+    with show.progress(f"train {stage}") as bar:
+        def watch(done: float, state: LoopState, figures: dict[str, float]) -> None:
+            bar(done, f"step {state.step}  " + "  ".join(f"{key} {value:.4g}" for key, value in figures.items()))
+
+        loop = LoopOptions(minutes=minutes, steps=steps, device=device)
+        request = Request(work, out or asset("storybook"), loop, batch_size, scratch, scenes, watch)
+        figures = run_stage(stage, request)
+    show.result(figures, "\n".join(f"{key}: {value:.5g}" for key, value in figures.items()), json_)

@@ -1,0 +1,59 @@
+"""Stage 4: the image denoiser and its text encoder, on single frames (AaS 3.2, stage 1: spatial weights first)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import UNet2DConditionModel
+from torch import nn
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from storyanim.train import networks
+from storyanim.train.data import ClipSet
+from storyanim.train.denoise import Objective, caption_ids, creature_cells, text_states
+from storyanim.train.loop import Batch
+
+
+class BaseStage:
+    """Trains U-Net and text encoder together; the text encoder starts from the retriever's and moves slower."""
+
+    name = "base"
+
+    def __init__(
+        self, unet: UNet2DConditionModel, text: CLIPTextModel, tokens: CLIPTokenizer, folders: list[Path], *,
+        batch_size: int = 48, device: torch.device,
+    ) -> None:
+        self.unet, self.text = unet.to(device, memory_format=torch.channels_last), text.to(device)
+        self.network: nn.Module = nn.ModuleDict({"unet": self.unet, "text": self.text})
+        self.tokens, self.sets, self.batch_size, self.device = tokens, [ClipSet(f) for f in folders], batch_size, device
+        self.objective = Objective(networks.scheduler(), device)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """U-Net at full rate, text encoder at a third of it."""
+        return [{"params": list(self.unet.parameters())}, {"params": list(self.text.parameters()), "lr_scale": 0.3}]
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        """Single frames of random scenes."""
+        weights = np.array([len(s) for s in self.sets], float)
+        rows = [next(self.sets[k].rows(rng, 1)) for k in rng.choice(len(self.sets), self.batch_size, p=weights / weights.sum())]
+        frames = [int(rng.integers(shard.rgb.shape[1])) for shard, _ in rows]
+        latents = np.stack([np.asarray(shard.array("latents")[row, f]) for (shard, row), f in zip(rows, frames, strict=True)])
+        cells = np.stack([creature_cells(shard, row, [f])[0] for (shard, row), f in zip(rows, frames, strict=True)])
+        return {"latents": torch.from_numpy(latents), "cells": torch.from_numpy(cells)[:, None],
+                "ids": caption_ids(self.tokens, rows, rng), "t": torch.from_numpy(rng.integers(0, 1000, self.batch_size)),
+                "noise": torch.from_numpy(rng.standard_normal(latents.shape, np.float32))}
+
+    def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
+        """The v loss, and its part at high noise."""
+        on = {key: value.to(self.device) for key, value in batch.items()}
+        noisy, v = self.objective.noisy(on["latents"].float(), on["t"], on["noise"])
+        with torch.autocast(self.device.type, torch.bfloat16):
+            states = text_states(self.text, on["ids"])
+            output = self.unet(noisy.contiguous(memory_format=torch.channels_last), on["t"], encoder_hidden_states=states).sample
+        loss = self.objective.loss(output, v, on["cells"])
+        high = on["t"] > 700
+        error = (output.detach().float() - v).square().mean((1, 2, 3))
+        return loss, {"high": float(error[high].mean()) if high.any() else 0.0}

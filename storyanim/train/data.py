@@ -1,0 +1,160 @@
+"""Rendered clips and their latents on disk, for every training stage.
+
+A set is a folder of shards; a shard is one `.npz`-free folder of plain `.npy` arrays that are memory-mapped, written to a
+temporary name and renamed when complete, so that rendering goes on where it stopped.
+
+    stills/  many scenes, 4 instants each            clips/  fewer scenes, 16 frames at 8 fps
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storyanim.world import ClipSpec, render_frames, sample_spec
+
+SHARD = 125                                          # scenes a shard
+SIZE_PX = 128
+
+
+@dataclass(frozen=True)
+class SetPlan:
+    """What a set holds: a pure function of these numbers."""
+
+    name: str
+    num_scenes: int
+    first_seed: int                                  # sets never share a seed
+    num_frames: int
+    clip: bool                                       # consecutive frames at `fps`; else random instants
+    fps: float = 8.0
+
+    def times_s(self, seed: int) -> list[float]:
+        """Instants of the frames of one scene."""
+        if self.clip:
+            return [frame / self.fps for frame in range(self.num_frames)]
+        rng = np.random.default_rng([seed, 77])
+        return sorted(float(t) for t in rng.uniform(0.0, 2.0, self.num_frames))
+
+
+SETS = {
+    "stills": SetPlan("stills", 9_000, 1_000_000, 4, clip=False),
+    "clips": SetPlan("clips", 3_000, 2_000_000, 16, clip=True),
+    "held_stills": SetPlan("held_stills", 250, 9_000_000, 4, clip=False),      # never trained on: measures the stages
+}
+
+
+def render_set(plan: SetPlan, work: Path, *, workers: int = 2, limit: int | None = None) -> Path:
+    """Renders the shards of a set that are missing. Returns the set's folder."""
+    folder = work / "data" / plan.name
+    folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob("*.tmp"):
+        shutil.rmtree(leftover)
+    num_shards = -(-(limit or plan.num_scenes) // SHARD)
+    todo = [(plan, folder, k) for k in range(num_shards) if not (folder / f"{k:04d}").is_dir()]
+    if todo:
+        with multiprocessing.get_context("fork").Pool(workers) as pool:
+            for _ in pool.imap_unordered(_render_shard, todo):
+                pass
+    return folder
+
+
+def _render_shard(task: tuple[SetPlan, Path, int]) -> None:
+    plan, folder, number = task
+    os.nice(5)
+    count = min(SHARD, plan.num_scenes - number * SHARD)
+    seeds = [plan.first_seed + number * SHARD + k for k in range(count)]
+    shape = (count, plan.num_frames, SIZE_PX, SIZE_PX)
+    rgb, near = np.empty((*shape, 3), np.uint8), np.empty(shape, np.uint8)
+    mask, head = np.empty(shape, bool), np.empty((count, plan.num_frames, 2), np.float32)
+    for row, seed in enumerate(seeds):
+        clip = render_frames(sample_spec(seed), plan.times_s(seed), size=SIZE_PX)
+        rgb[row], mask[row], head[row] = clip.rgb, clip.mask, clip.head_xy
+        near[row] = np.round(clip.near * 255).astype(np.uint8)
+    temporary = folder / f"{number:04d}.tmp"
+    temporary.mkdir()
+    for name, array in (("rgb", rgb), ("near", near), ("mask", np.packbits(mask, axis=-1)), ("head", head)):
+        np.save(temporary / f"{name}.npy", array)
+    (temporary / "seeds.json").write_text(json.dumps(seeds), "utf-8")
+    temporary.rename(folder / f"{number:04d}")
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One memory-mapped shard."""
+
+    folder: Path
+
+    @cached_property
+    def rgb(self) -> NDArray[np.uint8]:
+        """(N, T, H, W, 3)."""
+        return np.load(self.folder / "rgb.npy", mmap_mode="r")
+
+    @cached_property
+    def near(self) -> NDArray[np.uint8]:
+        """(N, T, H, W), 255 is nearest; the world's own scale."""
+        return np.load(self.folder / "near.npy", mmap_mode="r")
+
+    @cached_property
+    def mask(self) -> NDArray[np.uint8]:
+        """(N, T, H, W / 8), packed bits of creature pixels."""
+        return np.load(self.folder / "mask.npy", mmap_mode="r")
+
+    @cached_property
+    def head(self) -> NDArray[np.float32]:
+        """(N, T, 2) pixels x, y."""
+        return np.load(self.folder / "head.npy")
+
+    @cached_property
+    def specs(self) -> list[ClipSpec]:
+        """What each scene shows."""
+        return [sample_spec(seed) for seed in json.loads((self.folder / "seeds.json").read_text("utf-8"))]
+
+    def array(self, name: str) -> NDArray[np.generic]:
+        """A derived array by name: latents or estimated depth, written by a later stage."""
+        return np.load(self.folder / f"{name}.npy", mmap_mode="r")
+
+
+class ClipSet:
+    """A set as one sequence of scenes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.shards = [Shard(path) for path in sorted(folder.iterdir()) if path.suffix != ".tmp"]
+        self.counts = np.array([len(json.loads((s.folder / "seeds.json").read_text("utf-8"))) for s in self.shards])
+        self.starts = np.concatenate([[0], np.cumsum(self.counts)])
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def place(self, index: int) -> tuple[Shard, int]:
+        """The shard of a scene and its row there."""
+        number = int(np.searchsorted(self.starts, index, side="right")) - 1
+        return self.shards[number], int(index - self.starts[number])
+
+    def rows(self, rng: np.random.Generator, count: int) -> Iterator[tuple[Shard, int]]:
+        """`count` scenes drawn at random."""
+        for index in rng.integers(0, len(self), count):
+            yield self.place(int(index))
+
+
+def derive(folder: Path, name: str, compute: object) -> None:
+    """Writes `<name>.npy` into every shard that lacks it; `compute(shard)` gives the array."""
+    for shard in ClipSet(folder).shards:
+        path = shard.folder / f"{name}.npy"
+        if not path.exists():
+            partial = path.with_suffix(".partial.npy")
+            np.save(partial, compute(shard))         # type: ignore[operator]
+            partial.rename(path)
+
+
+def unpack_mask(packed: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """(…, W / 8) bits → (…, W)."""
+    return np.unpackbits(packed, axis=-1).astype(bool)

@@ -1,0 +1,198 @@
+"""The training loop that all stages share: budget, optimiser, EMA, resumable checkpoints, log, progress."""
+
+from __future__ import annotations
+
+import json
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from storyanim.errors import UsageError
+from storyanim.train import checkpoint
+
+Batch = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class LoopOptions:
+    """How long and how fast."""
+
+    minutes: float | None = None                     # of computing, over all resumptions
+    steps: int | None = None                         # instead of minutes
+    learning_rate: float = 1e-3                      # peak; warm-up over 2 %, then cosine to 2 % of it
+    weight_decay: float = 0.01
+    ema: float = 0.998                               # at full length; shorter at the start
+    clip_norm: float = 1.0
+    checkpoint_every_s: float = 180.0
+    seed: int = 0
+    device: str = "auto"
+    threads: int | None = None                       # of torch; None: as torch chooses
+
+
+class Stage(Protocol):
+    """What a stage gives the loop."""
+
+    name: str
+    network: nn.Module                               # everything that is trained
+
+    def batch(self, rng: np.random.Generator) -> Batch: ...
+
+    def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]: ...
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Groups with `lr_scale`."""
+        ...
+
+
+@dataclass
+class LoopState:
+    """Where a training stands."""
+
+    step: int = 0
+    seconds: float = 0.0
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` takes CUDA where there is one."""
+    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+
+
+Watch = Callable[[float, LoopState, dict[str, float]], None]
+
+
+def train(stage: Stage, options: LoopOptions, folder: Path, *, watch: Watch | None = None) -> LoopState:
+    """Trains `stage.network` until the budget is spent; goes on from the checkpoint in `folder`.
+
+    `watch(done, state, figures)` is called every 20 steps with the part done in [0, 1]. After it the network holds the EMA weights. Raises UsageError without a budget.
+    """
+    if (options.minutes is None) == (options.steps is None):
+        raise UsageError("give either minutes or steps", hint="e.g. --minutes 20")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    network = stage.network.train()
+    groups = stage.parameter_groups()
+    optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, weight_decay=options.weight_decay, betas=(0.9, 0.98), fused=True)
+    average = {name: value.detach().clone().float() for name, value in _floats(network)}
+    state = LoopState()
+    path = folder / "checkpoint.safetensors"
+    if path.exists():
+        state = LoopState(**checkpoint.load(path, network, average, optimizer))
+    folder.mkdir(parents=True, exist_ok=True)
+    log = (folder / "log.jsonl").open("a", encoding="utf-8")
+    saved = time.monotonic()
+    with _Prefetch(stage, options.seed, state.step) as batches:
+        for batch in batches:
+            done = _progress(state, options)
+            if done >= 1.0:
+                break
+            started = time.monotonic()
+            for group in optimizer.param_groups:
+                group["lr"] = options.learning_rate * _schedule(done) * group.get("lr_scale", 1.0)
+            loss, figures = stage.loss(batch)
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_([p for g in groups for p in g["params"]], options.clip_norm)
+            if torch.isfinite(norm):
+                optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            _update(average, network, min(options.ema, (1 + state.step) / (20 + state.step)))
+            state.step += 1
+            state.seconds += time.monotonic() - started
+            if state.step % 20 == 0:
+                figures = figures | {"loss": float(loss.detach()), "norm": float(norm)}
+                _log(log, state, done, figures)
+                if watch:
+                    watch(done, state, figures)
+            if time.monotonic() - saved > options.checkpoint_every_s:
+                checkpoint.save(path, network, average, optimizer, asdict(state))
+                saved = time.monotonic()
+    checkpoint.save(path, network, average, optimizer, asdict(state))
+    log.close()
+    load_average(network, average)
+    network.eval()
+    return state
+
+
+def load_average(network: nn.Module, average: dict[str, torch.Tensor]) -> None:
+    """Puts the EMA weights into the network."""
+    with torch.no_grad():
+        for name, value in _floats(network):
+            value.copy_(average[name])
+
+
+def _floats(network: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    for name, value in network.state_dict(keep_vars=True).items():
+        if value.is_floating_point():
+            yield name, value
+
+
+def _update(average: dict[str, torch.Tensor], network: nn.Module, decay: float) -> None:
+    with torch.no_grad():
+        pairs = [(average[name], value.detach().float()) for name, value in _floats(network)]
+        torch._foreach_lerp_([a for a, _ in pairs], [v for _, v in pairs], 1.0 - decay)
+
+
+def _progress(state: LoopState, options: LoopOptions) -> float:
+    if options.steps is not None:
+        return state.step / options.steps
+    assert options.minutes is not None
+    return state.seconds / (60.0 * options.minutes)
+
+
+def _schedule(done: float) -> float:
+    warm = min(1.0, done / 0.02 + 0.02)
+    return warm * (0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, done))))
+
+
+def _log(log: Any, state: LoopState, done: float, figures: dict[str, float]) -> None:
+    row = {"step": state.step, "seconds": round(state.seconds, 1), "done": round(done, 4)}
+    row |= {key: float(f"{value:.5g}") for key, value in figures.items()}
+    log.write(json.dumps(row) + "\n")
+    log.flush()
+
+
+class _Prefetch:
+    """Makes batches in a thread; the batch of step k depends on the seed and k alone."""
+
+    def __init__(self, stage: Stage, seed: int, first: int) -> None:
+        self._stage, self._seed, self._step = stage, seed, first
+        self._queue: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=2)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def _work(self) -> None:
+        try:
+            while not self._stop.is_set():
+                item = self._stage.batch(np.random.default_rng([self._seed, self._step]))
+                self._step += 1
+                while not self._stop.is_set():
+                    try:
+                        self._queue.put(item, timeout=0.5)
+                        break
+                    except queue.Full:
+                        continue
+        except BaseException as error:               # handed over: the loop raises it
+            self._queue.put(error)
+
+    def __enter__(self) -> Iterator[Batch]:
+        self._thread.start()
+        return self._batches()
+
+    def _batches(self) -> Iterator[Batch]:
+        while True:
+            item = self._queue.get()
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(timeout=10)

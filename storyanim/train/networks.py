@@ -1,0 +1,164 @@
+"""The storybook family's networks: stock classes of diffusers and transformers at small widths, with random weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderTiny, DDIMScheduler, MotionAdapter, T2IAdapter, UNet2DConditionModel, UNetMotionModel
+from transformers import (
+    CLIPConfig,
+    CLIPImageProcessor,
+    CLIPModel,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTokenizer,
+    CLIPVisionConfig,
+    DPTConfig,
+    DPTForDepthEstimation,
+    DPTImageProcessor,
+)
+
+LATENT_CHANNELS = 16
+TEXT_WIDTH = 192
+MAX_TOKENS = 40
+BLOCKS = (96, 144, 192)
+
+
+def autoencoder() -> AutoencoderTiny:
+    """Pixels to latents of 1/8 size; no block at full size on either side, which is where the time would go."""
+    width = 64
+    return AutoencoderTiny(
+        latent_channels=LATENT_CHANNELS,
+        encoder_block_out_channels=(width,) * 4,
+        decoder_block_out_channels=(width,) * 4,
+        num_encoder_blocks=(0, 1, 2, 3),
+        num_decoder_blocks=(3, 3, 2, 0),
+        scaling_factor=1.0,
+    )
+
+
+def tokenizer(captions: Iterable[str], vocab_size: int = 1200) -> CLIPTokenizer:
+    """A byte-level BPE in CLIP's manner, learned from captions; every text can be written in it."""
+    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+
+    bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token="<|endoftext|>"))
+    bpe.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()])
+    words = Regex(r"""<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+""")
+    bpe.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(words, "removed", invert=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    letters = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=vocab_size - 2 - len(letters), end_of_word_suffix="</w>", initial_alphabet=letters)
+    bpe.train_from_iterator(captions, trainer)
+    model = json.loads(bpe.to_str())["model"]
+    symbols = sorted(letters)
+    vocab = {symbol: number for number, symbol in enumerate([*symbols, *(s + "</w>" for s in symbols)])}
+    merges = [tuple(pair) if isinstance(pair, list) else tuple(pair.split(" ")) for pair in model["merges"]]
+    for left, right in merges:
+        vocab.setdefault(left + right, len(vocab))
+    for special in ("<|startoftext|>", "<|endoftext|>"):
+        vocab[special] = len(vocab)
+    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=MAX_TOKENS)
+
+
+def text_config(tokens: CLIPTokenizer) -> CLIPTextConfig:
+    """The text tower, the same in the retriever and in the generator."""
+    return CLIPTextConfig(
+        vocab_size=len(tokens), hidden_size=TEXT_WIDTH, intermediate_size=4 * TEXT_WIDTH, num_hidden_layers=3, num_attention_heads=4,
+        max_position_embeddings=MAX_TOKENS, projection_dim=128, hidden_act="quick_gelu",
+        bos_token_id=tokens.bos_token_id, eos_token_id=tokens.eos_token_id, pad_token_id=tokens.pad_token_id,
+    )
+
+
+def clip(tokens: CLIPTokenizer) -> CLIPModel:
+    """The retriever: 64 patches of 16 pixels."""
+    width = 160
+    vision = CLIPVisionConfig(
+        hidden_size=width, intermediate_size=4 * width, num_hidden_layers=5, num_attention_heads=5, image_size=128, patch_size=16,
+        projection_dim=128,
+    )
+    return CLIPModel(CLIPConfig(text_config=text_config(tokens).to_dict(), vision_config=vision.to_dict(), projection_dim=128))
+
+
+def clip_image_processor() -> CLIPImageProcessor:
+    """128 × 128, mean and deviation of one half."""
+    return CLIPImageProcessor(
+        size={"shortest_edge": 128}, crop_size={"height": 128, "width": 128}, image_mean=[0.5] * 3, image_std=[0.5] * 3
+    )
+
+
+def text_encoder(tokens: CLIPTokenizer) -> CLIPTextModel:
+    """The generator's text encoder."""
+    return CLIPTextModel(text_config(tokens))
+
+
+def unet2d() -> UNet2DConditionModel:
+    """The image denoiser."""
+    return UNet2DConditionModel(
+        sample_size=16, in_channels=LATENT_CHANNELS, out_channels=LATENT_CHANNELS, block_out_channels=BLOCKS, layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=TEXT_WIDTH, attention_head_dim=4, norm_num_groups=16,
+    )
+
+
+def motion_adapter() -> MotionAdapter:
+    """Temporal layers for `unet2d`."""
+    return MotionAdapter(
+        block_out_channels=BLOCKS, motion_layers_per_block=1, motion_mid_block_layers_per_block=1, motion_num_attention_heads=4,
+        motion_norm_num_groups=16, motion_max_seq_length=32, use_motion_mid_block=True,
+    )
+
+
+def unet_motion(image_unet: UNet2DConditionModel | None = None) -> UNetMotionModel:
+    """The video denoiser: `unet2d` with motion layers whose outputs start at zero."""
+    adapter = motion_adapter()
+    for name, module in adapter.named_modules():
+        if name.endswith("proj_out"):
+            torch.nn.init.zeros_(module.weight)
+            torch.nn.init.zeros_(module.bias)
+    return UNetMotionModel.from_unet2d(image_unet or unet2d(), adapter)
+
+
+def structure_adapter() -> T2IAdapter:
+    """The depth encoder: features for each level of the U-Net, independent of the timestep (AaS 3.2)."""
+    return T2IAdapter(in_channels=3, channels=list(BLOCKS), num_res_blocks=1, downscale_factor=8, adapter_type="full_adapter")
+
+
+def depth_network() -> DPTForDepthEstimation:
+    """A DPT on a plain ViT: 128 × 128, 64 patches of 16 pixels → depth of 128 × 128."""
+    width = 128
+    return DPTForDepthEstimation(
+        DPTConfig(
+            hidden_size=width, num_hidden_layers=6, num_attention_heads=4, intermediate_size=4 * width, image_size=128, patch_size=16,
+            backbone_out_indices=[1, 2, 4, 5], neck_hidden_sizes=[32, 48, 64, 96], reassemble_factors=[4, 2, 1, 0.5], fusion_hidden_size=48,
+            readout_type="project", is_hybrid=False, add_projection=False, use_batch_norm_in_fusion_residual=False,
+            head_in_index=-1, qkv_bias=True, use_auxiliary_head=False,
+        )
+    )
+
+
+def depth_processor() -> DPTImageProcessor:
+    """128 × 128 whatever the input, mean and deviation of one half."""
+    return DPTImageProcessor(
+        size={"height": 128, "width": 128}, keep_aspect_ratio=False, ensure_multiple_of=1, image_mean=[0.5] * 3, image_std=[0.5] * 3
+    )
+
+
+def scheduler() -> DDIMScheduler:
+    """v-prediction on a squared-cosine schedule with zero terminal SNR, sampled with trailing steps (arXiv 2305.08891)."""
+    return DDIMScheduler(
+        num_train_timesteps=1000, beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction", rescale_betas_zero_snr=True,
+        timestep_spacing="trailing", clip_sample=False, set_alpha_to_one=True, steps_offset=0,
+    )
+
+
+def load_or_build(folder: Path, kind: Any, build: Any, *, scratch: bool = False) -> Any:
+    """The bundled weights of a network as float32, or `build()` when there are none or `scratch`."""
+    if not scratch and (folder / "config.json").is_file():
+        return kind.from_pretrained(folder, torch_dtype=torch.float32)
+    return build()

@@ -1,0 +1,290 @@
+"""The stages in order, each from its inputs on disk to weights, sheet and card: what `storyanim train STAGE` calls.
+
+    data → autoencoder → clip → depth → base → structure → motion
+
+Every stage starts from the bundled weights where there are some (`scratch` starts anew) and goes on from its own checkpoint
+in the work folder when it was interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import AutoencoderTiny, T2IAdapter, UNet2DConditionModel, UNetMotionModel
+from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer, DPTForDepthEstimation
+
+from storyanim.depth.scale import scale_clip
+from storyanim.errors import ModelError, UsageError
+from storyanim.train import autoencoder, base, card, clip, depth, motion, networks, sheets, structure
+from storyanim.train.data import SETS, ClipSet, derive, render_set
+from storyanim.train.loop import LoopOptions, LoopState, Watch, pick_device, train
+from storyanim.world import captions, sample_spec
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked of a stage."""
+
+    work: Path                                       # rendered data, checkpoints, logs
+    out: Path                                        # the family's folder, e.g. storyanim/assets/storybook
+    loop: LoopOptions = field(default_factory=LoopOptions)
+    batch_size: int | None = None                    # None: the stage's own
+    scratch: bool = False                            # do not start from the weights in `out`
+    scenes: int | None = None                        # render at most so many scenes a set
+    watch: Watch | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where to train."""
+        return pick_device(self.loop.device)
+
+    def folder(self, name: str) -> Path:
+        """Of a rendered set."""
+        return self.work / "data" / name
+
+
+def run_stage(name: str, request: Request) -> dict[str, float]:
+    """Does one stage and returns its figures. Raises UsageError for an unknown one, ModelError for missing inputs."""
+    if name not in STAGES:
+        raise UsageError(f"unknown stage {name!r}", hint=f"known are {', '.join(STAGES)}")
+    defaults = RATES.get(name)
+    if defaults and request.loop.minutes is None and request.loop.steps is None:
+        request = replace(request, loop=replace(request.loop, minutes=defaults[0]))
+    if defaults:
+        request = replace(request, loop=replace(request.loop, learning_rate=defaults[1]))
+    return STAGES[name](request)
+
+
+def make_data(request: Request) -> dict[str, float]:
+    """Renders the three sets."""
+    started = time.monotonic()
+    frames = 0
+    for plan in SETS.values():
+        frames += len(ClipSet(render_set(plan, request.work, limit=request.scenes))) * plan.num_frames
+    return {"frames": float(frames), "seconds": time.monotonic() - started}
+
+
+def train_autoencoder(request: Request) -> dict[str, float]:
+    """Stage 1."""
+    vae = networks.load_or_build(request.out / "pipeline/vae", AutoencoderTiny, networks.autoencoder, scratch=request.scratch)
+    stage = autoencoder.AutoencoderStage(
+        vae, request.folder("stills"), batch_size=request.batch_size or 32, device=request.device
+    )
+    state = _train(stage, request)
+    figures = autoencoder.measure(vae, request.folder("held_stills"), request.device)
+    sheets.autoencoder_sheet(vae, request.folder("held_stills"), request.device).save(request.work / "autoencoder/sample.png")
+    _save(vae, request.out / "pipeline/vae", AutoencoderTiny)
+    card.write(request.out / "pipeline/vae", "autoencoder", state, figures)
+    return figures
+
+
+def train_clip(request: Request) -> dict[str, float]:
+    """Stage 2; learns the tokenizer first when there is none."""
+    folder = request.out / "clip"
+    if request.scratch or not (folder / "tokenizer.json").is_file():
+        rng = np.random.default_rng(5)
+        tokens = networks.tokenizer(captions.caption(sample_spec(3_000_000 + k), rng) for k in range(20_000))
+        folder.mkdir(parents=True, exist_ok=True)
+        tokens.save_pretrained(folder)
+    tokens = CLIPTokenizer.from_pretrained(folder)
+    network = networks.load_or_build(folder, CLIPModel, lambda: networks.clip(tokens), scratch=request.scratch)
+    stage = clip.ClipStage(network, tokens, request.folder("stills"), batch_size=request.batch_size or 64, device=request.device)
+    state = _train(stage, request)
+    figures = clip.measure(network, tokens, request.folder("held_stills"), request.device)
+    _save(network, folder, CLIPModel)
+    networks.clip_image_processor().save_pretrained(folder)
+    card.write(folder, "clip", state, figures)
+    return figures
+
+
+def train_depth(request: Request) -> dict[str, float]:
+    """Stage 3."""
+    folder = request.out / "depth"
+    network = networks.load_or_build(folder, DPTForDepthEstimation, networks.depth_network, scratch=request.scratch)
+    stage = depth.DepthStage(network, request.folder("stills"), batch_size=request.batch_size or 24, device=request.device)
+    state = _train(stage, request)
+    figures = depth.measure(network, request.folder("held_stills"), request.device)
+    sheets.depth_sheet(network, request.folder("held_stills"), request.device).save(request.work / "depth/sample.png")
+    _save(network, folder, DPTForDepthEstimation)
+    networks.depth_processor().save_pretrained(folder)
+    card.write(folder, "depth", state, figures)
+    return figures
+
+
+def train_base(request: Request) -> dict[str, float]:
+    """Stage 4."""
+    _derive_latents(request)
+    tokens = CLIPTokenizer.from_pretrained(request.out / "clip")
+    unet, text = load_image_unet(request), load_text_encoder(request, tokens)
+    stage = base.BaseStage(
+        unet, text, tokens, [request.folder("stills"), request.folder("clips")], batch_size=request.batch_size or 48, device=request.device
+    )
+    state = _train(stage, request)
+    video = networks.unet_motion(unet)
+    _copy_motion(request, video)
+    _save_pipeline_parts(request, video, text, tokens)
+    figures = _last_figures(request.work / "base/log.jsonl", ("loss", "high"))
+    sheets.image_sheet(unet, text, tokens, _vae(request), request.device).save(request.work / "base/sample.png")
+    card.write(request.out / "pipeline/unet", "base", state, figures)
+    return figures
+
+
+def train_structure(request: Request) -> dict[str, float]:
+    """Stage 5."""
+    _derive_latents(request)
+    _derive_depth(request)
+    tokens = CLIPTokenizer.from_pretrained(request.out / "clip")
+    unet, text = load_image_unet(replace(request, scratch=False)), load_text_encoder(replace(request, scratch=False), tokens)
+    adapter = networks.load_or_build(request.out / "structure", T2IAdapter, networks.structure_adapter, scratch=request.scratch)
+    stage = structure.StructureStage(
+        adapter, unet, text, tokens, request.folder("clips"), batch_size=request.batch_size or 40, device=request.device
+    )
+    state = _train(stage, request)
+    figures = _last_figures(request.work / "structure/log.jsonl", ("loss",))
+    sheet = sheets.structure_sheet(unet, adapter, text, tokens, _vae(request), request.folder("clips"), request.device)
+    sheet.save(request.work / "structure/sample.png")
+    _save(adapter, request.out / "structure", T2IAdapter)
+    card.write(request.out / "structure", "structure", state, figures)
+    return figures
+
+
+def train_motion(request: Request) -> dict[str, float]:
+    """Stage 6."""
+    _derive_latents(request)
+    _derive_depth(request)
+    tokens = CLIPTokenizer.from_pretrained(request.out / "clip")
+    text = load_text_encoder(replace(request, scratch=False), tokens)
+    unet = UNetMotionModel.from_pretrained(request.out / "pipeline/unet", torch_dtype=torch.float32)
+    adapter = T2IAdapter.from_pretrained(request.out / "structure", torch_dtype=torch.float32)
+    stage = motion.MotionStage(
+        unet, adapter, text, tokens, request.folder("clips"), batch_size=request.batch_size or 3, device=request.device
+    )
+    state = _train(stage, request)
+    _save_pipeline_parts(request, unet, text, tokens)
+    figures = _last_figures(request.work / "motion/log.jsonl", ("loss", "with_structure", "text_only"))
+    card.write(request.out / "pipeline/unet", "motion", state, figures)
+    return figures
+
+
+STAGES: dict[str, Callable[[Request], dict[str, float]]] = {
+    "data": make_data,
+    "autoencoder": train_autoencoder,
+    "clip": train_clip,
+    "depth": train_depth,
+    "base": train_base,
+    "structure": train_structure,
+    "motion": train_motion,
+}
+# minutes on two cores and peak learning rate
+RATES = {
+    "autoencoder": (14.0, 2e-3),
+    "clip": (6.0, 1e-3),
+    "depth": (7.0, 8e-4),
+    "base": (40.0, 8e-4),
+    "structure": (8.0, 1e-3),
+    "motion": (20.0, 8e-4),
+}
+
+
+def load_image_unet(request: Request) -> UNet2DConditionModel:
+    """The image U-Net: the bundled video U-Net without its motion layers."""
+    unet = networks.unet2d()
+    folder = request.out / "pipeline/unet"
+    if not request.scratch and (folder / "config.json").is_file():
+        video = UNetMotionModel.from_pretrained(folder, torch_dtype=torch.float32)
+        unet.load_state_dict({key: value for key, value in video.state_dict().items() if "motion_modules" not in key})
+    return unet
+
+
+def load_text_encoder(request: Request, tokens: CLIPTokenizer) -> CLIPTextModel:
+    """The generator's own text encoder, or the retriever's text tower to start from."""
+    folder = request.out / "pipeline/text_encoder"
+    if not request.scratch and (folder / "config.json").is_file():
+        return CLIPTextModel.from_pretrained(folder, dtype=torch.float32)
+    text = networks.text_encoder(tokens)
+    tower = CLIPModel.from_pretrained(request.out / "clip", dtype=torch.float32).text_model
+    known = text.state_dict()
+    found = {key: value for key, value in tower.state_dict().items() if key in known}
+    found |= {f"text_model.{key}": value for key, value in tower.state_dict().items() if f"text_model.{key}" in known}
+    if len(found) < len(known) - 1:
+        raise ModelError("the retriever's text tower does not fit the text encoder", hint="train the stage clip first")
+    text.load_state_dict(found, strict=False)
+    return text
+
+
+def _train(stage: Any, request: Request) -> LoopState:
+    return train(stage, request.loop, request.work / stage.name, watch=request.watch)
+
+
+def _vae(request: Request) -> AutoencoderTiny:
+    vae = AutoencoderTiny.from_pretrained(request.out / "pipeline/vae", torch_dtype=torch.float32).to(request.device).eval()
+    return vae.to(memory_format=torch.channels_last)
+
+
+def _derive_latents(request: Request) -> None:
+    vae = _vae(request)
+
+    def compute(shard: Any) -> Any:
+        count, frames = shard.rgb.shape[:2]
+        latents = autoencoder.encode(vae, shard.rgb.reshape(-1, *shard.rgb.shape[2:]), request.device)
+        return latents.reshape(count, frames, *latents.shape[1:])
+
+    for name in ("stills", "clips"):
+        derive(request.folder(name), "latents", compute)
+
+
+def _derive_depth(request: Request) -> None:
+    network = DPTForDepthEstimation.from_pretrained(request.out / "depth", dtype=torch.float32).to(request.device).eval()
+
+    def compute(shard: Any) -> Any:
+        scaled = [scale_clip(depth.estimate(network, np.asarray(clip_), request.device)) for clip_ in shard.rgb]
+        return np.round(np.stack(scaled) * 255).astype(np.uint8)
+
+    derive(request.folder("clips"), "depth", compute)
+
+
+def _copy_motion(request: Request, video: UNetMotionModel) -> None:
+    """Keeps motion layers that were learned before, when the image U-Net is trained on."""
+    folder = request.out / "pipeline/unet"
+    if not request.scratch and (folder / "config.json").is_file():
+        old = UNetMotionModel.from_pretrained(folder, torch_dtype=torch.float32).state_dict()
+        video.load_state_dict({key: value for key, value in old.items() if "motion_modules" in key}, strict=False)
+
+
+def _save_pipeline_parts(request: Request, unet: UNetMotionModel, text: CLIPTextModel, tokens: CLIPTokenizer) -> None:
+    folder = request.out / "pipeline"
+    _save(unet, folder / "unet", UNetMotionModel)
+    _save(text, folder / "text_encoder", CLIPTextModel)
+    tokens.save_pretrained(folder / "tokenizer")
+    networks.scheduler().save_pretrained(folder / "scheduler")
+    card.write_model_index(folder)
+
+
+def _save(network: Any, folder: Path, kind: type) -> None:
+    """fp16 safetensors in shards under 15 MB; written beside and renamed, so that the weights before survive a kill."""
+    temporary = folder.with_name(folder.name + ".tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    state = {key: value.detach().to("cpu", torch.float16 if value.is_floating_point() else None).contiguous() for key, value in network.state_dict().items()}
+    copy = kind.from_config(network.config) if hasattr(kind, "from_config") else kind(network.config)
+    copy.to(torch.float16).load_state_dict(state)
+    copy.save_pretrained(temporary, max_shard_size="14MB")
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in [*folder.glob("*.safetensors"), *folder.glob("*.safetensors.index.json")]:
+        old.unlink()
+    for path in temporary.iterdir():
+        path.replace(folder / path.name)
+    temporary.rmdir()
+
+
+def _last_figures(log: Path, keys: tuple[str, ...], rows: int = 50) -> dict[str, float]:
+    """Means of the last rows of a training log."""
+    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()[-rows:]]
+    return {key: float(np.mean([line[key] for line in lines if key in line])) for key in keys if any(key in line for line in lines)}
