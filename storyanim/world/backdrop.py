@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +13,10 @@ from storyanim.world.scenes import NEAR_ROWS, Prop, Ridge, Stage, lay_out, tint_
 from storyanim.world.spec import ClipSpec, Rgb
 from storyanim.world.sprites import PAINTERS, paint
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 
-PAN_WORLD = 0.30                                 # sideways travel in two seconds, at near = 1, in frames
-APPROACH_WORLD = 0.30                            # forward travel in two seconds, in depths of near = 1
+PAN_WORLD = 0.30  # sideways travel in two seconds, at near = 1, in frames
+APPROACH_WORLD = 0.30  # forward travel in two seconds, in depths of near = 1
 TRAVEL_S = 2.0
 SNOW_CAP: Rgb = (0.96, 0.97, 1.0)
 
@@ -24,8 +25,8 @@ SNOW_CAP: Rgb = (0.96, 0.97, 1.0)
 class Camera:
     """Where the camera is, measured from the middle of the clip."""
 
-    x: float                                     # to the right
-    z: float                                     # forward
+    x: float  # to the right
+    z: float  # forward
 
     def near(self, near: float) -> float:
         """What `near` at the middle of the clip becomes."""
@@ -110,7 +111,7 @@ class Backdrop:
         colour: Rgb = {"day": (1.0, 0.92, 0.48), "dusk": (1.0, 0.78, 0.40), "night": (0.98, 0.97, 0.86)}[self.spec.time_of_day]
         _blend(sky, 0.45 * np.exp(-((d / 0.13) ** 2)), colour)
         disc = np.clip((0.068 - d) * self.size + 0.5, 0, 1)
-        if night:                                                                        # a crescent
+        if night:  # a crescent
             bite = np.sqrt((self.x - x - 0.035) ** 2 + (self.v - v + 0.018) ** 2)
             disc = disc * np.clip((bite - 0.056) * self.size + 0.5, 0, 1)
         _blend(sky, disc, colour)
@@ -132,14 +133,15 @@ class Backdrop:
             outline = 1.6 * np.abs(((phase + a) / np.pi) % 2 - 1) - 0.8 + 0.5 * np.abs(((1.7 * phase + b) / np.pi) % 2 - 1)
         else:
             outline = 0.7 * np.sin(phase + a) + 0.4 * np.sin(1.9 * phase + b)
-        line = self.stage.horizon - (ridge.height + ridge.swing * outline)               # (1, W) row of its top
+        line = self.stage.horizon - (ridge.height + ridge.swing * outline)  # (1, W) row of its top
         bottom = round(self.stage.horizon * self.size) + 2
         alpha = np.clip((self.v[:bottom] - line) * self.size + 0.5, 0, 1)
         base = np.array(ridge.rgb, dtype=np.float32) * self.tint
         depth_below = np.clip((self.v[:bottom] - line) / 0.25, 0, 1)[..., None]
         colour = base * (1.05 - 0.12 * depth_below)
         if ridge.peaked:
-            cap = np.clip((0.055 + 0.012 * np.sin(phase * 4 + b) - (self.v[:bottom] - line)) * self.size * 0.5 + 0.5, 0, 1)
+            snow_line = self.stage.horizon - ridge.height - 0.22 * ridge.swing + 0.016 * np.sin(4.3 * phase + b)
+            cap = np.clip((snow_line - self.v[:bottom]) * self.size * 0.6 + 0.5, 0, 1)
             colour = colour + (np.array(SNOW_CAP, dtype=np.float32) * self.tint - colour) * cap[..., None]
         rgb[:bottom] += (colour - rgb[:bottom]) * alpha[..., None]
         near[:bottom][alpha > 0.5] = n
@@ -157,7 +159,10 @@ class Backdrop:
         cx = 0.5 + side * 0.27
         frame = _rect(x, v, (cx - 0.155, cx + 0.155, 0.08, 0.40), self.size * k)
         pane = _rect(x, v, (cx - 0.125, cx + 0.125, 0.11, 0.37), self.size * k)
-        bars = np.maximum(_rect(x, v, (cx - 0.012, cx + 0.012, 0.1, 0.38), self.size), _rect(x, v, (cx - 0.13, cx + 0.13, 0.228, 0.252), self.size))
+        bars = np.maximum(
+            _rect(x, v, (cx - 0.012, cx + 0.012, 0.1, 0.38), self.size),
+            _rect(x, v, (cx - 0.13, cx + 0.13, 0.228, 0.252), self.size),
+        )
         wood = np.array([0.98, 0.97, 0.94], dtype=np.float32) * self.tint
         paint_ += (wood - paint_) * frame[..., None]
         paint_ += (self.sky - paint_) * (pane * (1 - bars))[..., None]
@@ -169,23 +174,21 @@ class Backdrop:
     def _draw_ground(self, rgb: Array, near: Array, camera: Camera, time_s: float) -> None:
         horizon, ground = self.stage.horizon, self.stage.ground
         first = int(np.ceil((horizon + camera.near(self.stage.wall) * NEAR_ROWS) * self.size - 0.5))
-        n = np.maximum((self.v[first:] - horizon) / NEAR_ROWS, 1e-3)                      # (R, 1)
+        n = np.maximum((self.v[first:] - horizon) / NEAR_ROWS, 1e-3)  # (R, 1)
         z = 1 / n + camera.z
-        x = (self.x - 0.5) / n + camera.x                                                 # (R, W) world
+        x = (self.x - 0.5) / n + camera.x  # (R, W) world
         fade = np.clip((n - 0.10) / 0.35, 0, 1)
         w = self.waves
-        soft = (0.5 + 0.28 * np.sin(2.3 * x + 2.0 * z + w[0]) + 0.28 * np.sin(-1.3 * x + 3.4 * z + w[1]) * np.sin(1.9 * x + w[2]))
+        soft = 0.5 + 0.28 * np.sin(2.3 * x + 2.0 * z + w[0]) + 0.28 * np.sin(-1.3 * x + 3.4 * z + w[1]) * np.sin(1.9 * x + w[2])
         main, patch = (np.array(c, dtype=np.float32) for c in (ground.main, ground.patch))
         mixed = np.clip(0.5 + (soft - 0.5) * fade, 0, 1)[..., None]
-        if ground.kind == "floor":
-            colour = self._floor(x, z, main, patch)
-        else:
-            colour = main + (patch - main) * mixed
+        colour = self._floor(x, z, main, patch) if ground.kind == "floor" else main + (patch - main) * mixed
         if ground.kind == "street":
             _street(colour, x, z, self.size)
         if ground.water is not None:
             self._water(colour, x, z, n, time_s)
-        haze = np.array(self.stage.ridges[-1].rgb if self.stage.ridges and not self.stage.wall else ground.water or ground.main, dtype=np.float32)
+        outdoors = self.stage.ridges and not self.stage.wall
+        haze = np.array(self.stage.ridges[-1].rgb if outdoors else ground.water or ground.main, dtype=np.float32)
         colour += (haze - colour) * (0.55 * np.clip(1 - n / 0.16, 0, 1))[..., None]
         rgb[first:] = np.clip(colour * self.tint, 0, 1)
         near[first:] = np.minimum(n, 1)
@@ -204,7 +207,8 @@ class Backdrop:
         ground, w = self.stage.ground, self.waves
         blue = np.array(ground.water, dtype=np.float32)
         calm = np.clip((n - 0.08) / 0.3, 0, 1)
-        wave = np.sin(5.2 * z + 0.9 * np.sin(2.1 * x + w[3] + 0.8 * time_s) + w[4] + 2.4 * time_s) * np.sin(2.6 * x - 1.1 * z + w[5] + 0.9 * time_s)
+        wave = np.sin(5.2 * z + 0.9 * np.sin(2.1 * x + w[3] + 0.8 * time_s) + w[4] + 2.4 * time_s)
+        wave *= np.sin(2.6 * x - 1.1 * z + w[5] + 0.9 * time_s)
         water = blue * (1 + (0.17 * calm * wave)[..., None]) + (0.05 * calm * (wave > 0) * wave)[..., None]
         edge = 1 / ground.shore + 0.07 * np.sin(2.2 * x + w[6]) + 0.05 * np.sin(1.5 * time_s + w[7])
         over = np.clip((z - edge) / 0.06 + 0.5, 0, 1)[..., None]

@@ -29,7 +29,9 @@ def caption(spec: ClipSpec, rng: np.random.Generator | None = None) -> str:
     return _sentence(who, doing[0], where, setting, camera, plural=len(spec.actors) > 1, rng=rng)
 
 
-def _sentence(who: str, doing: str, where: str, setting: str, camera: str, *, plural: bool, rng: np.random.Generator | None) -> str:
+def _sentence(
+    who: str, doing: str, where: str, setting: str, camera: str, *, plural: bool, rng: np.random.Generator | None
+) -> str:
     form = 0 if rng is None else int(rng.choice(6, p=[0.40, 0.22, 0.12, 0.12, 0.08, 0.06]))
     be = "are" if plural else "is"
     if _skips("scene", rng):

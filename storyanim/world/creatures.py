@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from storyanim.world.spec import Rgb
 
 Vec = tuple[float, float, float]
 BALL, CONE = 0, 1
-FUR, STRIPED, GLOSS, GLOW = 0, 1, 2, 3           # fur; fur that takes stripes; eyes and noses; unshaded highlights
+FUR, STRIPED, GLOSS, GLOW = 0, 1, 2, 3  # fur; fur that takes stripes; eyes and noses; unshaded highlights
 
 INK: Rgb = (0.10, 0.08, 0.10)
 WHITE: Rgb = (0.98, 0.97, 0.95)
@@ -31,13 +32,13 @@ class Rig:
     """A creature's P parts in bone space, and its joints."""
 
     joints: Joints
-    bones: tuple[str, ...]                       # (P,) the bone of each part
-    centre: NDArray[np.float64]                  # (P, 3) a cone's is its apex
-    axes: NDArray[np.float64]                    # (P, 3, 3) columns: own axes times radii
-    kind: NDArray[np.int64]                      # (P,) BALL or CONE
-    rgb: NDArray[np.float32]                     # (P, 3)
-    stuff: NDArray[np.int64]                     # (P,) FUR, STRIPED, GLOSS or GLOW
-    tall: float                                  # height of the standing creature, ears included
+    bones: tuple[str, ...]  # (P,) the bone of each part
+    centre: NDArray[np.float64]  # (P, 3) a cone's is its apex
+    axes: NDArray[np.float64]  # (P, 3, 3) columns: own axes times radii
+    kind: NDArray[np.int64]  # (P,) BALL or CONE
+    rgb: NDArray[np.float32]  # (P, 3)
+    stuff: NDArray[np.int64]  # (P,) FUR, STRIPED, GLOSS or GLOW
+    tall: float  # height of the standing creature, ears included
 
 
 @dataclass
@@ -49,7 +50,16 @@ class Kit:
 
     def rig(self, joints: Joints, tall: float) -> Rig:
         names, centre, axes, kind, rgb, stuff = zip(*self.parts, strict=True)
-        return Rig(joints, names, np.array(centre), np.array(axes), np.array(kind), np.array(rgb, dtype=np.float32), np.array(stuff), tall)
+        return Rig(
+            joints,
+            names,
+            np.array(centre),
+            np.array(axes),
+            np.array(kind),
+            np.array(rgb, dtype=np.float32),
+            np.array(stuff),
+            tall,
+        )
 
     @property
     def light(self) -> Rgb:
@@ -69,15 +79,23 @@ class Kit:
         apex = np.asarray(base) + turn @ np.array([0.0, radii[1], 0.0])
         self.parts.append((on, (apex[0], apex[1], apex[2]), turn @ np.diag(radii), CONE, rgb, FUR))
 
-    def pair(self, on: str, centre: Vec, radii: Vec, rgb: Rgb, *, turn: Callable[[float], Matrix] | None = None, stuff: int = FUR) -> None:
+    def pair(
+        self, on: str, centre: Vec, radii: Vec, rgb: Rgb, *, turn: Callable[[float], Matrix] | None = None, stuff: int = FUR
+    ) -> None:
         """The same ball on both sides; `on` may hold {} for left and right."""
         for side, sign in (("left", 1.0), ("right", -1.0)):
-            self.ball(on.format(side), (sign * centre[0], centre[1], centre[2]), radii, rgb,
-                      turn=turn(sign) if turn else None, stuff=stuff)
+            self.ball(
+                on.format(side),
+                (sign * centre[0], centre[1], centre[2]),
+                radii,
+                rgb,
+                turn=turn(sign) if turn else None,
+                stuff=stuff,
+            )
 
     def chain(self, points: list[Vec], radius: float, rgb: Rgb, *, tip: Rgb | None = None) -> None:
         """A tail: overlapping balls from point to point on the tail's bone."""
-        for k, (a, b) in enumerate(zip(points, points[1:], strict=False)):
+        for k, (a, b) in enumerate(pairwise(points)):
             a_, b_ = np.asarray(a), np.asarray(b)
             along = b_ - a_
             half = float(np.linalg.norm(along)) / 2
@@ -115,7 +133,7 @@ def face(kit: Kit, head: Vec, *, eye_deg: float = 25, eye_phi: float = 6, eye: f
         kit.ball("open", at, (0.044 * eye, 0.056 * eye, 0.022), INK, turn=frame, stuff=GLOSS)
         shine, _ = on_head(head, sign * (eye_deg - 1.5) + 4.5, eye_phi + 7, 1.10)
         kit.ball("open", shine, (0.019 * eye, 0.021 * eye, 0.018), (1.0, 1.0, 1.0), stuff=GLOW)
-        for step, drop in ((-10.0, 1.5), (-3.5, -2.0), (3.5, -2.0), (10.0, 1.5)):       # a sleepy curve
+        for step, drop in ((-10.0, 1.5), (-3.5, -2.0), (3.5, -2.0), (10.0, 1.5)):  # a sleepy curve
             at, frame = on_head(head, sign * eye_deg + step, eye_phi - 3 + drop, 1.0)
             kit.ball("shut", at, (0.022, 0.014, 0.016), INK, turn=frame @ turn_z(step * 3.2))
         at, frame = on_head(head, sign * (eye_deg + 17), eye_phi - 23, 0.975)
@@ -140,5 +158,10 @@ def muzzle(kit: Kit, centre: Vec, radii: Vec, rgb: Rgb, nose: Vec, nose_rgb: Rgb
     kit.ball("head", centre, radii, rgb)
     kit.ball("head", (x, y + radii[1] * 0.48, z + radii[2] * 0.86), nose, nose_rgb, stuff=GLOSS)
     for sign in (1.0, -1.0):
-        kit.ball("head", (sign * 0.026, y - radii[1] * 0.36, z + radii[2] * 0.88), (0.032, 0.013, 0.022), mix(rgb, INK, 0.72),
-                 turn=turn_z(sign * 24))
+        kit.ball(
+            "head",
+            (sign * 0.026, y - radii[1] * 0.36, z + radii[2] * 0.88),
+            (0.032, 0.013, 0.022),
+            mix(rgb, INK, 0.72),
+            turn=turn_z(sign * 24),
+        )

@@ -32,8 +32,24 @@ from storyanim.world.spec import (
     with_,
 )
 
-__all__ = ["ACCESSORIES", "ACTIONS", "CAMERAS", "COLOURS", "CREATURES", "HELD_OUT", "SCENES", "TIMES_OF_DAY", "WEATHERS", "ActorSpec",
-           "ClipSpec", "WorldClip", "render_clip", "render_frames", "sample_spec", "with_"]
+__all__ = [
+    "ACCESSORIES",
+    "ACTIONS",
+    "CAMERAS",
+    "COLOURS",
+    "CREATURES",
+    "HELD_OUT",
+    "SCENES",
+    "TIMES_OF_DAY",
+    "WEATHERS",
+    "ActorSpec",
+    "ClipSpec",
+    "WorldClip",
+    "render_clip",
+    "render_frames",
+    "sample_spec",
+    "with_",
+]
 
 HELD_OUT_MODULUS = 12
 HELD_OUT: frozenset[tuple[str, str, str | None]] = frozenset(
@@ -45,13 +61,13 @@ HELD_OUT: frozenset[tuple[str, str, str | None]] = frozenset(
 )
 
 UNNAMED_SHARE = 0.25
-BARE_SHARE = 0.40                                # clips whose actor wears nothing
-POND_SHARE = 0.10                                # of swimmers that are in a pond of a dry scene
+BARE_SHARE = 0.40  # clips whose actor wears nothing
+POND_SHARE = 0.10  # of swimmers that are in a pond of a dry scene
 CAMERA_SHARES = (0.55, 0.15, 0.15, 0.15)
 TIME_SHARES = (0.50, 0.25, 0.25)
 WEATHER_SHARES = (0.76, 0.09, 0.07, 0.08)
-UNNAMED_DISTANCE = 0.22                          # RGB distance from every named colour at which a hue has no name
-HIDES_BELLY = ("sleeping", "swimming")          # a belly patch would not be seen
+UNNAMED_DISTANCE = 0.22  # RGB distance from every named colour at which a hue has no name
+HIDES_BELLY = ("sleeping", "swimming")  # a belly patch would not be seen
 SIDE_ON = ("walking", "running", "swimming")
 JITTER_HSV = (0.014, 0.07, 0.06)
 
@@ -65,7 +81,7 @@ def sample_spec(seed: int, *, held_out: bool = False, num_actors: int = 1) -> Cl
     camera = str(rng.choice(CAMERAS, p=CAMERA_SHARES))
     actors = tuple(_actor(rng, action, camera, held_out, (k, num_actors)) for k in range(num_actors))
     if camera.startswith("pan") and actors and actors[0].action in SIDE_ON:
-        camera = "pan_right" if actors[0].azimuth_deg > 0 else "pan_left"                # follow who moves
+        camera = "pan_right" if actors[0].azimuth_deg > 0 else "pan_left"  # follow who moves
     return ClipSpec(actors, scene, time_of_day, weather, camera, int(rng.integers(2**31)))
 
 
@@ -88,7 +104,7 @@ def _actor(rng: np.random.Generator, action: str, camera: str, held_out: bool, p
     azimuth, x, size = _pose_in_frame(rng, action, camera)
     k, count = place
     if count > 1:
-        x, size = (k + 0.5 + float(rng.uniform(-0.06, 0.06))) / count, size * 0.76
+        x, size = (k + 0.5 + float(rng.uniform(-0.06, 0.06))) / count, size * (0.58 if action == "sleeping" else 0.76)
         azimuth *= 0.6
     return ActorSpec(creature, colour, rgb, accessory, worn_colour, worn_rgb, action, azimuth, float(rng.random()), x, size)
 
@@ -112,8 +128,14 @@ def _pose_in_frame(rng: np.random.Generator, action: str, camera: str) -> tuple[
     else:
         azimuth = float(np.clip(rng.normal(0, 28), -62, 62))
         x = float(rng.uniform(0.40, 0.60))
-    low, high = {"jumping": (0.54, 0.62), "sleeping": (0.66, 0.78), "swimming": (0.68, 0.80), "sitting": (0.62, 0.78),
-                 "dancing": (0.58, 0.68), "running": (0.56, 0.68)}.get(action, (0.58, 0.74))
+    low, high = {
+        "jumping": (0.54, 0.62),
+        "sleeping": (0.66, 0.78),
+        "swimming": (0.68, 0.80),
+        "sitting": (0.62, 0.78),
+        "dancing": (0.58, 0.68),
+        "running": (0.56, 0.68),
+    }.get(action, (0.58, 0.74))
     if camera == "approach":
         high = (low + high) / 2
     return azimuth, x, float(rng.uniform(low, high))
@@ -123,7 +145,7 @@ def _shade_of(rgb: Rgb, rng: np.random.Generator) -> Rgb:
     """A colour of the same name: jitter in hue, saturation and value."""
     h, s, v = colorsys.rgb_to_hsv(*rgb)
     dh, ds, dv = rng.uniform(-1, 1, 3) * JITTER_HSV
-    if s < 0.12:                                                                         # white and grey stay neutral
+    if s < 0.12:  # white and grey stay neutral
         ds *= 0.4
     r, g, b = colorsys.hsv_to_rgb((h + dh) % 1.0, min(max(s + ds, 0.0), 1.0), min(max(v + dv, 0.06), 0.99))
     return (float(r), float(g), float(b))
@@ -151,7 +173,9 @@ def render_clip(spec: ClipSpec, *, size: int = 128, num_frames: int = 16, fps: f
     return render_frames(spec, [k / fps for k in range(num_frames)], size=size, fps=fps, supersample=supersample)
 
 
-def render_frames(spec: ClipSpec, times_s: Sequence[float], *, size: int = 128, fps: float = 8.0, supersample: int = 2) -> WorldClip:
+def render_frames(
+    spec: ClipSpec, times_s: Sequence[float], *, size: int = 128, fps: float = 8.0, supersample: int = 2
+) -> WorldClip:
     """Frames at any instants, for stills and photos."""
     renderer = Renderer(spec, size, supersample)
     frames = [renderer.frame(float(t)) for t in times_s]

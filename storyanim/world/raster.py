@@ -18,24 +18,24 @@ from storyanim.world.skeleton import Matrix, bones, turn_x
 
 Array = NDArray[np.float32]
 
-CAMERA_PITCH_DEG = 9.0                           # the camera looks down a little
+CAMERA_PITCH_DEG = 9.0  # the camera looks down a little
 CONE_SIGNS = np.array([1.0, -1.0, 1.0])
-CONE_ROUND = 0.012                               # how blunt the tip of a cone is
-STRIPE_WAVES = 62.0                              # radians a unit: about three bands on a body
-TO_KEY = np.array([-0.46, 0.68, 0.57], dtype=np.float32)      # towards the key light, upper left
+CONE_ROUND = 0.012  # how blunt the tip of a cone is
+STRIPE_WAVES = 62.0  # radians a unit: about three bands on a body
+TO_KEY = np.array([-0.46, 0.68, 0.57], dtype=np.float32)  # towards the key light, upper left
 
 
 @dataclass(frozen=True)
 class Surfaces:
     """A creature's parts in view space."""
 
-    centre: NDArray[np.float64]                  # (P, 3)
-    quadric: NDArray[np.float64]                 # (P, 3, 3)
-    inverse_axes: NDArray[np.float64]            # (P, 3, 3) view to the part's unit space
-    half: NDArray[np.float64]                    # (P, 2) half extent of the bounding box about `box_centre`
-    box_centre: NDArray[np.float64]              # (P, 2)
-    index: NDArray[np.int64]                     # (P,) row in the rig
-    head: NDArray[np.float64]                    # (3,) middle of the head
+    centre: NDArray[np.float64]  # (P, 3)
+    quadric: NDArray[np.float64]  # (P, 3, 3)
+    inverse_axes: NDArray[np.float64]  # (P, 3, 3) view to the part's unit space
+    half: NDArray[np.float64]  # (P, 2) half extent of the bounding box about `box_centre`
+    box_centre: NDArray[np.float64]  # (P, 2)
+    index: NDArray[np.int64]  # (P,) row in the rig
+    head: NDArray[np.float64]  # (3,) middle of the head
 
 
 @dataclass(frozen=True)
@@ -53,15 +53,15 @@ def place(rig: Rig, pose: Pose, azimuth_deg: float) -> Surfaces:
     index = np.array([k for k, name in enumerate(rig.bones) if skeleton[name] is not None])
     view = turn_x(CAMERA_PITCH_DEG)
     shown = {name: view @ m for name, m in skeleton.items() if m is not None}
-    moves = np.stack([shown[rig.bones[k]] for k in index])                              # (P, 3, 4)
+    moves = np.stack([shown[rig.bones[k]] for k in index])  # (P, 3, 4)
     centre = np.einsum("pij,pj->pi", moves[:, :, :3], rig.centre[index]) + moves[:, :, 3]
     axes = moves[:, :, :3] @ rig.axes[index]
     inverse = np.linalg.inv(axes)
     cone = rig.kind[index] == CONE
     signs = np.where(cone[:, None], CONE_SIGNS, 1.0)
     quadric = np.einsum("pki,pk,pkj->pij", inverse, signs, inverse)
-    half = np.sqrt((axes[:, :2] ** 2).sum(axis=2))                                      # (P, 2) of an ellipsoid
-    base = centre[:, :2] - axes[:, :2, 1]                                               # of a cone
+    half = np.sqrt((axes[:, :2] ** 2).sum(axis=2))  # (P, 2) of an ellipsoid
+    base = centre[:, :2] - axes[:, :2, 1]  # of a cone
     rim = np.sqrt((axes[:, :2, ::2] ** 2).sum(axis=2))
     low = np.minimum(centre[:, :2], base - rim)
     high = np.maximum(centre[:, :2], base + rim)
@@ -102,7 +102,11 @@ def _front_of_ball(surfaces: Surfaces, p: int, x: Array, y: Array) -> Array:
     q = surfaces.quadric[p].astype(np.float32)
     a = q[2, 2]
     slope = (q[0, 2] / a) * x + (q[1, 2] / a) * y
-    xx, xy, yy = (q[0, 2] ** 2 - a * q[0, 0]) / a**2, 2 * (q[0, 2] * q[1, 2] - a * q[0, 1]) / a**2, (q[1, 2] ** 2 - a * q[1, 1]) / a**2
+    xx, xy, yy = (
+        (q[0, 2] ** 2 - a * q[0, 0]) / a**2,
+        2 * (q[0, 2] * q[1, 2] - a * q[0, 1]) / a**2,
+        (q[1, 2] ** 2 - a * q[1, 1]) / a**2,
+    )
     inside = (xx * x * x + 1 / a) + (yy * y + xy * x) * y
     outside = inside <= 0
     z = np.sqrt(np.maximum(inside, 0)) - slope
@@ -118,7 +122,7 @@ def _front_of_cone(surfaces: Surfaces, p: int, x: Array, y: Array) -> Array:
     c = q[0, 0] * x * x + (q[1, 1] * y + 2 * q[0, 1] * x) * y + CONE_ROUND
     inside = b * b - a * c
     root = np.sqrt(np.maximum(inside, 0))
-    up = surfaces.inverse_axes[p, 1].astype(np.float32)                                # unit height from the apex
+    up = surfaces.inverse_axes[p, 1].astype(np.float32)  # unit height from the apex
     best = np.full(inside.shape, -99, dtype=np.float32)
     for z in ((-b + root) / a, (-b - root) / a):
         height = up[0] * x + up[1] * y + up[2] * z
@@ -127,8 +131,14 @@ def _front_of_cone(surfaces: Surfaces, p: int, x: Array, y: Array) -> Array:
     return best
 
 
-def shade(surfaces: Surfaces, rig: Rig, grid: tuple[Array, Array], seen: tuple[Array, NDArray[np.int16]], light: Light,
-          stripes: NDArray[np.float32] | None) -> tuple[Array, NDArray[np.bool_]]:
+def shade(
+    surfaces: Surfaces,
+    rig: Rig,
+    grid: tuple[Array, Array],
+    seen: tuple[Array, NDArray[np.int16]],
+    light: Light,
+    stripes: NDArray[np.float32] | None,
+) -> tuple[Array, NDArray[np.bool_]]:
     """Colours (N, 3) of the N covered pixels in row order, and where they are (H, W)."""
     depth, part = seen
     covered = part >= 0
@@ -146,8 +156,9 @@ def shade(surfaces: Surfaces, rig: Rig, grid: tuple[Array, Array], seen: tuple[A
     return _plush(colour, normal, stuff, _hollows(depth, covered)[rows, columns], light), covered
 
 
-def _paint_stripes(colour: Array, takes: NDArray[np.bool_], surfaces: Surfaces, p: NDArray[np.int16], rel: Array, rig: Rig,
-                   stripes: Array) -> Array:
+def _paint_stripes(
+    colour: Array, takes: NDArray[np.bool_], surfaces: Surfaces, p: NDArray[np.int16], rel: Array, rig: Rig, stripes: Array
+) -> Array:
     """Bands across the parts that take stripes, along each part's own y."""
     at = np.nonzero(takes)[0]
     unit = np.einsum("nj,nj->n", surfaces.inverse_axes.astype(np.float32)[p[at], 1], rel[at])

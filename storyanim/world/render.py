@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import cos, pi, radians, sin
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,12 @@ from storyanim.world.spec import WATER_SCENES, ActorSpec, ClipSpec
 from storyanim.world.wardrobe import build
 from storyanim.world.weather import Weather
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 
-FOCAL = 1.25                                     # focal length in frames: depth of one creature unit
-MIDDLE_S = 1.0                                   # the instant at which an actor is at its `x`
-DRIFT_S = 1.6                                    # it drifts no longer than this before or after
-FEET_ROWS = (0.845, 0.930)                       # where the feet of the smallest and the largest actor stand
+FOCAL = 1.6  # focal length in frames; it sets how deep a creature is
+MIDDLE_S = 1.0  # the instant at which an actor is at its `x`
+DRIFT_S = 1.6  # it drifts no longer than this before or after
+FEET_ROWS = (0.845, 0.930)  # where the feet of the smallest and the largest actor stand
 SIZES = (0.50, 0.80)
 POND = np.array([0.27, 0.55, 0.72], dtype=np.float32)
 
@@ -32,8 +33,8 @@ class Standpoint:
     """An actor's place in one frame, in pixels."""
 
     x: float
-    y: float                                     # of the ground, or of the water line
-    scale: float                                 # pixels a creature unit
+    y: float  # of the ground, or of the water line
+    scale: float  # pixels a creature unit
     near: float
 
 
@@ -41,9 +42,9 @@ class Standpoint:
 class FrameTruth:
     """What `Renderer.frame` returns beside the picture."""
 
-    rgb: NDArray[np.uint8]                       # (H, W, 3)
-    near: Array                                  # (H, W)
-    mask: NDArray[np.bool_]                      # (H, W)
+    rgb: NDArray[np.uint8]  # (H, W, 3)
+    near: Array  # (H, W)
+    mask: NDArray[np.bool_]  # (H, W)
     head_xy: tuple[float, float]
 
 
@@ -120,7 +121,7 @@ class Renderer:
         alpha = _shrink(weight, ss)
         colour = _shrink(full, ss)
         depth = _shrink(np.where(covered, seen[0], 0) * weight, ss) / np.maximum(alpha, 1e-4)
-        here = body.at.near / np.maximum(1 - depth * (actor.size / body.rig.tall) / FOCAL * 0.75, 0.5)
+        here = body.at.near / np.maximum(1 - depth * (scale / self.size) / FOCAL, 0.5)
         here = np.clip(here, 0, 1)
         window, behind = rgb[y0:y1, x0:x1], near[y0:y1, x0:x1]
         front = ((here >= behind) & (alpha > 0)).astype(np.float32)
@@ -153,7 +154,9 @@ class Renderer:
             rgb[box] += (np.float32(0.95) - rgb[box]) * ring[..., None]
         rgb[box] *= (1 - 0.28 * np.exp(-((d / 0.95) ** 4)))[..., None]
 
-    def _patch(self, at: Standpoint, wide: float, high: float, unit: tuple[float, float]) -> tuple[tuple[slice, slice], Array, Array]:
+    def _patch(
+        self, at: Standpoint, wide: float, high: float, unit: tuple[float, float]
+    ) -> tuple[tuple[slice, slice], Array, Array]:
         """A window around a standpoint, with coordinates in `unit`s."""
         x0, x1 = max(int(at.x - wide), 0), max(min(int(at.x + wide) + 1, self.size), 0)
         y0, y1 = max(int(at.y - high), 0), max(min(int(at.y + high) + 1, self.size), 0)
@@ -171,7 +174,7 @@ class _Body:
     pose: Pose
     surfaces: Surfaces
     at: Standpoint
-    foot: float                                  # pixel row of creature height 0
+    foot: float  # pixel row of creature height 0
 
 
 def _above_water(ys: Array, depth: Array, line: float) -> Array:
@@ -187,4 +190,5 @@ def _shrink(image: Array, factor: int) -> Array:
         return image
     h, w = image.shape[0] // factor, image.shape[1] // factor
     blocks = image.reshape(h, factor, w, factor, *image.shape[2:])
-    return blocks.mean(axis=(1, 3), dtype=np.float32)
+    total = sum(blocks[:, i, :, j] for i in range(factor) for j in range(factor))
+    return np.asarray(total, dtype=np.float32) / np.float32(factor * factor)

@@ -13,7 +13,7 @@ import numpy as np
 from storyanim.world.raster import Light
 from storyanim.world.spec import WATER_SCENES, ClipSpec, Rgb
 
-NEAR_ROWS = 0.64                                 # rows from the horizon to near = 1, fraction of the frame
+NEAR_ROWS = 0.64  # rows from the horizon to near = 1, fraction of the frame
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class Ridge:
 
     near: float
     rgb: Rgb
-    height: float                                # of its middle above the horizon, fraction of the frame
-    swing: float                                 # how much the outline rises and falls
-    waves: float                                 # outline waves a frame
-    peaked: bool = False                         # sharp, with snow on top
+    height: float  # of its middle above the horizon, fraction of the frame
+    swing: float  # how much the outline rises and falls
+    waves: float  # outline waves a frame
+    peaked: bool = False  # sharp, with snow on top
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Prop:
     """A sprite that stands on the ground, or hangs in the sky when near is 0."""
 
     kind: str
-    x: float                                     # middle in the frame at the middle of the clip
+    x: float  # middle in the frame at the middle of the clip
     near: float
-    height: float                                # in frames, where it stands
+    height: float  # in frames, where it stands
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Ground:
 
     main: Rgb
     patch: Rgb
-    kind: str = "plain"                          # plain, street, floor
+    kind: str = "plain"  # plain, street, floor
     water: Rgb | None = None
-    shore: float = 0.0                           # near of the water's edge; water lies farther
+    shore: float = 0.0  # near of the water's edge; water lies farther
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,12 @@ class Stage:
     """A scene laid out for one clip."""
 
     horizon: float
-    sky: tuple[Rgb, Rgb]                         # top, bottom
-    ridges: tuple[Ridge, ...]                    # far to near
+    sky: tuple[Rgb, Rgb]  # top, bottom
+    ridges: tuple[Ridge, ...]  # far to near
     ground: Ground
-    props: tuple[Prop, ...]                      # far to near
-    wall: float = 0.0                            # near of a room's back wall, 0 outdoors
-    orb: tuple[float, float] = (0.75, 0.14)      # sun or moon
+    props: tuple[Prop, ...]  # far to near
+    wall: float = 0.0  # near of a room's back wall, 0 outdoors
+    orb: tuple[float, float] = (0.75, 0.14)  # sun or moon
 
 
 TINTS: dict[str, Rgb] = {"day": (1.0, 1.0, 1.0), "dusk": (0.96, 0.74, 0.64), "night": (0.33, 0.40, 0.66)}
@@ -74,7 +74,12 @@ LIGHTS: dict[str, Light] = {
     "night": Light((0.62, 0.70, 0.98), (0.56, 0.60, 0.84), (0.66, 0.78, 1.0)),
 }
 INDOOR_TINTS: dict[str, Rgb] = {"day": (1.0, 1.0, 1.0), "dusk": (0.98, 0.82, 0.70), "night": (0.50, 0.50, 0.70)}
-GLOOM: dict[str, Rgb] = {"clear": (1.0, 1.0, 1.0), "rain": (0.76, 0.80, 0.86), "snowfall": (0.93, 0.94, 0.97), "fog": (0.92, 0.94, 0.95)}
+GLOOM: dict[str, Rgb] = {
+    "clear": (1.0, 1.0, 1.0),
+    "rain": (0.76, 0.80, 0.86),
+    "snowfall": (0.93, 0.94, 0.97),
+    "fog": (0.92, 0.94, 0.95),
+}
 
 
 def tint_of(spec: ClipSpec) -> Rgb:
@@ -102,7 +107,9 @@ def lay_out(spec: ClipSpec) -> Stage:
     return Stage(stage.horizon, SKIES[spec.time_of_day], stage.ridges, stage.ground, props, stage.wall, orb)
 
 
-def _row(rng: np.random.Generator, kinds: tuple[str, ...], count: int, near: tuple[float, float], height: tuple[float, float]) -> list[Prop]:
+def _row(
+    rng: np.random.Generator, kinds: tuple[str, ...], count: int, near: tuple[float, float], height: tuple[float, float]
+) -> list[Prop]:
     """Props spread over the width with jitter; `height` is at near = 1, in frames."""
     starts = (np.arange(count) + rng.uniform(0.1, 0.9, count)) / count * 1.36 - 0.18
     found = []
@@ -112,7 +119,9 @@ def _row(rng: np.random.Generator, kinds: tuple[str, ...], count: int, near: tup
     return found
 
 
-def _sides(rng: np.random.Generator, kinds: tuple[str, ...], count: int, near: tuple[float, float], height: tuple[float, float]) -> list[Prop]:
+def _sides(
+    rng: np.random.Generator, kinds: tuple[str, ...], count: int, near: tuple[float, float], height: tuple[float, float]
+) -> list[Prop]:
     """Props at the left and right of the frame, which leave the middle to the actors."""
     found = []
     for k in range(count):
@@ -126,11 +135,19 @@ def _sides(rng: np.random.Generator, kinds: tuple[str, ...], count: int, near: t
 def _forest(rng: np.random.Generator, swims: bool) -> Stage:
     ridges = (Ridge(0.05, (0.44, 0.64, 0.50), 0.20, 0.05, 5.5), Ridge(0.10, (0.25, 0.48, 0.33), 0.13, 0.05, 7.5))
     props = _row(rng, ("tree", "pine"), 5, (0.20, 0.32), (1.6, 2.1)) + _sides(rng, ("tree", "pine"), 2, (0.42, 0.58), (1.35, 1.7))
-    return Stage(0.42, SKIES["day"], ridges, Ground((0.36, 0.60, 0.28), (0.26, 0.49, 0.24)), tuple(props + _sides(rng, ("bush",), 1, (0.5, 0.7), (0.25, 0.35))))
+    return Stage(
+        0.42,
+        SKIES["day"],
+        ridges,
+        Ground((0.36, 0.60, 0.28), (0.26, 0.49, 0.24)),
+        tuple(props + _sides(rng, ("bush",), 1, (0.5, 0.7), (0.25, 0.35))),
+    )
 
 
 def _beach(rng: np.random.Generator, swims: bool) -> Stage:
-    ground = Ground((0.96, 0.86, 0.64), (0.90, 0.77, 0.53), water=(0.18, 0.60, 0.82), shore=2.0 if swims else float(rng.uniform(0.36, 0.44)))
+    ground = Ground(
+        (0.96, 0.86, 0.64), (0.90, 0.77, 0.53), water=(0.18, 0.60, 0.82), shore=2.0 if swims else float(rng.uniform(0.36, 0.44))
+    )
     props = _row(rng, ("boat",), 1, (0.13, 0.18), (0.9, 1.1))
     if not swims:
         props += _sides(rng, ("umbrella",), 1, (0.56, 0.66), (0.80, 0.95)) + _sides(rng, ("palm",), 1, (0.48, 0.54), (1.2, 1.4))
@@ -144,9 +161,18 @@ def _snow(rng: np.random.Generator, swims: bool) -> Stage:
 
 
 def _city(rng: np.random.Generator, swims: bool) -> Stage:
-    houses = [Prop("house", -0.16 + 0.22 * k + float(rng.uniform(-0.02, 0.02)), 0.30 + 0.002 * k, float(rng.uniform(0.36, 0.50))) for k in range(7)]
+    houses = [
+        Prop("house", -0.16 + 0.22 * k + float(rng.uniform(-0.02, 0.02)), 0.30 + 0.002 * k, float(rng.uniform(0.36, 0.50)))
+        for k in range(7)
+    ]
     props = houses + _sides(rng, ("lamp",), 1, (0.46, 0.54), (1.1, 1.25)) + _sides(rng, ("tree",), 1, (0.40, 0.44), (0.8, 1.0))
-    return Stage(0.42, SKIES["day"], (Ridge(0.06, (0.62, 0.68, 0.78), 0.15, 0.06, 4.2),), Ground((0.78, 0.75, 0.71), (0.72, 0.69, 0.66), "street"), tuple(props))
+    return Stage(
+        0.42,
+        SKIES["day"],
+        (Ridge(0.06, (0.62, 0.68, 0.78), 0.15, 0.06, 4.2),),
+        Ground((0.78, 0.75, 0.71), (0.72, 0.69, 0.66), "street"),
+        tuple(props),
+    )
 
 
 def _meadow(rng: np.random.Generator, swims: bool) -> Stage:
@@ -158,7 +184,9 @@ def _meadow(rng: np.random.Generator, swims: bool) -> Stage:
 
 def _lake(rng: np.random.Generator, swims: bool) -> Stage:
     ridges = (Ridge(0.03, (0.54, 0.66, 0.78), 0.16, 0.06, 1.6), Ridge(0.08, (0.30, 0.54, 0.40), 0.045, 0.02, 6.5))
-    ground = Ground((0.44, 0.68, 0.32), (0.36, 0.58, 0.28), water=(0.26, 0.52, 0.70), shore=2.0 if swims else float(rng.uniform(0.44, 0.52)))
+    ground = Ground(
+        (0.44, 0.68, 0.32), (0.36, 0.58, 0.28), water=(0.26, 0.52, 0.70), shore=2.0 if swims else float(rng.uniform(0.44, 0.52))
+    )
     props = _row(rng, ("pine", "tree"), 4, (0.11, 0.13), (1.5, 2.0))
     if not swims:
         props += _sides(rng, ("tree", "bush", "rock"), 2, (0.54, 0.64), (0.35, 0.5))
@@ -175,11 +203,22 @@ def _bedroom(rng: np.random.Generator, swims: bool) -> Stage:
 
 
 def _mountains(rng: np.random.Generator, swims: bool) -> Stage:
-    ridges = (Ridge(0.02, (0.56, 0.62, 0.78), 0.22, 0.13, 1.5, peaked=True), Ridge(0.05, (0.45, 0.50, 0.62), 0.11, 0.10, 2.1, peaked=True),
-              Ridge(0.10, (0.42, 0.60, 0.46), 0.035, 0.02, 2.0))
+    ridges = (
+        Ridge(0.02, (0.56, 0.62, 0.78), 0.22, 0.13, 1.5, peaked=True),
+        Ridge(0.05, (0.45, 0.50, 0.62), 0.11, 0.10, 2.1, peaked=True),
+        Ridge(0.10, (0.42, 0.60, 0.46), 0.035, 0.02, 2.0),
+    )
     props = _row(rng, ("pine",), 2, (0.20, 0.28), (0.9, 1.2)) + _sides(rng, ("rock",), 3, (0.40, 0.72), (0.22, 0.34))
     return Stage(0.46, SKIES["day"], ridges, Ground((0.58, 0.66, 0.42), (0.52, 0.56, 0.42)), tuple(props))
 
 
-LAYOUTS = {"forest": _forest, "beach": _beach, "snow": _snow, "city": _city, "meadow": _meadow, "lake": _lake, "bedroom": _bedroom,
-           "mountains": _mountains}
+LAYOUTS = {
+    "forest": _forest,
+    "beach": _beach,
+    "snow": _snow,
+    "city": _city,
+    "meadow": _meadow,
+    "lake": _lake,
+    "bedroom": _bedroom,
+    "mountains": _mountains,
+}

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from storyanim.world.captions import caption
 from storyanim.world.dataset import ClipSpec, render_clip, sample_spec
 
-SHOWN = (0, 5, 10)                               # frames on the sheet
+SHOWN = (0, 5, 10)  # frames on the sheet
 CAPTION_PX = 28
 GAP_PX = 4
 

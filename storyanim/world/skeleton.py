@@ -24,8 +24,8 @@ HIP_Y = 0.14
 class Joints:
     """The pivots that differ between species."""
 
-    ear: tuple[float, float, float]              # left ear, from the middle of the head
-    head_y: float = 0.205                        # middle of the head above the neck
+    ear: tuple[float, float, float]  # left ear, from the middle of the head
+    head_y: float = 0.205  # middle of the head above the neck
     shoulder: tuple[float, float] = (0.150, 0.415)
     hip_x: float = 0.092
     tail: tuple[float, float, float] = (0.0, 0.17, -0.13)
@@ -63,12 +63,19 @@ def bones(pose: Pose, joints: Joints, azimuth_deg: float) -> dict[str, Matrix | 
     body, head = _lying(pose, joints, azimuth_deg) if pose.lying else _upright(pose, joints, azimuth_deg)
     sx, sy = joints.shoulder
     found: dict[str, Matrix | None] = {"body": body, "head": head}
-    limbs = zip(("left", "right"), (1.0, -1.0), pose.arm_swing_deg, pose.arm_lift_deg, pose.leg_swing_deg,
-                pose.leg_spread_deg, strict=True)
+    limbs = zip(
+        ("left", "right"),
+        (1.0, -1.0),
+        pose.arm_swing_deg,
+        pose.arm_lift_deg,
+        pose.leg_swing_deg,
+        pose.leg_spread_deg,
+        strict=True,
+    )
     for side, sign, arm_swing, arm_lift, leg_swing, leg_spread in limbs:
         arm = turn_y(12 * sign) @ turn_z(sign * arm_lift) @ turn_x(-arm_swing)
         leg = turn_z(sign * leg_spread) @ turn_x(-leg_swing)
-        if leg_swing > 60 and pose.rise < -0.05:                       # legs stretched forward spread sideways
+        if leg_swing > 60 and pose.rise < -0.05:  # legs stretched forward spread sideways
             leg = turn_y(sign * leg_spread) @ turn_x(-leg_swing)
         found[f"arm_{side}"] = hang(body, arm, (sign * sx, sy, 0.0))
         found[f"leg_{side}"] = hang(body, leg, (sign * joints.hip_x, HIP_Y, 0.0))
@@ -83,7 +90,7 @@ def bones(pose: Pose, joints: Joints, azimuth_deg: float) -> dict[str, Matrix | 
 
 
 def _upright(pose: Pose, joints: Joints, azimuth_deg: float) -> tuple[Matrix, Matrix]:
-    wide = pose.squash ** -0.5
+    wide = pose.squash**-0.5
     stand = turn_y(azimuth_deg + pose.yaw_deg) @ turn_z(pose.roll_deg) @ turn_x(pose.lean_deg)
     linear = stand @ np.diag([wide, pose.squash, wide])
     pivot = np.array([0, HIP_Y, 0])
@@ -95,9 +102,9 @@ def _upright(pose: Pose, joints: Joints, azimuth_deg: float) -> tuple[Matrix, Ma
 
 def _lying(pose: Pose, joints: Joints, azimuth_deg: float) -> tuple[Matrix, Matrix]:
     """On its tummy across the frame, the head on its paws and turned to the camera."""
-    side = 1.0 if azimuth_deg >= 0 else -1.0                           # which way the head points
-    forward = np.array([side * 0.94, 0.0, 0.34])                       # from tail to head
-    down = np.array([0.0, -1.0, 0.0])                                  # where the tummy looks
+    side = 1.0 if azimuth_deg >= 0 else -1.0  # which way the head points
+    forward = np.array([side * 0.94, 0.0, 0.34])  # from tail to head
+    down = np.array([0.0, -1.0, 0.0])  # where the tummy looks
     linear = np.stack([np.cross(forward, down), forward, down], axis=1) @ np.diag([1.0, 1.0, pose.squash])
     body = bone(linear, np.array([-side * 0.30, 0.165 * pose.squash, -0.12]) - 0.13 * forward)
     face = turn_y(azimuth_deg * 0.35) @ turn_z(-side * pose.head_roll_deg) @ turn_x(pose.head_pitch_deg)

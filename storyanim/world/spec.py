@@ -41,16 +41,16 @@ class ActorSpec:
     """One creature: who it is, what it wears, what it does and where it stands."""
 
     creature: str
-    colour: str | None              # None: a hue without a name
-    rgb: Rgb                        # body colour
+    colour: str | None  # None: a hue without a name
+    rgb: Rgb  # body colour
     accessory: str | None
     accessory_colour: str | None
     accessory_rgb: Rgb | None
     action: str
-    azimuth_deg: float              # 0 faces the camera, +90 faces right, -90 left
-    phase: float                    # fraction of the action's cycle at time 0
-    x: float                        # middle of the creature, fraction of the frame's width
-    size: float                     # height when upright, fraction of the frame's height
+    azimuth_deg: float  # 0 faces the camera, +90 faces right, -90 left
+    phase: float  # fraction of the action's cycle at time 0
+    x: float  # middle of the creature, fraction of the frame's width
+    size: float  # height when upright, fraction of the frame's height
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class ClipSpec:
     time_of_day: str
     weather: str
     camera: str
-    seed: int                       # places the props and the weather; draws nothing of the actors
+    seed: int  # places the props and the weather; draws nothing of the actors
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,10 @@ class WorldClip:
     """A rendered clip with the truth about it."""
 
     spec: ClipSpec
-    rgb: NDArray[np.uint8]          # (T, H, W, 3)
-    near: NDArray[np.float32]       # (T, H, W) in [0, 1], proportional to inverse depth, one scale for all clips
-    mask: NDArray[np.bool_]         # (T, H, W) pixels of the actors, what they wear included
-    head_xy: NDArray[np.float32]    # (T, 2) centre of the first actor's head in pixels; nan without an actor
+    rgb: NDArray[np.uint8]  # (T, H, W, 3)
+    near: NDArray[np.float32]  # (T, H, W) in [0, 1], proportional to inverse depth, one scale for all clips
+    mask: NDArray[np.bool_]  # (T, H, W) pixels of the actors, what they wear included
+    head_xy: NDArray[np.float32]  # (T, 2) centre of the first actor's head in pixels; nan without an actor
     fps: float
 
 

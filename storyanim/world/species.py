@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from storyanim.world.creatures import (
+    GLOSS,
     INK,
     ORANGE,
     ROSE,
@@ -27,9 +28,9 @@ class Species:
 
     build: Callable[[Kit], None]
     joints: Joints
-    head: Vec                                    # radii of the head
-    tall: float                                  # upright, ears included
-    belly: tuple[Vec, Vec] = ((0, 0.275, 0.055), (0.125, 0.145, 0.118))
+    head: Vec  # radii of the head
+    tall: float  # upright, ears included
+    belly: tuple[Vec, Vec] = ((0, 0.285, 0.045), (0.138, 0.152, 0.131))
     hat_tilt_deg: float = 9.0
 
 
@@ -62,8 +63,12 @@ def cat(kit: Kit) -> None:
         kit.ball("head", (sign * 0.045, -0.075, 0.178), (0.062, 0.050, 0.050), kit.light)
     kit.ball("head", (0, -0.040, 0.222), (0.030, 0.022, 0.022), ROSE)
     kit.ball("head", (0, -0.122, 0.188), (0.030, 0.022, 0.026), mix(kit.light, INK, 0.55))
-    kit.chain([(0, 0, 0), (0.03, -0.02, -0.13), (0.06, 0.05, -0.22), (0.08, 0.17, -0.24), (0.08, 0.28, -0.19), (0.07, 0.35, -0.13)],
-              0.036, kit.main, tip=kit.light)
+    kit.chain(
+        [(0, 0, 0), (0.03, -0.02, -0.13), (0.06, 0.05, -0.22), (0.08, 0.17, -0.24), (0.08, 0.28, -0.19), (0.07, 0.35, -0.13)],
+        0.036,
+        kit.main,
+        tip=kit.light,
+    )
     face(kit, CAT_HEAD, eye_deg=27, eye=1.06)
 
 
@@ -103,7 +108,7 @@ def fox(kit: Kit) -> None:
         kit.ball("head", (sign * 0.142, -0.086, 0.085), (0.118, 0.082, 0.095), WHITE, turn=turn_z(20 * sign))
     kit.cone("head", (0, -0.055, 0.120), (0.108, 0.235, 0.078), WHITE, turn=turn_x(97))
     kit.cone("head", (0, -0.022, 0.120), (0.092, 0.215, 0.060), kit.main, turn=turn_x(99))
-    kit.ball("head", (0, -0.066, 0.328), (0.040, 0.034, 0.032), INK, stuff=2)
+    kit.ball("head", (0, -0.066, 0.328), (0.040, 0.034, 0.032), INK, stuff=GLOSS)
     kit.ball("tail", (0.04, 0.05, -0.16), (0.108, 0.200, 0.108), kit.main, turn=turn_z(-20) @ turn_x(-52))
     kit.ball("tail", (0.11, 0.19, -0.27), (0.118, 0.160, 0.118), kit.main, turn=turn_z(-14) @ turn_x(-12), stuff=STRIPED)
     kit.ball("tail", (0.14, 0.30, -0.29), (0.088, 0.118, 0.088), WHITE, turn=turn_z(-10))
@@ -130,9 +135,19 @@ def mouse(kit: Kit) -> None:
     kit.pair("ear_{}", (0.055, 0.075, 0), (0.168, 0.168, 0.038), kit.main, turn=lambda s: turn_y(-8 * s))
     kit.pair("ear_{}", (0.052, 0.070, 0.022), (0.122, 0.122, 0.028), mix(ROSE, WHITE, 0.12), turn=lambda s: turn_y(-8 * s))
     kit.cone("head", (0, -0.065, 0.115), (0.110, 0.205, 0.088), kit.light, turn=turn_x(95))
-    kit.ball("head", (0, -0.078, 0.298), (0.036, 0.034, 0.032), (0.93, 0.38, 0.46), stuff=2)
-    kit.chain([(0, -0.04, 0), (0.05, -0.09, -0.16), (0.14, -0.06, -0.27), (0.23, 0.04, -0.28), (0.28, 0.15, -0.24), (0.35, 0.21, -0.20)],
-              0.024, mix(kit.main, ROSE, 0.6))
+    kit.ball("head", (0, -0.078, 0.298), (0.036, 0.034, 0.032), (0.93, 0.38, 0.46), stuff=GLOSS)
+    kit.chain(
+        [
+            (0, -0.04, 0),
+            (0.05, -0.09, -0.16),
+            (0.14, -0.06, -0.27),
+            (0.23, 0.04, -0.28),
+            (0.28, 0.15, -0.24),
+            (0.35, 0.21, -0.20),
+        ],
+        0.024,
+        mix(kit.main, ROSE, 0.6),
+    )
     face(kit, MOUSE_HEAD, eye_deg=28, eye_phi=8)
 
 

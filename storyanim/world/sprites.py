@@ -143,7 +143,9 @@ def house(brush: Brush, rng: np.random.Generator) -> None:
 
 def lamp(brush: Brush, rng: np.random.Generator) -> None:
     brush.box(-0.025, 0.025, 0.0, 0.85, (0.26, 0.28, 0.34), round_=True)
-    brush.ball(0, 0.90, 0.085, 0.095, (1.0, 0.90, 0.60) if brush.lamps else (0.90, 0.90, 0.88), glow=brush.lamps, flat=brush.lamps)
+    brush.ball(
+        0, 0.90, 0.085, 0.095, (1.0, 0.90, 0.60) if brush.lamps else (0.90, 0.90, 0.88), glow=brush.lamps, flat=brush.lamps
+    )
 
 
 def boat(brush: Brush, rng: np.random.Generator) -> None:
@@ -169,10 +171,19 @@ def _vary(rgb: Rgb, rng: np.random.Generator, by: float) -> Rgb:
     return (rgb[0] + d[0], rgb[1] + d[1], rgb[2] + d[2])
 
 
-PAINTERS: dict[str, tuple[Painter, float]] = {                     # painter, width for a height of 1
-    "tree": (tree, 0.9), "pine": (pine, 0.66), "snowy_pine": (snowy_pine, 0.66), "bush": (bush, 1.1), "rock": (rock, 1.0),
-    "flower": (flower, 0.84), "umbrella": (umbrella, 1.0), "palm": (palm, 1.2), "house": (house, 0.86), "lamp": (lamp, 0.24),
-    "boat": (boat, 0.9), "bed": (bed, 1.5),
+PAINTERS: dict[str, tuple[Painter, float]] = {  # painter, width for a height of 1
+    "tree": (tree, 0.9),
+    "pine": (pine, 0.66),
+    "snowy_pine": (snowy_pine, 0.66),
+    "bush": (bush, 1.1),
+    "rock": (rock, 1.0),
+    "flower": (flower, 0.84),
+    "umbrella": (umbrella, 1.0),
+    "palm": (palm, 1.2),
+    "house": (house, 0.86),
+    "lamp": (lamp, 0.24),
+    "boat": (boat, 0.9),
+    "bed": (bed, 1.5),
 }
 
 

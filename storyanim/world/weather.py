@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from math import pi, sin
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, uniform_filter
 
 from storyanim.world.spec import ClipSpec
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 
-FOG_RGB: dict[str, tuple[float, float, float]] = {"day": (0.87, 0.90, 0.92), "dusk": (0.86, 0.72, 0.66), "night": (0.25, 0.31, 0.46)}
+FOG_RGB: dict[str, tuple[float, float, float]] = {
+    "day": (0.87, 0.90, 0.92),
+    "dusk": (0.86, 0.72, 0.66),
+    "night": (0.25, 0.31, 0.46),
+}
 
 
 class Weather:
@@ -41,7 +46,8 @@ class Weather:
     def fall(self, rgb: Array, near: Array, time_s: float) -> None:
         """Draw over a frame, in place. rgb (H, W, 3), near (H, W)."""
         if self.kind == "fog":
-            thick = 0.86 * np.exp(-((near / 0.42) ** 1.5)) + 0.09
+            soft = uniform_filter(near, 3)  # depth has hard edges, fog must not
+            thick = 0.86 * np.exp(-((soft / 0.42) ** 1.5)) + 0.09
             rgb += (self.fog - rgb) * thick[..., None]
         for layer, tile in enumerate(self.tiles):
             if self.kind == "rain":

@@ -42,8 +42,18 @@ class TestPlain:
             assert says(text, "weather", spec.weather)
 
     def test_reads_well(self):
-        spec = with_(sample_spec(0), creature="bear", colour="orange", accessory="hat", accessory_colour="blue", action="waving",
-                     scene="lake", time_of_day="night", weather="rain", camera="pan_left")
+        spec = with_(
+            sample_spec(0),
+            creature="bear",
+            colour="orange",
+            accessory="hat",
+            accessory_colour="blue",
+            action="waving",
+            scene="lake",
+            time_of_day="night",
+            weather="rain",
+            camera="pan_left",
+        )
         assert caption(spec) == "an orange bear with a blue hat waving at the lake at night in the rain, the camera pans left"
 
     def test_empty_scene(self):
@@ -65,8 +75,16 @@ class TestVaried:
 
     @given(seeds, seeds)
     def test_an_unnamed_colour_has_no_word(self, seed, words):
-        spec = with_(sample_spec(seed), colour=None, accessory=None, accessory_colour=None, accessory_rgb=None, scene="lake", time_of_day="day",
-                     weather="clear")
+        spec = with_(
+            sample_spec(seed),
+            colour=None,
+            accessory=None,
+            accessory_colour=None,
+            accessory_rgb=None,
+            scene="lake",
+            time_of_day="day",
+            weather="clear",
+        )
         text = caption(spec, np.random.default_rng(words)).replace(",", "").split()
         assert not {way for ways in WORDS["colour"].values() for way in ways} & set(text)
 
@@ -87,8 +105,16 @@ class TestVaried:
 
 
 def test_words_cover_the_world():
-    kinds = {"creature": CREATURES, "colour": COLOURS, "accessory": ACCESSORIES, "action": ACTIONS, "scene": SCENES,
-             "time_of_day": TIMES_OF_DAY, "weather": WEATHERS, "camera": CAMERAS}
+    kinds = {
+        "creature": CREATURES,
+        "colour": COLOURS,
+        "accessory": ACCESSORIES,
+        "action": ACTIONS,
+        "scene": SCENES,
+        "time_of_day": TIMES_OF_DAY,
+        "weather": WEATHERS,
+        "camera": CAMERAS,
+    }
     assert {kind: set(values) for kind, values in kinds.items()} == {kind: set(ways) for kind, ways in WORDS.items()}
 
 
