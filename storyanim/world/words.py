@@ -10,7 +10,7 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "rabbit": ("rabbit", "bunny", "hare"),
         "fox": ("fox", "fox cub"),
         "penguin": ("penguin",),
-        "mouse": ("mouse", "little mouse"),
+        "mouse": ("mouse", "field mouse"),
         "duck": ("duck", "duckling"),
     },
     "colour": {
@@ -53,15 +53,15 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "mountains": ("in the mountains", "below the mountain peaks", "among the mountains"),
     },
     "time_of_day": {
-        "day": ("by day", "in the daytime", "on a bright day", "in the morning"),
+        "day": ("by day", "in the daytime", "during the day", "in the morning"),
         "dusk": ("at dusk", "at sunset", "in the evening"),
         "night": ("at night", "under the moon", "in the dark of night"),
     },
     "weather": {
         "clear": ("in clear weather", "under a clear sky"),
-        "rain": ("in the rain", "while it rains", "on a rainy day"),
+        "rain": ("in the rain", "while it rains", "in rainy weather"),
         "snowfall": ("while snow falls", "as snowflakes fall", "while it is snowing"),
-        "fog": ("in the fog", "in the mist", "on a foggy day"),
+        "fog": ("in the fog", "in the mist", "in foggy weather"),
     },
     "camera": {
         "fixed": ("fixed camera", "static shot"),
