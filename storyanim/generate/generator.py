@@ -82,7 +82,7 @@ class StoryGenerator:
 
         pipeline, device = load_pipeline(self._settings.models), choose_device()
         cast(pipeline, choose_dtype(self._settings.generate.dtype, device))
-        return _Loaded(pipeline, MemoryLadder(pipeline, device, self._settings.generate.memory), CharacterLoras(pipeline.unet))
+        return _Loaded(pipeline, MemoryLadder(pipeline, device, self._settings.generate.memory), CharacterLoras(pipeline))
 
     def _check(self, shot: Shot, tokens: Sequence[CharacterToken]) -> None:
         for token in tokens:

@@ -19,8 +19,8 @@ _KEY = re.compile(r"unet\.(?P<layer>.+)\.lora_(?P<half>[AB])\.weight")
 class CharacterLoras:
     """Switches between characters without loading the base model again."""
 
-    def __init__(self, unet: Any) -> None:
-        self._unet = unet
+    def __init__(self, pipeline: Any) -> None:
+        self._pipeline, self._unet = pipeline, pipeline.unet
         self._known: set[str] = set()
 
     def wear(self, tokens: Sequence[CharacterToken]) -> None:
@@ -39,11 +39,7 @@ class CharacterLoras:
             self._check(token, weights)
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message="Already found a `peft_config`")       # several are meant
-                self._unet.load_lora_adapter(weights, prefix="unet", adapter_name=name)
-            for layer in self._unet.modules():
-                if name in getattr(layer, "lora_A", {}):
-                    for half in (layer.lora_A, layer.lora_B):
-                        torch.nn.Module.to(half[name], layer.weight)
+                self._unet.load_lora_adapter(weights, prefix="unet", adapter_name=name, _pipeline=self._pipeline)
             self._known.add(name)
         return name
 

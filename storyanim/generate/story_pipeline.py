@@ -26,7 +26,7 @@ from transformers import CLIPImageProcessor, CLIPTextModel, CLIPTokenizer, CLIPV
 
 from storyanim.errors import ModelError, UsageError
 from storyanim.generate.structure import StructureGuide, make_guide, steps_of
-from storyanim.generate.tokens import TokenTable, check_tables, encode, with_pseudo_words
+from storyanim.generate.tokens import TokenTable, check_tables, encode, warn_if_cut, with_pseudo_words
 
 Callback = Callable[["StoryVideoPipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor]]
 Generators: TypeAlias = "torch.Generator | list[torch.Generator] | None"
@@ -67,6 +67,7 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         shared_noise: share of the start noise's variance that all frames have in common, in [0, 1).
         output_type: "np" (B, T, H, W, 3) in [0, 1], "pt" (B, T, 3, H, W), "pil", or "latent" (B, C, T, h, w).
         callback_on_step_end: called with (pipeline, step, timestep, {"latents": ...}); what it returns replaces them.
+        decode_chunk_size: frames that the VAE decodes at once; few are faster on a CPU, whose caches are small.
     """
 
     _optional_components = ["feature_extractor", "image_encoder", "motion_adapter", "structure"]  # noqa: RUF012
@@ -105,8 +106,7 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         words = tuple(sorted(rows))
         if words not in self._tokenizers:
             self._tokenizers[words] = with_pseudo_words(self.tokenizer, words) if words else self.tokenizer
-        texts = self.maybe_convert_prompt(list(prompts), self.tokenizer)
-        return encode(self._tokenizers[words], self.text_encoder, texts, rows, self._execution_device)
+        return encode(self._tokenizers[words], self.text_encoder, prompts, rows, self._execution_device)
 
     def structure_guide(self, near: Any, scale: float = 1.0) -> StructureGuide:
         """Structure from depth: near (B, T, H, W) in [0, 1], 1 nearest, numpy or torch. Raises ModelError without a branch."""
@@ -156,7 +156,7 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         output_type: str = "np",
         return_dict: bool = True,
         callback_on_step_end: Callback | None = None,
-        decode_chunk_size: int = 16,
+        decode_chunk_size: int = 4,
     ) -> AnimateDiffPipelineOutput | tuple[Any]:
         """Draws one clip a prompt; the class tells the arguments. Raises UsageError, ModelError, CharacterError."""
         # 1. Inputs
@@ -192,7 +192,7 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         self.maybe_free_model_hooks()
         return AnimateDiffPipelineOutput(frames=video) if return_dict else (video,)
 
-    def decode_latents(self, latents: Tensor, decode_chunk_size: int = 16) -> Tensor:
+    def decode_latents(self, latents: Tensor, decode_chunk_size: int = 4) -> Tensor:
         """(B, C, T, h, w) → (B, 3, T, H, W) in [-1, 1], a few frames at a time; heeds the VAE's `shift_factor`."""
         shift = (self.vae.config.get("shift_factor") or 0.0) * self.vae.config.scaling_factor
         return super().decode_latents((latents + shift).to(self.vae.dtype), decode_chunk_size)
@@ -218,6 +218,7 @@ class StoryVideoPipeline(AnimateDiffPipeline):
 
     def _text(self, prompts: list[str], tokens: Sequence[TokenTable], timesteps: Tensor) -> Tensor:
         """(N, B, L, D) from one batch of N × B prompts, or (1, B, L, D) when no prompt has a token."""
+        warn_if_cut(self.tokenizer, prompts)
         said = [token for token in tokens if any(token.token in prompt for prompt in prompts)]
         if not said:
             return self.encode_prompt_rows(prompts, {})[None]

@@ -7,6 +7,7 @@ row in the pseudo-word's place, so neither the tokenizer nor the encoder's weigh
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ import torch
 from torch import Tensor
 
 from storyanim.errors import CharacterError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +41,14 @@ def check_tables(tables: Sequence[TokenTable], num_train_timesteps: int, width: 
                 f"the table of {table.token} is {tuple(table.table.shape)}, this model needs {(num_train_timesteps, width)}",
                 hint="the character was personalised for another base model: run `storyanim personalize` with this profile",
             )
+
+
+def warn_if_cut(tokenizer: Any, prompts: Iterable[str]) -> None:
+    """Says so when a prompt is longer than the text encoder reads."""
+    for prompt in prompts:
+        length = len(tokenizer(prompt, verbose=False).input_ids)
+        if length > tokenizer.model_max_length:
+            log.warning("the model reads %d of the %d tokens of the prompt: %s", tokenizer.model_max_length, length, prompt)
 
 
 def with_pseudo_words(tokenizer: Any, words: Iterable[str]) -> Any:

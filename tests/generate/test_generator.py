@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -78,6 +80,10 @@ class TestEveryShotGenerator:
 
 
 class TestFingerprint:
+    def test_needs_no_heavy_library(self) -> None:
+        code = "import storyanim.generate.generator, sys; sys.exit(bool({'torch', 'diffusers'} & set(sys.modules)))"
+        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
     def test_changes_with_what_changes_the_frames(self, tables: dict[str, Any]) -> None:
         made = [settings(tables["storybook"]), settings(tables["sd15"]), settings(tables["sd15 controlnet"]),
                 settings(tables["storybook"], {"guidance_scale": 4.0}), settings(tables["storybook"], {"structure_until": 0.4}),

@@ -114,3 +114,11 @@ class TestEncodePromptRows:
         for told, plain in (("A <new> walks", "a bear walks"), ("<new>s", "bear s"), ("see <new>", "see bear")):
             ours = pipeline.encode_prompt_rows([told], {"<new>": row})
             assert torch.allclose(ours, pipeline.encode_prompt_rows([plain], {}), atol=1e-6), told
+
+
+class TestLongPrompts:
+    def test_a_cut_is_said(self, pipeline: StoryVideoPipeline, caplog: pytest.LogCaptureFixture) -> None:
+        draw(pipeline, "a bear")
+        assert not caplog.records
+        draw(pipeline, "a bear " * 20)
+        assert [record.args[:2] for record in caplog.records] == [(20, 42)]
