@@ -16,7 +16,7 @@ from storyanim.film.clip import save_clip
 from storyanim.film.lettering import font_for, wrap
 
 TITLE_ID, END_ID = "s00", "s9999"                    # no shot of a storyboard has these
-FPS = 12.0                                           # of the fade
+FPS = 12.0                                           # of the fades
 FADE_S = 0.4
 _PAPER, _PAPER_EDGE = (249, 240, 219), (226, 205, 165)
 _INK, _RULE, _LEAF = (74, 52, 36), (164, 122, 78), (122, 140, 84)
@@ -25,14 +25,17 @@ _DRAWN_LARGER = 2                                    # lines are drawn at twice 
 
 @step_version(1)
 def title_card(title: str, settings: FilmSettings, folder: Path) -> Clip:
-    """The title on a page, `title_s` long, fading in and out. Raises FilmError."""
-    return _card(TITLE_ID, title, settings, folder)
+    """The title, appearing on a page, `title_s` long. Raises FilmError."""
+    return save_clip(TITLE_ID, Frames(_appearing(title, settings), FPS), settings, folder)
 
 
 @step_version(1)
 def end_card(words: str, settings: FilmSettings, folder: Path) -> Clip:
-    """The last page, with a word like "The End", as long as the title's. Raises FilmError."""
-    return _card(END_ID, words, settings, folder)
+    """The last page, with words like "The End", as long as the title's, then fading to black. Raises FilmError."""
+    rgb = _appearing(words, settings)
+    left = np.clip(np.arange(len(rgb))[::-1] / (FADE_S * FPS), 0, 1)                     # of the light
+    dimmed = np.rint(rgb * left[:, None, None, None]).astype(np.uint8)
+    return save_clip(END_ID, Frames(dimmed, FPS), settings, folder)
 
 
 def draw_page(words: str, width_px: int, height_px: int) -> UInt8:
@@ -47,18 +50,19 @@ def draw_page(words: str, width_px: int, height_px: int) -> UInt8:
     near, right, low = 9.5 * unit, size[0] - 9.5 * unit, size[1] - 9.5 * unit
     for at, sides in (((near, near), (1, 1)), ((right, near), (-1, 1)), ((near, low), (1, -1)), ((right, low), (-1, -1))):
         _twig(draw, at, unit, sides)
-    bottom = _words(draw, words, size, unit)
-    _flourish(draw, size[0] / 2, bottom + 7 * unit, unit)
+    if words:
+        bottom = _words(draw, words, size, unit)
+        _flourish(draw, size[0] / 2, bottom + 7 * unit, unit)
     return np.asarray(page.resize((width_px, height_px), Image.Resampling.LANCZOS))
 
 
-def _card(shot_id: str, words: str, settings: FilmSettings, folder: Path) -> Clip:
-    page = draw_page(words, settings.width_px, settings.height_px)
+def _appearing(words: str, settings: FilmSettings) -> UInt8:
+    """(T, H, W, 3): an empty page, on which the words appear."""
+    size = (settings.width_px, settings.height_px)
+    empty, full = np.float32(draw_page("", *size)), np.float32(draw_page(words, *size))
     num_frames = max(1, round(settings.title_s * FPS))
-    times_s = np.arange(num_frames) / FPS
-    fade = np.clip((np.minimum(times_s, times_s[::-1]) + 0.5 / FPS) / FADE_S, 0, 1)        # from black and back to it
-    rgb = np.stack([np.rint(page * share).astype(np.uint8) for share in np.sin(fade * math.pi / 2)])
-    return save_clip(shot_id, Frames(rgb, FPS), settings, folder)
+    shares = np.clip((np.arange(num_frames) + 1) / (FADE_S * FPS), 0, 1) if num_frames > FADE_S * FPS else np.ones(num_frames)
+    return np.stack([np.rint(empty + (full - empty) * share).astype(np.uint8) for share in shares])
 
 
 def _paper(width_px: int, height_px: int) -> UInt8:

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
-from PIL.ImageFont import FreeTypeFont
 
 from storyanim import video
 from storyanim.artifacts import Clip, Frames, Shot, UInt8
 from storyanim.config import FilmSettings
 from storyanim.engine.steps import step_version
 from storyanim.errors import UsageError
-from storyanim.film.lettering import draw_subtitle, font_for, subtitle_size_px, wrap
-from storyanim.film.subtitles import LINES_A_CUE, cues_of
+from storyanim.film.lettering import draw_subtitle, drawable, subtitle_font
+from storyanim.film.subtitles import cues_of
 
 
 @step_version(1)
@@ -62,26 +61,19 @@ def enlarge(rgb: UInt8, width_px: int, height_px: int) -> UInt8:
 
 def burn(rgb: UInt8, text: str, fps: float) -> None:
     """Draws the words into (T, H, W, 3) frames, in place. Raises UsageError when no font has their letters."""
-    lettered = _subtitle_font(text, rgb.shape[1])
-    if lettered is None:
-        return
-    font, words = lettered
-    for cue in cues_of(words, len(rgb) / fps):
-        lines = [part for line in cue.lines for part in wrap(line, font, rgb.shape[2] * 0.94)][: 2 * LINES_A_CUE]
-        for index in range(round(cue.start_s * fps), round(cue.end_s * fps)):
-            picture = Image.fromarray(rgb[index])
-            draw_subtitle(picture, lines, font)
-            rgb[index] = np.asarray(picture)
-
-
-def _subtitle_font(text: str, height_px: int) -> tuple[FreeTypeFont, str] | None:
     if not text.strip():
-        return None
-    lettered = font_for(text, subtitle_size_px(height_px))
-    if lettered is None:
+        return
+    words = drawable(text)
+    if words is None:
         raise UsageError(f"no font on this machine has the letters of {text[:40]!r}",
                          hint="install a Noto font for the story's script, or take soft subtitles")
-    return lettered
+    cues = cues_of(words, len(rgb) / fps)
+    font = subtitle_font(words, [line for cue in cues for line in cue.lines], rgb.shape[2], rgb.shape[1])
+    for cue in cues:
+        for index in range(round(cue.start_s * fps), round(cue.end_s * fps)):
+            picture = Image.fromarray(rgb[index])
+            draw_subtitle(picture, cue.lines, font)
+            rgb[index] = np.asarray(picture)
 
 
 def _enlarge_one(picture: Image.Image, size: tuple[int, int], scale: float) -> UInt8:

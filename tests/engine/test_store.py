@@ -107,16 +107,17 @@ class TestPreviews:
         rgb[0] = (255, 0, 0)
         rgb[-1] = (0, 0, 255)
         picture = Image.open(io.BytesIO(strip_of_frames(Frames(rgb, 8.0))))
-        assert picture.size == (128 * shown, 128)
-        assert picture.getpixel((128 * shown - 5, 64)) == (0, 0, 255)
+        assert picture.size == (128 * shown + 4 * (shown - 1), 128)
+        assert picture.getpixel((picture.width - 5, 64)) == (0, 0, 255, 255)
+        assert picture.getpixel((5, 64))[2:] == ((255, 255) if shown == 1 else (0, 255))
 
     def test_near_is_white(self) -> None:
         near = np.zeros((1, 64, 32), np.float32)
         near[:, :32] = 1
         picture = Image.open(io.BytesIO(strip_of_depth(DepthTrack(near, 8.0))))
         assert picture.size == (64, 128)
-        assert picture.getpixel((32, 10)) == 255
-        assert picture.getpixel((32, 120)) == 0
+        assert picture.getpixel((32, 10)) == (255, 255, 255, 255)
+        assert picture.getpixel((32, 120)) == (0, 0, 0, 255)
 
 
 def token(num_lora: int = 2) -> CharacterToken:

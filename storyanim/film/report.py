@@ -1,0 +1,73 @@
+"""A page that shows how a film came about; it opens from the disk, without a network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from pydantic import Field
+
+from storyanim.artifacts import Candidates, Clip, Film, Shot, Storyboard, Words
+
+
+class ReportShot(Words):
+    """What is known of one shot; pictures are files below the report's folder."""
+
+    shot: Shot
+    candidates: Candidates | None = None             # what was found
+    thumbnails: tuple[Path, ...] = ()                # one picture a candidate, in their order
+    depth: Path | None = None                        # strip of depth frames
+    frames: Path | None = None                       # strip of drawn frames
+    clip: Clip | None = None
+    seconds: dict[str, float] = Field(default_factory=dict)  # step → how long it took when it was computed
+    error: str = ""                                  # why there is no clip
+
+
+class Report(Words):
+    """All that the page tells."""
+
+    storyboard: Storyboard
+    shots: tuple[ReportShot, ...]
+    film: Film | None = None
+    sheet: Path | None = None
+    settings: dict[str, Any] = Field(default_factory=dict)  # of the run, nested
+    versions: dict[str, str] = Field(default_factory=dict)  # package → version
+    seconds: dict[str, float] = Field(default_factory=dict)  # of the steps that belong to no shot
+
+
+def render(report: Report, folder: Path) -> str:
+    """The page, as HTML that lies in `folder`. Files are linked by their path from there; nothing else is loaded."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["link"] = lambda path: _link(Path(path), folder)
+    environment.filters["duration"] = _duration
+    template = environment.from_string(resources.files("storyanim.film").joinpath("report.html").read_text("utf-8"))
+    total_s = sum(report.seconds.values()) + sum(sum(shot.seconds.values()) for shot in report.shots)
+    return template.render(report=report, board=report.storyboard, settings=list(_rows(report.settings)), total_s=total_s)
+
+
+def _link(path: Path, folder: Path) -> str:
+    """The address of a file as seen from `folder`."""
+    return quote(Path(os.path.relpath(path, folder)).as_posix())
+
+
+def _rows(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    """Nested settings as flat rows, "generate.num_frames" → "16"."""
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _rows(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", str(value)
+
+
+def _duration(seconds: float) -> str:
+    """1.234 → "1.2 s", 75 → "1 min 15 s"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
