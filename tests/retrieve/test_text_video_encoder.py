@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_clip import ColourEncoder, save_tiny_clip
+from coloured import ColourEncoder
+from tiny_clip import save_tiny_clip
 
 from storyanim.artifacts import Frames
 from storyanim.config import ModelRef

@@ -1,14 +1,9 @@
-"""Tiny random CLIP repositories, and an encoder whose space a reader can see: red, green, blue."""
+"""Tiny random CLIP repositories."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
-
-from storyanim.artifacts import Frames
 
 WORDS = ("a", "red", "green", "blue", "square", "bear", "runs", "in", "the", "forest")
 
@@ -43,27 +38,3 @@ def save_tiny_clip(folder: Path, *, image_size: int = 32, projection_dim: int = 
     size = {"size": {"shortest_edge": image_size}, "crop_size": {"height": image_size, "width": image_size}}
     CLIPProcessor(image_processor=CLIPImageProcessor(**size), tokenizer=tokenizer).save_pretrained(folder)
     return folder
-
-
-class ColourEncoder:
-    """A clip is the mean colour of its frames; a text is the colours that it names."""
-
-    fingerprint = "colours"
-    dim = 3
-    num_frames = 2
-
-    def __init__(self) -> None:
-        self.clips_seen = 0
-
-    def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
-        named = [[float(word in text.lower()) for word in ("red", "green", "blue")] for text in texts]
-        return self._unit(np.array(named).reshape(-1, 3) + 1e-3)
-
-    def encode_clips(self, clips: Sequence[Frames]) -> np.ndarray:
-        self.clips_seen += len(clips)
-        assert all(len(clip.rgb) == self.num_frames for clip in clips)
-        return self._unit(np.array([clip.rgb.mean(axis=(0, 1, 2)) for clip in clips]).reshape(-1, 3) + 1e-3)
-
-    @staticmethod
-    def _unit(vectors: np.ndarray) -> np.ndarray:
-        return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
