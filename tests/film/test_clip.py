@@ -1,0 +1,174 @@
+"""Clips and cards: size, rate, length, words, and always the same bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from storyanim import video
+from storyanim.artifacts import Frames, Shot
+from storyanim.config import FilmSettings
+from storyanim.errors import UsageError
+from storyanim.film import cards, clip, lettering
+from storyanim.film.clip import enlarge, num_held, write_clip
+
+SMALL = FilmSettings(width_px=64, height_px=64)
+SHOT = Shot(id="s03", text="It rained.", query="rain", prompt="rain")
+
+
+def frames(length: int = 16, side: int = 16, fps: float = 8.0) -> Frames:
+    rgb = np.zeros((length, side, side, 3), np.uint8)
+    for index in range(length):
+        rgb[index, :, : side // 2] = (200, 40, 40)
+        rgb[index, :, side // 2 :] = (20, 40, 60 + 8 * (index % 16))
+    return Frames(rgb, fps)
+
+
+class TestWriteClip:
+    def test_it_has_the_films_size_rate_and_the_shots_length(self, tmp_path: Path) -> None:
+        made = write_clip(SHOT, frames(), SMALL, tmp_path)
+        seen = video.probe(made.path)
+        assert (seen.width_px, seen.height_px, seen.fps, seen.num_frames) == (64, 64, 24.0, 48)
+        assert (made.shot_id, made.width_px, made.height_px, made.fps, made.num_frames) == ("s03", 64, 64, 24.0, 48)
+        assert made.path.parent == tmp_path
+
+    def test_it_shows_the_frames(self, tmp_path: Path) -> None:
+        seen = video.read(write_clip(SHOT, frames(), SMALL, tmp_path).path).rgb
+        assert np.abs(seen[0, 32, 10].astype(int) - (200, 40, 40)).max() < 12
+        assert seen[0, 32, 54, 2] < seen[24, 32, 54, 2] < seen[-1, 32, 54, 2]
+        assert np.abs(seen[0].astype(int) - seen[2]).max() <= 12                   # 8 frames a second, each shown thrice
+
+    def test_the_same_frames_give_the_same_bytes(self, tmp_path: Path) -> None:
+        for name in "ab":
+            (tmp_path / name).mkdir()
+            write_clip(SHOT, frames(), SMALL, tmp_path / name)
+        assert (tmp_path / "a" / "clip.mp4").read_bytes() == (tmp_path / "b" / "clip.mp4").read_bytes()
+
+    def test_the_last_frame_is_held_until_the_words_are_read(self, tmp_path: Path) -> None:
+        shot = SHOT.model_copy(update={"text": "x" * 51})                            # 3 s at 17 letters a second
+        made = write_clip(shot, frames(), SMALL, tmp_path)
+        assert made.duration_s == pytest.approx(3.0)
+        seen = video.read(made.path).rgb
+        assert np.abs(seen[47].astype(int) - seen[-1]).max() <= 12
+
+    @pytest.mark.parametrize(("letters", "duration_s", "subtitles", "held"), [
+        (10, 2.0, "soft", 0), (51, 2.0, "soft", 8), (51, 2.0, "burned", 8), (51, 2.0, "none", 0), (999, 2.0, "soft", 16),
+        (10, 2.5, "soft", 4), (10, 30.0, "none", 16), (35, 2.0, "soft", 1), (34, 1.0, "soft", 0),
+    ])
+    def test_how_long_it_is_held(self, letters: int, duration_s: float, subtitles: str, held: int) -> None:
+        shot = SHOT.model_copy(update={"text": "x" * letters, "duration_s": duration_s})
+        assert num_held(shot, frames(), FilmSettings(subtitles=subtitles)) == held
+
+    def test_burned_words_are_in_the_picture(self, tmp_path: Path) -> None:
+        settings = FilmSettings(width_px=128, height_px=128, subtitles="burned")
+        words = SHOT.model_copy(update={"text": "A bear walks."})
+        (tmp_path / "a").mkdir()
+        with_words = video.read(write_clip(words, frames(), settings, tmp_path).path).rgb[24]
+        without = video.read(write_clip(words.model_copy(update={"text": " "}), frames(), settings, tmp_path / "a").path).rgb[24]
+        changed = np.abs(with_words.astype(int) - without).max(-1) > 60
+        assert changed[100:].sum() > 100
+        assert not changed[:90].any()
+
+    def test_burned_words_change_with_the_time(self) -> None:
+        rgb = np.zeros((24, 200, 200, 3), np.uint8)
+        clip.burn(rgb, "one two three four five six seven eight nine ten " * 4, 8.0)
+        lower = rgb[:, 150:].astype(int)
+        assert np.array_equal(lower[0], lower[1])
+        assert np.abs(lower[0] - lower[-1]).max() > 100
+        assert all(picture.max() > 200 for picture in lower)
+
+    def test_burned_words_without_a_font_are_a_usage_error(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(lettering, "_FONTS", ())
+        with pytest.raises(UsageError, match="no font"):
+            write_clip(SHOT.model_copy(update={"text": "熊"}), frames(), FilmSettings(subtitles="burned"), tmp_path)
+
+
+class TestEnlarge:
+    def test_flat_colours_stay(self) -> None:
+        assert np.all(enlarge(np.full((2, 16, 16, 3), 77, np.uint8), 64, 64) == 77)
+
+    def test_other_shapes_get_bars(self) -> None:
+        wide = enlarge(np.full((1, 16, 32, 3), 200, np.uint8), 64, 64)
+        assert wide.shape == (1, 64, 64, 3)
+        assert wide[0, :15].max() == 0
+        assert wide[0, 32].min() == 200
+
+    @pytest.mark.parametrize("size", [(16, 16), (8, 8), (24, 24)])
+    def test_sizes_that_are_hardly_larger(self, size: tuple[int, int]) -> None:
+        rgb = np.random.default_rng(0).integers(0, 256, (1, 16, 16, 3), dtype=np.uint8)
+        large = enlarge(rgb, *size)
+        assert large.shape == (1, size[1], size[0], 3)
+        if size == (16, 16):
+            assert np.array_equal(large, rgb)
+
+    def test_edges_stay_where_they_are_and_sharp(self) -> None:
+        rgb = np.zeros((1, 16, 16, 3), np.uint8)
+        rgb[:, :, 8:] = 200
+        row = enlarge(rgb, 64, 64)[0, 32, :, 0].astype(int)
+        assert row[:28].max() <= 8
+        assert row[36:].min() >= 185
+        assert abs(int(np.argmax(row > 100)) - 32) <= 1
+
+
+class TestCards:
+    def test_they_fit_the_clips_and_last_as_set(self, tmp_path: Path) -> None:
+        card = cards.title_card("The Bear", FilmSettings(width_px=64, height_px=48, title_s=1.5), tmp_path)
+        assert (card.width_px, card.height_px, card.fps, card.duration_s) == (64, 48, 24.0, 1.5)
+        assert video.probe(card.path).num_frames == card.num_frames == 36
+
+    def test_words_appear_and_the_end_goes_dark(self, tmp_path: Path) -> None:
+        settings = FilmSettings(width_px=96, height_px=96)
+        (tmp_path / "end").mkdir()
+        title = video.read(cards.title_card("The Bear", settings, tmp_path).path).rgb[:, 30:60].astype(int)
+        assert title[0].min() > title[30].min() + 50
+        end = video.read(cards.end_card("The End", settings, tmp_path / "end").path).rgb
+        assert end[24].mean() > 180
+        assert end[-1].mean() < 20
+
+    @pytest.mark.parametrize("size", [(512, 512), (910, 512), (120, 200), (16, 16)])
+    @pytest.mark.parametrize("title", ["A", "The Bear and the Lake", "word " * 60, "W" * 300, ""])
+    def test_any_title_fits_any_page(self, size: tuple[int, int], title: str) -> None:
+        page = cards.draw_page(title, *size)
+        assert page.shape == (size[1], size[0], 3)
+        rows, columns = np.nonzero(np.abs(page.astype(int) - cards.draw_page("", *size)).max(-1) > 8)
+        for found, length in ((rows, size[1]), (columns, size[0])):                 # within the rules of the page
+            assert not len(found) or 0.08 * length <= found.min() <= found.max() <= 0.92 * length
+
+    def test_words_are_dark_on_the_page(self) -> None:
+        differs = np.abs(cards.draw_page("The Bear", 256, 256).astype(int) - cards.draw_page("", 256, 256)).max(-1) > 100
+        rows, columns = np.nonzero(differs)
+        assert len(rows) > 200
+        assert abs(columns.mean() - 128) < 8
+        assert 80 < rows.mean() < 150
+
+    def test_letters_without_a_font_leave_the_page_empty(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(lettering, "_FONTS", ())
+        assert np.array_equal(cards.draw_page("熊", 128, 128)[:50], cards.draw_page("", 128, 128)[:50])
+
+
+class TestLettering:
+    @pytest.fixture(autouse=True)
+    def plain_fonts_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(lettering, "_FONTS", ())
+
+    @pytest.mark.parametrize(("text", "drawn"), [
+        ("The Bear", "The Bear"), ("Bär und Straße", "Bar und Strasse"), ("Łódź", "Lodz"), ("“Oh” — yes…", "“Oh” — yes…"),
+        ("Tiếng Việt", "Tieng Viet"), ("", ""),
+    ])
+    def test_accents_are_dropped_where_no_font_has_them(self, text: str, drawn: str) -> None:
+        words = lettering.drawable(text)
+        assert words in {drawn, drawn.translate(lettering._SPELLED)}
+
+    @pytest.mark.parametrize("text", ["熊", "Медведь", "a 😀"])
+    def test_other_scripts_cannot_be_drawn(self, text: str) -> None:
+        assert lettering.drawable(text) is None
+
+    def test_wrapped_lines_fit_and_keep_all_words(self) -> None:
+        font, _ = lettering.font_for("x", 20) or pytest.fail("no font")
+        text = "Once upon a time " + "W" * 40 + " there was a bear"
+        lines = lettering.wrap(text, font, 120)
+        assert all(font.getlength(line) <= 120 for line in lines)
+        assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+        assert lettering.wrap("", font, 120) == []
