@@ -35,6 +35,8 @@ SCHEMA = """
     CREATE VIRTUAL TABLE captions USING fts5(caption, content='clips', content_rowid='id', tokenize='porter unicode61');
 """
 _AGAIN = "make it again with `storyanim index`"
+# Joined ranks do not see how slight a word's worth is: without this, every caption with an "a" would gain.
+_FILLERS = frozenset("a an and are as at by for from in into is it its of on or that the their this to with".split())
 _RANK_OFFSET = 60                                    # of reciprocal rank fusion (Cormack et al. 2009)
 _STILL_PLACES = 5                                    # a clip that hardly moves falls so many places in each ranking
 
@@ -123,7 +125,7 @@ class ClipIndex:
 
     def _word_ranks(self, query: str, depth: int) -> dict[int, int]:
         # Each word is quoted, so that nothing in a query is FTS5's syntax.
-        words = " OR ".join(f'"{word}"' for word in re.findall(r"\w+", query))
+        words = " OR ".join(f'"{word}"' for word in re.findall(r"\w+", query.lower()) if word not in _FILLERS)
         if not words or self.caption_weight == 0:
             return {}
         with closing(self._connect()) as database:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from coloured import ColourEncoder, save_video
 
 from storyanim.retrieve.build import build_index
 from storyanim.retrieve.index import ClipIndex

@@ -44,6 +44,10 @@ class TestSearch:
     def test_finds_by_words(self, index: ClipIndex) -> None:
         assert names(index, "a frog that jumped", 1, Blind()) == ["green_frog"]
 
+    def test_filler_words_find_nothing(self, index: ClipIndex) -> None:
+        assert index._word_ranks("It is with the A", 6) == {}
+        assert len(index._word_ranks("a frog", 6)) == 1
+
     def test_words_can_be_left_out(self, index_folder: Path) -> None:
         deaf = ClipIndex(index_folder, caption_weight=0)
         assert [match.score for match in deaf.search("frog red", ColourEncoder(), 6)] == sorted(
