@@ -1,0 +1,46 @@
+"""Story to storyboard: one event a shot, with a query and a prompt for each (AaS 3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from storyanim.config import PlanSettings, Settings
+from storyanim.errors import UsageError
+from storyanim.plan.cast import guess_noun
+from storyanim.plan.chat import ChatPlanner
+from storyanim.plan.meanings import make_vocabulary
+from storyanim.plan.read import is_storyboard, read_story, read_storyboard
+from storyanim.plan.rules import RulePlanner
+from storyanim.plan.vocabulary import Vocabulary
+from storyanim.stages import Planner
+
+PLANNERS: dict[str, Callable[[PlanSettings, Vocabulary | None], Planner]] = {"rules": RulePlanner, "openai": ChatPlanner}
+
+
+def build_planner(settings: Settings) -> Planner:
+    """The planner that the settings name, with the profile's vocabulary. Raises UsageError, ModelError."""
+    name = settings.plan.planner
+    if name not in PLANNERS:
+        raise UsageError(f"unknown planner {name!r}", hint=f"known are {', '.join(PLANNERS)}")
+    return PLANNERS[name](settings.plan, load_vocabulary(settings))
+
+
+def load_vocabulary(settings: Settings) -> Vocabulary | None:
+    """What the profile's model can draw; None when it takes any words. Raises ModelError."""
+    path = settings.vocabulary_path
+    return None if path is None else Vocabulary.load(path)
+
+
+__all__ = [
+    "PLANNERS",
+    "ChatPlanner",
+    "RulePlanner",
+    "Vocabulary",
+    "build_planner",
+    "guess_noun",
+    "is_storyboard",
+    "load_vocabulary",
+    "make_vocabulary",
+    "read_story",
+    "read_storyboard",
+]

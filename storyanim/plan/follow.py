@@ -1,0 +1,275 @@
+"""Who is who along a story: names, "the bear", and "he" lead to the same character, and the setting lasts until it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from storyanim.artifacts import CastMember
+from storyanim.plan.clauses import Clause, NounPhrase
+from storyanim.plan.english import NOUN, Token, table
+from storyanim.plan.entity import Entity, colour_of, gender_of, names_member
+from storyanim.plan.vocabulary import Found, Vocabulary
+
+_MASCULINE = frozenset({"he", "him", "his", "himself"})
+_FEMININE = frozenset({"she", "her", "hers", "herself"})
+_PLURAL = frozenset({"they", "them", "their", "themselves", "both"})
+_RELATIVE_WORDS = frozenset({"other", "first", "same", "own", "last", "next", "many"})
+_NOBODY = frozenset(["nobody", "everyone", "everybody", "anyone", "anybody", "somebody", "someone", "one", "friend", "friends"])
+
+
+class Follower:
+    """Reads clauses in order and remembers characters."""
+
+    def __init__(self, vocabulary: Vocabulary, cast: Sequence[CastMember]) -> None:
+        self.vocabulary = vocabulary
+        self.cast = cast
+        self.entities: list[Entity] = []
+        self.clock = 0
+        self._subjects: tuple[Entity, ...] = ()
+        self._thing = False                          # the last subject was a thing, which "it" may mean
+        self._object = False                         # and the last object
+
+    def read(self, clause: Clause) -> dict[NounPhrase, tuple[Entity, ...]]:
+        """Who each noun phrase of the clause speaks of; phrases about things and places are missing."""
+        self.clock += 1
+        meant: dict[NounPhrase, tuple[Entity, ...]] = {}
+        previous: tuple[NounPhrase, tuple[Entity, ...]] | None = None
+        for phrase in clause.phrases:
+            found = self._resolve(phrase, clause, meant)
+            if previous and self._is_same(clause, previous[0], phrase):
+                found = self._join(previous[1], phrase, found)
+            for entity in found:
+                entity.mentions += 1
+                entity.last = self.clock
+            if found:
+                meant[phrase] = found
+                previous = (phrase, found)
+        self._describe(clause, meant)
+        self._remember_subject(clause, meant)
+        return meant
+
+    @property
+    def subjects(self) -> tuple[Entity, ...]:
+        """Who did the last thing that somebody did."""
+        return self._subjects
+
+    def hero(self) -> Entity | None:
+        """Who the story is about: a character of the cast, else who is named most."""
+        ranked = sorted(self.entities, key=lambda e: (e.member is None, not e.creature, -e.mentions))
+        return ranked[0] if ranked else None
+
+    def _remember_subject(self, clause: Clause, meant: dict[NounPhrase, tuple[Entity, ...]]) -> None:
+        who = tuple(entity for phrase in clause.subjects for entity in meant.get(phrase, ()))
+        objects = [p for p in clause.phrases if clause.verb is not None and p.start > clause.verb and not p.is_pronoun]
+        if objects or who:
+            self._object = bool(objects) and not any(p in meant for p in objects) and not objects[0].preposition
+        if who:
+            self._subjects, self._thing = tuple(dict.fromkeys(who)), False
+        elif clause.subjects and clause.kind == "event":
+            self._thing = clause.subjects[0].head.lower != "it"
+
+    # ── what a phrase speaks of ──
+
+    def _resolve(self, phrase: NounPhrase, clause: Clause, meant: dict[NounPhrase, tuple[Entity, ...]]) -> tuple[Entity, ...]:
+        if phrase.is_pronoun:
+            return self._by_pronoun(phrase, clause, meant)
+        for token in phrase.tokens:                  # "his friend": somebody else, but he is near
+            if token.tag == "PRP$":
+                self._owner(token.lower)
+        if phrase.is_name and (known := self._by_name(phrase)):
+            return (known,)
+        if not self._is_somebody(phrase, clause):
+            return ()
+        known = None if phrase.head.lower in _NOBODY else self._by_noun(phrase)
+        return (known or self._meet(phrase),)
+
+    def _owner(self, pronoun: str) -> None:
+        for entity in self._candidates(pronoun, ())[:1]:
+            self._learn_gender(entity, pronoun)
+
+    def _by_pronoun(self, phrase: NounPhrase, clause: Clause, meant: dict[NounPhrase, tuple[Entity, ...]]) -> tuple[Entity, ...]:
+        word = phrase.head.lower
+        if word in {"i", "you", "we", "me", "us"} or (word == "it" and self._is_empty_it(phrase, clause)):
+            return ()
+        is_subject = phrase in clause.subjects
+        taken: list[Entity] = []
+        if word in {"it", "him", "her", "them"} and not is_subject:     # "chased it": not who chases
+            for subject in clause.subjects:
+                taken += meant.get(subject, ())
+            taken = taken or list(self._subjects if not clause.subjects else ())
+        if word in _PLURAL:
+            return self._group(taken)
+        if word == "it" and (self._thing if is_subject else self._object):
+            return ()
+        found = self._candidates(word, taken)[:1]
+        for entity in found:
+            self._learn_gender(entity, word)
+        return tuple(found)
+
+    def _candidates(self, pronoun: str, taken: Sequence[Entity]) -> list[Entity]:
+        """Who a pronoun may mean, the likeliest first: who acted last, then who was named last, heroes before others."""
+        gender = "m" if pronoun in _MASCULINE else "f" if pronoun in _FEMININE else ""
+
+        def fits(entity: Entity) -> bool:
+            if entity.plural or any(entity is other for other in taken):
+                return False
+            return not (entity.human and gender == "") and not (gender and entity.gender and entity.gender != gender)
+
+        def rank(entity: Entity) -> tuple[bool, int, int]:
+            same_gender = bool(gender) and entity.gender == gender
+            return (not same_gender if gender and entity.human else False, -self._recency(entity), -entity.mentions)
+
+        return sorted((e for e in self.entities if fits(e)), key=rank)
+
+    def _recency(self, entity: Entity) -> int:
+        """The clause that named it last; who acted counts one clause later, and the hero is never far."""
+        acted = any(entity is subject for subject in self._subjects)
+        return entity.last + (2 if acted else 0) + min(2, entity.mentions // 3)
+
+    def _group(self, taken: Sequence[Entity]) -> tuple[Entity, ...]:
+        recent = sorted((e for e in self.entities if not any(e is t for t in taken)), key=lambda e: -e.last)
+        if len(self._subjects) > 1 and not taken:
+            return self._subjects
+        if recent and recent[0].plural:
+            return (recent[0],)
+        return tuple(recent[:2])
+
+    def _is_empty_it(self, phrase: NounPhrase, clause: Clause) -> bool:
+        """ "it was cold", "it rained": nobody."""
+        if phrase not in clause.subjects or clause.verb is None:
+            return False
+        rest = clause.tokens[phrase.stop:]
+        weather = any(self.vocabulary.at("weather", rest, i) for i in range(len(rest)))
+        return weather or (clause.kind == "state" and clause.tokens[clause.verb].lemma == "be" and not self._recent_it())
+
+    def _recent_it(self) -> bool:
+        return any(e.last >= self.clock - 1 and not e.human for e in self.entities)
+
+    def _learn_gender(self, entity: Entity, pronoun: str) -> None:
+        entity.gender = entity.gender or ("m" if pronoun in _MASCULINE else "f" if pronoun in _FEMININE else "")
+
+    def _by_name(self, phrase: NounPhrase) -> Entity | None:
+        words = {t.lower for t in phrase.tokens if t.tag in {"NNP", "NNPS"}} - table("titles")
+        return next((e for e in reversed(self.entities) if words & e.names), None)
+
+    def _by_noun(self, phrase: NounPhrase) -> Entity | None:
+        """A character of that kind who was met before; "another" and other colours are somebody new."""
+        creature = self.creature_of(phrase)
+        noun = phrase.head.lemma
+        colour = self._colour(phrase.tokens)
+        if any(t.lower in {"another", "other", "second"} for t in phrase.tokens):
+            return next((e for e in reversed(self.entities[1:]) if e.noun == noun), None) if phrase.is_definite else None
+        plural = phrase.head.tag in {"NNS", "NNPS"}
+        for entity in sorted(self.entities, key=lambda e: -e.last):
+            kind = creature.value if creature is not None and creature.exact and entity.exact else None
+            same = entity.noun == noun or entity.creature == kind
+            generic = noun in table("animal_generic") and phrase.is_definite and phrase.tokens[0].tag != "PRP$" and not entity.human
+            clash = bool(colour and entity.colour and colour != entity.colour)
+            if (same or generic) and entity.plural == plural and not clash:
+                return entity
+        return None
+
+    def _meet(self, phrase: NounPhrase) -> Entity:
+        """A new character."""
+        creature = self.creature_of(phrase)
+        words = [t.lower for t in phrase.tokens]
+        noun = phrase.head.lemma
+        entity = Entity(noun, creature.value if creature else "", bool(creature and creature.exact))
+        entity.plural = phrase.head.tag in {"NNS", "NNPS"}
+        people = table("people") | table("male") | table("female")
+        entity.human = not creature and (noun in people or (phrase.is_name and noun not in table("animals")))
+        entity.gender = gender_of([*words, noun])
+        if phrase.is_name:
+            entity.names = {t.lower for t in phrase.tokens if t.tag in {"NNP", "NNPS"}} - table("titles")
+        entity.adjectives = tuple(t.lower for t in phrase.tokens if t.tag in {"JJ", "VBN"} and t.lower not in _RELATIVE_WORDS
+                                  and not self.vocabulary.at("colour", [t], 0))[:2]
+        entity.member = self._member(phrase, entity)
+        self.entities.append(entity)
+        return entity
+
+    def _member(self, phrase: NounPhrase, entity: Entity) -> CastMember | None:
+        taken = [e.member for e in self.entities if e.member]
+        for member in self.cast:
+            words = [*(t.lower for t in phrase.tokens), entity.noun]
+            if member not in taken and names_member(member, words, entity, self.vocabulary):
+                return member
+        return None
+
+    def _join(self, known: tuple[Entity, ...], phrase: NounPhrase, found: tuple[Entity, ...]) -> tuple[Entity, ...]:
+        """ "a rabbit named Clover", "Zoë the cat", "Mr. Whiskers was a grey cat": one character."""
+        entity = known[0]
+        if found and found[0] is not entity:
+            other = found[0]
+            if other.mentions == 0 and other in self.entities:
+                self.entities.remove(other)
+            if other.creature and not entity.creature:
+                entity.noun, entity.creature, entity.exact = other.noun, other.creature, other.exact
+                entity.human, entity.member = False, entity.member or other.member
+            elif entity.human and other.noun in table("animals"):
+                entity.noun, entity.human = other.noun, False
+            entity.names |= other.names
+            entity.colour, entity.adjectives = entity.colour or other.colour, entity.adjectives or other.adjectives
+        if phrase.is_name:
+            entity.names |= {t.lower for t in phrase.tokens if t.tag in {"NNP", "NNPS"}} - table("titles")
+        colour = self._colour(phrase.tokens)
+        entity.colour = entity.colour or colour
+        return (entity,)
+
+    def _is_same(self, clause: Clause, first: NounPhrase, second: NounPhrase) -> bool:
+        """Whether two neighbouring phrases name one character."""
+        between = clause.tokens[first.stop:second.start]
+        words = [t.lower for t in between]
+        if second.preposition == "named":
+            return True
+        name_and_noun = first.is_name != second.is_name and not first.is_pronoun and not second.is_pronoun
+        if (not words and name_and_noun) or (words in (["("], [","]) and name_and_noun and _closes(clause, second)):
+            return True
+        is_copula = len(words) in {1, 2} and all(t.lemma in {"be", "become", "once"} or t.tag == "RB" for t in between)
+        return is_copula and any(t.lemma == "be" for t in between) and not second.is_definite and second.head.tag in NOUN
+
+    def _is_somebody(self, phrase: NounPhrase, clause: Clause) -> bool:
+        noun = phrase.head.lemma
+        if noun in {"nobody", "noone", "none"}:
+            return False
+        if noun in table("animals") | table("people") | table("male") | table("female") or self.creature_of(phrase):
+            return phrase.preposition != "like"
+        if phrase.is_name and any(t.lower in table("titles") for t in phrase.tokens):
+            return True
+        if not phrase.is_name or noun in table("places") or phrase.preposition not in {"", "named", "with", "by"}:
+            return phrase.preposition == "named"
+        return phrase in clause.subjects and phrase.tokens[0].tag != "DT"
+
+    def creature_of(self, phrase: NounPhrase) -> Found | None:
+        """What the vocabulary calls it; only the end of the phrase counts: "a fox cub", not "the fox's den"."""
+        found = self.vocabulary.scan("creature", phrase.tokens)
+        return next((f for f in found if f.stop == len(phrase.tokens)), None)
+
+    # ── how they look ──
+
+    def _colour(self, tokens: Sequence[Token]) -> str:
+        return colour_of(tokens, self.vocabulary)
+
+    def _describe(self, clause: Clause, meant: dict[NounPhrase, tuple[Entity, ...]]) -> None:
+        """Colours and accessories that the clause gives to its characters."""
+        owner: Entity | None = self._subjects[0] if self._subjects else None
+        for phrase in clause.phrases:
+            who = meant.get(phrase)
+            if who:
+                owner = who[0]
+                owner.colour = owner.colour or self._colour(phrase.tokens)
+                continue
+            worn = self.vocabulary.scan("accessory", phrase.tokens)
+            wears = phrase.preposition in {"with", "in", "wearing", "of"} or any(t.tag == "PRP$" for t in phrase.tokens) or any(
+                t.lemma in {"wear", "have", "don", "put"} for t in clause.tokens)
+            if worn and owner and wears and not owner.member:
+                owner.accessory, owner.accessory_colour = worn[0].value, self._colour(phrase.tokens)
+        for phrase in clause.subjects:               # "the fox was red"
+            rest = clause.tokens[phrase.stop:phrase.stop + 4]
+            if (who := meant.get(phrase)) and not who[0].colour and [t.lemma for t in rest[:1]] == ["be"]:
+                who[0].colour = self._colour([t for t in rest[1:3] if t.tag == "JJ"])
+
+
+def _closes(clause: Clause, phrase: NounPhrase) -> bool:
+    """Whether an apposition ends here: "Rusty, a fox, ran"."""
+    after = clause.tokens[phrase.stop] if phrase.stop < len(clause.tokens) else None
+    return after is None or not after.is_word or after.lower in {"who", "that"}

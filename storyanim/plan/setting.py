@@ -1,0 +1,105 @@
+"""Where and when a story is: place, time of day and weather last until they change."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from storyanim.plan.clauses import Clause, NounPhrase
+from storyanim.plan.english import Token, table
+from storyanim.plan.sentences import HEADING
+from storyanim.plan.vocabulary import Found, Vocabulary
+
+_SETTLED = frozenset({"in", "at", "into", "to", "inside", "on", "onto"})
+_REACHED = frozenset(["reach", "enter", "visit", "cross", "explore", "search", "climb", "approach", "roam", "wander"])
+_ANOTHER = frozenset({"one", "next", "another", "following"})
+_NOT_NOW = frozenset(["until", "till", "before", "after", "all", "than", "like"])
+_ENDED = frozenset(["stop", "end", "cease", "over", "clear"])
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where and when, in canonical values; "" is unknown."""
+
+    scene: str = ""
+    place: str = ""                                  # in the story's words: "in a green forest"
+    exact: bool = True                               # `scene` means the place, and is not only the nearest
+    time_of_day: str = ""
+    weather: str = ""
+
+    def words(self) -> str:
+        """For people."""
+        return ", ".join(part for part in (self.scene, self.time_of_day, self.weather) if part)
+
+
+def read_setting(before: Setting, clause: Clause, somebody: Container[NounPhrase], vocabulary: Vocabulary) -> Setting:
+    """The setting after a clause; phrases in `somebody` are characters, not places."""
+    now = _time_and_weather(before, clause, vocabulary)
+    tokens = clause.tokens
+    if tokens and HEADING.match(" ".join(t.text for t in tokens[:2]) + " "):
+        named = vocabulary.scan("scene", tokens[1:])
+        return replace(now, scene=named[-1].value, exact=named[-1].exact, place="") if named else now
+    places = [(phrase, found) for phrase in clause.phrases if phrase not in somebody
+              and (found := _place(clause, phrase, vocabulary)) is not None]
+    if not places:
+        return now
+    settled = [item for item in places if item[0].preposition in _SETTLED] or places
+    phrase, found = next((item for item in reversed(settled) if item[1].exact and item[0].preposition), settled[0])
+    if not found.exact and before.scene and phrase.preposition not in _SETTLED:
+        return now                                   # "under a tree": still in the meadow
+    preposition = phrase.preposition if phrase.preposition in table("locatives") else "in"
+    return replace(now, scene=found.value, exact=found.exact, place=f"{preposition} {spell(phrase.tokens)}")
+
+
+def spell(tokens: Sequence[Token]) -> str:
+    """Words with blanks, clitics joined: "the child's bedroom"."""
+    text = ""
+    for token in tokens:
+        tight = not text or token.text[0] in "'’" or (not token.is_word and token.text not in {"(", "<", "“", "€", "°"})
+        text += token.text if tight or text.endswith(("(", "€")) else " " + token.text
+    return text
+
+
+def _place(clause: Clause, phrase: NounPhrase, vocabulary: Vocabulary) -> Found | None:
+    """The scene that a phrase names, if the clause happens there."""
+    tokens = clause.tokens
+    found = [f for f in vocabulary.scan("scene", phrase.tokens) if f.stop == len(phrase.tokens)]
+    if not found and (own := vocabulary.scan("scene", phrase.tokens)) and len(phrase.tokens) - own[-1].stop <= 1:
+        found = own[-1:]                             # "forest path", "city lights"
+    if not found or phrase.is_pronoun:
+        return None
+    if phrase.head.lemma == "bed" and phrase.stop < len(tokens) and tokens[phrase.stop].lower == "of":
+        return None                                  # "a bed of flowers"
+    if phrase.preposition == "of":
+        owner = next((p for p in clause.phrases if p.stop == phrase.start - 1), None)
+        return found[-1] if owner and owner.head.lemma in table("parts") else None
+    if phrase.preposition in table("locatives"):
+        looks = clause.verb is not None and tokens[clause.verb].lemma in {"look", "wave", "stare", "gaze", "point", "listen"}
+        return None if looks and phrase.preposition in {"at", "to", "up"} else found[-1]
+    is_object = clause.verb is not None and tokens[clause.verb].lemma in _REACHED and phrase.start > clause.verb
+    is_described = clause.kind == "state" and phrase in clause.subjects
+    is_home = phrase.head.lower == "home" and not phrase.preposition
+    return found[-1] if (is_object and not phrase.preposition) or is_described or is_home else None
+
+
+def _time_and_weather(before: Setting, clause: Clause, vocabulary: Vocabulary) -> Setting:
+    tokens = [t for t in clause.tokens if not t.quoted]
+    now = before
+    for found in vocabulary.scan("time_of_day", tokens):
+        if not any(t.lower in _NOT_NOW for t in tokens[max(0, found.start - 2):found.start]):
+            now = replace(now, time_of_day=found.value)
+            break
+    if before.time_of_day and any(t.lower == "day" and last.lower in _ANOTHER for last, t in pairwise(tokens)):
+        now = replace(now, time_of_day="day", weather="")
+    for found in vocabulary.scan("weather", tokens):
+        near = tokens[max(0, found.start - 3):found.stop + 3]
+        ended = any(t.lemma in _ENDED for t in near) and tokens[found.start].lower not in {"clear"}
+        if not any(t.lower in _NOT_NOW | {"no"} for t in tokens[max(0, found.start - 2):found.start]):
+            now = replace(now, weather="clear" if ended and "clear" in vocabulary.kinds["weather"] else found.value)
+    return now
+
+
+def is_setting_word(token: Token, vocabulary: Vocabulary) -> bool:
+    """Whether a word only tells when or what weather it is."""
+    return token.lower in table("time_nouns") or any(vocabulary.at(kind, [token], 0) for kind in ("time_of_day", "weather"))

@@ -1,0 +1,227 @@
+"""A beat into a query and a prompt.
+
+A query names common nouns and an action that footage shows; a prompt says what to draw, with the pseudo-words of the cast in
+place of their looks (AaS 3.1: "A <new1> teddy bear walks ...").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from storyanim.plan.beats import Beat, Unit, unique
+from storyanim.plan.clauses import NounPhrase
+from storyanim.plan.english import Token, article, table, verb_ing
+from storyanim.plan.entity import Entity
+from storyanim.plan.setting import is_setting_word, spell
+from storyanim.plan.vocabulary import Actor, Picture, Vocabulary
+
+MAX_ACTORS = 2
+_LASTING = frozenset({"sleeping", "sitting", "swimming"})   # what a character goes on doing until it does something else
+_TOGETHER = frozenset({"chase", "follow", "lead", "pursue", "race", "join", "guide"})
+_WHERE = {"to": "at", "into": "in", "onto": "on", "through": "in", "across": "in", "toward": "near", "towards": "near", "from": "near"}
+
+
+@dataclass(frozen=True)
+class Wording:
+    """The words of one shot."""
+
+    query: str
+    prompt: str
+    characters: tuple[str, ...]
+    unsaid: tuple[str, ...]
+    action: str = ""                                 # canonical, of its first actor
+
+
+def describe(entity: Entity) -> str:
+    """A character in a few words: "a <bear> bear", "a small brown bear"."""
+    if entity.member:
+        return f"a {entity.member.token} {entity.member.noun}"
+    if entity.human and entity.names and entity.noun in entity.names:
+        return entity.noun.capitalize()
+    words = " ".join(dict.fromkeys([*entity.adjectives, *([entity.colour] if entity.colour else []), entity.noun]))
+    return f"{entity.noun}s" if entity.plural else f"{article(words)} {words}"
+
+
+# ── with a vocabulary ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def say_with(vocabulary: Vocabulary, beat: Beat, hero: Entity | None, last_action: str) -> Wording:
+    """The beat in the words that the model knows; `last_action` is what the hero did in the shot before."""
+    unit = beat.main
+    named = unique([e for u in beat.units for who in u.meant.values() for e in who])
+    wanted = unique([*unit.subjects, *named])
+    drawn = [e for e in wanted if _is_drawable(e)][:MAX_ACTORS]
+    acts = bool(drawn) and any(e is drawn[0] for e in unit.subjects)
+    if not drawn and hero is not None and _is_drawable(hero) and hero.last > 0:
+        drawn = [hero]
+    action, said_verb = _action(vocabulary, unit)
+    if not acts:
+        action = last_action if last_action in _LASTING and not unit.subjects else vocabulary.default_action
+    doing = [action if e is drawn[0] or _acts_too(e, unit) else vocabulary.default_action for e in drawn]
+    setting = unit.setting
+    actors = tuple(_actor(e, unit, vocabulary, act) for e, act in zip(drawn, doing, strict=True))
+    picture = Picture(actors, setting.scene, setting.time_of_day, setting.weather)
+    unsaid = _unsaid(vocabulary, beat, drawn, said_verb and acts)
+    characters = tuple(e.member.name for e in drawn if e.member)
+    return Wording(_plain_query(vocabulary, picture, drawn), vocabulary.say(picture), characters, unsaid, action)
+
+
+def _is_drawable(entity: Entity) -> bool:
+    return bool(entity.member or entity.creature)
+
+
+def _acts_too(entity: Entity, unit: Unit) -> bool:
+    """Whether somebody else in the shot does the same: who acts too, is chased, or is taken along."""
+    if any(entity is subject for subject in unit.subjects):
+        return True
+    clause = unit.clause
+    joined = clause.verb is not None and clause.tokens[clause.verb].lemma in _TOGETHER
+    return joined or any(phrase.preposition == "with" and any(entity is e for e in who) for phrase, who in unit.meant.items())
+
+
+def _actor(entity: Entity, unit: Unit, vocabulary: Vocabulary, action: str) -> Actor:
+    if entity.member:
+        return Actor(f"{entity.member.token} {entity.member.noun}", action=action)
+    worn, colour = unit.looks.get(id(entity), ("", ""))
+    known = entity.colour if entity.colour in vocabulary.kinds["colour"] else ""
+    return Actor(entity.creature, known, worn, colour, action)
+
+
+def _action(vocabulary: Vocabulary, unit: Unit) -> tuple[str, bool]:
+    """The canonical action of a unit, and whether its verb really says that."""
+    clause = unit.clause
+    if clause.verb is None or clause.kind in {"speech", "none"}:
+        return vocabulary.default_action, clause.kind == "speech"
+    found = vocabulary.at("action", clause.tokens, clause.verb)
+    if clause.kind == "state" and not (found and found.exact):
+        return vocabulary.default_action, True
+    return (found.value, found.exact) if found else (vocabulary.default_action, False)
+
+
+def _plain_query(vocabulary: Vocabulary, picture: Picture, drawn: Sequence[Entity]) -> str:
+    nouns = [e.creature or (e.member.noun if e.member else e.noun) for e in drawn]
+    plain = tuple(Actor(noun, action=actor.action) for noun, actor in zip(nouns, picture.actors, strict=True))
+    return vocabulary.say(Picture(plain, picture.scene))
+
+
+def _unsaid(vocabulary: Vocabulary, beat: Beat, drawn: Sequence[Entity], said_verb: bool) -> tuple[str, ...]:
+    """Nouns, characters and the action that the prompt cannot say."""
+    words: list[str] = []
+    for unit in beat.units:
+        for phrase in unit.clause.phrases:
+            words += _unsaid_of(vocabulary, phrase, unit, drawn)
+    clause = beat.main.clause
+    if clause.kind == "event" and clause.verb is not None and not said_verb:
+        words.append(clause.tokens[clause.verb].lemma)
+    return tuple(dict.fromkeys(word for word in words if len(word) > 2 and "." not in word and word not in table("light_verbs")))
+
+
+def _unsaid_of(vocabulary: Vocabulary, phrase: NounPhrase, unit: Unit, drawn: Sequence[Entity]) -> list[str]:
+    if phrase in unit.meant:
+        lost = [e for e in unit.meant[phrase] if not e.member and not (e.exact and any(e is d for d in drawn))]
+        return [e.noun for e in lost if e.noun not in table("not_things")]
+    noun = phrase.head.lemma
+    if phrase.is_pronoun or {noun, phrase.head.lower} & table("not_things") or is_setting_word(phrase.head, vocabulary):
+        return []
+    place = vocabulary.scan("scene", phrase.tokens)
+    if any(f.exact and f.value == unit.setting.scene for f in place) or vocabulary.scan("accessory", phrase.tokens):
+        return []
+    return [phrase.head.lower if phrase.is_name else noun]
+
+
+# ── without one ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def say_freely(beat: Beat, hero: Entity | None, style: str) -> Wording:
+    """The beat in the story's own words: pronouns resolved, the cast's pseudo-words put in, the setting and style added."""
+    unit = beat.main
+    shown = unique([*unit.subjects, *(e for who in unit.meant.values() for e in who)])
+    if not shown and hero is not None and hero.member and unit.clause.kind != "event":
+        shown = (hero,)
+    sentence = _retold(unit, shown)
+    parts = [sentence, *_missing_setting(unit), style]
+    characters = tuple(dict.fromkeys(e.member.name for e in shown if e.member))
+    return Wording(_free_query(unit, shown), ", ".join(part for part in parts if part), characters, ())
+
+
+def _missing_setting(unit: Unit) -> list[str]:
+    """The place and time that earlier sentences gave."""
+    words = {t.lower for t in unit.clause.tokens}
+    setting, parts = unit.setting, []
+    if setting.place and not set(setting.place.lower().split()[-1:]) & words:
+        parts.append(f"{_WHERE.get(setting.place.split()[0], setting.place.split()[0])} {setting.place.partition(' ')[2]}")
+    if setting.time_of_day in {"dusk", "night"} and not words & set(table("time_of_day")[setting.time_of_day]):
+        parts.append(f"at {setting.time_of_day}")
+    if setting.weather and setting.weather != "clear" and not words & set(table("weather")[setting.weather]):
+        parts.append(setting.weather)
+    return parts
+
+
+def _retold(unit: Unit, shown: Sequence[Entity]) -> str:
+    """The clause without quotations and links, every character described."""
+    clause = unit.clause
+    if clause.kind in {"speech", "none"} and shown:
+        return f"{describe(shown[0])} talking" if clause.kind == "speech" else describe(shown[0])
+    words: list[str] = []
+    described: list[Entity] = []
+    i = 0
+    phrases = {phrase.start: phrase for phrase in clause.phrases if phrase in unit.meant}
+    while i < len(clause.tokens):
+        phrase = phrases.get(i)
+        if phrase is not None:
+            words.append(_retold_phrase(phrase, unit.meant[phrase], described))
+            i = phrase.stop
+            continue
+        token = clause.tokens[i]
+        if not token.quoted and not (not words and (token.lower in table("links") or not token.is_word)):
+            words.append(token.text)
+        i += 1
+    if not clause.subjects and unit.subjects:
+        words.insert(0, " and ".join(describe(e) for e in unit.subjects))
+    text = spell([Token(word, 0, 0) for word in words if word]).strip(" ,;:.!?—–-…\"“”")
+    return text[:1].upper() + text[1:] if text else "the scene"
+
+
+def _retold_phrase(phrase: NounPhrase, who: Sequence[Entity], described: list[Entity]) -> str:
+    if phrase.preposition == "named" and any(e is d for e in who for d in described):
+        return spell(phrase.tokens)
+    texts = []
+    own_words = len(who) == 1 and not who[0].member and not phrase.is_pronoun and not phrase.is_name
+    for entity in who:
+        again = any(entity is d for d in described) and not entity.member
+        described.append(entity)
+        texts.append(f"the {entity.noun}" if again else describe(entity))
+    return spell(phrase.tokens) if own_words else " and ".join(texts)
+
+
+def _free_query(unit: Unit, shown: Sequence[Entity]) -> str:
+    """Subject, action and place in common nouns."""
+    clause = unit.clause
+    subject = " and ".join(_common(e) for e in (unit.subjects or shown)[:2])
+    if not subject and clause.subjects and not clause.subjects[0].is_pronoun:
+        subject = f"the {clause.subjects[0].head.lower}"
+    if clause.kind == "speech" or clause.verb is None:
+        return f"{subject or 'a person'} talking"
+    lemma = clause.tokens[clause.verb].lemma
+    words = [subject, "" if lemma == "be" else verb_ing(lemma)]
+    after = [p for p in clause.phrases if p.start > clause.verb and not p.is_name and p.head.lower not in table("time_nouns")]
+    for phrase in after[:2]:
+        who = unit.meant.get(phrase)
+        if (who and any(e in unit.subjects for e in who)) or (not who and phrase.is_pronoun):
+            continue
+        noun = _common(who[0]) if who else f"the {phrase.head.lower}"
+        words.append(f"{phrase.preposition} {noun}".strip() if phrase.preposition != "named" else "")
+    text = " ".join(word for word in words if word)
+    place = unit.setting.scene
+    return f"{text} {_at(place)}" if place and place not in text and len(words) < 3 else text
+
+
+def _at(place: str) -> str:
+    preposition = "at" if place in table("waters") else "in"
+    return f"{preposition} the {place}"
+
+
+def _common(entity: Entity) -> str:
+    noun = entity.member.noun if entity.member else "person" if entity.human and entity.noun in entity.names else entity.noun
+    return f"{noun}s" if entity.plural else f"{article(noun)} {noun}"
