@@ -97,7 +97,7 @@ class TestFingerprint:
 
 # ── characters ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-SPATIAL = r".*(?<!motion_modules\.\d)\.transformer_blocks\.\d+\.attn[12]\.to_[qkv]"
+SPATIAL = r".*\.attentions\.\d+\.transformer_blocks\.\d+\.attn[12]\.to_[qkv]"
 
 
 def lora_of(generator: StoryGenerator, seed: int) -> dict[str, np.ndarray]:
