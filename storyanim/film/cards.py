@@ -11,7 +11,6 @@ from PIL.ImageFont import FreeTypeFont
 
 from storyanim.artifacts import Clip, Frames, UInt8
 from storyanim.config import FilmSettings
-from storyanim.engine.steps import step_version
 from storyanim.film.clip import save_clip
 from storyanim.film.lettering import font_for, wrap
 
@@ -23,13 +22,11 @@ _INK, _RULE, _LEAF = (74, 52, 36), (164, 122, 78), (122, 140, 84)
 _DRAWN_LARGER = 2                                    # lines are drawn at twice the size and scaled down, for smooth edges
 
 
-@step_version(1)
 def title_card(title: str, settings: FilmSettings, folder: Path) -> Clip:
     """The title, appearing on a page, `title_s` long. Raises FilmError."""
     return save_clip(TITLE_ID, Frames(_appearing(title, settings), FPS), settings, folder)
 
 
-@step_version(1)
 def end_card(words: str, settings: FilmSettings, folder: Path) -> Clip:
     """The last page, with words like "The End", as long as the title's, then fading to black. Raises FilmError."""
     rgb = _appearing(words, settings)

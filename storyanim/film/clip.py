@@ -11,13 +11,11 @@ from PIL import Image, ImageFilter, ImageOps
 from storyanim import video
 from storyanim.artifacts import Clip, Frames, Shot, UInt8
 from storyanim.config import FilmSettings
-from storyanim.engine.steps import step_version
 from storyanim.errors import UsageError
 from storyanim.film.lettering import draw_subtitle, drawable, subtitle_font
 from storyanim.film.subtitles import cues_of
 
 
-@step_version(1)
 def write_clip(shot: Shot, frames: Frames, settings: FilmSettings, folder: Path) -> Clip:
     """The shot as `folder`/clip.mp4 in the film's size and rate.
 

@@ -8,11 +8,9 @@ from pathlib import Path
 from storyanim import video
 from storyanim.artifacts import Clip, Film
 from storyanim.config import FilmSettings
-from storyanim.engine.steps import step_version
 from storyanim.film.subtitles import film_cues, to_srt
 
 
-@step_version(1)
 def join(title: str, clips: Sequence[Clip], texts: Sequence[str], settings: FilmSettings, folder: Path) -> Film:
     """All clips, in order, as `folder`/film.mp4 by stream copy.
 

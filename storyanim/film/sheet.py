@@ -10,7 +10,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from storyanim import video
 from storyanim.artifacts import Candidates, Frames, Shot
-from storyanim.engine.steps import step_version
 from storyanim.film.lettering import font_for, wrap
 
 FRAMES_A_SHOT = 5
@@ -19,7 +18,6 @@ _PAPER, _INK, _FAINT = (250, 246, 236), (58, 44, 34), (150, 130, 108)
 THUMB_PX, THUMBS_A_MATCH = 96, 3
 
 
-@step_version(1)
 def draw_sheet(title: str, shots: Sequence[Shot], frames: Sequence[Frames], folder: Path) -> Path:
     """`folder`/sheet.png: a row for each shot, its number and words, then five of its frames from first to last."""
     row_px = _FRAME_PX + _GAP_PX
