@@ -36,7 +36,8 @@ SCHEMA = """
 """
 _AGAIN = "make it again with `storyanim index`"
 # Joined ranks do not see how slight a word's worth is: without this, every caption with an "a" would gain.
-_FILLERS = frozenset("a an and are as at by for from in into is it its of on or that the their this to with".split())
+_FILLERS = frozenset({"a", "an", "and", "are", "as", "at", "by", "for", "from", "in", "into", "is", "it", "its", "of", "on", "or",
+                      "that", "the", "their", "this", "to", "with"})
 _RANK_OFFSET = 60                                    # of reciprocal rank fusion (Cormack et al. 2009)
 _STILL_PLACES = 5                                    # a clip that hardly moves falls so many places in each ranking
 
