@@ -14,8 +14,8 @@ from storyanim.plan.clauses import Clause, NounPhrase, cut_events, parse_clause
 from storyanim.plan.english import find_names, tokenize
 from storyanim.plan.entity import Entity
 from storyanim.plan.follow import Follower
-from storyanim.plan.sentences import Span, quoted_mask, split_sentences
-from storyanim.plan.setting import Setting, read_setting
+from storyanim.plan.sentences import HEADING, Span, quoted_mask, split_sentences
+from storyanim.plan.setting import Setting, is_setting_word, read_setting
 from storyanim.plan.vocabulary import Vocabulary
 
 ESTABLISHING = 200                                   # characters of description that are a shot of their own
@@ -33,6 +33,11 @@ class Unit:
     setting: Setting                                 # after it
     introduces: bool                                 # somebody is new
     looks: dict[int, tuple[str, str]]                # id of an entity → accessory and its colour, now
+
+    @property
+    def is_heading(self) -> bool:
+        """ "EXT. BEACH - DAWN"."""
+        return HEADING.match(" ".join(t.text for t in self.clause.tokens[:2]) + " ") is not None
 
 
 @dataclass
@@ -68,12 +73,12 @@ def find_beats(text: str, vocabulary: Vocabulary, cast: Sequence[CastMember]) ->
     beats: list[Beat] = []
     waiting = Beat()
     for unit in _units(text, follower):
-        if unit.span.new_paragraph and waiting.units and beats:
+        if unit.span.new_paragraph and waiting.units and beats and not waiting.units[-1].is_heading:
             beats[-1].units += waiting.units         # it closed its own paragraph
             waiting = Beat()
         if _joins_previous(unit, beats, waiting):
             beats[-1].units.append(unit)
-        elif _waits(unit):
+        elif _waits(unit, vocabulary):
             waiting.units.append(unit)
             if waiting.end - waiting.start >= ESTABLISHING:
                 beats.append(waiting)
@@ -88,19 +93,22 @@ def find_beats(text: str, vocabulary: Vocabulary, cast: Sequence[CastMember]) ->
     return beats, follower
 
 
-def _waits(unit: Unit) -> bool:
+def _waits(unit: Unit, vocabulary: Vocabulary) -> bool:
     """Whether it is no picture by itself: description without anybody new, the weather, a heading, a fragment."""
     clause = unit.clause
     if clause.kind == "event":
-        return not unit.subjects and _is_about_weather(unit)
+        return not unit.subjects and _is_about_weather(unit, vocabulary)
     if clause.kind == "speech":
         return not unit.subjects
     return not (clause.kind == "state" and unit.introduces)
 
 
-def _is_about_weather(unit: Unit) -> bool:
-    first = unit.clause.subjects[0].head.lower if unit.clause.subjects else ""
-    return first == "it" and not unit.meant and unit.span.end - unit.span.start < 60
+def _is_about_weather(unit: Unit, vocabulary: Vocabulary) -> bool:
+    """ "It started to rain.", "The sun came out," and nobody is there."""
+    if unit.meant or unit.span.end - unit.span.start >= 60 or not unit.clause.subjects:
+        return False
+    first = unit.clause.subjects[0].head
+    return first.lower == "it" or is_setting_word(first, vocabulary)
 
 
 def _joins_previous(unit: Unit, beats: Sequence[Beat], waiting: Beat) -> bool:

@@ -251,7 +251,7 @@ def noun_phrases(tokens: Sequence[Token]) -> list[NounPhrase]:
             i += 1
             continue
         words = tuple(tokens[i:stop])
-        head = next((t for t in reversed(words) if t.tag in NOUN or t.tag == "PRP"), None)
+        head = next((t for t in reversed(words) if t.tag in NOUN or t.tag in {"PRP", "JJS"}), None)
         if head is not None:
             preposition = _preposition(tokens, i, stop)
             if preposition == "of" and found and found[-1].head.lower in table("groups") and found[-1].stop == i - 1:
@@ -274,11 +274,13 @@ def _phrase_stop(tokens: Sequence[Token], i: int) -> int | None:
     stop = i + 1
     while stop < len(tokens) and not tokens[stop].quoted and _continues(tokens, stop):
         stop += 1
-    return stop if any(t.tag in NOUN for t in tokens[i:stop]) else None
+    return stop if any(t.tag in NOUN for t in tokens[i:stop]) or tokens[stop - 1].tag == "JJS" else None
 
 
 def _continues(tokens: Sequence[Token], j: int) -> bool:
     tag, after = tokens[j].tag, tokens[j + 1].tag if j + 1 < len(tokens) else ""
+    if tag == "JJS" and tokens[j - 1].lower == "the":
+        return True                                  # "the smallest"
     if tag in NOUN:
         return True
     if tag in {"JJ", "JJR", "JJS", "CD"}:

@@ -170,6 +170,7 @@ def tag(tokens: Sequence[Token], names: Container[str] = ()) -> list[Token]:
     return tagged
 
 
+_SAME_IN_THE_PAST = frozenset({"put", "set", "cut", "hit", "let", "shut", "hurt", "spread", "burst", "split"})
 _MAY_BE_NAMES = frozenset({"NN", "JJ", "VB", "VBG", "NNS", "VBP", "VBZ", "FW"})
 _FIXED = {
     "he": "PRP", "she": "PRP", "it": "PRP", "they": "PRP", "him": "PRP", "them": "PRP", "we": "PRP", "i": "PRP", "you": "PRP",
@@ -208,8 +209,10 @@ def _repaired(tokens: list[Token], i: int) -> str:
         return "VBZ"
     if token.tag in {"VB", "VBP"} and before in _DETERMINERS and not (before == "DT" and tokens[i - 1].lower == "all"):
         return "NN"
+    if token.lower in _SAME_IN_THE_PAST and before in NOUN | {"PRP", "CC", "RB"}:
+        return "VBD"                                 # "the fox put on a hat"
     if token.tag == "VB" and before == "NN":
-        return "NN"                                  # "a teddy bear"
+        return _noun_or_verb(tokens, i, before, after)        # "a teddy bear", "a bear and a rabbit walk"
     if token.tag == "VBN" and token.lower not in {"named", "called"} and not _has_auxiliary(tokens, i):
         return "VBD" if before in NOUN | {"PRP", "CC", "RB", "WP"} else token.tag
     if token.tag in {"NN", "NNS"}:
@@ -227,7 +230,7 @@ def _has_auxiliary(tokens: list[Token], i: int) -> bool:
 
 
 def _noun_or_verb(tokens: list[Token], i: int, before: str, after: Token | None) -> str:
-    token, tail = tokens[i], after.tag if after else ""
+    token, tail = replace(tokens[i], tag="NN" if tokens[i].tag == "VB" else tokens[i].tag), after.tag if after else ""
     if before == "DT" and tokens[i - 1].lower == "all" and i > 1 and tokens[i - 2].tag == "PRP":
         before = "PRP"                               # "they all share"
     if before in _DETERMINERS and not (before == "DT" and tokens[i - 1].lower == "all"):
@@ -241,6 +244,9 @@ def _noun_or_verb(tokens: list[Token], i: int, before: str, after: Token | None)
         return "VBZ" if present else "VBP"
     ends = after is None or not after.is_word or after.lower == "and"
     opens = ends or tail in {"DT", "PRP$", "IN", "TO", "RB", "PRP", "RP", "JJ"}
+    several = before == "NNS" or any(t.tag == "CC" for t in tokens[max(0, i - 4):i])
+    if not present and several and opens and token.lower in _story_verbs() and not _finite_in_clause(tokens, i):
+        return "VBP"                                 # "a bear and a rabbit walk"
     is_verb = opens and ((present and verb_lemma(token.lower) in _story_verbs()) or tail in {"DT", "PRP$", "PRP"})
     if before in NOUN | {"RB", "WP", "WDT"} and is_verb and not _finite_in_clause(tokens, i):
         return "VBZ" if present else "VBP"

@@ -76,8 +76,12 @@ class Follower:
         for token in phrase.tokens:                  # "his friend": somebody else, but he is near
             if token.tag == "PRP$":
                 self._owner(token.lower)
-        if phrase.is_name and (known := self._by_name(phrase)):
+        if phrase.is_name and (known := self._by_name(phrase) or self._by_naming(phrase, clause)):
             return (known,)
+        if phrase.head.tag == "JJS":
+            return self._one_of_many()
+        if phrase.is_definite and phrase.head.tag == "NNS" and phrase.head.lemma in table("animal_generic"):
+            return self._group([])
         if not self._is_somebody(phrase, clause):
             return ()
         known = None if phrase.head.lower in _NOBODY else self._by_noun(phrase)
@@ -152,6 +156,33 @@ class Follower:
         words = {t.lower for t in phrase.tokens if t.tag in {"NNP", "NNPS"}} - table("titles")
         return next((e for e in reversed(self.entities) if words & e.names), None)
 
+    def _by_naming(self, phrase: NounPhrase, clause: Clause) -> Entity | None:
+        """Who gets the name in "her name was Pip", "the fox's name was Pip", "the smallest, whose name was Pip"."""
+        before = clause.tokens[max(0, phrase.start - 6):phrase.start]
+        at = next((i for i, t in enumerate(before) if t.lower == "name" and i and i + 1 < len(before)), None)
+        if at is None or before[at + 1].lemma != "be":
+            return None
+        owner = before[at - 1]
+        if owner.tag == "POS":
+            known = next((e for e in self.entities if at > 1 and e.noun == before[at - 2].lemma), None)
+        elif owner.lower == "whose":
+            known = max(self.entities, key=lambda e: e.last, default=None)
+        else:
+            known = next(iter(self._candidates(owner.lower, ())), None)
+        if known is not None:
+            known.names |= {t.lower for t in phrase.tokens}
+            self._learn_gender(known, owner.lower)
+        return known
+
+    def _one_of_many(self) -> tuple[Entity, ...]:
+        """ "the smallest": one of those who were named together."""
+        many = next((e for e in reversed(self.entities) if e.plural), None)
+        if many is None:
+            return ()
+        one = Entity(many.noun, many.creature, many.exact, colour=many.colour)
+        self.entities.append(one)
+        return (one,)
+
     def _by_noun(self, phrase: NounPhrase) -> Entity | None:
         """A character of that kind who was met before; "another" and other colours are somebody new."""
         creature = self.creature_of(phrase)
@@ -163,7 +194,8 @@ class Follower:
         for entity in sorted(self.entities, key=lambda e: -e.last):
             kind = creature.value if creature is not None and creature.exact and entity.exact else None
             same = entity.noun == noun or entity.creature == kind
-            generic = noun in table("animal_generic") and phrase.is_definite and phrase.tokens[0].tag != "PRP$" and not entity.human
+            own = phrase.tokens[0].tag == "PRP$"         # "her friend" is somebody else
+            generic = noun in table("animal_generic") and phrase.is_definite and not own and not entity.human
             clash = bool(colour and entity.colour and colour != entity.colour)
             if (same or generic) and entity.plural == plural and not clash:
                 return entity

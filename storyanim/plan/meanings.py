@@ -1,6 +1,6 @@
 """What the words of children's stories are in the storybook world, and the maker of its vocabulary file.
 
-    python -m storyanim.plan.meanings storyanim/assets/storybook/vocabulary.json
+    python -c "from storyanim.plan import meanings; meanings.write('storyanim/assets/storybook/vocabulary.json')"
 
 `meanings.json` holds, for each thing that the world draws, words that mean it, and words for which it is only the nearest.
 """
@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -65,12 +64,9 @@ def _entry(kind: str, value: str, known: dict[str, list[str]]) -> Entry:
     return Entry(say=say, words=tuple(words), near=tuple(known.get("near", ())))
 
 
-def main(path: str) -> None:
+def write(path: str) -> None:
     """Writes the vocabulary file."""
     text = json.dumps(make_vocabulary().model_dump(mode="json"), indent=1, ensure_ascii=False)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text(text + "\n", "utf-8")
 
-
-if __name__ == "__main__":
-    main(sys.argv[1])

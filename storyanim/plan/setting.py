@@ -44,7 +44,8 @@ def read_setting(before: Setting, clause: Clause, somebody: Container[NounPhrase
               and (found := _place(clause, phrase, vocabulary)) is not None]
     if not places:
         return now
-    settled = [item for item in places if item[0].preposition in _SETTLED] or places
+    settled = ([item for item in places if item[0].preposition in _SETTLED]
+               or [item for item in places if not item[0].preposition] or places)
     phrase, found = next((item for item in reversed(settled) if item[1].exact and item[0].preposition), settled[0])
     if not found.exact and before.scene and phrase.preposition not in _SETTLED:
         return now                                   # "under a tree": still in the meadow
@@ -79,8 +80,7 @@ def _place(clause: Clause, phrase: NounPhrase, vocabulary: Vocabulary) -> Found 
         return None if looks and phrase.preposition in {"at", "to", "up"} else found[-1]
     is_object = clause.verb is not None and tokens[clause.verb].lemma in _REACHED and phrase.start > clause.verb
     is_described = clause.kind == "state" and phrase in clause.subjects
-    is_home = phrase.head.lower == "home" and not phrase.preposition
-    return found[-1] if (is_object and not phrase.preposition) or is_described or is_home else None
+    return found[-1] if (is_object and not phrase.preposition) or is_described else None
 
 
 def _time_and_weather(before: Setting, clause: Clause, vocabulary: Vocabulary) -> Setting:

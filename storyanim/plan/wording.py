@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from storyanim.plan.beats import Beat, Unit, unique
-from storyanim.plan.clauses import NounPhrase
-from storyanim.plan.english import Token, article, table, verb_ing
+from storyanim.plan.clauses import NounPhrase, hide
+from storyanim.plan.english import FINITE, Token, article, table, verb_ing
 from storyanim.plan.entity import Entity
 from storyanim.plan.setting import is_setting_word, spell
 from storyanim.plan.vocabulary import Actor, Picture, Vocabulary
@@ -19,7 +19,7 @@ from storyanim.plan.vocabulary import Actor, Picture, Vocabulary
 MAX_ACTORS = 2
 _LASTING = frozenset({"sleeping", "sitting", "swimming"})   # what a character goes on doing until it does something else
 _TOGETHER = frozenset({"chase", "follow", "lead", "pursue", "race", "join", "guide"})
-_WHERE = {"to": "at", "into": "in", "onto": "on", "through": "in", "across": "in", "toward": "near", "towards": "near", "from": "near"}
+_WHERE = {"to": "at", "into": "in", "onto": "on", "through": "in", "across": "in", "toward": "near", "from": "near"}
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,12 @@ def say_with(vocabulary: Vocabulary, beat: Beat, hero: Entity | None, last_actio
         action = last_action if last_action in _LASTING and not unit.subjects else vocabulary.default_action
     doing = [action if e is drawn[0] or _acts_too(e, unit) else vocabulary.default_action for e in drawn]
     setting = unit.setting
+    if len(drawn) == 1 and drawn[0].plural:          # "three ducklings": more than one, at least
+        drawn, doing = drawn * 2, doing * 2
     actors = tuple(_actor(e, unit, vocabulary, act) for e, act in zip(drawn, doing, strict=True))
     picture = Picture(actors, setting.scene, setting.time_of_day, setting.weather)
     unsaid = _unsaid(vocabulary, beat, drawn, said_verb and acts)
-    characters = tuple(e.member.name for e in drawn if e.member)
+    characters = tuple(dict.fromkeys(e.member.name for e in drawn if e.member))
     return Wording(_plain_query(vocabulary, picture, drawn), vocabulary.say(picture), characters, unsaid, action)
 
 
@@ -93,10 +95,16 @@ def _action(vocabulary: Vocabulary, unit: Unit) -> tuple[str, bool]:
     clause = unit.clause
     if clause.verb is None or clause.kind in {"speech", "none"}:
         return vocabulary.default_action, clause.kind == "speech"
-    found = vocabulary.at("action", clause.tokens, clause.verb)
-    if clause.kind == "state" and not (found and found.exact):
-        return vocabulary.default_action, True
-    return (found.value, found.exact) if found else (vocabulary.default_action, False)
+    hidden = hide(clause.tokens)
+    verbs = [i for i, t in enumerate(clause.tokens) if i == clause.verb or (i > clause.verb and t.tag in FINITE and not hidden[i])]
+    found = [f for i in verbs if (f := vocabulary.at("action", clause.tokens, i))]
+    if clause.kind == "state":
+        found = [f for f in found if f.exact and f.start == clause.verb]
+        return (found[0].value if found else vocabulary.default_action), True
+    if not found:
+        return vocabulary.default_action, False
+    best = min(found, key=lambda f: (not f.exact, f.value == vocabulary.default_action, f.start))
+    return best.value, best.exact
 
 
 def _plain_query(vocabulary: Vocabulary, picture: Picture, drawn: Sequence[Entity]) -> str:
