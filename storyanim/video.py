@@ -41,7 +41,7 @@ class VideoInfo:
     height_px: int
     fps: float                                       # mean over the file
     duration_s: float
-    num_frames: int                                  # rounded from the duration where the container does not count
+    num_frames: int                                  # rounded from the duration
 
 
 def probe(path: Path | str) -> VideoInfo:
@@ -52,7 +52,7 @@ def probe(path: Path | str) -> VideoInfo:
             raise VideoError(f"{path} has no pictures", hint="the file may be cut off; write or download it again")
         width_px, height_px = _upright_size(first, stream)
         fps, duration_s = _fps(stream), _duration_s(container, stream)
-        num_frames = int(stream.frames) or max(1, round(duration_s * fps))
+        num_frames = round(duration_s * fps) or int(stream.frames) or 1     # a cut file still counts the frames before the cut
         return VideoInfo(width_px, height_px, fps, duration_s or num_frames / fps, num_frames)
 
 

@@ -37,17 +37,17 @@ def read_windows(path: Path, window_s: float) -> Iterator[Window]:
     fps = looks / window_s
     size_px = _small(info.width_px, info.height_px)
     most = _WINDOWS_A_READ * looks
-    read_s = 0.0
-    while read_s == 0.0 or read_s < info.duration_s - 1 / fps:
-        frames = video.read(path, start_s=read_s, fps=fps, max_frames=most, size_px=size_px)
-        for first, last in split(len(frames.rgb), looks, whole=read_s == 0.0):
+    read_s, more = 0.0, True
+    while more:
+        # One frame too many tells whether there is more: what a container says of its length may be that of its sound.
+        frames = video.read(path, start_s=read_s, fps=fps, max_frames=most + 1, size_px=size_px)
+        more = len(frames.rgb) > most
+        for first, last in split(min(len(frames.rgb), most), looks, whole=read_s == 0.0):
             start_s, end_s = read_s + first / fps, read_s + last / fps
-            if last == len(frames.rgb) and start_s < info.duration_s < end_s:
+            if start_s < info.duration_s < end_s:
                 end_s = info.duration_s              # its last frame was looked at less than 1 / fps before the end
             rgb = frames.rgb[first:last]
             yield Window(round(start_s, 3), round(end_s, 3), Frames(rgb, fps), motion_of(rgb))
-        if len(frames.rgb) < most:
-            return
         read_s += most / fps
 
 

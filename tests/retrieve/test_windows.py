@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from coloured import save_video
 from hypothesis import given
 from hypothesis import strategies as st
 
+from storyanim import video
 from storyanim.retrieve.windows import motion_of, read_windows, split
 
 
@@ -31,6 +33,15 @@ def test_a_video_shorter_than_a_window_is_one_window(tmp_path: Path) -> None:
 def test_a_last_window_ends_with_the_video(tmp_path: Path) -> None:
     windows = list(read_windows(save_video(tmp_path / "a.mp4", "red", seconds=3.875), 2.0))
     assert [(window.start_s, window.end_s) for window in windows] == [(0.0, 2.0), (2.0, 3.875)]
+
+
+def test_longer_sound_adds_no_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storyanim.retrieve.windows._WINDOWS_A_READ", 2)
+    silent, loud = save_video(tmp_path / "silent.mp4", "red", seconds=4.0), tmp_path / "loud.mkv"
+    sound = ["-f", "lavfi", "-i", "sine=duration=9", "-c:v", "copy"]
+    subprocess.run([video.ffmpeg_exe(), "-v", "error", "-i", str(silent), *sound, str(loud)], check=True)
+    assert video.probe(loud).duration_s > 8.9
+    assert [(window.start_s, window.end_s) for window in read_windows(loud, 2.0)] == [(0.0, 2.0), (2.0, 4.0)]
 
 
 def test_more_motion_more_score() -> None:
