@@ -83,6 +83,8 @@ def _opens_event(tokens: Sequence[Token], hidden: Sequence[bool], start: int, i:
     at = i
     while at < len(tokens) and (tokens[at].lower in _LINKS or tokens[at].tag == "RB"):
         at += 1
+    if at < len(tokens) and tokens[at].tag == "IN":          # "and at night he slept"
+        at = next((j + 1 for j in range(at, min(at + 4, len(tokens))) if tokens[j].lower in table("time_nouns")), at)
     return _is_full_event(tokens, hidden, start, i) and _begins_with_event(tokens, hidden, at, bare=not _links(tokens, i))
 
 

@@ -215,6 +215,8 @@ def _repaired(tokens: list[Token], i: int) -> str:
         return _noun_or_verb(tokens, i, before, after)        # "a teddy bear", "a bear and a rabbit walk"
     if token.tag == "VBN" and token.lower not in {"named", "called"} and not _has_auxiliary(tokens, i):
         return "VBD" if before in NOUN | {"PRP", "CC", "RB", "WP"} else token.tag
+    if token.tag == "NN" and token.lower.endswith("ing") and i and tokens[i - 1].lemma == "be":
+        return "VBG" if _is_known(verb_lemma(token.lower)) else "NN"          # "was dancing"
     if token.tag in {"NN", "NNS"}:
         return _noun_or_verb(tokens, i, before, after)
     return token.tag

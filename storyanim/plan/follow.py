@@ -208,7 +208,7 @@ class Follower:
         noun = phrase.head.lemma
         entity = Entity(noun, creature.value if creature else "", bool(creature and creature.exact))
         entity.plural = phrase.head.tag in {"NNS", "NNPS"}
-        people = table("people") | table("male") | table("female")
+        people = (table("people") | table("male") | table("female")) - table("called_it")
         entity.human = not creature and (noun in people or (phrase.is_name and noun not in table("animals")))
         entity.gender = gender_of([*words, noun])
         if phrase.is_name:

@@ -51,7 +51,7 @@ def plain_vocabulary() -> Vocabulary:
     kinds["scene"] = {noun: Entry(say=noun) for noun in sorted(table("places"))}
     kinds["action"] = {"standing": Entry(say="standing")}
     kinds["camera"] = {}
-    return Vocabulary(name="plain", template="{actors} {scene}", empty_template="{scene}", default_action="standing",
+    return Vocabulary(name="plain", open=True, template="{actors} {scene}", empty_template="{scene}", default_action="standing",
                       default_scene="forest", kinds=kinds)
 
 

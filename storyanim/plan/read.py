@@ -79,7 +79,8 @@ def _read_text(path: Path, what: str) -> str:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        kind = "binary" if b"\0" in data[:4096] else f"not {encoding.removesuffix('-sig').upper()} text (byte {error.start})"
+        is_binary = encoding != "utf-16" and b"\0" in data[:4096]
+        kind = "binary" if is_binary else f"not {encoding.removesuffix('-sig').upper()} text (byte {error.start})"
         raise StoryError(f"the {what} {path} is {kind}", hint=_UTF8) from error
     if re.search(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]", text):
         raise StoryError(f"the {what} {path} is binary", hint=_UTF8)

@@ -43,14 +43,22 @@ def read_setting(before: Setting, clause: Clause, somebody: Container[NounPhrase
     places = [(phrase, found) for phrase in clause.phrases if phrase not in somebody
               and (found := _place(clause, phrase, vocabulary)) is not None]
     if not places:
-        return now
+        return _named_place(now, clause, somebody, vocabulary)
     settled = ([item for item in places if item[0].preposition in _SETTLED]
                or [item for item in places if not item[0].preposition] or places)
     phrase, found = next((item for item in reversed(settled) if item[1].exact and item[0].preposition), settled[0])
     if not found.exact and before.scene and phrase.preposition not in _SETTLED:
         return now                                   # "under a tree": still in the meadow
-    preposition = phrase.preposition if phrase.preposition in table("locatives") else "in"
+    preposition = phrase.preposition if phrase.preposition in table("locatives") else "at"
     return replace(now, scene=found.value, exact=found.exact, place=f"{preposition} {spell(phrase.tokens)}")
+
+
+def _named_place(now: Setting, clause: Clause, somebody: Container[NounPhrase], vocabulary: Vocabulary) -> Setting:
+    """After "in Paris": another place, of which only its name is known."""
+    named = [p for p in clause.phrases if p.is_name and p.preposition in {"in", "at"} and p not in somebody]
+    if not named or not vocabulary.open:
+        return now
+    return replace(now, scene="", place=f"{named[0].preposition} {spell(named[0].tokens)}")
 
 
 def spell(tokens: Sequence[Token]) -> str:

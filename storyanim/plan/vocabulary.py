@@ -76,6 +76,7 @@ class Vocabulary(BaseModel):
 
     format: Literal[1] = 1
     name: str
+    open: bool = False                               # the model takes any words; these are only for understanding stories
     template: str                                    # of a prompt: {actors} {scene} {time_of_day} {weather} {camera}
     empty_template: str                              # of a prompt without anybody
     default_action: str

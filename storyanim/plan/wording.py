@@ -96,7 +96,8 @@ def _action(vocabulary: Vocabulary, unit: Unit) -> tuple[str, bool]:
     if clause.verb is None or clause.kind in {"speech", "none"}:
         return vocabulary.default_action, clause.kind == "speech"
     hidden = hide(clause.tokens)
-    verbs = [i for i, t in enumerate(clause.tokens) if i == clause.verb or (i > clause.verb and t.tag in FINITE and not hidden[i])]
+    others = (i for i, t in enumerate(clause.tokens) if i > clause.verb and t.tag in FINITE and not hidden[i])
+    verbs = [clause.verb, *others]
     found = [f for i in verbs if (f := vocabulary.at("action", clause.tokens, i))]
     if clause.kind == "state":
         found = [f for f in found if f.exact and f.start == clause.verb]
@@ -170,7 +171,9 @@ def _retold(unit: Unit, shown: Sequence[Entity]) -> str:
     """The clause without quotations and links, every character described."""
     clause = unit.clause
     if clause.kind in {"speech", "none"} and shown:
-        return f"{describe(shown[0])} talking" if clause.kind == "speech" else describe(shown[0])
+        who = describe(shown[0])
+        who = who[:1].upper() + who[1:]
+        return f"{who} talking" if clause.kind == "speech" else who
     words: list[str] = []
     described: list[Entity] = []
     i = 0
@@ -206,15 +209,19 @@ def _retold_phrase(phrase: NounPhrase, who: Sequence[Entity], described: list[En
 def _free_query(unit: Unit, shown: Sequence[Entity]) -> str:
     """Subject, action and place in common nouns."""
     clause = unit.clause
+    thing = clause.subjects[0] if clause.subjects and not unit.subjects else None
     subject = " and ".join(_common(e) for e in (unit.subjects or shown)[:2])
-    if not subject and clause.subjects and not clause.subjects[0].is_pronoun:
-        subject = f"the {clause.subjects[0].head.lower}"
+    if thing is not None and not thing.is_pronoun:
+        subject = f"the {thing.head.lower}"
     if clause.kind == "speech" or clause.verb is None:
         return f"{subject or 'a person'} talking"
     lemma = clause.tokens[clause.verb].lemma
     words = [subject, "" if lemma == "be" else verb_ing(lemma)]
-    after = [p for p in clause.phrases if p.start > clause.verb and not p.is_name and p.head.lower not in table("time_nouns")]
+    after = [p for p in clause.phrases if p.start > clause.verb and not p.is_name and p.head.lower not in table("time_nouns")
+             and p.preposition != "of" and clause.kind == "event"]
+    placed = False
     for phrase in after[:2]:
+        placed = placed or bool(phrase.preposition)
         who = unit.meant.get(phrase)
         if (who and any(e in unit.subjects for e in who)) or (not who and phrase.is_pronoun):
             continue
@@ -222,7 +229,7 @@ def _free_query(unit: Unit, shown: Sequence[Entity]) -> str:
         words.append(f"{phrase.preposition} {noun}".strip() if phrase.preposition != "named" else "")
     text = " ".join(word for word in words if word)
     place = unit.setting.scene
-    return f"{text} {_at(place)}" if place and place not in text and len(words) < 3 else text
+    return f"{text} {_at(place)}" if place and place not in text and not placed else text
 
 
 def _at(place: str) -> str:

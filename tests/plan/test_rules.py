@@ -1,0 +1,220 @@
+"""What the offline planner makes of English: shots, pronouns, settings, prompts."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from storyanim.artifacts import CastMember, Shot, Story
+from storyanim.config import PlanSettings
+from storyanim.plan import RulePlanner, make_vocabulary
+
+WORDS = make_vocabulary()
+BEAR = CastMember(name="bear", noun="bear", token="<bear>")
+
+
+def shots(text: str, *cast: CastMember) -> list[Shot]:
+    """The shots of a story in the storybook's words."""
+    return list(RulePlanner(PlanSettings(), WORDS).plan(Story(title="t", text=text), cast).shots)
+
+
+def free(text: str, *cast: CastMember, style: str = "") -> list[Shot]:
+    """The shots of a story in its own words."""
+    return list(RulePlanner(PlanSettings(style=style)).plan(Story(title="t", text=text), cast).shots)
+
+
+def texts(text: str) -> list[str]:
+    return [shot.text.strip() for shot in shots(text)]
+
+
+# ── every character in exactly one shot ──
+
+PIECES = st.sampled_from([
+    "The bear ran into a wolf and chased it.", "“Stop!” cried Mr. Fox, e.g. loudly.", "It rained.", "He slept",
+    "\n", "\n\n", "  ", "\t", "...",
+    "John: (smiling) Hi!", "EXT. FOREST - NIGHT\n", "«Bonjour»",
+    "naïve Zoë 🍊", "太郎。", "\"", "'", "(", ")", "—",
+    "a cat sat\n", "3.5 km", "and then",
+    "When the sun set, she went home;", "A.", "\r", "\u2028", "\u00a0", "Dr. St. No. 5",
+])
+
+
+@given(st.one_of(st.text(max_size=120), st.lists(PIECES, max_size=10).map(" ".join), st.lists(PIECES, max_size=10).map("".join)))
+@example("\n\n A bear. \n")
+@example("“ ” ’")
+@example("The bear ran into a wolf\nand chased it until\n\n\nnight. \n\n")
+@settings(max_examples=150, deadline=None)
+def test_every_character_is_in_exactly_one_shot(text: str) -> None:
+    if any(char.isalnum() for char in text):
+        assert "".join(shot.text for shot in shots(text)) == text
+        assert all(any(c.isalnum() for c in shot.text) for shot in shots(text))
+
+
+# ── one event a shot ──
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("The bear ran into a wolf and chased it.", ["The bear ran into a wolf", "and chased it."]),
+    ("The fox ran to the lake, jumped into the water and swam to the island.",
+     ["The fox ran to the lake,", "jumped into the water", "and swam to the island."]),
+    ("The cat climbed the hill; the dog followed her.", ["The cat climbed the hill;", "the dog followed her."]),
+    ("The cat climbed the hill, and then she slept in the grass.",
+     ["The cat climbed the hill,", "and then she slept in the grass."]),
+    ("A bear eats bread and butter.", ["A bear eats bread and butter."]),
+    ("The mouse ran up and down the stairs.", ["The mouse ran up and down the stairs."]),
+    ("The cat and the dog walked home.", ["The cat and the dog walked home."]),
+    ("“I ran home and hid under the bed,” said the cat.", ["“I ran home and hid under the bed,” said the cat."]),
+    ("The fox who lived in the wood and hunted mice ran away.", ["The fox who lived in the wood and hunted mice ran away."]),
+    ("When the moon rose and the owl flew over him, he slept.", ["When the moon rose and the owl flew over him, he slept."]),
+    ("Mr. Fox met Dr. Bear at 5 p.m. in St. John's Wood.", ["Mr. Fox met Dr. Bear at 5 p.m. in St. John's Wood."]),
+    ("It was a cold night. The bear walked through the snow.", ["It was a cold night. The bear walked through the snow."]),
+    ("The bear walked through the snow. Brrr!", ["The bear walked through the snow. Brrr!"]),
+    ("a dog runs\na dog jumps into a lake", ["a dog runs", "a dog jumps into a lake"]),
+    ("EXT. BEACH - NIGHT\n\nA mouse walks along the shore.", ["EXT. BEACH - NIGHT\n\nA mouse walks along the shore."]),
+    ("The cat ran.\n\n“Wait!” said the dog. “Wait for me!”", ["The cat ran.", "“Wait!” said the dog. “Wait for me!”"]),
+    ("The bear walked through the deep forest and looked\nfor honey in every tree that he could find,\nand at night he slept.",
+     ["The bear walked through the deep forest", "and looked\nfor honey in every tree that he could find,", "and at night he slept."]),
+])
+def test_one_event_a_shot(text: str, expected: list[str]) -> None:
+    assert texts(text) == expected
+
+
+# ── who ──
+
+
+@pytest.mark.parametrize(("text", "last"), [
+    ("Mr. Bear met Mrs. Cat. She waved at him.", "a cat waving and a bear standing"),
+    ("A red fox sat by the lake. Then he slept.", "a red fox sleeping"),
+    ("Pip was a grey mouse with a red hat. Pip danced.", "a grey mouse with a red hat dancing"),
+    ("There was a white rabbit named Clover. Clover ran.", "a white rabbit running"),
+    ("Once a duck lived here. Her name was Dot. One day Dot swam in the lake.", "a duck swimming"),
+    ("A cat lived in the city. It ran through the street. It was raining.", "a cat running"),
+    ("A brown duck and a white duck swam. The white duck slept.", "a white duck sleeping"),
+    ("The dog found a ball. It picked it up and ran.", "a dog running"),
+    ("A dog and a cat met in the park. They danced.", "a dog and a cat dancing"),
+    ("A bear saw a puppy. The bear chased it.", "a bear and a dog running"),
+    ("Zoë the cat lived in a town. A dog came. Zoë waved.", "a cat waving"),
+    ("A fox in a blue scarf walked by. The fox slept.", "a fox with a blue scarf sleeping"),
+    ("The boy saw a rabbit. He ran.", "a rabbit standing"),
+])
+def test_pronouns_and_names_lead_to_the_same_character(text: str, last: str) -> None:
+    assert shots(text)[-1].prompt.startswith(last + " ")
+
+
+def test_the_cast_stands_in_prompts_without_its_looks() -> None:
+    found = shots("A small brown bear with a red scarf lived in the forest. He ran to the lake. A cat came.", BEAR)
+    assert found[0].prompt == "a <bear> bear standing in the forest"
+    assert found[1].prompt == "a <bear> bear running at the lake"
+    assert found[1].query == "a bear running at the lake"
+    assert [shot.characters for shot in found] == [("bear",), ("bear",), ()]
+
+
+def test_a_cast_member_may_be_what_the_vocabulary_lacks() -> None:
+    found = shots("A monster danced in the city.", CastMember(name="grr", noun="monster", token="<grr>"))
+    assert found[0].prompt == "a <grr> monster dancing in the city"
+    assert found[0].query == "a monster dancing in the city"
+
+
+def test_a_cast_member_is_found_by_a_synonym_and_by_its_name() -> None:
+    assert shots("A puppy ran.", CastMember(name="d", noun="dog", token="<d>"))[0].characters == ("d",)
+    assert shots("Rusty the fox ran.", CastMember(name="rusty", noun="fox", token="<r>"))[0].characters == ("rusty",)
+
+
+# ── where and when ──
+
+
+def test_settings_last_until_they_change() -> None:
+    found = shots("At night a fox walked in the forest. It started to rain. The fox ran. It came to a lake. "
+                  "The next day it slept. The sun shone.")
+    assert [shot.prompt for shot in found] == [
+        "a fox walking in the forest at night",
+        "a fox running in the forest at night in the rain",
+        "a fox walking at the lake at night in the rain",
+        "a fox sleeping at the lake",
+    ]
+
+
+@pytest.mark.parametrize("text", [
+    "A cat sat in the meadow and looked at the mountains.", "A cat sat in the meadow under a tree.",
+    "A cat from the city sat in the meadow.", "“Let us go to the beach,” said the cat in the meadow.",
+])
+def test_places_that_are_only_spoken_of_are_no_settings(text: str) -> None:
+    assert all("in a meadow" in shot.prompt for shot in shots(text))
+
+
+@pytest.mark.parametrize("text", ["The cat slept until noon.", "Before night the cat slept.", "“Good night!” said the cat."])
+def test_times_that_are_not_now(text: str) -> None:
+    assert shots(text)[0].setting == ""
+
+
+# ── what cannot be said ──
+
+
+def test_what_cannot_be_said_is_listed() -> None:
+    shot = shots("A wolf juggled a rocket in the forest.")[0]
+    assert shot.prompt == "a dog dancing in the forest"
+    assert set(shot.unsaid) == {"wolf", "rocket", "juggle"}
+
+
+def test_what_is_said_is_not_listed() -> None:
+    assert shots("In the evening a kitten strolled through the woods.")[0].unsaid == ()
+
+
+def test_without_anybody_to_draw_the_scene_is_empty() -> None:
+    shot = shots("Two boys ran through the forest.")[0]
+    assert shot.prompt == "an empty scene in the forest"
+    assert "boy" in shot.unsaid
+
+
+def test_the_hero_stands_in_for_somebody_who_cannot_be_drawn() -> None:
+    found = shots("A bear walked in the forest. A boy ran to the lake.")
+    assert found[1].prompt == "a bear standing at the lake"
+    assert {"boy", "run"} <= set(found[1].unsaid)
+
+
+# ── in the story's own words ──
+
+
+def test_free_prompts_resolve_pronouns_and_keep_the_words() -> None:
+    found = free("A small brown bear lives in a green forest. Then he walks to the river and drinks.", BEAR, style="ink")
+    assert found[0].prompt == "A <bear> bear lives in a green forest, ink"
+    assert found[1].prompt == "A <bear> bear walks to the river and drinks, ink"
+    assert found[1].query == "a bear walking to the river"
+
+
+def test_free_prompts_add_the_setting_and_the_left_out_subject() -> None:
+    found = free("At night a wolf ran through the forest and chased a boy.")
+    assert found[1].prompt == "A wolf chased a boy, in the forest, at night"
+    assert found[1].query == "a wolf chasing a boy in the forest"
+
+
+def test_free_queries_have_no_names_or_colours() -> None:
+    found = free("Bruno was a red bear. Bruno ran to the lake.")
+    assert found[1].query == "a bear running to the lake"
+    assert found[1].prompt == "A red bear ran to the lake"
+
+
+def test_free_places_may_be_names() -> None:
+    found = free("A bear walked in the forest. In Paris he ate a cake. He danced.")
+    assert found[2].prompt == "A bear danced, in Paris"
+
+
+# ── seeds ──
+
+
+def test_seeds_depend_on_words_and_title_only() -> None:
+    one = shots("A bear ran. A cat slept.")
+    other = shots("A dog sat in the lake. A bear ran. A cat slept.")
+    assert [s.seed for s in one] == [s.seed for s in other[1:]]
+    renamed = RulePlanner(PlanSettings(), WORDS).plan(Story(title="u", text="A bear ran. A cat slept."), [])
+    assert renamed.shots[0].seed != one[0].seed
+
+
+def test_a_changed_sentence_changes_its_own_shot_only() -> None:
+    before = shots("A red fox walked in the forest. The fox sat. The fox danced.")
+    after = shots("A red fox walked in the forest. The fox slept. The fox danced.")
+    assert [a == b for a, b in zip(before, after, strict=True)] == [True, False, True]
+    assert json.loads(before[0].canonical())["prompt"] == "a red fox walking in the forest"
