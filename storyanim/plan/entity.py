@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from storyanim.artifacts import CastMember
-from storyanim.plan.english import Token, table
+from storyanim.plan.clauses import Clause, NounPhrase
+from storyanim.plan.english import NOUN, Token, table
 from storyanim.plan.vocabulary import Vocabulary
 
 
@@ -54,3 +55,22 @@ def names_member(member: CastMember, words: Sequence[str], entity: Entity, vocab
     noun = [Token(word, 0, 0, "NN") for word in member.noun.split()]
     creature = vocabulary.at("creature", noun, len(noun) - 1) if noun else None
     return bool(creature and creature.exact and entity.exact and creature.value == entity.creature)
+
+
+def are_same(clause: Clause, first: NounPhrase, second: NounPhrase) -> bool:
+    """Whether two neighbouring phrases name one character."""
+    between = clause.tokens[first.stop:second.start]
+    words = [t.lower for t in between]
+    if second.preposition == "named":
+        return True
+    name_and_noun = first.is_name != second.is_name and not first.is_pronoun and not second.is_pronoun
+    if (not words and name_and_noun) or (words in (["("], [","]) and name_and_noun and _closes(clause, second)):
+        return True
+    is_copula = len(words) in {1, 2} and all(t.lemma in {"be", "become", "once"} or t.tag == "RB" for t in between)
+    return is_copula and any(t.lemma == "be" for t in between) and not second.is_definite and second.head.tag in NOUN
+
+
+def _closes(clause: Clause, phrase: NounPhrase) -> bool:
+    """Whether an apposition ends here: "Rusty, a fox, ran"."""
+    after = clause.tokens[phrase.stop] if phrase.stop < len(clause.tokens) else None
+    return after is None or not after.is_word or after.lower in {"who", "that"}

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from storyanim.artifacts import CastMember
 from storyanim.plan.clauses import Clause, NounPhrase
-from storyanim.plan.english import NOUN, Token, table
-from storyanim.plan.entity import Entity, colour_of, gender_of, names_member
+from storyanim.plan.english import Token, table
+from storyanim.plan.entity import Entity, are_same, colour_of, gender_of, names_member
 from storyanim.plan.vocabulary import Found, Vocabulary
 
 _MASCULINE = frozenset({"he", "him", "his", "himself"})
@@ -36,7 +36,7 @@ class Follower:
         previous: tuple[NounPhrase, tuple[Entity, ...]] | None = None
         for phrase in clause.phrases:
             found = self._resolve(phrase, clause, meant)
-            if previous and self._is_same(clause, previous[0], phrase):
+            if previous and are_same(clause, previous[0], phrase):
                 found = self._join(previous[1], phrase, found)
             for entity in found:
                 entity.mentions += 1
@@ -247,18 +247,6 @@ class Follower:
         entity.colour = entity.colour or colour
         return (entity,)
 
-    def _is_same(self, clause: Clause, first: NounPhrase, second: NounPhrase) -> bool:
-        """Whether two neighbouring phrases name one character."""
-        between = clause.tokens[first.stop:second.start]
-        words = [t.lower for t in between]
-        if second.preposition == "named":
-            return True
-        name_and_noun = first.is_name != second.is_name and not first.is_pronoun and not second.is_pronoun
-        if (not words and name_and_noun) or (words in (["("], [","]) and name_and_noun and _closes(clause, second)):
-            return True
-        is_copula = len(words) in {1, 2} and all(t.lemma in {"be", "become", "once"} or t.tag == "RB" for t in between)
-        return is_copula and any(t.lemma == "be" for t in between) and not second.is_definite and second.head.tag in NOUN
-
     def _is_somebody(self, phrase: NounPhrase, clause: Clause) -> bool:
         noun = phrase.head.lemma
         if noun in {"nobody", "noone", "none"}:
@@ -299,9 +287,3 @@ class Follower:
             rest = clause.tokens[phrase.stop:phrase.stop + 4]
             if (who := meant.get(phrase)) and not who[0].colour and [t.lemma for t in rest[:1]] == ["be"]:
                 who[0].colour = self._colour([t for t in rest[1:3] if t.tag == "JJ"])
-
-
-def _closes(clause: Clause, phrase: NounPhrase) -> bool:
-    """Whether an apposition ends here: "Rusty, a fox, ran"."""
-    after = clause.tokens[phrase.stop] if phrase.stop < len(clause.tokens) else None
-    return after is None or not after.is_word or after.lower in {"who", "that"}

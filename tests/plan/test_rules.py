@@ -76,7 +76,8 @@ def test_every_character_is_in_exactly_one_shot(text: str) -> None:
     ("EXT. BEACH - NIGHT\n\nA mouse walks along the shore.", ["EXT. BEACH - NIGHT\n\nA mouse walks along the shore."]),
     ("The cat ran.\n\n“Wait!” said the dog. “Wait for me!”", ["The cat ran.", "“Wait!” said the dog. “Wait for me!”"]),
     ("The bear walked through the deep forest and looked\nfor honey in every tree that he could find,\nand at night he slept.",
-     ["The bear walked through the deep forest", "and looked\nfor honey in every tree that he could find,", "and at night he slept."]),
+     ["The bear walked through the deep forest", "and looked\nfor honey in every tree that he could find,",
+      "and at night he slept."]),
 ])
 def test_one_event_a_shot(text: str, expected: list[str]) -> None:
     assert texts(text) == expected
