@@ -1,0 +1,1 @@
+"""A folder of pictures to what the model knows of a character: TimeInv and LoRA (AaS 3.3)."""

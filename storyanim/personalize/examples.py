@@ -1,0 +1,96 @@
+"""What is learned from: latents, depth and captions of the character's pictures, and of real clips of its kind (AaS 3.3).
+
+All of it is computed once. A picture stands for a clip in which nothing moves, with its own static depth, so that the
+structure branch explains the stillness and the token need not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from storyanim import video
+from storyanim.artifacts import Character, ClipMatch, Float32, Frames, UInt8
+from storyanim.config import Settings
+from storyanim.personalize.images import load_image
+from storyanim.personalize.views import KINDS, PHOTO_SCALE, make_view
+from storyanim.stages import DepthEstimator
+
+VIEWS = 16                                           # of each picture
+_AT_ONCE = 8                                         # pictures in one call of the VAE
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One clip to learn from; T is 1 for a static one."""
+
+    latents: Tensor                                  # (T, C, h, w) float32
+    near: Tensor                                     # (T, H, W) float16 in [0, 1]
+    weight: Tensor                                   # (h, w) float32: share of each cell that counts
+    captions: tuple[str, ...]                        # any of them fits
+
+
+class ExampleMaker:
+    """Pictures and clips to examples, with the pipeline's VAE and the depth estimator."""
+
+    def __init__(self, pipeline: Any, depth: DepthEstimator, settings: Settings) -> None:
+        self._pipeline, self._depth = pipeline, depth
+        self._size_px = settings.generate.width_px, settings.generate.height_px
+        self._fps, self._num_frames = settings.generate.fps, settings.personalize.num_frames
+        self._seed = settings.personalize.seed
+
+    def of_character(self, character: Character) -> Iterator[Example]:
+        """`VIEWS` examples of each picture, in order. Raises CharacterError when a picture is gone or broken."""
+        width_px, height_px = (round(side * PHOTO_SCALE) for side in self._size_px)
+        who = f"{character.token} {character.noun}"
+        for number, path in enumerate(character.images):
+            photo = load_image(path, width_px, height_px)
+            near = self._depth.estimate(Frames(photo[None], self._fps)).near[0]                   # (H', W')
+            rng = np.random.default_rng([self._seed, number])
+            views = [make_view(photo, near, self._size_px, KINDS[k % len(KINDS)], rng) for k in range(VIEWS)]
+            for view, latents in zip(views, self._latents(np.stack([view.rgb for view in views])), strict=True):
+                weight = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(view.seen)[None], latents.shape[-2:])[0]
+                captions = tuple(caption.format(who) for caption in view.kind.captions)
+                yield Example(latents[None], _half(view.near[None]), weight, captions)
+
+    def of_clips(self, clips: Sequence[ClipMatch], noun: str) -> Iterator[Example]:
+        """One example of each clip: as many frames from its middle as a static clip has. Raises VideoError."""
+        for clip in clips:
+            frames = self._frames(clip)
+            near, latents = self._depth.estimate(frames).near, self._latents(frames.rgb)
+            yield Example(latents, _half(near), torch.ones(latents.shape[-2:]), (clip.caption or f"a {noun}",))
+
+    def _frames(self, clip: ClipMatch) -> Frames:
+        middle_s, half_s = (clip.start_s + clip.end_s) / 2, self._num_frames / self._fps / 2
+        start_s = max(clip.start_s, middle_s - half_s)
+        found = video.read(clip.path, start_s=start_s, end_s=start_s + 2 * half_s, fps=self._fps, max_frames=self._num_frames)
+        rgb = np.stack([_fitted(frame, self._size_px) for frame in found.rgb])
+        held = np.minimum(np.arange(self._num_frames), len(rgb) - 1)                              # a short clip stops at its end
+        return Frames(rgb[held], self._fps)
+
+    def _latents(self, rgb: UInt8) -> Tensor:
+        """(N, H, W, 3) uint8 → (N, C, h, w) float32 on the CPU, as the U-Net knows them."""
+        vae = self._pipeline.vae
+        parts = []
+        for first in range(0, len(rgb), _AT_ONCE):
+            pixels = torch.from_numpy(rgb[first:first + _AT_ONCE]).to(vae.device).permute(0, 3, 1, 2).to(vae.dtype) / 127.5 - 1
+            with torch.no_grad():
+                coded = vae.encode(pixels)
+            latents = coded.latent_dist.mode() if hasattr(coded, "latent_dist") else coded.latents
+            parts.append((latents - (vae.config.get("shift_factor") or 0.0)) * vae.config.scaling_factor)
+        return torch.cat(parts).float().cpu()
+
+
+def _fitted(frame: UInt8, size_px: tuple[int, int]) -> UInt8:
+    from PIL import Image, ImageOps
+
+    return np.asarray(ImageOps.fit(Image.fromarray(frame), size_px, Image.Resampling.LANCZOS), np.uint8)
+
+
+def _half(near: Float32) -> Tensor:
+    return torch.from_numpy(near).half()             # 200 clips of 4 frames of 512 x 512 are 0.4 GB

@@ -1,0 +1,154 @@
+"""Learns a character: TimeInv's table and a LoRA, from pictures that stand still under their own depth (AaS 3.3)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from storyanim import hub
+from storyanim.artifacts import Character, CharacterToken, ClipMatch
+from storyanim.config import Settings, canonical
+from storyanim.errors import ResourceError
+from storyanim.personalize import checkpoint as checkpoints
+from storyanim.personalize.examples import ExampleMaker
+from storyanim.personalize.lesson import Lesson, Student
+from storyanim.personalize.lora import arrays_of, frozen, lora_on, motion_off
+from storyanim.personalize.timeinv import TimeInvTable, noun_embedding, sampling_grid
+from storyanim.stages import DepthEstimator
+
+VERSION = 1                                          # of the learning: a change of what equal settings give
+Watch = Callable[[float, dict[str, float]], None]    # share done in [0, 1], figures
+_CHECKPOINT_S = 20.0
+
+
+class TimeInvLearner:
+    """Pictures to a `CharacterToken`.
+
+    Args:
+        load_pipeline: gives a StoryVideoPipeline that wears no LoRA; called for the first character. It is left as it was.
+        depth: for the pictures' own static depth.
+    """
+
+    def __init__(self, settings: Settings, load_pipeline: Callable[[], Any], depth: DepthEstimator) -> None:
+        self._settings, self._load_pipeline, self._depth = settings, load_pipeline, depth
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Weights and settings that can change what is learned; loads nothing."""
+        models, drawn = self._settings.models, self._settings.generate
+        sampled = self._settings.personalize.sampled_rows
+        facts = {
+            "version": VERSION,
+            "base": hub.fingerprint(models.pipeline),
+            "motion_adapter": hub.fingerprint(models.motion_adapter) if models.motion_adapter else None,
+            "structure": [models.structure_kind, hub.fingerprint(models.structure)],
+            "depth": self._depth.fingerprint,
+            "settings": self._settings.personalize.model_dump(mode="json", exclude={"guidance_scale"}),
+            "size_px": [drawn.width_px, drawn.height_px],
+            "fps": drawn.fps,
+            "num_inference_steps": drawn.num_inference_steps if sampled else None,
+        }
+        return f"timeinv:{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"
+
+    def learn(
+        self, character: Character, priors: Sequence[ClipMatch] = (), watch: Watch | None = None, *,
+        checkpoint: Path | None = None,
+    ) -> CharacterToken:
+        """The token of a character; on the CPU equal inputs give equal bits, interrupted or not.
+
+        Args:
+            priors: clips of the character's kind, best first, so that "bear" alone still means any bear.
+            watch: told after each step the share done and `step`, `loss`.
+            checkpoint: a file for the state of unfinished work, taken up again when all inputs are equal, removed at the end.
+
+        Raises CharacterError, VideoError, ModelError, ResourceError.
+        """
+        wanted = self._settings.personalize
+        priors = priors[:wanted.num_prior_clips] if wanted.lora_rank and wanted.prior_weight else ()
+        with self._ready() as pipeline, lora_on(pipeline.unet, wanted.lora_rank, wanted.seed) as matrices:
+            maker = ExampleMaker(pipeline, self._depth, self._settings)
+            own, others = list(maker.of_character(character)), list(maker.of_clips(priors, character.noun))
+            student = self._student(pipeline, character, matrices)
+            lesson = Lesson(pipeline, self._settings, character.token, own, others)
+            key = self._key(character, priors)
+            done = checkpoints.resume(checkpoint, key, student.parts, student.optimizer) if checkpoint else 0
+            saved = time.monotonic()
+            for step in range(done, wanted.num_steps):
+                loss = lesson.step(student, step)
+                if checkpoint and time.monotonic() - saved > _CHECKPOINT_S:
+                    checkpoints.save(checkpoint, key, step + 1, student.parts, student.optimizer)
+                    saved = time.monotonic()
+                if watch:
+                    watch((step + 1) / wanted.num_steps, {"step": float(step + 1), "loss": loss})
+            token = self._token(character, student, len(others))
+        if checkpoint:
+            checkpoint.unlink(missing_ok=True)
+        return token
+
+    @cached_property
+    def _pipeline(self) -> Any:
+        pipeline = self._load_pipeline()
+        return pipeline.to(_device())
+
+    @contextmanager
+    def _ready(self) -> Iterator[Any]:
+        """The pipeline, frozen; its motion layers off when single frames are learned from. Maps running out of memory."""
+        pipeline = self._pipeline
+        with ExitStack() as after:
+            after.enter_context(frozen(pipeline.unet, pipeline.text_encoder, pipeline.vae, pipeline.structure))
+            if self._settings.personalize.num_frames == 1:
+                after.enter_context(motion_off(pipeline.unet))
+            try:
+                yield pipeline
+            except (MemoryError, torch.OutOfMemoryError) as error:
+                raise ResourceError("not enough memory to learn a character",
+                                    hint="set a smaller personalize.batch_size or num_frames, or close other programs") from error
+
+    def _student(self, pipeline: Any, character: Character, matrices: dict[str, nn.Parameter]) -> Student:
+        wanted, steps = self._settings.personalize, pipeline.scheduler.config.num_train_timesteps
+        grid = sampling_grid(pipeline.scheduler, self._settings.generate.num_inference_steps)
+        start = noun_embedding(pipeline.tokenizer, pipeline.text_encoder, character.noun)
+        table = TimeInvTable(start, grid if wanted.sampled_rows else torch.arange(steps), steps).to(pipeline.device)
+        groups: list[dict[str, Any]] = [
+            # No weight decay: it would move the rows of timesteps that a step did not draw.
+            {"params": [table.weight], "lr": wanted.table_learning_rate, "weight_decay": 0.0}
+        ]
+        if matrices:
+            groups.append({"params": list(matrices.values()), "lr": wanted.lora_learning_rate})
+        return Student(table, matrices, torch.optim.AdamW(groups), torch.zeros(1))
+
+    def _key(self, character: Character, priors: Sequence[ClipMatch]) -> str:
+        images = [hub.file_sha256(path) for path in character.images]
+        facts = [self.fingerprint, character.name, character.token, character.noun, images, [clip.canonical() for clip in priors]]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    def _token(self, character: Character, student: Student, num_priors: int) -> CharacterToken:
+        metadata = {
+            "method": "timeinv+lora" if student.matrices else "timeinv",
+            "version": str(VERSION),
+            "steps": str(self._settings.personalize.num_steps),
+            "loss": f"{float(student.loss):.6f}",
+            "pictures": str(len(character.images)),
+            "prior_clips": str(num_priors),
+            "settings": canonical(self._settings.personalize),
+            "fingerprint": self.fingerprint,
+        }
+        return CharacterToken(
+            name=character.name, token=character.token, noun=character.noun, table=student.table.full().numpy(),
+            lora=arrays_of(student.matrices), base=hub.fingerprint(self._settings.models.pipeline), metadata=metadata,
+        )
+
+
+def _device() -> torch.device:
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

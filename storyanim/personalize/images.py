@@ -1,0 +1,166 @@
+"""A folder of ordinary photographs to a `Character`, and a photograph to pixels."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import unicodedata
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from storyanim.artifacts import Character, UInt8
+from storyanim.errors import CharacterError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+LEAST_IMAGES = 3                                     # AaS: 3 to 10
+LEAST_SIDE_PX = 64                                   # of a picture from which anything can be learned
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".avif"}
+_BACKDROP = (200, 200, 200)                          # under transparent pixels: neutral, and never part of a character
+_SPARE = 2                                           # a large photograph is first decoded at this multiple of the wanted size
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What lies in a character's folder."""
+
+    images: tuple[Path, ...]                         # absolute, ordered by content
+    problems: dict[str, str]                         # file name → why it cannot be used
+
+
+def read_character(folder: Path, *, noun: str, name: str | None = None) -> Character:
+    """The character whose pictures lie in `folder`; hidden files, texts and subfolders are passed over.
+
+    Args:
+        noun: what the story calls it, "bear".
+        name: None: the folder's name. The pseudo-word is made of it.
+
+    A file that cannot be used is logged as a warning. Raises CharacterError, naming each bad file, when fewer than
+    three pictures remain.
+    """
+    noun = " ".join(noun.split())
+    if not noun:
+        raise CharacterError(f"the character in {folder} has no noun", hint="give one, as in --character ./bruno=bear")
+    if not folder.is_dir():
+        raise CharacterError(f"there is no folder {folder}", hint="give a folder with 3 to 10 pictures of the character")
+    survey = survey_folder(folder)
+    if len(survey.images) < LEAST_IMAGES:
+        raise CharacterError(_complaint(folder, survey), hint=f"put {LEAST_IMAGES} to 10 different pictures of the character, "
+                             f"JPEG, PNG, WebP or BMP of {LEAST_SIDE_PX} pixels or more a side, into the folder")
+    for file, reason in survey.problems.items():
+        log.warning("%s is not used: %s", folder / file, reason)
+    name = " ".join((name or folder.resolve().name).split()) or noun
+    return Character(name=name, token=pseudo_word(name, noun), noun=noun, images=survey.images)
+
+
+def survey_folder(folder: Path) -> Survey:
+    """Looks at every file that may be a picture. Renaming files changes nothing: they are ordered by content."""
+    problems: dict[str, str] = {}
+    of_content: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or not path.is_file() or _is_text(path):
+            continue
+        try:
+            _check(path)
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+        except (CharacterError, OSError) as error:
+            problems[path.name] = error.message if isinstance(error, CharacterError) else f"it cannot be read ({error.strerror})"
+            continue
+        if content in of_content:
+            problems[path.name] = f"it is the same picture as {of_content[content].name}"
+        else:
+            of_content[content] = path.resolve()
+    return Survey(tuple(of_content[content] for content in sorted(of_content)), problems)
+
+
+def load_image(path: Path, width_px: int, height_px: int) -> UInt8:
+    """The middle of a photograph, upright, (height_px, width_px, 3) uint8. Raises CharacterError when it is not readable."""
+    from PIL import Image, ImageOps
+
+    picture = _opened(path, _SPARE * max(width_px, height_px))
+    fitted = ImageOps.fit(picture, (width_px, height_px), Image.Resampling.LANCZOS)
+    return np.asarray(fitted, np.uint8).copy()
+
+
+def pseudo_word(name: str, noun: str) -> str:
+    """"Bruno the Bear" → "<bruno-the-bear>": small letters, digits and hyphens, in any script."""
+    for text in (name, noun):
+        plain = unicodedata.normalize("NFKC", text).casefold()
+        if word := re.sub(r"[\W_]+", "-", plain).strip("-"):
+            return f"<{word}>"
+    return "<character>"
+
+
+def _complaint(folder: Path, survey: Survey) -> str:
+    found = len(survey.images)
+    usable = f"{found or 'no'} usable picture{'' if found == 1 else 's'}"
+    bad = "; ".join(f"{file}: {reason}" for file, reason in survey.problems.items())
+    return f"{folder} has {usable}, {LEAST_IMAGES} are needed" + (f" ({bad})" if bad else "")
+
+
+def _is_text(path: Path) -> bool:
+    """Licences and notes; a file that is called a picture is none of them."""
+    if path.suffix.lower() in _SUFFIXES:
+        return False
+    try:
+        with path.open("rb") as file:
+            start = file.read(4096)
+        start.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.reason == "unexpected end of data"
+    except OSError:
+        return False
+    return b"\0" not in start
+
+
+def _check(path: Path) -> None:
+    picture = _opened(path, LEAST_SIDE_PX)
+    if min(picture.size) < LEAST_SIDE_PX:
+        raise CharacterError(f"it is too small, {picture.width}x{picture.height} pixels", hint="take a larger picture")
+
+
+def _opened(path: Path, enough_px: int) -> Image.Image:
+    """A picture, decoded, upright, RGB; a large JPEG is decoded smaller, both sides `enough_px` or more all the same."""
+    from PIL import Image, ImageOps
+
+    Image.init()                                     # else the rarer formats are not known yet
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")          # of files that are odd but readable, or large
+            with Image.open(path, formats=_FORMATS) as file:
+                file.draft("RGB", (enough_px, enough_px))
+                file.load()
+                return _flat(ImageOps.exif_transpose(file))
+    except FileNotFoundError as error:
+        raise CharacterError(f"there is no picture {path}", hint="it was moved or deleted: put it back") from error
+    except Image.DecompressionBombError as error:
+        raise CharacterError("it has too many pixels", hint="make it smaller") from error
+    except Exception as error:                       # on broken bytes Pillow's readers raise nearly every built-in class
+        if path.stat().st_size == 0:
+            raise CharacterError("it is empty", hint="copy it again") from error
+        unknown = isinstance(error, Image.UnidentifiedImageError)
+        raise CharacterError("it is no picture that can be read" if unknown else "it is damaged or cut off",
+                             hint="convert it to JPEG or PNG") from error
+
+
+def _flat(picture: Image.Image) -> Image.Image:
+    """RGB of 8 bits from any mode; what is transparent lies on a neutral ground."""
+    from PIL import Image
+
+    if picture.mode.startswith("I") or picture.mode == "F":
+        deep = np.asarray(picture, np.float64)
+        most = 1.0 if picture.mode == "F" and deep.max() <= 1 else 65535.0 if deep.max() > 255 or picture.mode != "F" else 255.0
+        return Image.fromarray(np.clip(deep / most * 255, 0, 255).astype(np.uint8)).convert("RGB")
+    if "A" in picture.mode or "a" in picture.mode or "transparency" in picture.info:
+        over = picture.convert("RGBA")
+        ground = Image.new("RGBA", over.size, (*_BACKDROP, 255))
+        return Image.alpha_composite(ground, over).convert("RGB")
+    return picture.convert("RGB")

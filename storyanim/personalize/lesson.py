@@ -1,0 +1,122 @@
+"""One character's lesson: what a step of learning draws, and what it changes (AaS 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from storyanim.config import Settings
+from storyanim.errors import ModelError
+from storyanim.personalize.examples import Example
+from storyanim.personalize.objective import Objective, errors_of
+from storyanim.personalize.timeinv import TimeInvTable
+
+_MOST_GRADIENT = 1.0                                 # norm to which gradients are cut
+_LOSS_MEMORY = 0.95                                  # of the running mean of the loss
+
+
+@dataclass
+class Student:
+    """What is being learned, and how far it came."""
+
+    table: TimeInvTable
+    matrices: dict[str, nn.Parameter]
+    optimizer: torch.optim.Optimizer
+    loss: Tensor                                     # (1) running mean over the character's own pictures
+
+    @property
+    def weights(self) -> list[nn.Parameter]:
+        """All that the optimizer changes."""
+        return [self.table.weight, *self.matrices.values()]
+
+    @property
+    def parts(self) -> dict[str, Tensor]:
+        """All that a checkpoint holds, apart from the optimizer's own."""
+        return {"table": self.table.weight, "drawn": self.table.drawn, "loss": self.loss, **self.matrices}
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """B examples at their timesteps; the first `own` of them show the character."""
+
+    latents: Tensor                                  # (B, C, T, h, w)
+    near: Tensor                                     # (B, T, H, W)
+    weight: Tensor                                   # (B, h, w)
+    noise: Tensor                                    # (B, C, T, h, w)
+    captions: list[str]
+    places: Tensor                                   # (B) rows of the table
+    own: int
+
+
+class Lesson:
+    """One character's examples, and a step of learning from them. What step k draws depends on the seed and k alone."""
+
+    def __init__(self, pipeline: Any, settings: Settings, token: str, own: list[Example], others: list[Example]) -> None:
+        """Args: token: the pseudo-word; own: examples of the character; others: of its kind, may be none."""
+        self._pipeline, self._settings, self._token = pipeline, settings.personalize, token
+        self._own, self._others = own, others
+        self._objective = Objective(pipeline.scheduler)
+        self._autocast = _autocast(pipeline.device, settings.generate.dtype)
+
+    def step(self, student: Student, step: int) -> float:
+        """One step; gives the loss over the character's own pictures. Raises ModelError when it is no number."""
+        batch = self._draw(np.random.default_rng([self._settings.seed, step]), student.table)
+        errors = self._errors(batch, student.table)                                               # (B)
+        own = errors[:batch.own].mean()
+        loss = own + self._settings.prior_weight * errors[batch.own:].mean() if self._others else own
+        if not bool(torch.isfinite(loss)):
+            raise ModelError("the model gave values that are not numbers while it learned",
+                             hint="set generate.dtype to float32, or smaller learning rates")
+        student.optimizer.zero_grad(set_to_none=True)
+        if loss.requires_grad:                       # not when the table is alone and every caption is blank
+            loss.backward()
+            nn.utils.clip_grad_norm_([weight for weight in student.weights if weight.grad is not None], _MOST_GRADIENT)
+            student.optimizer.step()
+        named = [self._token in caption for caption in batch.captions]
+        student.table.mark(batch.places[torch.tensor(named, device=batch.places.device)])
+        now = float(own.detach())
+        student.loss.copy_(_LOSS_MEMORY * student.loss + (1 - _LOSS_MEMORY) * now if step else torch.tensor([now]))
+        return now
+
+    def _draw(self, rng: np.random.Generator, table: TimeInvTable) -> _Batch:
+        """Pictures and, half as many, clips of its kind, at uniform timesteps; a share of the captions is blank."""
+        own = self._settings.batch_size
+        others = max(1, own // 2) if self._others else 0
+        chosen = [self._own[i] for i in rng.integers(len(self._own), size=own)]
+        chosen += [self._others[i] for i in rng.integers(len(self._others), size=others)] if others else []
+        captions = [example.captions[rng.integers(len(example.captions))] for example in chosen]
+        blank = rng.random(own) < self._settings.blank_caption
+        captions[:own] = ["" if hidden else caption for hidden, caption in zip(blank, captions[:own], strict=True)]
+        num_rows = len(table.timesteps)
+        places = torch.from_numpy(rng.choice(num_rows, size=len(chosen), replace=len(chosen) > num_rows))
+        frames, device = self._settings.num_frames, self._pipeline.device
+        latents = torch.stack([e.latents.expand(frames, -1, -1, -1) for e in chosen]).transpose(1, 2)
+        noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(int(rng.integers(2**62))))
+        near = torch.stack([e.near.expand(frames, -1, -1) for e in chosen]).float()
+        weight = torch.stack([e.weight for e in chosen])
+        return _Batch(latents.to(device), near.to(device), weight.to(device), noise.to(device), captions, places.to(device), own)
+
+    def _errors(self, batch: _Batch, table: TimeInvTable) -> Tensor:
+        pipeline, timesteps = self._pipeline, table.timesteps[batch.places]
+        noisy, target = self._objective.noisy_and_target(batch.latents, timesteps, batch.noise)
+        with self._autocast():
+            text = pipeline.encode_prompt_rows(batch.captions, {self._token: table.rows(batch.places)})
+            guide = pipeline.structure_guide(batch.near) if pipeline.structure is not None else None
+            predicted = pipeline.predict(noisy, timesteps, text, guide)
+        return errors_of(predicted, target, batch.weight)
+
+
+def _autocast(device: torch.device, dtype: str) -> Callable[[], Any]:
+    """bfloat16 where the machine has it and the settings do not ask for float32; what is learned stays float32."""
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        probes = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+        native = device.type == "cpu" and any(probe() for probe in probes if probe is not None)
+    return lambda: torch.autocast(device.type, torch.bfloat16) if native and dtype != "float32" else nullcontext()

@@ -1,0 +1,95 @@
+"""Low-rank weights on the spatial attention while they are learned, and the U-Net as it was afterwards (AaS 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from storyanim.errors import ModelError
+
+# Self-attention (attn1) and cross-attention (attn2) of the spatial layers. `motion_modules` have no `attentions`.
+LAYERS = r".*attentions\.\d+\.transformer_blocks\.\d+\.attn[12]\.to_[qkv]"
+_NAME = "learning"
+
+
+@contextmanager
+def lora_on(unet: Any, rank: int, seed: int) -> Iterator[dict[str, nn.Parameter]]:
+    """Puts a LoRA of `rank` on the U-Net (0: none) and takes it off at the end.
+
+    Gives its matrices by the keys under which diffusers loads them (`unet.….lora_A.weight`); the second halves are
+    zero, so that it does nothing at first. Raises ModelError when the U-Net wears others, or has no such layers.
+    """
+    if getattr(unet, "peft_config", None):
+        raise ModelError("the U-Net wears a LoRA already", hint="learn a character on a pipeline that was freshly loaded")
+    if rank == 0:
+        yield {}
+        return
+    try:
+        _add(unet, rank, seed)
+        yield _matrices(unet)
+    finally:
+        unet.unload_lora()
+
+
+def arrays_of(matrices: dict[str, nn.Parameter]) -> dict[str, Any]:
+    """The matrices as float32 numpy arrays, by name in order."""
+    return {key: matrices[key].detach().float().cpu().numpy().copy() for key in sorted(matrices)}
+
+
+@contextmanager
+def motion_off(unet: Any) -> Iterator[None]:
+    """While it is open the video U-Net treats frames as single images: its motion layers let everything pass."""
+    layers = [layer for name, module in unet.named_modules() if name.endswith("motion_modules") for layer in module]
+    for layer in layers:
+        layer.forward = _unchanged
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.forward
+
+
+@contextmanager
+def frozen(*modules: nn.Module | None) -> Iterator[None]:
+    """While it is open nothing in the modules is learned, and dropout is off; then all is as it was."""
+    present = [module for module in modules if module is not None]
+    wanted = [(weight, weight.requires_grad) for module in present for weight in module.parameters()]
+    modes = [(part, part.training) for module in present for part in module.modules()]
+    for module in present:
+        module.requires_grad_(False).eval()
+    try:
+        yield
+    finally:
+        for weight, requires_grad in wanted:
+            weight.requires_grad_(requires_grad)
+        for part, training in modes:
+            part.training = training
+
+
+def _add(unet: Any, rank: int, seed: int) -> None:
+    from peft import LoraConfig
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=LAYERS), _NAME)
+        except ValueError as error:                  # peft's, when no layer has such a name
+            raise ModelError("the U-Net has no spatial attention layers to personalise",
+                             hint="take a base model with cross-attention, such as Stable Diffusion 1.5") from error
+
+
+def _matrices(unet: Any) -> dict[str, nn.Parameter]:
+    inside = f".{_NAME}."
+    found = {f"unet.{name.replace(inside, '.')}": weight for name, weight in unet.named_parameters() if inside in name}
+    for weight in found.values():
+        weight.data = weight.data.float()
+        weight.requires_grad_(True)
+    return dict(sorted(found.items()))
+
+
+def _unchanged(hidden_states: Tensor, *_args: Any, **_kwargs: Any) -> Tensor:
+    return hidden_states

@@ -1,0 +1,86 @@
+"""Views of a photograph: from nearer and farther, mirrored, with words that say so (AaS 3.3, Custom Diffusion's augmentation).
+
+Without them the token learns where in the picture, and how large, the character happened to be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from storyanim.artifacts import Float32, UInt8
+
+PHOTO_SCALE = 1.5                                    # a photograph is kept so much larger than a view: crops stay sharp
+_GROUND = 128                                        # around a shrunk photograph; the loss leaves it out
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How large the character is seen, and what is said then."""
+
+    scale: tuple[float, float]                       # range of the photograph's side over the view's
+    captions: tuple[str, ...]                        # {} is the character
+
+
+PLAIN = Kind((0.9, 1.1), ("a {}", "the {}", "one {}", "a photo of a {}", "a photo of the {}", "a picture of a {}"))
+SHRUNK = Kind((0.4, 0.7), ("a very small {}", "a {} far away", "a photo of a very small {}"))
+ENLARGED = Kind((1.2, 1.5), ("a close up of a {}", "a {} close up", "a zoomed in photo of a {}"))
+KINDS = (PLAIN, SHRUNK, PLAIN, ENLARGED)             # in turn
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One way to look at a photograph."""
+
+    rgb: UInt8                                       # (H, W, 3)
+    near: Float32                                    # (H, W) in [0, 1], 1 nearest
+    seen: Float32                                    # (H, W): 1 where the photograph is, 0 on the blank ground around it
+    kind: Kind
+
+
+def make_view(photo: UInt8, near: Float32, size_px: tuple[int, int], kind: Kind, rng: np.random.Generator) -> View:
+    """A view of that kind, its scale and place by `rng`, mirrored half of the time.
+
+    Args:
+        photo: (H', W', 3) of the view's proportions, best `PHOTO_SCALE` times as large.
+        near: (H', W') in [0, 1].
+        size_px: (width, height) of the view.
+    """
+    scale = float(rng.uniform(*kind.scale))
+    across, down = rng.random(2)
+    rgb, depth, seen = (_enlarged if scale >= 1 else _shrunk)(photo, near, size_px, scale, (across, down))
+    if rng.random() < 0.5:
+        rgb, depth, seen = rgb[:, ::-1], depth[:, ::-1], seen[:, ::-1]
+    return View(np.ascontiguousarray(rgb), np.ascontiguousarray(depth), np.ascontiguousarray(seen), kind)
+
+
+Parts = tuple[UInt8, Float32, Float32]
+
+
+def _enlarged(photo: UInt8, near: Float32, size_px: tuple[int, int], scale: float, place: tuple[float, float]) -> Parts:
+    height, width = near.shape
+    left, top = place[0] * width * (1 - 1 / scale), place[1] * height * (1 - 1 / scale)
+    box = (left, top, left + width / scale, top + height / scale)
+    rgb, depth = _resized(photo, near, size_px, box)
+    return rgb, depth, np.ones_like(depth)
+
+
+def _shrunk(photo: UInt8, near: Float32, size_px: tuple[int, int], scale: float, place: tuple[float, float]) -> Parts:
+    width_px, height_px = size_px
+    small = max(1, round(width_px * scale)), max(1, round(height_px * scale))
+    left, top = round(place[0] * (width_px - small[0])), round(place[1] * (height_px - small[1]))
+    there = np.s_[top:top + small[1], left:left + small[0]]
+    rgb = np.full((height_px, width_px, 3), _GROUND, np.uint8)
+    depth, seen = np.zeros((height_px, width_px), np.float32), np.zeros((height_px, width_px), np.float32)
+    rgb[there], depth[there] = _resized(photo, near, small, (0, 0, near.shape[1], near.shape[0]))
+    seen[there] = 1
+    return rgb, depth, seen
+
+
+def _resized(photo: UInt8, near: Float32, size_px: tuple[int, int], box: tuple[float, ...]) -> tuple[UInt8, Float32]:
+    from PIL import Image
+
+    rgb = Image.fromarray(photo).resize(size_px, Image.Resampling.LANCZOS, box)
+    depth = Image.fromarray(near).resize(size_px, Image.Resampling.BILINEAR, box)
+    return np.asarray(rgb, np.uint8), np.clip(np.asarray(depth, np.float32), 0, 1)
