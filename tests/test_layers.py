@@ -15,7 +15,9 @@ ROWS = (
     {"stages", "hub", "video", "engine", "world"},
     {"plan", "retrieve", "depth", "generate", "film", "personalize"},
     {"pipeline"},
-    {"cli", "train", "evaluate"},
+    {"order"},
+    {"train", "evaluate"},
+    {"cli"},
     {"__main__", "__init__"},
 )
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}

@@ -76,7 +76,7 @@ def train_autoencoder(request: Request) -> dict[str, float]:
     """Stage 1."""
     vae = networks.load_or_build(request.out / "pipeline/vae", AutoencoderTiny, networks.autoencoder, scratch=request.scratch)
     stage = autoencoder.AutoencoderStage(
-        vae, request.folder("stills"), batch_size=request.batch_size or 32, device=request.device
+        vae, request.folder("stills"), batch_size=request.batch_size or 16, device=request.device
     )
     state = _train(stage, request)
     figures = autoencoder.measure(vae, request.folder("held_stills"), request.device)
@@ -185,7 +185,7 @@ STAGES: dict[str, Callable[[Request], dict[str, float]]] = {
 }
 # minutes on two cores and peak learning rate
 RATES = {
-    "autoencoder": (14.0, 2e-3),
+    "autoencoder": (14.0, 1.5e-3),
     "clip": (6.0, 1e-3),
     "depth": (7.0, 8e-4),
     "base": (40.0, 8e-4),

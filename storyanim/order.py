@@ -1,0 +1,220 @@
+"""What a run was asked: its cast, its storyboard, its tools, its report. `run.json` holds it, so that a run folder goes on alone."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Sequence
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from storyanim import pipeline
+from storyanim.artifacts import CastMember, Character, CharacterToken, Story, Storyboard, Words
+from storyanim.config import Settings, asset, load_settings
+from storyanim.depth.dpt import build_depth_estimator
+from storyanim.engine.local import LocalExecutor
+from storyanim.engine.run_dir import RunDir
+from storyanim.engine.store import load_character_token
+from storyanim.errors import CharacterError, IndexFolderError, InputError, StoryError
+from storyanim.film.report import Report, ReportShot, render
+from storyanim.generate.generator import build_generator
+from storyanim.personalize.fit import TimeInvLearner
+from storyanim.personalize.images import read_character
+from storyanim.pipeline import Production, ShotWork, Tools, Watch
+from storyanim.plan import build_planner, guess_noun, is_storyboard, load_vocabulary, read_story, read_storyboard
+from storyanim.plan.keep import keep_ids
+from storyanim.retrieve.encoders import build_encoder
+from storyanim.retrieve.index import ClipIndex
+
+DEFAULT_INDEX = "storybook/index"                    # in the package's assets
+_PACKAGES = ("storyanim", "torch", "diffusers", "transformers", "peft", "av", "numpy")
+_MARK = "# plan "
+
+
+class CharacterOrder(Words):
+    """One `--character`: a folder with its noun, or a character file."""
+
+    path: str
+    noun: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> CharacterOrder:
+        """`DIR`, `DIR=NOUN` or `FILE.safetensors`. Raises CharacterError for a path that is not there."""
+        path, equals, noun = text.rpartition("=") if not Path(text).exists() else (text, "", "")
+        if not Path(path).exists():
+            raise CharacterError(f"there is no character {path or text}", hint="give a folder of pictures, or a .safetensors file")
+        return cls(path=str(Path(path).resolve()), noun=noun or None if equals else None)
+
+
+class Order(Words):
+    """All that decides a run's film besides the story."""
+
+    version: int = 1
+    story: Story | None                              # None: a storyboard was given
+    characters: tuple[CharacterOrder, ...] = ()
+    index: str | None = None                         # None: the bundled one
+    profile: str = "storybook"
+    quality: str = "normal"
+    flags: dict[str, dict[str, Any]] = {}            # section → what flags set
+    seed: int = 0
+
+    def settings(self) -> Settings:
+        """Raises UsageError."""
+        return load_settings(self.profile, self.quality, **self.flags)   # type: ignore[arg-type]
+
+
+def read_source(path: Path) -> Story | Storyboard:
+    """A story or a storyboard, told apart by what is in the file. Raises StoryError."""
+    return read_storyboard(path) if is_storyboard(path) else read_story(path)
+
+
+def read_order(folder: Path) -> Order:
+    """The order of an existing run. Raises InputError."""
+    try:
+        data = json.loads((folder / "run.json").read_text("utf-8"))
+        return Order.model_validate(data["order"])
+    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+        raise InputError(f"{folder} is no run folder, or its run.json is damaged",
+                         hint="give the story again: `storyanim run STORY --out FOLDER`") from error
+
+
+def build_tools(settings: Settings, index: str | None) -> Tools:
+    """The doers of the settings. Cheap: models are loaded at first use. Raises UsageError, ModelError, IndexFolderError."""
+    depth, encoder = build_depth_estimator(settings), build_encoder(settings)
+    opened = open_index(Path(index) if index else asset(DEFAULT_INDEX), settings)
+    if opened.info.encoder != encoder.fingerprint:
+        raise IndexFolderError(f"the index {opened.folder} was made with another encoder than this profile's",
+                               hint=f"index the videos again with `storyanim index ... --profile {settings.profile}`")
+    learner = TimeInvLearner(settings, partial(_load_pipeline, settings), depth)
+    return Tools(build_planner(settings), encoder, opened, depth, build_generator(settings), learner, LocalExecutor())
+
+
+def open_index(folder: Path, settings: Settings) -> ClipIndex:
+    """Raises IndexFolderError."""
+    wanted = settings.retrieve
+    return ClipIndex(folder, caption_weight=wanted.caption_weight, min_motion=wanted.min_motion)
+
+
+def read_cast(orders: Sequence[CharacterOrder], text: str, settings: Settings) -> list[Character | CharacterToken]:
+    """The characters of a run, checked. Raises CharacterError."""
+    vocabulary = load_vocabulary(settings)
+    cast: list[Character | CharacterToken] = []
+    for order in orders:
+        path = Path(order.path)
+        if path.is_dir():
+            cast.append(read_character(path, noun=order.noun or guess_noun(path.name, text, vocabulary)))
+        else:
+            cast.append(load_character_token(path))
+    names = [who.name for who in cast]
+    if len(set(names)) < len(names):
+        raise CharacterError(f"two characters have the same name: {', '.join(names)}", hint="rename one of the folders")
+    return cast
+
+
+def run_order(run: RunDir, order: Order, given: Storyboard | None, watch: Watch) -> Production:
+    """Makes, or goes on making, the film of an order. Raises StoryanimError; PartialError once the rest of the film is made."""
+    settings = order.settings()
+    tools = build_tools(settings, order.index)
+    text = order.story.text if order.story else "\n".join(shot.text for shot in given.shots) if given else ""
+    cast = read_cast(order.characters, text, settings)
+    facts = {"order": order.model_dump(mode="json"), "settings": settings.model_dump(mode="json"), "versions": versions()}
+    run.write("run.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+    watch(0.0, "planning")
+    board = settle_storyboard(run, order, given, cast, tools)
+    used = {name for shot in board.shots for name in shot.characters}
+    tokens = pipeline.learn_characters(run, [who for who in cast if who.name in used], tools, settings, watch)
+    if missing := used - set(tokens):
+        raise CharacterError(f"the storyboard names {', '.join(sorted(missing))}, but no such character was given",
+                             hint="give each with --character")
+    production = pipeline.make_film(run, _seeded(board, order.seed), tokens, tools, settings, watch)
+    run.write("report.html", render(report_of(run, production), run.path))
+    watch(1.0, "done")
+    return production
+
+
+def settle_storyboard(
+    run: RunDir, order: Order, given: Storyboard | None, cast: Sequence[Character | CharacterToken], tools: Tools
+) -> Storyboard:
+    """The storyboard to film: the plan of the story, or a person's edit of it in the run folder, or the one given.
+
+    A plan carries a mark in its first line. While the story stays the same, what stands in `storyboard.yaml` counts; a new
+    plan keeps ids, pins and bans of shots whose words did not change, and the edited file is kept beside as `.before.yaml`.
+    """
+    path = run.path / "storyboard.yaml"
+    if given is not None:
+        return _write_board(run, given, "given")
+    if order.story is None:
+        return read_storyboard(path)
+    members = [CastMember(name=who.name, noun=who.noun, token=who.token) for who in cast]
+    step = pipeline.plan(run, order.story, members, tools)
+    mark = step.content[:16]
+    if not path.is_file():
+        return _write_board(run, step.value, mark)
+    marked = path.read_text("utf-8").split("\n", 1)[0]
+    if not marked.startswith(_MARK) or marked.split()[2:3] == [mark]:
+        return read_storyboard(path)
+    try:
+        old = read_storyboard(path)
+    except StoryError:
+        return _write_board(run, step.value, mark)
+    run.write("storyboard.before.yaml", path.read_text("utf-8"))
+    return _write_board(run, keep_ids(old, step.value), mark)
+
+
+def report_of(run: RunDir, production: Production) -> Report:
+    """What `report.html` shows."""
+    seconds = run.seconds()
+    shots = tuple(_report_shot(work, seconds) for work in production.work)
+    return Report(
+        storyboard=production.storyboard, shots=shots,
+        film=production.film.value.model_copy(update={"path": run.path / "film.mp4"}) if production.film else None,
+        sheet=run.path / "sheet.png" if production.sheet else None,
+        settings=production.settings.model_dump(mode="json"), versions=versions(),
+        seconds={name: value for name, value in seconds.items() if not name.startswith("shots/")},
+    )
+
+
+def versions() -> dict[str, str]:
+    """Of what makes the pictures."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:        # run from a checkout that was never installed
+            found[package] = "unknown"
+    return found
+
+
+def _report_shot(work: ShotWork, seconds: dict[str, float]) -> ReportShot:
+    before = f"shots/{work.shot.id}/"
+    pictures = tuple(sorted(work.thumbnails.folder.glob("candidate-*.png"), key=lambda p: int(p.stem.split("-")[1]))) \
+        if work.thumbnails else ()
+    return ReportShot(
+        shot=work.shot, candidates=work.candidates.value if work.candidates else None, thumbnails=pictures,
+        depth=work.depth.folder / "preview.png" if work.depth else None,
+        frames=work.frames.folder / "preview.png" if work.frames else None,
+        clip=work.clip.value if work.clip else None, error=work.error,
+        seconds={name.removeprefix(before): value for name, value in seconds.items() if name.startswith(before)},
+    )
+
+
+def _write_board(run: RunDir, board: Storyboard, mark: str) -> Storyboard:
+    head = f"{_MARK}{mark} — edit this file, then `storyanim run` this folder\n"
+    run.write("storyboard.yaml", head + board.to_yaml())
+    return board
+
+
+def _seeded(board: Storyboard, seed: int) -> Storyboard:
+    """The run's seed moves the seeds of all shots."""
+    shots = tuple(shot.model_copy(update={"seed": (shot.seed + seed) % 2**63}) for shot in board.shots)
+    return board.model_copy(update={"shots": shots})
+
+
+def _load_pipeline(settings: Settings) -> Any:
+    from storyanim.generate.load import load_pipeline
+
+    return load_pipeline(settings.models)
