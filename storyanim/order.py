@@ -1,19 +1,19 @@
-"""What a run was asked: its cast, its storyboard, its tools, its report. `run.json` holds it, so that a run folder goes on alone."""
+"""What a run was asked: its cast, its storyboard, its tools, its report. `run.json` holds it: a run folder goes on alone."""
 
 from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from storyanim import pipeline
-from storyanim.artifacts import CastMember, Character, CharacterToken, Story, Storyboard, Words
+from storyanim.artifacts import CastMember, Character, CharacterToken, Shot, Story, Storyboard, UInt8, Words
 from storyanim.config import Settings, asset, load_settings
 from storyanim.depth.dpt import build_depth_estimator
 from storyanim.engine.local import LocalExecutor
@@ -24,15 +24,19 @@ from storyanim.film.report import Report, ReportShot, render
 from storyanim.generate.generator import build_generator
 from storyanim.personalize.fit import TimeInvLearner
 from storyanim.personalize.images import read_character
+from storyanim.personalize.sheet import before_after_sheet
 from storyanim.pipeline import Production, ShotWork, Tools, Watch
 from storyanim.plan import build_planner, guess_noun, is_storyboard, load_vocabulary, read_story, read_storyboard
 from storyanim.plan.keep import keep_ids
+from storyanim.retrieve.choose import choose
 from storyanim.retrieve.encoders import build_encoder
 from storyanim.retrieve.index import ClipIndex
 
 DEFAULT_INDEX = "storybook/index"                    # in the package's assets
 _PACKAGES = ("storyanim", "torch", "diffusers", "transformers", "peft", "av", "numpy")
 _MARK = "# plan "
+_FOLDERS = {"candidates": "match", "thumbnails": "thumbnails", "depth": "depth", "frames": "frames", "clip": "clip"}
+_SHEET = ("standing in the forest", "walking in the snow", "sitting on the beach", "waving in a meadow")
 
 
 class CharacterOrder(Words):
@@ -46,7 +50,7 @@ class CharacterOrder(Words):
         """`DIR`, `DIR=NOUN` or `FILE.safetensors`. Raises CharacterError for a path that is not there."""
         path, equals, noun = text.rpartition("=") if not Path(text).exists() else (text, "", "")
         if not Path(path).exists():
-            raise CharacterError(f"there is no character {path or text}", hint="give a folder of pictures, or a .safetensors file")
+            raise CharacterError(f"there is no character {path or text}", hint="give a folder of pictures or a .safetensors file")
         return cls(path=str(Path(path).resolve()), noun=noun or None if equals else None)
 
 
@@ -59,7 +63,7 @@ class Order(Words):
     index: str | None = None                         # None: the bundled one
     profile: str = "storybook"
     quality: str = "normal"
-    flags: dict[str, dict[str, Any]] = {}            # section → what flags set
+    flags: dict[str, dict[str, Any]] = Field(default_factory=dict)   # section → what flags set
     seed: int = 0
 
     def settings(self) -> Settings:
@@ -163,6 +167,49 @@ def settle_storyboard(
         return _write_board(run, step.value, mark)
     run.write("storyboard.before.yaml", path.read_text("utf-8"))
     return _write_board(run, keep_ids(old, step.value), mark)
+
+
+def edit_storyboard(run: RunDir, change: Callable[[Storyboard], Storyboard]) -> None:
+    """Changes the run's `storyboard.yaml`, keeping its first line. Raises StoryError and what `change` raises."""
+    path = run.path / "storyboard.yaml"
+    board = change(read_storyboard(path))
+    first = path.read_text("utf-8").split("\n", 1)[0]
+    run.write("storyboard.yaml", (f"{first}\n" if first.startswith("#") else "") + board.to_yaml())
+
+
+def production_of(run: RunDir) -> Production:
+    """What lies finished in a run's folder; loads no model. Raises InputError, StoryError."""
+    board = read_storyboard(run.path / "storyboard.yaml")
+    production = Production(board, read_order(run.path).settings())
+    for shot in board.shots:
+        steps = {name: run.done(f"shots/{shot.id}/{folder}") for name, folder in _FOLDERS.items()}
+        production.work.append(ShotWork(shot, **steps))  # type: ignore[arg-type]
+    production.film, production.sheet = run.done("film"), run.done("sheet")
+    return production
+
+
+def learn_to_file(
+    folder: Path, noun: str | None, settings: Settings, index: str | None, watch: Watch
+) -> tuple[CharacterToken, bytes]:
+    """A character's token, and a PNG of pictures, drawings without and drawings with it."""
+    tools = build_tools(settings, index)
+    vocabulary = load_vocabulary(settings)
+    character = read_character(folder, noun=noun or guess_noun(folder.name, "", vocabulary))
+    count = settings.personalize.num_prior_clips
+    learner = pipeline.watched(tools.learner, character.name, watch)
+    token = pipeline.learn_character(character, learner, tools.index, tools.encoder, count)
+    watch(1.0, "drawing the sheet")
+    shots = [Shot(id="s01", text="", query="", prompt=f"a {{}}{character.noun} {what}", seed=5) for what in _SHEET]
+    before = [_drawn(tools, shot, "", []) for shot in shots]
+    after = [_drawn(tools, shot, f"{token.token} ", [token]) for shot in shots]
+    return token, before_after_sheet(character.images, before, after)
+
+
+def _drawn(tools: Tools, shot: Shot, token: str, tokens: list[CharacterToken]) -> UInt8:
+    named = shot.model_copy(update={"prompt": shot.prompt.format(token)})
+    match = choose(named.prompt.replace(token, ""), tools.index, tools.encoder, 1).match
+    wanted = tools.generator.draw(named, pipeline.estimate_depth(match, tools.depth, 16, 8.0), tokens)
+    return wanted.rgb[len(wanted.rgb) // 2]
 
 
 def report_of(run: RunDir, production: Production) -> Report:

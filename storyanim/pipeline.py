@@ -1,6 +1,7 @@
 """Story to film, in order: READ THIS FIRST.
 
-    story --plan--> storyboard --retrieve--> candidates --estimate_depth--> depth --draw--> frames --write_clip--> clips --join--> film
+    story --plan--> storyboard --retrieve--> candidates --estimate_depth--> depth --draw--> frames
+                                                                   frames --write_clip--> clips --join--> film
 
 Each arrow is a step of the run folder (engine/run_dir.py): done once, and again only when its function or an input changed.
 The functions here are the steps; the doers that they are handed (stages.py) load their models at first use.
@@ -104,7 +105,7 @@ def learn_characters(
             tokens[who.name] = who
             continue
         watch(0.0, f"learning {who.name} from {len(who.images)} pictures")
-        learner = _Watched(tools.learner, partial(_tell, watch, who.name))
+        learner = watched(tools.learner, who.name, watch)
         count = settings.personalize.num_prior_clips
         tokens[who.name] = run.step(
             f"characters/{who.name}", learn_character, who, learner, tools.index, tools.encoder, count, reuse=True
@@ -154,8 +155,8 @@ def find_footage(run: RunDir, work: ShotWork, previous: tuple[str, ...], tools: 
     """Retrieves a shot's candidates. Returns the clip ids that the next shot should not take."""
     shot = work.shot
     work.candidates = run.step(
-        f"shots/{shot.id}/match", retrieve, shot.query, shot.pinned, list(shot.banned), list(previous), tools.index, tools.encoder,
-        settings.retrieve.candidates,
+        f"shots/{shot.id}/match", retrieve, shot.query, shot.pinned, list(shot.banned), list(previous), tools.index,
+        tools.encoder, settings.retrieve.candidates,
     )
     work.thumbnails = run.step(f"shots/{shot.id}/thumbnails", draw_thumbnails, work.candidates)
     return (work.candidates.value.match.clip_id,)
@@ -265,6 +266,11 @@ class _Watched:
     def learn(self, character: Character, priors: Sequence[ClipMatch]) -> CharacterToken:
         token: CharacterToken = self.learner.learn(character, priors, self.watch)
         return token
+
+
+def watched(learner: Any, name: str, watch: Watch) -> Any:
+    """The learner, telling `watch` how far it is."""
+    return _Watched(learner, partial(_tell, watch, name))
 
 
 def _tell(watch: Watch, name: str, done: float, figures: dict[str, float]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from storyanim.cli import train, world
+from storyanim.cli import doctor, index, personalize, run, shot, train, world
 from storyanim.errors import PartialError, StoryanimError
 
 # Typer brings a click of its own from 0.26 on; the bases of its public BadParameter are right in every version.
@@ -20,7 +20,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Turn a written story into a film in which your own character plays.",
 )
-app.command("train")(train.train)
+app.command()(run.run)
+app.command()(run.plan)
+app.command()(index.index)
+app.command()(index.search)
+app.command()(personalize.personalize)
+app.add_typer(shot.app, name="shot")
+app.command()(run.report)
+app.command()(doctor.doctor)
+app.command()(train.train)
 app.add_typer(world.app, name="world")
 
 

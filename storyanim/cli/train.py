@@ -12,7 +12,7 @@ from storyanim.cli import show
 
 def train(
     stage: Annotated[str, typer.Argument(help="data, autoencoder, clip, depth, base, structure or motion.")],
-    minutes: Annotated[float | None, typer.Option(help="Compute for so long, over all resumptions. [default: the stage's own]")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Compute for so long in all. [default: the stage's own]")] = None,
     steps: Annotated[int | None, typer.Option(help="Instead of minutes.")] = None,
     work: Annotated[Path, typer.Option(help="Folder of rendered data, checkpoints and logs.")] = Path("work"),
     out: Annotated[Path | None, typer.Option(help="Family's folder. [default: the bundled one]")] = None,

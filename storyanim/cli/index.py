@@ -1,0 +1,81 @@
+"""`storyanim index` and `storyanim search`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from storyanim.cli import flags, show
+from storyanim.errors import PartialError, UsageError
+
+
+def index(
+    sources: Annotated[list[Path], typer.Argument(metavar="SOURCE... | info DIR", help="Folders of videos, or videos.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Index folder to write.")] = None,
+    captions: Annotated[Path | None, typer.Option(help="CSV of file and caption. [default: captions.tsv in SOURCE]")] = None,
+    profile: flags.Profile = "storybook",
+    json_: flags.AsJson = False,
+) -> None:
+    """Index videos so that shots can move as they do; `storyanim index info DIR` tells what an index holds."""
+    if str(sources[0]) == "info":
+        _info(sources[1:], json_)
+        return
+    if out is None:
+        raise UsageError("no index folder was named", hint="say where to write it, with -o DIR")
+    from storyanim.config import load_settings
+    from storyanim.retrieve.build import build_index
+    from storyanim.retrieve.encoders import build_encoder
+
+    settings = load_settings(profile)
+    try:
+        with show.progress("index") as bar:
+            info = build_index(
+                sources, out, build_encoder(settings), window_s=settings.retrieve.window_s, captions=captions,
+                progress=lambda done, total, text: bar(done / max(1, total), f"{done} of {total} videos  {text}"),
+            )
+    except PartialError:
+        _info([out], json_)
+        raise
+    show.result(_facts(out), f"{out}: {info.num_clips} clips of {info.num_videos} videos", json_)
+
+
+def search(
+    folder: Annotated[Path, typer.Argument(metavar="INDEX", help="Index folder.")],
+    query: Annotated[str, typer.Argument(help='What to look for: "a dog jumping".')],
+    count: Annotated[int, typer.Option("--count", "-k", min=1, max=100, help="How many hits.")] = 8,
+    sheet: Annotated[Path, typer.Option(help="PNG of the hits.")] = Path("search.png"),
+    profile: flags.Profile = "storybook",
+    json_: flags.AsJson = False,
+) -> None:
+    """Find clips in an index, and draw them as a sheet."""
+    from storyanim.config import load_settings
+    from storyanim.order import open_index
+    from storyanim.retrieve.encoders import build_encoder
+    from storyanim.retrieve.sheet import draw_sheet
+
+    if not query.strip():
+        raise UsageError("the query is empty", hint='say what to look for, as in "a dog jumping"')
+    settings = load_settings(profile)
+    hits = open_index(folder, settings).search(query, build_encoder(settings), count)
+    draw_sheet(query, hits, sheet)
+    lines = [f"{hit.rank:3d}  {hit.score:6.3f}  {hit.clip_id:24s}  {hit.caption}" for hit in hits]
+    facts = [hit.model_dump(mode="json", include={"clip_id", "path", "start_s", "end_s", "score", "caption"}) for hit in hits]
+    show.result(facts, "\n".join([*lines, str(sheet)]), json_)
+
+
+def _info(folders: list[Path], as_json: bool) -> None:
+    if len(folders) != 1:
+        raise UsageError("`storyanim index info` takes one index folder", hint="as in `storyanim index info DIR`")
+    facts = _facts(folders[0])
+    show.result(facts, "\n".join(f"{name}: {value}" for name, value in facts.items()), as_json)
+
+
+def _facts(folder: Path) -> dict[str, object]:
+    from storyanim.retrieve.index import read_info
+
+    info = read_info(folder)
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return {"clips": info.num_clips, "videos": info.num_videos, "skipped": info.skipped, "encoder": info.encoder,
+            "factory": info.factory, "bytes": size}

@@ -1,0 +1,40 @@
+"""`storyanim personalize`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from storyanim.cli import flags, show
+from storyanim.errors import CharacterError, UsageError
+
+
+def personalize(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of 3 or more pictures of one character.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Character file to write.")] = Path("character.safetensors"),
+    noun: Annotated[str | None, typer.Option(help="What it is: bear, dog, ... [default: from the folder's name]")] = None,
+    index: flags.Index = None,
+    profile: flags.Profile = "storybook",
+    quality: flags.Quality = flags.QualityFlag.normal,
+    json_: flags.AsJson = False,
+) -> None:
+    """Learn a character from pictures, for `storyanim run --character FILE`. Draws a before/after sheet beside the file."""
+    if out.suffix != ".safetensors":
+        raise UsageError(f"{out} is no character file", hint="name it something.safetensors")
+    if not folder.is_dir():
+        raise CharacterError(f"there is no folder {folder}", hint="give a folder of 3 or more pictures")
+    from storyanim.config import load_settings
+    from storyanim.engine.store import save_character_token
+    from storyanim.order import learn_to_file
+
+    settings = load_settings(profile, quality.value)
+    with show.progress(f"personalize {folder.name}") as bar:
+        token, sheet = learn_to_file(folder, noun, settings, str(index) if index else None, bar)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save_character_token(out, token)
+    out.with_suffix(".png").write_bytes(sheet)
+    facts = {"file": str(out), "sheet": str(out.with_suffix(".png")), "name": token.name, "token": token.token, "noun": token.noun}
+    facts |= token.metadata
+    show.result(facts, f"{out}: {token.token}, a {token.noun}\n{out.with_suffix('.png')}: before and after", json_)

@@ -1,0 +1,163 @@
+"""`storyanim run`, `storyanim plan` and `storyanim report`."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from storyanim.cli import flags, show
+from storyanim.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from storyanim.artifacts import Storyboard
+    from storyanim.order import Order
+    from storyanim.pipeline import Production
+
+
+def run(
+    source: Annotated[Path, typer.Argument(metavar="STORY|STORYBOARD|RUN", help="A story, a storyboard, or a run to go on.")],
+    character: flags.Characters = None,
+    index: flags.Index = None,
+    profile: flags.Profile = "storybook",
+    planner: flags.Planner = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Run folder. [default: runs/TITLE]")] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another film.")] = 0,
+    quality: flags.Quality = flags.QualityFlag.normal,
+    structure_until: Annotated[
+        float | None, typer.Option("--structure-until", min=0, max=1, help="Part of the drawing that follows the depth, 0 to 1.")
+    ] = None,
+    json_: flags.AsJson = False,
+) -> None:
+    """Make the film of a story. The same command goes on where it stopped, and does nothing when all is done."""
+    from storyanim.engine.run_dir import RunDir
+    from storyanim.order import CharacterOrder, run_order
+    from storyanim.pipeline import check_complete
+
+    if not source.exists():
+        raise InputError(f"there is no file {source}", hint="give a text file with a story, a storyboard.yaml, or a run folder")
+    given: dict[str, Any] = {
+        "characters": tuple(CharacterOrder.parse(text) for text in character or ()),
+        "index": str(index.resolve()) if index else None, "profile": _profile(profile), "quality": quality.value, "seed": seed,
+        "flags": _sections(planner, structure_until),
+    }
+    order, board, folder = _ordered(source, given, out)
+    order.settings()                                 # before anything is written: wrong settings leave no folder
+    _check_index(order)
+    with RunDir(folder) as opened, show.progress(f"film {folder.name}") as bar:
+        production = run_order(opened, order, board, bar)
+    _tell(folder, production, json_)
+    check_complete(production)
+
+
+def plan(
+    story: Annotated[Path, typer.Argument(help="A text file.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="YAML to write. [default: print it]")] = None,
+    character: flags.Characters = None,
+    profile: flags.Profile = "storybook",
+    planner: flags.Planner = None,
+    json_: flags.AsJson = False,
+) -> None:
+    """Split a story into shots, as a file to edit; `storyanim run` takes it."""
+    from storyanim.artifacts import CastMember
+    from storyanim.config import load_settings
+    from storyanim.order import CharacterOrder, read_cast
+    from storyanim.plan import build_planner, read_story
+
+    settings = load_settings(_profile(profile), "normal", **_sections(planner, None))
+    read = read_story(story)
+    cast = read_cast([CharacterOrder.parse(text) for text in character or ()], read.text, settings)
+    members = [CastMember(name=who.name, noun=who.noun, token=who.token) for who in cast]
+    board = build_planner(settings).plan(read, members)
+    if out is None:
+        show.result(board.model_dump(mode="json"), board.to_yaml().rstrip("\n"), json_)
+        return
+    write_text(out, board.to_yaml())
+    show.result(board.model_dump(mode="json"), f"{out}: {len(board.shots)} shots", json_)
+
+
+def report(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")], json_: flags.AsJson = False) -> None:
+    """Write the report of a run again, from what lies in its folder."""
+    from storyanim.engine.run_dir import RunDir
+    from storyanim.film.report import render
+    from storyanim.order import production_of, read_order, report_of
+
+    read_order(run_folder)
+    with RunDir(run_folder) as opened:
+        production = production_of(opened)
+        path = opened.write("report.html", render(report_of(opened, production), opened.path))
+    show.result({"report": str(path)}, str(path), json_)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all. Raises UsageError."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(text, "utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written ({error.strerror})", hint="choose another place with -o") from error
+
+
+def _ordered(source: Path, given: dict[str, Any], out: Path | None) -> tuple[Order, Storyboard | None, Path]:
+    """The order, the storyboard when one was given, and the run folder."""
+    from storyanim.artifacts import Story
+    from storyanim.order import Order, read_order, read_source
+
+    if source.is_dir():
+        old = read_order(source)
+        changed = {name: value for name, value in given.items() if value != _DEFAULTS[name]}
+        return old.model_copy(update=changed), None, source
+    read = read_source(source)
+    story = read if isinstance(read, Story) else None
+    folder = out or Path("runs") / slug(read.title)
+    return Order(story=story, **given), None if story else read, folder  # type: ignore[return-value]
+
+
+_DEFAULTS: dict[str, Any] = {"characters": (), "index": None, "profile": "storybook", "quality": "normal", "seed": 0, "flags": {}}
+
+
+def slug(title: str) -> str:
+    """A title as a folder's name: "The Bear & the Lake" → "the-bear-the-lake"."""
+    words = re.findall(r"\w+", unicodedata.normalize("NFC", title).lower().replace("'", "").replace("’", ""))
+    return "-".join(words)[:60].rstrip("-") or "story"
+
+
+def _sections(planner: flags.PlannerFlag | None, structure_until: float | None) -> dict[str, dict[str, Any]]:
+    sections: dict[str, dict[str, Any]] = {}
+    if planner is not None:
+        sections["plan"] = {"planner": planner.value}
+    if structure_until is not None:
+        sections["generate"] = {"structure_until": structure_until}
+    return sections
+
+
+def _profile(name: str) -> str:
+    """A profile's file by its absolute path, so that the run folder finds it again."""
+    return str(Path(name).resolve()) if name.endswith(".toml") else name
+
+
+def _check_index(order: Order) -> None:
+    from storyanim.retrieve.index import read_info
+
+    if order.index:
+        read_info(Path(order.index))
+
+
+def _tell(folder: Path, production: Production, as_json: bool) -> None:
+    film = production.film
+    made = [work for work in production.work if work.clip]
+    facts = {
+        "run": str(folder), "film": str(folder / "film.mp4"), "report": str(folder / "report.html"),
+        "duration_s": round(film.value.duration_s, 3) if film else 0.0, "shots": len(production.work),
+        "drawn": [work.shot.id for work in made if work.frames and work.frames.fresh], "failed": production.failed,
+        "unsaid": {work.shot.id: list(work.shot.unsaid) for work in production.work if work.shot.unsaid},
+    }
+    lines = [f"{folder / 'film.mp4'}: {len(made)} shots, {facts['duration_s']:.1f} s",
+             f"{folder / 'report.html'}: how it came about"]
+    if unsaid := sorted({word for work in production.work for word in work.shot.unsaid}):
+        lines.append(f"not drawn, the model lacks the words: {', '.join(unsaid)}")
+    show.result(facts, "\n".join(lines), as_json)
