@@ -23,7 +23,7 @@ from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer, DPTForDepthEst
 
 from storyanim.depth.scale import scale_clip
 from storyanim.errors import ModelError, UsageError
-from storyanim.train import autoencoder, base, card, clip, depth, motion, networks, sheets, structure
+from storyanim.train import autoencoder, base, card, clip, depth, library, motion, networks, sheets, structure
 from storyanim.train.data import SETS, ClipSet, derive, render_set
 from storyanim.train.loop import LoopOptions, LoopState, Watch, pick_device, train
 from storyanim.world import captions, sample_spec
@@ -174,6 +174,17 @@ def train_motion(request: Request) -> dict[str, float]:
     return figures
 
 
+def make_library(request: Request) -> dict[str, float]:
+    """The bundled clips; `storyanim index` makes their index."""
+    return {"clips": float(library.make_clips(request.out / "clips"))}
+
+
+def make_examples(request: Request) -> dict[str, float]:
+    """The pictures of the example characters, beside their stories."""
+    folder = request.out.parent / "examples"
+    return {name: float(library.make_photos(folder / name / name, name)) for name in library.EXAMPLES}
+
+
 STAGES: dict[str, Callable[[Request], dict[str, float]]] = {
     "data": make_data,
     "autoencoder": train_autoencoder,
@@ -182,6 +193,8 @@ STAGES: dict[str, Callable[[Request], dict[str, float]]] = {
     "base": train_base,
     "structure": train_structure,
     "motion": train_motion,
+    "library": make_library,
+    "examples": make_examples,
 }
 # minutes on two cores and peak learning rate
 RATES = {

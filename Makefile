@@ -1,0 +1,58 @@
+# One command for each thing, the same here and in CI. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+EXAMPLE := storyanim/assets/examples/bear
+JOBS ?= 2
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+.PHONY: setup
+setup: $(READY) ## Make .venv and install storyanim with everything it needs.
+
+.PHONY: demo
+demo: $(READY) ## Make the example film, all set-up included: runs/demo/film.mp4.
+	$(BIN)/storyanim run $(EXAMPLE)/story.txt --character $(EXAMPLE)/bear --out runs/demo
+	$(BIN)/python benchmarks/preview.py runs/demo runs/demo/preview.webp
+	@echo "the film: runs/demo/film.mp4   how it came about: runs/demo/report.html"
+
+.PHONY: test
+test: $(READY) ## Run all tests, all set-up included.
+	$(BIN)/python -m pytest -n $(JOBS)
+
+.PHONY: check
+check: $(READY) ## Lint, types, import rows.
+	$(BIN)/ruff check storyanim tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_layers.py
+
+.PHONY: models
+models: $(READY) ## Train the whole storybook family from rendered data (about 70 minutes on two cores).
+	for stage in data autoencoder clip depth base structure motion; do $(BIN)/storyanim train $$stage $(TRAIN) || exit 1; done
+	$(MAKE) library
+
+.PHONY: library
+library: $(READY) ## Render the bundled clips, their index and the example characters.
+	$(BIN)/storyanim train library
+	$(BIN)/storyanim index storyanim/assets/storybook/clips -o storyanim/assets/storybook/index
+	$(BIN)/storyanim train examples
+
+.PHONY: bench
+bench: $(READY) ## Measure speed: the world, a shot, a film, personalisation.
+	$(BIN)/python benchmarks/world_speed.py
+	$(BIN)/python benchmarks/film_speed.py
+
+.PHONY: clean
+clean: ## Remove runs and caches, not .venv.
+	rm -rf runs .mypy_cache .ruff_cache .pytest_cache .hypothesis

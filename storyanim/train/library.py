@@ -1,0 +1,74 @@
+"""What ships beside the weights: captioned clips to retrieve from, and the pictures of the example characters."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from storyanim import video
+from storyanim.artifacts import Frames
+from storyanim.world import ACTIONS, CREATURES, SCENES, ClipSpec, caption, render_clip, render_frames, sample_spec, with_
+from storyanim.world.spec import WATER_SCENES
+
+NUM_CLIPS = 288                                      # 8 creatures × 9 actions × 4 scenes
+FIRST_SEED = 4_000_000
+
+# Combinations that no training clip shows (see world/dataset.py).
+EXAMPLES = {
+    "bear": {"creature": "bear", "colour": "white", "rgb": (0.95, 0.95, 0.94), "accessory": "stripes", "accessory_colour": "blue",
+             "accessory_rgb": (0.20, 0.42, 0.88)},
+    "fox": {"creature": "fox", "colour": "pink", "rgb": (0.97, 0.55, 0.70), "accessory": "hat", "accessory_colour": "blue",
+            "accessory_rgb": (0.18, 0.38, 0.86)},
+}
+_PHOTOS = (("standing", "meadow", -20.0), ("sitting", "beach", 25.0), ("waving", "snow", 0.0), ("walking", "forest", 50.0),
+           ("standing", "bedroom", 12.0))
+
+
+def make_clips(folder: Path, num_clips: int = NUM_CLIPS) -> int:
+    """Renders `clip-000.mp4` … and `captions.tsv` into `folder`. Returns how many."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    rows = []
+    for number in range(num_clips):
+        spec = library_spec(number)
+        clip = render_clip(spec)
+        name = f"clip-{number:03d}.mp4"
+        video.write(Frames(clip.rgb, clip.fps), folder / name, width_px=128, height_px=128, fps=8, crf=20)
+        rows.append((name, caption(spec)))
+    with (folder / "captions.tsv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, delimiter="\t", lineterminator="\n").writerows([("file", "caption"), *rows])
+    return num_clips
+
+
+def library_spec(number: int) -> ClipSpec:
+    """Clip `number`: every creature does every action, in scenes that go round; one actor, clear sky, still camera."""
+    creature = CREATURES[number % len(CREATURES)]
+    action = ACTIONS[number // len(CREATURES) % len(ACTIONS)]
+    scenes = WATER_SCENES if action == "swimming" else SCENES
+    turn = number // (len(CREATURES) * len(ACTIONS))
+    scene = scenes[(number + 3 * (number // len(CREATURES)) + 2 * turn) % len(scenes)]
+    seed = FIRST_SEED + 1000 * number
+    while True:                                      # a drawn pose, size and colour that fit the action
+        spec = sample_spec(seed)
+        if spec.actors[0].action == action and spec.camera == "fixed":
+            break
+        seed += 1
+    spec = with_(spec, creature=creature, scene=scene, weather="clear", time_of_day="day")
+    return with_(spec, accessory=None, accessory_colour=None, accessory_rgb=None)
+
+
+def make_photos(folder: Path, name: str, size_px: int = 384) -> int:
+    """Five pictures of an example character, in different scenes and poses. Returns how many."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(len(name))
+    for number, (action, scene, azimuth) in enumerate(_PHOTOS, start=1):
+        spec = with_(sample_spec(int(rng.integers(10_000))), action=action, scene=scene, azimuth_deg=azimuth, x=0.5, size=0.74,
+                     weather="clear", time_of_day="day", camera="fixed", **EXAMPLES[name])
+        picture = render_frames(spec, [0.4], size=size_px).rgb[0]
+        Image.fromarray(picture).save(folder / f"{number:02d}.jpg", quality=92)
+    return len(_PHOTOS)

@@ -1,0 +1,112 @@
+"""The LoRA: where it sits, that drawing can wear it, and that nothing remains of the learning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from diffusers import UNet2DConditionModel, UNetMotionModel
+from small import LATENT_CHANNELS, WIDTH, image_unet, video_unet
+
+from storyanim.artifacts import CharacterToken
+from storyanim.errors import ModelError
+from storyanim.generate.lora import CharacterLoras
+from storyanim.personalize.lora import arrays_of, frozen, lora_on, motion_off
+
+
+@pytest.fixture
+def unet() -> UNetMotionModel:
+    torch.manual_seed(0)
+    return video_unet(image_unet())
+
+
+def predict(unet: UNetMotionModel, num_frames: int = 2) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(3)
+    sample = torch.randn(1, LATENT_CHANNELS, num_frames, 8, 8, generator=generator)
+    text = torch.randn(num_frames, 5, WIDTH, generator=generator)
+    with torch.no_grad():
+        return unet(sample, torch.tensor([500]), encoder_hidden_states=text).sample
+
+
+class TestLora:
+    def test_sits_on_spatial_queries_keys_and_values_only(self, unet: UNetMotionModel) -> None:
+        spatial = {name for name, _ in unet.named_modules()
+                   if ".attentions." in name and name.rsplit(".", 1)[-1] in {"to_q", "to_k", "to_v"}}
+        with lora_on(unet, 2, seed=0) as matrices:
+            assert {key.removeprefix("unet.").rsplit(".", 2)[0] for key in matrices} == spatial
+            assert all("motion" not in key for key in matrices)
+        assert len(spatial) == len(matrices) // 2 > 0
+
+    def test_does_nothing_at_first_and_depends_on_the_seed(self, unet: UNetMotionModel) -> None:
+        before = predict(unet)
+        arrays = []
+        for seed in (0, 0, 1):
+            state = torch.get_rng_state()
+            with lora_on(unet, 2, seed) as matrices:
+                assert torch.allclose(predict(unet), before, atol=1e-6)
+                arrays.append(arrays_of(matrices))
+            assert torch.equal(torch.get_rng_state(), state)
+        same = [all(np.array_equal(arrays[0][key], other[key]) for key in other) for other in arrays[1:]]
+        assert same == [True, False]
+
+    def test_drawing_wears_what_was_learned(self, unet: UNetMotionModel) -> None:
+        plain = predict(unet)
+        with lora_on(unet, 2, seed=0) as matrices:
+            for weight in matrices.values():
+                weight.data += 0.3 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(1))
+            learned, lora = predict(unet), arrays_of(matrices)
+        assert torch.equal(predict(unet), plain)
+        assert (learned - plain).abs().max() > 1e-3
+        token = CharacterToken(name="bear", token="<bear>", noun="bear", table=np.zeros((1000, WIDTH), np.float32), lora=lora, base="b")
+        CharacterLoras(unet).wear([token])
+        assert torch.allclose(predict(unet), learned, atol=1e-5)
+        with pytest.raises(ModelError, match="wears"), lora_on(unet, 2, seed=0):
+            pass
+
+    def test_unet_is_as_it_was_even_after_an_error(self, unet: UNetMotionModel) -> None:
+        before = {name: weight.clone() for name, weight in unet.state_dict().items()}
+        with pytest.raises(ZeroDivisionError), frozen(unet), lora_on(unet, 2, seed=0) as matrices:
+            for weight in matrices.values():
+                weight.data += 1
+            raise ZeroDivisionError
+        after = unet.state_dict()
+        assert list(after) == list(before)
+        assert all(torch.equal(after[name], before[name]) for name in before)
+        assert all(weight.requires_grad for weight in unet.parameters())
+
+    def test_rank_zero_is_none(self, unet: UNetMotionModel) -> None:
+        with lora_on(unet, 0, seed=0) as matrices:
+            assert matrices == {}
+
+    def test_unet_without_spatial_attention(self) -> None:
+        plain = UNet2DConditionModel(sample_size=8, block_out_channels=(8,), layers_per_block=1, down_block_types=("DownBlock2D",),
+                                     up_block_types=("UpBlock2D",), mid_block_type=None, norm_num_groups=4, cross_attention_dim=8)
+        with pytest.raises(ModelError, match="no spatial attention"), lora_on(plain, 2, seed=0):
+            pass
+        assert not getattr(plain, "peft_config", None)
+
+
+class TestMotionOff:
+    def test_frames_are_drawn_as_by_the_image_unet(self) -> None:
+        torch.manual_seed(0)
+        image = image_unet()
+        unet = video_unet(image)
+        sample, text = torch.randn(3, LATENT_CHANNELS, 1, 8, 8), torch.randn(3, 5, WIDTH)
+        times = torch.tensor([10, 500, 999])
+        with torch.no_grad():
+            stock = image(sample[:, :, 0], times, encoder_hidden_states=text).sample
+            with motion_off(unet):
+                ours = unet(sample, times, encoder_hidden_states=text).sample[:, :, 0]
+            moving = unet(sample, times, encoder_hidden_states=text).sample[:, :, 0]
+        assert torch.allclose(ours, stock, atol=1e-6)
+        assert not torch.allclose(moving, stock, atol=1e-3)
+
+
+def test_frozen_learns_nothing_and_is_undone() -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Dropout()).train()
+    network[0].bias.requires_grad_(False)
+    with frozen(network, None):
+        assert not any(weight.requires_grad for weight in network.parameters())
+        assert not network[1].training
+    assert [weight.requires_grad for weight in network.parameters()] == [True, False]
+    assert network[1].training

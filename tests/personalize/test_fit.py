@@ -1,0 +1,279 @@
+"""Learning a character, end to end on a small random family."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from small import WIDTH, BrightnessDepth
+
+from storyanim import video
+from storyanim.artifacts import Character, CharacterToken, ClipMatch, Frames, Shot
+from storyanim.config import Settings
+from storyanim.engine.character_file import character_bytes
+from storyanim.errors import CharacterError, ModelError, VideoError
+from storyanim.generate.generator import StoryGenerator
+from storyanim.generate.story_pipeline import StoryVideoPipeline
+from storyanim.personalize import fit
+from storyanim.personalize.fit import TimeInvLearner
+from storyanim.personalize.timeinv import noun_embedding
+
+Make = Callable[..., Settings]
+GRID = [199, 399, 599, 799, 999]                     # of five steps, trailing
+
+
+@pytest.fixture
+def learn(shared_pipeline: StoryVideoPipeline, settings: Make, character: Character) -> Callable[..., CharacterToken]:
+    def learned(who: Character = character, priors: Sequence[ClipMatch] = (), watch: Any = None, checkpoint: Any = None,
+                **personalize: Any) -> CharacterToken:
+        learner = TimeInvLearner(settings(**personalize), lambda: shared_pipeline, BrightnessDepth())
+        return learner.learn(who, priors, watch, checkpoint=checkpoint)
+
+    return learned
+
+
+@pytest.fixture
+def priors(tmp_path: Path) -> list[ClipMatch]:
+    """Six clips, each of another grey that grows brighter."""
+    clips = []
+    for number in range(6):
+        path = tmp_path / f"clip{number}.mp4"
+        shades = (20 * number + 8 * np.arange(16)).astype(np.uint8)
+        rgb = np.broadcast_to(shades[:, None, None, None], (16, 48, 64, 3)).copy()
+        video.write(Frames(rgb, 8), path, width_px=64, height_px=48, fps=8, preset="ultrafast")
+        clips.append(ClipMatch(clip_id=f"c{number}", path=str(path), sha256="", start_s=0, end_s=2, score=0.5, rank=number + 1,
+                               caption="a grey bear" if number else ""))
+    return clips
+
+
+def spy(monkeypatch: pytest.MonkeyPatch, pipeline: StoryVideoPipeline, method: str) -> list[Any]:
+    """The arguments of each call."""
+    calls: list[Any] = []
+    real = getattr(pipeline, method)
+    monkeypatch.setattr(pipeline, method, lambda *args: (calls.append(args), real(*args))[1], raising=False)
+    return calls
+
+
+class TestToken:
+    def test_is_made_for_this_model(self, learn: Callable[..., CharacterToken], settings: Make) -> None:
+        token = learn()
+        assert (token.name, token.token, token.noun) == ("bruno", "<bruno>", "bear")
+        assert token.table.shape == (1000, WIDTH)
+        assert token.base == StoryGenerator(settings()).base
+        assert token.metadata["steps"] == "3"
+        assert float(token.metadata["loss"]) > 0
+        assert json.loads(token.metadata["settings"])["lora_rank"] == 2
+
+    def test_the_generator_draws_with_it(self, learn: Callable[..., CharacterToken], settings: Make) -> None:
+        token = learn(table_learning_rate=0.5, lora_learning_rate=0.1)
+        generator = StoryGenerator(settings())
+        plain = generator.draw(Shot(id="s01", text="", query="", prompt="a bear", seed=1), None, [])
+        shot = Shot(id="s01", text="", query="", prompt="a <bruno> bear", seed=1, characters=("bruno",))
+        drawn = generator.draw(shot, None, [token])
+        assert drawn.rgb.shape == plain.rgb.shape == (4, 64, 64, 3)
+        assert not np.array_equal(drawn.rgb, plain.rgb)
+
+    def test_same_seed_same_bytes(self, learn: Callable[..., CharacterToken]) -> None:
+        first = character_bytes(learn())
+        torch.manual_seed(99)
+        assert character_bytes(learn()) == first
+        assert character_bytes(learn(seed=1)) != first
+
+    def test_renamed_pictures_teach_the_same(self, learn: Callable[..., CharacterToken], character: Character) -> None:
+        first = learn()
+        moved = [path.rename(path.with_name(f"z{9 - number}.png")) for number, path in enumerate(character.images)]
+        again = learn(character.model_copy(update={"images": tuple(moved)}))
+        assert np.array_equal(first.table, again.table)
+
+
+class TestTable:
+    def test_rows_of_the_grid_learn_and_the_others_follow(
+        self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline
+    ) -> None:
+        table = learn(num_steps=4, batch_size=5).table
+        start = noun_embedding(shared_pipeline.tokenizer, shared_pipeline.text_encoder, "bear").numpy()
+        assert all(np.abs(table[t] - start).max() > 1e-6 for t in GRID)
+        assert len(np.unique(table, axis=0)) == len(GRID)
+        assert np.array_equal(table[0], table[199])
+        assert np.array_equal(table[600], table[599])
+
+    def test_all_rows_are_learned_without_a_grid(self, learn: Callable[..., CharacterToken]) -> None:
+        assert len(np.unique(learn(sampled_rows=False, num_steps=6).table, axis=0)) == 24         # 6 steps of 4, no row twice by this seed
+
+    def test_nothing_is_learned_of_blank_captions(
+        self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline
+    ) -> None:
+        start = noun_embedding(shared_pipeline.tokenizer, shared_pipeline.text_encoder, "bear").numpy()
+        for rank in (0, 2):
+            token = learn(blank_caption=1.0, lora_rank=rank)
+            assert np.array_equal(token.table, np.tile(start, (1000, 1)))
+
+    def test_rank_zero_is_the_table_alone(self, learn: Callable[..., CharacterToken], priors: list[ClipMatch]) -> None:
+        token = learn(priors=priors, lora_rank=0)
+        assert token.lora == {}
+        assert token.metadata["method"] == "timeinv"
+        assert token.metadata["prior_clips"] == "0"                                               # they would teach nothing
+
+
+class TestLearning:
+    def test_loss_falls_on_one_picture(self, learn: Callable[..., CharacterToken], tmp_path: Path) -> None:
+        rgb = np.zeros((64, 64, 3), np.uint8)
+        rgb[16:48, 16:48] = (250, 120, 20)
+        Image.fromarray(rgb).save(tmp_path / "one.png")
+        who = Character(name="one", token="<one>", noun="bear", images=(tmp_path / "one.png",))
+        losses: list[float] = []
+        learn(who, watch=lambda done, now: losses.append(now["loss"]), num_steps=60, lora_rank=8, lora_learning_rate=0.05,
+              table_learning_rate=0.05)
+        assert np.mean(losses[-10:]) < 0.85 * np.mean(losses[:10])
+
+    def test_base_is_as_it_was(self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline) -> None:
+        parts = {name: getattr(shared_pipeline, name) for name in ("unet", "text_encoder", "vae", "structure")}
+        before = {name: {key: weight.clone() for key, weight in part.state_dict().items()} for name, part in parts.items()}
+        learn(table_learning_rate=1.0, lora_learning_rate=1.0)
+        for name, part in parts.items():
+            after = part.state_dict()
+            assert list(after) == list(before[name])
+            assert all(torch.equal(after[key], before[name][key]) for key in after)
+        assert not any("forward" in vars(module) for module in shared_pipeline.unet.modules())
+        assert len(shared_pipeline.tokenizer) == 57
+        assert shared_pipeline.scheduler.num_inference_steps is None
+
+    def test_a_step_is_one_call_of_each_network(
+        self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline, monkeypatch: pytest.MonkeyPatch,
+        priors: list[ClipMatch],
+    ) -> None:
+        said = spy(monkeypatch, shared_pipeline, "encode_prompt_rows")
+        near = spy(monkeypatch, shared_pipeline, "structure_guide")
+        drawn = spy(monkeypatch, shared_pipeline, "predict")
+        learn(priors=priors, num_steps=2)
+        assert len(said) == len(near) == len(drawn) == 2
+        captions, rows = said[0]
+        assert all("<bruno> bear" in caption for caption in captions[:4])
+        assert set(captions[4:]) <= {"a bear", "a grey bear"}
+        assert rows["<bruno>"].shape == (6, WIDTH)
+        sample, timesteps, _, guide = drawn[0]
+        assert sample.shape == (6, 6, 1, 8, 8)
+        assert set(timesteps.tolist()) <= set(GRID)
+        assert guide is not None
+
+    def test_pictures_stand_still_under_their_own_depth(
+        self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        near = spy(monkeypatch, shared_pipeline, "structure_guide")
+        drawn = spy(monkeypatch, shared_pipeline, "predict")
+        learn(num_steps=1, num_frames=3)
+        (depth,) = near[0]
+        assert depth.shape == (4, 3, 64, 64)
+        assert torch.equal(depth[:, 0], depth[:, 2])
+        assert depth.std() > 0.05                    # the disc is brighter than its ground
+        sample = drawn[0][0]
+        assert sample.shape == (4, 6, 3, 8, 8)
+        assert not torch.equal(sample[:, :, 0], sample[:, :, 1])                                  # but the noise is each frame's own
+
+    def test_tells_how_far_it_is(self, learn: Callable[..., CharacterToken]) -> None:
+        told: list[tuple[float, float]] = []
+        learn(watch=lambda done, now: told.append((round(done, 3), now["step"])))
+        assert told == [(0.333, 1), (0.667, 2), (1.0, 3)]
+
+
+class TestPriors:
+    def test_their_frames_and_their_depth_are_learned(
+        self, settings: Make, shared_pipeline: StoryVideoPipeline, character: Character, priors: list[ClipMatch]
+    ) -> None:
+        depth = BrightnessDepth()
+        token = TimeInvLearner(settings(num_frames=3), lambda: shared_pipeline, depth).learn(character, priors)
+        assert depth.seen == [(1, 96, 96, 3)] * 3 + [(3, 64, 64, 3)] * 4                          # num_prior_clips is 4
+        assert token.metadata["prior_clips"] == "4"
+
+    def test_they_change_what_is_learned_by_their_weight(
+        self, learn: Callable[..., CharacterToken], priors: list[ClipMatch]
+    ) -> None:
+        tokens = [learn(priors=priors, prior_weight=weight) for weight in (0.0, 1.0, 10.0)]
+        assert tokens[0].metadata["prior_clips"] == "0"
+        assert len({character_bytes(token)[-2000:] for token in tokens}) == 3
+
+    def test_a_clip_that_is_gone(self, learn: Callable[..., CharacterToken], priors: list[ClipMatch]) -> None:
+        Path(priors[1].path).unlink()
+        with pytest.raises(VideoError, match="clip1"):
+            learn(priors=priors)
+
+
+class TestCheckpoint:
+    def test_interrupted_learning_ends_the_same(
+        self, learn: Callable[..., CharacterToken], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, priors: list[ClipMatch]
+    ) -> None:
+        whole = learn(priors=priors, num_steps=6)
+        monkeypatch.setattr(fit, "_CHECKPOINT_S", 0.0)
+        place, steps = tmp_path / "learning.safetensors", []
+
+        def interrupt(done: float, now: dict[str, float]) -> None:
+            steps.append(now["step"])
+            if now["step"] == 4:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            learn(priors=priors, num_steps=6, checkpoint=place, watch=interrupt)
+        assert place.is_file()
+        again = learn(priors=priors, num_steps=6, checkpoint=place, watch=interrupt)
+        assert steps == [1, 2, 3, 4, 5, 6]
+        assert character_bytes(again) == character_bytes(whole)
+        assert not place.exists()
+
+    @pytest.mark.parametrize("change", ["settings", "broken"])
+    def test_anothers_checkpoint_is_not_taken_up(
+        self, learn: Callable[..., CharacterToken], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
+    ) -> None:
+        monkeypatch.setattr(fit, "_CHECKPOINT_S", 0.0)
+        place, steps = tmp_path / "learning.safetensors", []
+
+        def interrupt(done: float, now: dict[str, float]) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            learn(checkpoint=place, watch=interrupt)
+        if change == "broken":
+            place.write_bytes(place.read_bytes()[:100])
+        learn(checkpoint=place, watch=lambda done, now: steps.append(now["step"]), seed=3 if change == "settings" else 0)
+        assert steps == [1, 2, 3]
+
+
+class TestErrors:
+    def test_picture_gone_since_it_was_checked(self, learn: Callable[..., CharacterToken], character: Character) -> None:
+        character.images[1].unlink()
+        with pytest.raises(CharacterError, match="no picture"):
+            learn()
+
+    def test_values_that_are_no_numbers(self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline,
+                                        monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(shared_pipeline, "predict", lambda sample, *others: sample * float("nan"), raising=False)
+        with pytest.raises(ModelError, match="not numbers"):
+            learn()
+        assert not getattr(shared_pipeline.unet, "peft_config", None)
+
+
+class TestFingerprint:
+    def test_loads_nothing_and_tells_settings_apart(self, settings: Make) -> None:
+        def never() -> Any:
+            raise AssertionError("loaded")
+
+        def fingerprint(made: Settings) -> str:
+            return TimeInvLearner(made, never, BrightnessDepth()).fingerprint
+
+        def drawn(made: Settings, **changes: Any) -> Settings:
+            return made.model_copy(update={"generate": made.generate.model_copy(update=changes)})
+
+        base = settings()
+        same = [settings(), settings(guidance_scale=7.0), drawn(base, guidance_scale=9.0), drawn(base, num_frames=8),
+                drawn(settings(), dtype="auto")]
+        other = [settings(num_steps=4), settings(lora_rank=3), settings(sampled_rows=False), drawn(base, width_px=32),
+                 drawn(base, num_inference_steps=6)]
+        assert {fingerprint(made) for made in same} == {fingerprint(base)}
+        assert len({fingerprint(made) for made in [base, *other]}) == 1 + len(other)
+        rows = settings(sampled_rows=False)
+        assert fingerprint(rows) == fingerprint(drawn(rows, num_inference_steps=6))

@@ -1,0 +1,36 @@
+"""The objective is the scheduler's own."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler
+
+from storyanim.errors import ModelError
+from storyanim.personalize.objective import Objective, errors_of
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
+def test_perfect_prediction_gives_the_latents_back(kind: str) -> None:
+    scheduler = DDIMScheduler(prediction_type=kind, clip_sample=False)
+    latents, noise = torch.randn(2, 3, 1, 4, 4), torch.randn(2, 3, 1, 4, 4)
+    timesteps = torch.tensor([50, 600])
+    noisy, target = Objective(scheduler).noisy_and_target(latents, timesteps, noise)
+    assert torch.allclose(noisy, scheduler.add_noise(latents, noise, timesteps), atol=1e-6)
+    scheduler.set_timesteps(20)
+    for i, timestep in enumerate(timesteps):
+        assert torch.allclose(scheduler.step(target[i], timestep, noisy[i]).pred_original_sample, latents[i], atol=1e-3)
+
+
+@pytest.mark.parametrize("scheduler", [FlowMatchEulerDiscreteScheduler(), DDIMScheduler(prediction_type="flow")])
+def test_other_objectives_are_refused(scheduler: object) -> None:
+    with pytest.raises(ModelError):
+        Objective(scheduler)
+
+
+def test_cells_of_no_weight_do_not_count() -> None:
+    predicted, target = torch.zeros(2, 1, 1, 2, 2), torch.ones(2, 1, 1, 2, 2)
+    target[0, ..., 0] = 100
+    weight = torch.ones(2, 2, 2)
+    weight[0, :, 0] = 0
+    assert errors_of(predicted, target, weight).tolist() == [1, 1]

@@ -1,0 +1,49 @@
+"""Views: pixels, depth and words go together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from storyanim.personalize.views import ENLARGED, KINDS, PLAIN, SHRUNK, Kind, make_view
+
+
+def photo() -> tuple[np.ndarray, np.ndarray]:
+    """Brighter to the right and to the bottom, in a way that no mirroring keeps; depth is the brightness."""
+    rows, columns = np.mgrid[:96, :144]
+    near = ((columns + 2 * rows) / (143 + 190)).astype(np.float32)
+    return np.repeat((near * 255).round().astype(np.uint8)[..., None], 3, axis=2), near
+
+
+@pytest.mark.parametrize("kind", [PLAIN, SHRUNK, ENLARGED])
+def test_depth_follows_the_pixels(kind: Kind) -> None:
+    for seed in range(6):
+        view = make_view(*photo(), (72, 48), kind, np.random.default_rng(seed))
+        assert view.rgb.shape == (48, 72, 3)
+        assert view.near.shape == view.seen.shape == (48, 72)
+        there = view.seen == 1
+        assert np.abs(view.rgb[..., 0] / 255 - view.near)[there].max() < 0.03
+        assert (view.near[~there] == 0).all()
+
+
+def test_scale_is_what_the_words_say() -> None:
+    rng = np.random.default_rng(0)
+    areas = {kind: [make_view(*photo(), (72, 48), kind, rng).seen.mean() for _ in range(20)] for kind in set(KINDS)}
+    ranges = {kind: [np.ptp(make_view(*photo(), (72, 48), kind, rng).near) for _ in range(20)] for kind in set(KINDS)}
+    assert 0.15 <= min(areas[SHRUNK]) <= max(areas[SHRUNK]) <= 0.5
+    assert min(areas[ENLARGED]) == 1
+    assert max(ranges[ENLARGED]) < 0.86              # 1 / 1.2 of the whole gradient
+    assert any("small" in caption or "far" in caption for caption in SHRUNK.captions)
+    assert all("close" in caption or "zoomed" in caption for caption in ENLARGED.captions)
+
+
+def test_half_are_mirrored() -> None:
+    views = [make_view(*photo(), (72, 48), PLAIN, np.random.default_rng(seed)) for seed in range(60)]
+    mirrored = sum(bool(view.near[24, 20] > view.near[24, 50]) for view in views)
+    assert 18 <= mirrored <= 42
+
+
+def test_is_decided_by_the_generator() -> None:
+    first, second, other = (make_view(*photo(), (72, 48), SHRUNK, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert np.array_equal(first.rgb, second.rgb)
+    assert not np.array_equal(first.seen, other.seen)
