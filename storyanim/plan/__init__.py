@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from storyanim.config import PlanSettings, Settings
 from storyanim.errors import UsageError
-from storyanim.plan.cast import guess_noun
+from storyanim.plan.cast import guess_noun, nouns_of
 from storyanim.plan.chat import ChatPlanner
 from storyanim.plan.meanings import make_vocabulary
 from storyanim.plan.read import is_storyboard, read_story, read_storyboard
@@ -41,6 +41,7 @@ __all__ = [
     "is_storyboard",
     "load_vocabulary",
     "make_vocabulary",
+    "nouns_of",
     "read_story",
     "read_storyboard",
 ]

@@ -10,6 +10,12 @@ from storyanim.plan.meanings import meanings, plain_vocabulary
 from storyanim.plan.vocabulary import Vocabulary
 
 
+def nouns_of(story_text: str, vocabulary: Vocabulary | None) -> list[str]:
+    """Whom a story tells of, in the order of their coming: ["bear", "wolf"]."""
+    _, follower = find_beats(story_text, vocabulary or plain_vocabulary(), ())
+    return list(dict.fromkeys(entity.noun for entity in follower.entities))
+
+
 def guess_noun(folder_name: str, story_text: str, vocabulary: Vocabulary | None) -> str:
     """What the story calls the character of a folder: "bear_plushie" → "bear", "pip" → "mouse" if Pip is the story's mouse."""
     words = [w for w in re.split(r"[^\w]+|_|\d+|(?<=[a-z])(?=[A-Z])", folder_name) if w]

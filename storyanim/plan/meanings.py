@@ -37,6 +37,8 @@ def make_vocabulary() -> Vocabulary:
         empty_template="an empty scene {scene} {time_of_day} {weather}, {camera}",
         default_action="standing",
         default_scene="meadow",
+        indoors=("bedroom",),
+        max_actors=1,                                # the bundled models were trained on one creature a clip
         kinds=kinds,
     )
 

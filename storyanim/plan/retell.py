@@ -70,7 +70,7 @@ def retell(vocabulary: Vocabulary, written: WrittenShot, cast: Sequence[CastMemb
     setting = _fill_setting(beat.main.setting, written.setting, vocabulary)
     beat.units = [replace(unit, setting=setting) for unit in beat.units]
     told = say_with(vocabulary, beat, follower.hero(), "")
-    return replace(told, characters=tuple(written.characters))
+    return replace(told, characters=tuple(member.name for member in members if member.token in told.prompt))
 
 
 def _fill_setting(setting: Setting, words: str, vocabulary: Vocabulary) -> Setting:

@@ -81,6 +81,8 @@ class Vocabulary(BaseModel):
     empty_template: str                              # of a prompt without anybody
     default_action: str
     default_scene: str
+    indoors: tuple[str, ...] = ()                    # scenes without weather
+    max_actors: int = Field(2, ge=1)                 # creatures that one picture can hold
     kinds: dict[Kind, dict[str, Entry]] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -158,7 +160,8 @@ class Vocabulary(BaseModel):
             "actors": self._say_actors(picture.actors),
             "scene": self.kinds["scene"][scene].say,
         }
-        for kind, value in (("time_of_day", picture.time_of_day), ("weather", picture.weather), ("camera", picture.camera)):
+        weather = "" if scene in self.indoors else picture.weather
+        for kind, value in (("time_of_day", picture.time_of_day), ("weather", weather), ("camera", picture.camera)):
             pieces[kind] = self.kinds[kind][value].say if value in self.kinds[kind] else ""      # type: ignore[index]
         return _tidy((self.template if picture.actors else self.empty_template).format(**pieces))
 

@@ -16,7 +16,6 @@ from storyanim.plan.entity import Entity
 from storyanim.plan.setting import is_setting_word, spell
 from storyanim.plan.vocabulary import Actor, Picture, Vocabulary
 
-MAX_ACTORS = 2
 _LASTING = frozenset({"sleeping", "sitting", "swimming"})   # what a character goes on doing until it does something else
 _TOGETHER = frozenset({"chase", "follow", "lead", "pursue", "race", "join", "guide"})
 _WHERE = {"to": "at", "into": "in", "onto": "on", "through": "in", "across": "in", "toward": "near", "from": "near"}
@@ -51,7 +50,7 @@ def say_with(vocabulary: Vocabulary, beat: Beat, hero: Entity | None, last_actio
     unit = beat.main
     named = unique([e for u in beat.units for who in u.meant.values() for e in who])
     wanted = unique([*unit.subjects, *named])
-    drawn = [e for e in wanted if _is_drawable(e)][:MAX_ACTORS]
+    drawn = [e for e in wanted if _is_drawable(e)][: vocabulary.max_actors]
     acts = bool(drawn) and any(e is drawn[0] for e in unit.subjects)
     if not drawn and hero is not None and _is_drawable(hero) and hero.last > 0:
         drawn = [hero]
@@ -60,7 +59,7 @@ def say_with(vocabulary: Vocabulary, beat: Beat, hero: Entity | None, last_actio
         action = last_action if last_action in _LASTING and not unit.subjects else vocabulary.default_action
     doing = [action if e is drawn[0] or _acts_too(e, unit) else vocabulary.default_action for e in drawn]
     setting = unit.setting
-    if len(drawn) == 1 and drawn[0].plural:          # "three ducklings": more than one, at least
+    if len(drawn) == 1 < vocabulary.max_actors and drawn[0].plural:          # "three ducklings": more than one, at least
         drawn, doing = drawn * 2, doing * 2
     actors = tuple(_actor(e, unit, vocabulary, act) for e, act in zip(drawn, doing, strict=True))
     picture = Picture(actors, setting.scene, setting.time_of_day, setting.weather)
@@ -128,7 +127,7 @@ def _unsaid(vocabulary: Vocabulary, beat: Beat, drawn: Sequence[Entity], said_ve
 
 def _unsaid_of(vocabulary: Vocabulary, phrase: NounPhrase, unit: Unit, drawn: Sequence[Entity]) -> list[str]:
     if phrase in unit.meant:
-        lost = [e for e in unit.meant[phrase] if not e.member and not (e.exact and any(e is d for d in drawn))]
+        lost = [e for e in unit.meant[phrase] if not (any(e is d for d in drawn) and (e.member or e.exact))]
         return [e.noun for e in lost if e.noun not in table("not_things")]
     noun = phrase.head.lemma
     if phrase.is_pronoun or {noun, phrase.head.lower} & table("not_things") or is_setting_word(phrase.head, vocabulary):
