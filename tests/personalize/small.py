@@ -60,8 +60,8 @@ def save_family(folder: Path) -> None:
         hidden_size=WIDTH, intermediate_size=32, num_attention_heads=2, num_hidden_layers=2, vocab_size=57,
         max_position_embeddings=24, bos_token_id=55, eos_token_id=56, pad_token_id=56,
     ))
-    vae = AutoencoderTiny(latent_channels=LATENT_CHANNELS, encoder_block_out_channels=(8,) * 4, decoder_block_out_channels=(8,) * 4,
-                          num_encoder_blocks=(1,) * 4, num_decoder_blocks=(1,) * 4)
+    vae = AutoencoderTiny(latent_channels=LATENT_CHANNELS, encoder_block_out_channels=(8,) * 4, num_encoder_blocks=(1,) * 4,
+                          decoder_block_out_channels=(8,) * 4, num_decoder_blocks=(1,) * 4)
     scheduler = DDIMScheduler(beta_schedule="squaredcos_cap_v2", clip_sample=False, rescale_betas_zero_snr=True,
                               prediction_type="v_prediction", timestep_spacing="trailing")
     structure = T2IAdapter(in_channels=3, channels=[8, 16], num_res_blocks=1, downscale_factor=8)

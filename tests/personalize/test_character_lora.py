@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from diffusers import UNet2DConditionModel, UNetMotionModel
-from small import LATENT_CHANNELS, WIDTH, image_unet, video_unet
+from small import LATENT_CHANNELS, WIDTH, image_unet, make_settings, video_unet
 
 from storyanim.artifacts import CharacterToken
 from storyanim.errors import ModelError
+from storyanim.generate.load import load_pipeline
 from storyanim.generate.lora import CharacterLoras
 from storyanim.personalize.lora import arrays_of, frozen, lora_on, motion_off
 
@@ -17,7 +20,7 @@ from storyanim.personalize.lora import arrays_of, frozen, lora_on, motion_off
 @pytest.fixture
 def unet() -> UNetMotionModel:
     torch.manual_seed(0)
-    return video_unet(image_unet())
+    return video_unet(image_unet()).requires_grad_(False)
 
 
 def predict(unet: UNetMotionModel, num_frames: int = 2) -> torch.Tensor:
@@ -49,26 +52,34 @@ class TestLora:
         same = [all(np.array_equal(arrays[0][key], other[key]) for key in other) for other in arrays[1:]]
         assert same == [True, False]
 
-    def test_drawing_wears_what_was_learned(self, unet: UNetMotionModel) -> None:
-        plain = predict(unet)
+    def test_drawing_wears_what_was_learned(self, family: Path) -> None:
+        pipeline = load_pipeline(make_settings(family).models)
+        unet, plain = pipeline.unet, predict(pipeline.unet)
         with lora_on(unet, 2, seed=0) as matrices:
             for weight in matrices.values():
                 weight.data += 0.3 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(1))
             learned, lora = predict(unet), arrays_of(matrices)
         assert torch.equal(predict(unet), plain)
         assert (learned - plain).abs().max() > 1e-3
-        token = CharacterToken(name="bear", token="<bear>", noun="bear", table=np.zeros((1000, WIDTH), np.float32), lora=lora, base="b")
-        CharacterLoras(unet).wear([token])
+        table = np.zeros((1000, WIDTH), np.float32)
+        token = CharacterToken(name="bear", token="<bear>", noun="bear", table=table, lora=lora, base="b")
+        CharacterLoras(pipeline).wear([token])
         assert torch.allclose(predict(unet), learned, atol=1e-5)
         with pytest.raises(ModelError, match="wears"), lora_on(unet, 2, seed=0):
             pass
 
     def test_unet_is_as_it_was_even_after_an_error(self, unet: UNetMotionModel) -> None:
+        unet.requires_grad_(True)
         before = {name: weight.clone() for name, weight in unet.state_dict().items()}
-        with pytest.raises(ZeroDivisionError), frozen(unet), lora_on(unet, 2, seed=0) as matrices:
-            for weight in matrices.values():
-                weight.data += 1
-            raise ZeroDivisionError
+
+        def break_off() -> None:
+            with frozen(unet), lora_on(unet, 2, seed=0) as matrices:
+                for weight in matrices.values():
+                    weight.data += 1
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            break_off()
         after = unet.state_dict()
         assert list(after) == list(before)
         assert all(torch.equal(after[name], before[name]) for name in before)
@@ -79,8 +90,8 @@ class TestLora:
             assert matrices == {}
 
     def test_unet_without_spatial_attention(self) -> None:
-        plain = UNet2DConditionModel(sample_size=8, block_out_channels=(8,), layers_per_block=1, down_block_types=("DownBlock2D",),
-                                     up_block_types=("UpBlock2D",), mid_block_type=None, norm_num_groups=4, cross_attention_dim=8)
+        plain = UNet2DConditionModel(sample_size=8, block_out_channels=(8,), layers_per_block=1, norm_num_groups=4,
+                                     mid_block_type=None, down_block_types=("DownBlock2D",), up_block_types=("UpBlock2D",))
         with pytest.raises(ModelError, match="no spatial attention"), lora_on(plain, 2, seed=0):
             pass
         assert not getattr(plain, "peft_config", None)

@@ -104,7 +104,8 @@ class TestTable:
         assert np.array_equal(table[600], table[599])
 
     def test_all_rows_are_learned_without_a_grid(self, learn: Callable[..., CharacterToken]) -> None:
-        assert len(np.unique(learn(sampled_rows=False, num_steps=6).table, axis=0)) == 24         # 6 steps of 4, no row twice by this seed
+        rows = np.unique(learn(sampled_rows=False, num_steps=6).table, axis=0)
+        assert 20 <= len(rows) <= 24                 # 6 steps of 4 draw hardly any of the 1000 rows twice
 
     def test_nothing_is_learned_of_blank_captions(
         self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline
@@ -127,10 +128,13 @@ class TestLearning:
         rgb[16:48, 16:48] = (250, 120, 20)
         Image.fromarray(rgb).save(tmp_path / "one.png")
         who = Character(name="one", token="<one>", noun="bear", images=(tmp_path / "one.png",))
-        losses: list[float] = []
-        learn(who, watch=lambda done, now: losses.append(now["loss"]), num_steps=60, lora_rank=8, lora_learning_rate=0.05,
-              table_learning_rate=0.05)
-        assert np.mean(losses[-10:]) < 0.85 * np.mean(losses[:10])
+        losses: dict[float, list[float]] = {0.1: [], 1e-9: []}
+        for rate, seen in losses.items():            # the same pictures, noises and timesteps, learned from and hardly
+            learn(who, watch=lambda done, now, seen=seen: seen.append(now["loss"]), num_steps=30, lora_rank=8,
+                  lora_learning_rate=rate, table_learning_rate=rate)
+        learned, idle = (np.array(seen) for seen in losses.values())
+        assert learned[0] == idle[0]
+        assert learned[-10:].mean() < 0.95 * idle[-10:].mean()
 
     def test_base_is_as_it_was(self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline) -> None:
         parts = {name: getattr(shared_pipeline, name) for name in ("unet", "text_encoder", "vae", "structure")}
@@ -174,7 +178,7 @@ class TestLearning:
         assert depth.std() > 0.05                    # the disc is brighter than its ground
         sample = drawn[0][0]
         assert sample.shape == (4, 6, 3, 8, 8)
-        assert not torch.equal(sample[:, :, 0], sample[:, :, 1])                                  # but the noise is each frame's own
+        assert not torch.equal(sample[:, :, 0], sample[:, :, 1])                                  # the noise is each frame's
 
     def test_tells_how_far_it_is(self, learn: Callable[..., CharacterToken]) -> None:
         told: list[tuple[float, float]] = []
@@ -196,7 +200,7 @@ class TestPriors:
     ) -> None:
         tokens = [learn(priors=priors, prior_weight=weight) for weight in (0.0, 1.0, 10.0)]
         assert tokens[0].metadata["prior_clips"] == "0"
-        assert len({character_bytes(token)[-2000:] for token in tokens}) == 3
+        assert len({b"".join(token.lora[key].tobytes() for key in token.lora) for token in tokens}) == 3
 
     def test_a_clip_that_is_gone(self, learn: Callable[..., CharacterToken], priors: list[ClipMatch]) -> None:
         Path(priors[1].path).unlink()
@@ -249,8 +253,9 @@ class TestErrors:
         with pytest.raises(CharacterError, match="no picture"):
             learn()
 
-    def test_values_that_are_no_numbers(self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline,
-                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_values_that_are_no_numbers(
+        self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(shared_pipeline, "predict", lambda sample, *others: sample * float("nan"), raising=False)
         with pytest.raises(ModelError, match="not numbers"):
             learn()
