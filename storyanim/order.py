@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -22,11 +23,10 @@ from storyanim.engine.store import load_character_token
 from storyanim.errors import CharacterError, IndexFolderError, InputError, StoryError
 from storyanim.film.report import Report, ReportShot, render
 from storyanim.generate.generator import build_generator
-from storyanim.personalize.fit import TimeInvLearner
 from storyanim.personalize.images import read_character
 from storyanim.personalize.sheet import before_after_sheet
 from storyanim.pipeline import Production, ShotWork, Tools, Watch
-from storyanim.plan import build_planner, guess_noun, is_storyboard, load_vocabulary, read_story, read_storyboard
+from storyanim.plan import build_planner, guess_noun, is_storyboard, load_vocabulary, nouns_of, read_story, read_storyboard
 from storyanim.plan.keep import keep_ids
 from storyanim.retrieve.choose import choose
 from storyanim.retrieve.encoders import build_encoder
@@ -48,10 +48,12 @@ class CharacterOrder(Words):
     @classmethod
     def parse(cls, text: str) -> CharacterOrder:
         """`DIR`, `DIR=NOUN` or `FILE.safetensors`. Raises CharacterError for a path that is not there."""
-        path, equals, noun = text.rpartition("=") if not Path(text).exists() else (text, "", "")
-        if not Path(path).exists():
-            raise CharacterError(f"there is no character {path or text}", hint="give a folder of pictures or a .safetensors file")
-        return cls(path=str(Path(path).resolve()), noun=noun or None if equals else None)
+        path, noun = text, ""
+        if not os.path.exists(text) and "=" in text:
+            path, _, noun = text.rpartition("=")
+        if not os.path.exists(path):                 # unlike Path, it does not take "" for the working folder
+            raise CharacterError(f"there is no character {path!r}", hint="give a folder of pictures or a .safetensors file")
+        return cls(path=str(Path(path).resolve()), noun=noun or None)
 
 
 class Order(Words):
@@ -88,6 +90,8 @@ def read_order(folder: Path) -> Order:
 
 def build_tools(settings: Settings, index: str | None) -> Tools:
     """The doers of the settings. Cheap: models are loaded at first use. Raises UsageError, ModelError, IndexFolderError."""
+    from storyanim.personalize.fit import TimeInvLearner
+
     depth, encoder = build_depth_estimator(settings), build_encoder(settings)
     opened = open_index(Path(index) if index else asset(DEFAULT_INDEX), settings)
     if opened.info.encoder != encoder.fingerprint:
@@ -130,10 +134,10 @@ def run_order(run: RunDir, order: Order, given: Storyboard | None, watch: Watch)
     watch(0.0, "planning")
     board = settle_storyboard(run, order, given, cast, tools)
     used = {name for shot in board.shots for name in shot.characters}
-    tokens = pipeline.learn_characters(run, [who for who in cast if who.name in used], tools, settings, watch)
-    if missing := used - set(tokens):
+    if missing := used - {who.name for who in cast}:
         raise CharacterError(f"the storyboard names {', '.join(sorted(missing))}, but no such character was given",
                              hint="give each with --character")
+    tokens = pipeline.learn_characters(run, [who for who in cast if who.name in used], tools, settings, watch)
     production = pipeline.make_film(run, _seeded(board, order.seed), tokens, tools, settings, watch)
     run.write("report.html", render(report_of(run, production), run.path))
     watch(1.0, "done")
@@ -150,11 +154,12 @@ def settle_storyboard(
     """
     path = run.path / "storyboard.yaml"
     if given is not None:
+        check_named(given, cast, order.settings())
         return _write_board(run, given, "given")
     if order.story is None:
         return read_storyboard(path)
-    members = [CastMember(name=who.name, noun=who.noun, token=who.token) for who in cast]
-    step = pipeline.plan(run, order.story, members, tools)
+    step = pipeline.plan(run, order.story, members_of(cast), tools)
+    check_named(step.value, cast, order.settings())
     mark = step.content[:16]
     if not path.is_file():
         return _write_board(run, step.value, mark)
@@ -167,6 +172,21 @@ def settle_storyboard(
         return _write_board(run, step.value, mark)
     run.write("storyboard.before.yaml", path.read_text("utf-8"))
     return _write_board(run, keep_ids(old, step.value), mark)
+
+
+def members_of(cast: Sequence[Character | CharacterToken]) -> list[CastMember]:
+    """The characters as a planner knows them."""
+    return [CastMember(name=who.name, noun=who.noun, token=who.token) for who in cast]
+
+
+def check_named(board: Storyboard, cast: Sequence[Character | CharacterToken], settings: Settings) -> None:
+    """Raises CharacterError, with the nouns found, for a character that no shot names."""
+    named = {name for shot in board.shots for name in shot.characters}
+    if idle := [who for who in cast if who.name not in named]:
+        nouns = nouns_of("\n".join(shot.text for shot in board.shots), load_vocabulary(settings))
+        found = f"it tells of {', '.join(nouns)}" if nouns else "it tells of nobody"
+        raise CharacterError(f"no shot names {' or '.join(f'{who.name}, a {who.noun}' for who in idle)}; {found}",
+                             hint="say what the story calls it: --character FOLDER=NOUN")
 
 
 def edit_storyboard(run: RunDir, change: Callable[[Storyboard], Storyboard]) -> None:
@@ -244,7 +264,7 @@ def _report_shot(work: ShotWork, seconds: dict[str, float]) -> ReportShot:
         shot=work.shot, candidates=work.candidates.value if work.candidates else None, thumbnails=pictures,
         depth=work.depth.folder / "preview.png" if work.depth else None,
         frames=work.frames.folder / "preview.png" if work.frames else None,
-        clip=work.clip.value if work.clip else None, error=work.error,
+        clip=work.clip.value if work.clip else None, error=f"{work.error or ''}",
         seconds={name.removeprefix(before): value for name, value in seconds.items() if name.startswith(before)},
     )
 

@@ -33,7 +33,7 @@ from storyanim.artifacts import (
 from storyanim.config import Settings
 from storyanim.engine.run_dir import RunDir
 from storyanim.engine.steps import Step
-from storyanim.errors import PartialError
+from storyanim.errors import InputError, PartialError
 from storyanim.film import sheet
 from storyanim.film.cards import end_card, title_card
 from storyanim.film.clip import write_clip
@@ -68,7 +68,7 @@ class ShotWork:
     depth: Step[DepthTrack] | None = None
     frames: Step[Frames] | None = None
     clip: Step[Clip] | None = None
-    error: str = ""
+    error: Exception | None = None
 
 
 @dataclass
@@ -84,7 +84,7 @@ class Production:
     @property
     def failed(self) -> dict[str, str]:
         """Shot id → why."""
-        return {work.shot.id: work.error for work in self.work if work.error}
+        return {work.shot.id: f"{work.error}" or type(work.error).__name__ for work in self.work if work.error}
 
 
 # ── the way of the data ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -129,7 +129,10 @@ def make_film(
     previous: tuple[str, ...] = ()
     for work in production.work:
         tell(f"{work.shot.id} looking for footage")
-        previous = find_footage(run, work, previous, tools, settings)
+        try:
+            previous = find_footage(run, work, previous, tools, settings)
+        except InputError as error:
+            work.error = error
         done += 1
 
     def make(work: ShotWork) -> None:
@@ -139,13 +142,11 @@ def make_film(
         done += 3
 
     todo = [work for work in production.work if not work.error]
-    errors = tools.executor.run(make, todo)
-    for work, error in zip(todo, errors, strict=True):
-        work.error = f"{error}" if error else ""
-    made = [work for work in production.work if work.clip is not None]
+    for work, problem in zip(todo, tools.executor.run(make, todo), strict=True):
+        work.error = problem
+    made = [work for work in production.work if work.error is None]
     if not made:
-        first = next(error for error in errors if error is not None)
-        raise first
+        raise next(work.error for work in production.work if work.error)
     tell("joining")
     join_film(run, production, made, settings)
     return production
@@ -158,14 +159,14 @@ def find_footage(run: RunDir, work: ShotWork, previous: tuple[str, ...], tools: 
         f"shots/{shot.id}/match", retrieve, shot.query, shot.pinned, list(shot.banned), list(previous), tools.index,
         tools.encoder, settings.retrieve.candidates,
     )
-    work.thumbnails = run.step(f"shots/{shot.id}/thumbnails", draw_thumbnails, work.candidates)
     return (work.candidates.value.match.clip_id,)
 
 
 def make_shot(run: RunDir, work: ShotWork, tokens: dict[str, Any], tools: Tools, settings: Settings) -> None:
-    """Depth, frames and clip of one shot."""
+    """Thumbnails, depth, frames and clip of one shot."""
     shot, wanted = work.shot, settings.generate
     assert work.candidates is not None
+    work.thumbnails = run.step(f"shots/{shot.id}/thumbnails", draw_thumbnails, work.candidates)
     work.depth = run.step(
         f"shots/{shot.id}/depth", estimate_depth, work.candidates.value.match, tools.depth, wanted.num_frames, wanted.fps
     )

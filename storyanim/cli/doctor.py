@@ -12,12 +12,13 @@ from storyanim.errors import StoryanimError
 
 def doctor(profile: flags.Profile = "storybook", json_: flags.AsJson = False) -> None:
     """Tell what this machine has: devices, memory, ffmpeg, fonts, and the models of a profile."""
-    import torch
-
     from storyanim import hub, video
     from storyanim.config import asset, cache_folder, load_settings
     from storyanim.order import DEFAULT_INDEX, versions
     from storyanim.retrieve.index import read_info
+
+    models = load_settings(profile).models
+    import torch  # not before the profile is known to be one
 
     facts: dict[str, Any] = dict(versions())
     facts["device"] = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
@@ -26,7 +27,6 @@ def doctor(profile: flags.Profile = "storybook", json_: flags.AsJson = False) ->
     facts["free_disk_gb"] = round(shutil.disk_usage(".").free / 1e9, 1)
     facts["ffmpeg"] = video.ffmpeg_exe()
     facts["cache"] = str(cache_folder())
-    models = load_settings(profile).models
     for name in ("pipeline", "motion_adapter", "structure", "depth", "encoder"):
         ref = getattr(models, name)
         if ref is not None:

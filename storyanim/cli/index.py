@@ -25,10 +25,12 @@ def index(
     if out is None:
         raise UsageError("no index folder was named", hint="say where to write it, with -o DIR")
     from storyanim.config import load_settings
+    from storyanim.engine.folders import check_place
     from storyanim.retrieve.build import build_index
     from storyanim.retrieve.encoders import build_encoder
 
     settings = load_settings(profile)
+    check_place(out)
     try:
         with show.progress("index") as bar:
             info = build_index(
@@ -51,6 +53,7 @@ def search(
 ) -> None:
     """Find clips in an index, and draw them as a sheet."""
     from storyanim.config import load_settings
+    from storyanim.engine.folders import check_place
     from storyanim.order import open_index
     from storyanim.retrieve.encoders import build_encoder
     from storyanim.retrieve.sheet import draw_sheet
@@ -58,6 +61,7 @@ def search(
     if not query.strip():
         raise UsageError("the query is empty", hint='say what to look for, as in "a dog jumping"')
     settings = load_settings(profile)
+    check_place(sheet)
     hits = open_index(folder, settings).search(query, build_encoder(settings), count)
     draw_sheet(query, hits, sheet)
     lines = [f"{hit.rank:3d}  {hit.score:6.3f}  {hit.clip_id:24s}  {hit.caption}" for hit in hits]

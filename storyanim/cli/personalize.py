@@ -26,15 +26,16 @@ def personalize(
     if not folder.is_dir():
         raise CharacterError(f"there is no folder {folder}", hint="give a folder of 3 or more pictures")
     from storyanim.config import load_settings
+    from storyanim.engine.folders import check_place, write_file
     from storyanim.engine.store import save_character_token
     from storyanim.order import learn_to_file
 
     settings = load_settings(profile, quality.value)
+    check_place(out)
     with show.progress(f"personalize {folder.name}") as bar:
         token, sheet = learn_to_file(folder, noun, settings, str(index) if index else None, bar)
-    out.parent.mkdir(parents=True, exist_ok=True)
     save_character_token(out, token)
-    out.with_suffix(".png").write_bytes(sheet)
+    write_file(out.with_suffix(".png"), sheet)
     facts = {"file": str(out), "sheet": str(out.with_suffix(".png")), "name": token.name, "token": token.token, "noun": token.noun}
     facts |= token.metadata
     show.result(facts, f"{out}: {token.token}, a {token.noun}\n{out.with_suffix('.png')}: before and after", json_)

@@ -62,20 +62,22 @@ def plan(
     json_: flags.AsJson = False,
 ) -> None:
     """Split a story into shots, as a file to edit; `storyanim run` takes it."""
-    from storyanim.artifacts import CastMember
     from storyanim.config import load_settings
-    from storyanim.order import CharacterOrder, read_cast
+    from storyanim.engine.folders import check_place, write_file
+    from storyanim.order import CharacterOrder, check_named, members_of, read_cast
     from storyanim.plan import build_planner, read_story
 
+    if out is not None:
+        check_place(out)
     settings = load_settings(_profile(profile), "normal", **_sections(planner, None))
     read = read_story(story)
     cast = read_cast([CharacterOrder.parse(text) for text in character or ()], read.text, settings)
-    members = [CastMember(name=who.name, noun=who.noun, token=who.token) for who in cast]
-    board = build_planner(settings).plan(read, members)
+    board = build_planner(settings).plan(read, members_of(cast))
+    check_named(board, cast, settings)
     if out is None:
         show.result(board.model_dump(mode="json"), board.to_yaml().rstrip("\n"), json_)
         return
-    write_text(out, board.to_yaml())
+    write_file(out, board.to_yaml().encode())
     show.result(board.model_dump(mode="json"), f"{out}: {len(board.shots)} shots", json_)
 
 
@@ -92,16 +94,6 @@ def report(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run
     show.result({"report": str(path)}, str(path), json_)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all. Raises UsageError."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(text, "utf-8")
-        partial.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written ({error.strerror})", hint="choose another place with -o") from error
-
-
 def _ordered(source: Path, given: dict[str, Any], out: Path | None) -> tuple[Order, Storyboard | None, Path]:
     """The order, the storyboard when one was given, and the run folder."""
     from storyanim.artifacts import Story
@@ -109,6 +101,8 @@ def _ordered(source: Path, given: dict[str, Any], out: Path | None) -> tuple[Ord
 
     if source.is_dir():
         old = read_order(source)
+        if out is not None and out.resolve() != source.resolve():
+            raise UsageError("a run goes on in its own folder", hint="leave out --out, or give the story again")
         changed = {name: value for name, value in given.items() if value != _DEFAULTS[name]}
         return old.model_copy(update=changed), None, source
     read = read_source(source)

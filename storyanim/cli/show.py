@@ -18,7 +18,10 @@ class Progress(Protocol):
 
 @contextmanager
 def progress(title: str, quiet: bool = False) -> Iterator[Progress]:
-    """A bar with time left on a terminal, else a plain line at each tenth. `done` runs from 0 to 1."""
+    """A bar with time left on a terminal, else a plain line at each tenth.
+
+    `done` runs from 0 to 1; where it falls back, the next piece of work begins, with a time of its own.
+    """
     if quiet:
         yield lambda done, text: None
     elif sys.stderr.isatty():
@@ -36,7 +39,13 @@ def _bar(title: str) -> Iterator[Progress]:
                TextColumn("{task.fields[text]}"))
     with Bar(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(title, total=1.0, text="")
-        yield lambda done, text: bar.update(task, completed=min(done, 1.0), text=text)
+
+        def show(done: float, text: str) -> None:
+            if done < bar.tasks[0].completed:
+                bar.reset(task)
+            bar.update(task, completed=min(done, 1.0), text=text)
+
+        yield show
 
 
 def _lines(title: str) -> Progress:
@@ -44,7 +53,9 @@ def _lines(title: str) -> Progress:
     started = time.monotonic()
 
     def show(done: float, text: str) -> None:
-        nonlocal shown
+        nonlocal shown, started
+        if int(done * 10) < shown:
+            shown, started = -1, time.monotonic()
         if int(done * 10) > shown:
             shown = int(done * 10)
             spent = time.monotonic() - started

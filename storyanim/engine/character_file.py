@@ -23,7 +23,7 @@ _WORDS = ("name", "token", "noun", "base")
 
 
 def save_character_token(path: Path, token: CharacterToken) -> None:
-    """Writes the character's file, whole or not at all; equal tokens give equal bytes. Raises ResourceError, UsageError."""
+    """Writes the character's file, whole or not at all; equal tokens give equal bytes. Raises ResourceError."""
     write_file(path, character_bytes(token))
 
 

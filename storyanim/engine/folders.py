@@ -10,13 +10,13 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from storyanim.engine.keys import file_key
-from storyanim.errors import InputError, ResourceError, UsageError
+from storyanim.errors import InputError, ResourceError
 
 DONE = "done.json"
 _PARTIAL, _OLD = ".partial", ".old"
@@ -37,12 +37,36 @@ def full_disk(path: Path) -> Iterator[None]:
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Maps all that a disk may refuse while `path` is written: full or failing → ResourceError, the rest → UsageError."""
+    """Maps all that a disk may refuse while `path` is written to ResourceError."""
     try:
         with full_disk(path):
             yield
     except OSError as error:
-        raise UsageError(f"{path} cannot be written ({error.strerror})", hint="choose another place for it") from error
+        raise ResourceError(f"{path} cannot be written ({error.strerror})", hint="choose another place for it") from error
+
+
+def check_place(path: Path) -> None:
+    """Raises ResourceError when it is seen beforehand that no file or folder `path` can be written. Writes nothing."""
+    above = next(parent for parent in path.absolute().parents if os.path.exists(parent))
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise ResourceError(f"{path} cannot be written: {above} is {'closed' if above.is_dir() else 'no folder'}",
+                            hint="choose another place for it")
+
+
+def make(path: Path) -> list[Path]:
+    """Makes a folder and those above it; gives the ones that were not there before, innermost first."""
+    new = [folder for folder in (path, *path.parents) if not os.path.exists(folder)]
+    path.mkdir(parents=True, exist_ok=True)
+    return new
+
+
+def unmake(new: Sequence[Path]) -> None:
+    """Removes what `make` gave: the innermost with all in it, those above when nothing else has come into them."""
+    for folder in new[:1]:
+        shutil.rmtree(folder)
+    with suppress(OSError):                          # the first that is not empty ends it
+        for folder in new[1:]:
+            folder.rmdir()
 
 
 def partial_of(place: Path) -> Path:

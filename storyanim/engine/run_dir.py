@@ -32,18 +32,19 @@ class RunDir:
     """A run folder, open for one process at a time.
 
     Use it as a context manager. Entering makes the folder or goes on with it, takes the lock, and removes what a killed
-    process left half-made. Raises UsageError for a folder with something else in it, one in use, one that cannot be
-    written; ResourceError when the disk is full.
+    process left half-made. A folder that was made here vanishes again when an error comes before its first step is done.
+    Raises UsageError for a folder with something else in it or in use, ResourceError for one that cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = Path(os.path.abspath(path))
         self._lock: IO[str] | None = None
+        self._new: list[Path] = []                   # folders made by entering
 
     def __enter__(self) -> RunDir:
         with folders.disk_errors(self.path):
             _check_is_run(self.path)
-            self.path.mkdir(parents=True, exist_ok=True)
+            self._new = folders.make(self.path)
             self._lock = _locked(self.path / MARK, self.path)
             folders.clean(self.path)
             _end_last_line(self.path / LOG)
@@ -53,13 +54,15 @@ class RunDir:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+        if error is not None and not any(self.path.rglob(folders.DONE)):
+            folders.unmake(self._new)
 
     def step(self, name: str, function: Callable[..., T], *inputs: object, reuse: bool = False) -> Step[T]:
         """The result of `function(*inputs)`: what the folder `name` holds if its key is the same, else computed now.
 
         Inputs may be steps, which the function gets as their values. A parameter named `folder` receives the folder to
         write files to; paths into it inside the result stay right wherever the run is moved. `reuse` also looks into,
-        and adds to, the cache that all runs share. Raises what the function raises, ResourceError, UsageError.
+        and adds to, the cache that all runs share. Raises what the function raises, and ResourceError.
         """
         place = self._place(name)
         key = step_key(function, inputs)

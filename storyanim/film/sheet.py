@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from storyanim import video
 from storyanim.artifacts import Candidates, Frames, Shot
+from storyanim.errors import VideoError
 from storyanim.film.lettering import font_for, wrap
 
 FRAMES_A_SHOT = 5
@@ -38,12 +39,20 @@ def draw_sheet(title: str, shots: Sequence[Shot], frames: Sequence[Frames], fold
 
 
 def draw_thumbnails(candidates: Candidates, folder: Path) -> tuple[Path, ...]:
-    """`folder`/candidate-1.png and so on: three moments of each candidate, side by side. Raises VideoError."""
+    """`folder`/candidate-1.png and so on: three moments of each candidate, side by side.
+
+    A candidate whose video is gone stays blank; for the chosen one that raises VideoError.
+    """
     paths = []
     for number, match in enumerate(candidates.matches, start=1):
         length_s = match.end_s - match.start_s
         times_s = [match.start_s + length_s * (moment + 0.5) / THUMBS_A_MATCH for moment in range(THUMBS_A_MATCH)]
-        pictures = [_fitted(picture, THUMB_PX) for picture in video.sample(match.path, times_s)]
+        try:
+            pictures = [_fitted(picture, THUMB_PX) for picture in video.sample(match.path, times_s)]
+        except VideoError:
+            if match is candidates.match:
+                raise
+            pictures = []
         strip = Image.new("RGB", (THUMB_PX * THUMBS_A_MATCH, THUMB_PX))
         for column, picture in enumerate(pictures):
             strip.paste(picture, (column * THUMB_PX, 0))

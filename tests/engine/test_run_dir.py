@@ -268,12 +268,12 @@ class TestFolder:
         folder.write_text("mine")
         with pytest.raises(UsageError, match="is a file"), RunDir(folder):
             pass
-        with pytest.raises(UsageError, match="cannot be written"), RunDir(folder / "below"):
+        with pytest.raises(ResourceError, match="cannot be written"), RunDir(folder / "below"):
             pass
         assert folder.read_text() == "mine"
 
     def test_a_place_that_cannot_be_written(self) -> None:
-        with pytest.raises(UsageError, match="cannot be written"), RunDir(Path("/proc/nowhere/run")):
+        with pytest.raises(ResourceError, match="cannot be written"), RunDir(Path("/proc/nowhere/run")):
             pass
 
     def test_only_one_process_at_a_time(self, folder: Path) -> None:

@@ -1,0 +1,98 @@
+"""For all tests: no network, one thread, a cache of their own; and a folder of small coloured videos with its index."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from storyanim.retrieve.index import ClipIndex
+
+# Before any library is imported that reads them; child processes inherit them.
+os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+for _name in [name for name in os.environ if name.startswith(("STORYANIM_", "OPENAI_", "HF_TOKEN"))]:
+    del os.environ[_name]
+
+_LOCAL = {"127.0.0.1", "localhost", "::1", ""}
+_numbers = itertools.count()
+
+
+class NetworkRefusedError(RuntimeError):
+    """A test reached for the network."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_network() -> Any:
+    """Only this machine can be reached."""
+    patch = pytest.MonkeyPatch()
+    connect, connect_ex, look_up = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+
+    def check(host: object) -> None:
+        if (host.decode() if isinstance(host, bytes) else str(host or "")) not in _LOCAL:
+            raise NetworkRefusedError(f"a test tried to reach {host!r}")
+
+    def checked(real: Any) -> Any:
+        def call(self: socket.socket, address: Any) -> Any:
+            if self.family in {socket.AF_INET, socket.AF_INET6}:
+                check(address[0])
+            return real(self, address)
+        return call
+
+    def looked_up(host: Any, *arguments: Any, **named: Any) -> Any:
+        check(host)
+        return look_up(host, *arguments, **named)
+
+    patch.setattr(socket.socket, "connect", checked(connect))
+    patch.setattr(socket.socket, "connect_ex", checked(connect_ex))
+    patch.setattr(socket, "getaddrinfo", looked_up)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def _caches(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("caches")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(_caches: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORYANIM_CACHE", str(_caches / str(next(_numbers))))
+
+
+@pytest.fixture(scope="session")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three moving colours in folders, a still red one, a table of captions. Not to be changed."""
+    from coloured import save_video
+
+    folder = tmp_path_factory.mktemp("videos")
+    save_video(folder / "red bear runs.mp4", "red", seconds=5.0)
+    save_video(folder / "more" / "green_frog.mp4", "green")
+    save_video(folder / "more" / "it's blue ü.mp4", "blue")
+    save_video(folder / "still.mp4", "red", still=True)
+    (folder / "captions.tsv").write_text('file\tcaption\nstill.mp4\tA red "statue" stands\nmore/green_frog.mp4\tA frog jumps\n')
+    (folder / "readme.txt").write_text("no video")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def index_folder(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The index of `videos`, by their colours."""
+    from coloured import ColourEncoder
+
+    from storyanim.retrieve.build import build_index
+
+    out = tmp_path_factory.mktemp("index") / "index"
+    build_index([videos], out, ColourEncoder())
+    return out
+
+
+@pytest.fixture
+def index(index_folder: Path) -> ClipIndex:
+    from storyanim.retrieve.index import ClipIndex
+
+    return ClipIndex(index_folder, min_motion=0.004)

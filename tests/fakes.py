@@ -1,0 +1,199 @@
+"""Doers by hand for the six seams (stages.py), which count what they are asked for, and a studio that runs on them.
+
+They look at colours: a shot whose sentence says "red" finds the red footage of the fixture `videos`, and so on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from coloured import COLOURS, ColourEncoder
+
+from storyanim import pipeline
+from storyanim.artifacts import (
+    CastMember,
+    Character,
+    CharacterToken,
+    ClipMatch,
+    DepthTrack,
+    Frames,
+    Shot,
+    Story,
+    Storyboard,
+)
+from storyanim.config import Settings, load_settings
+from storyanim.engine.run_dir import RunDir
+from storyanim.pipeline import Production, Tools
+from storyanim.retrieve.index import ClipIndex
+
+STORY = Story(title="The colours", text="A red bear runs. A green frog jumps. A blue wave comes.")
+EDITED = Story(title="The colours", text="A red bear runs. A green frog sings. A blue wave comes.")
+# What it takes to make STORY, in order.
+ALL_CALLS = [
+    "plan The colours", "encode red", "encode green", "encode blue",
+    "depth red", "draw s01", "depth green", "draw s02", "depth blue", "draw s03",
+]
+
+
+@dataclass
+class Diary:
+    """Every call of a fake, in order; `on_call` may raise."""
+
+    calls: list[str] = field(default_factory=list)
+    on_call: Callable[[str], None] = lambda call: None
+
+    def write(self, call: str) -> None:
+        self.calls.append(call)
+        self.on_call(call)
+
+    def read(self) -> list[str]:
+        """What was written since the last time."""
+        calls, self.calls = self.calls, []
+        return calls
+
+
+@dataclass
+class FakePlanner:
+    """A shot a sentence; a character is in those that have its noun."""
+
+    diary: Diary
+    fingerprint: str = "fake planner"
+
+    def plan(self, story: Story, cast: Sequence[CastMember]) -> Storyboard:
+        self.diary.write(f"plan {story.title}")
+        sentences = re.findall(r"[^.]*\.\s*", story.text)
+        shots = tuple(self._shot(number, text, cast) for number, text in enumerate(sentences, 1))
+        return Storyboard(title=story.title, characters=tuple(cast), shots=shots)
+
+    def _shot(self, number: int, text: str, cast: Sequence[CastMember]) -> Shot:
+        here = [who for who in cast if who.noun in text]
+        prompt = text
+        for who in here:
+            prompt = prompt.replace(who.noun, f"{who.token} {who.noun}")
+        return Shot(id=f"s{number:02d}", text=text, query=text, prompt=prompt, characters=tuple(who.name for who in here),
+                    duration_s=0.5, seed=len(text))
+
+
+class FakeEncoder(ColourEncoder):
+    """ColourEncoder, counted."""
+
+    def __init__(self, diary: Diary) -> None:
+        super().__init__()
+        self.diary = diary
+
+    def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
+        self.diary.write(f"encode {_colour_in(texts[0])}")
+        return super().encode_texts(texts)
+
+
+@dataclass
+class FakeDepth:
+    """Bright is near."""
+
+    diary: Diary
+    fingerprint: str = "fake depth"
+
+    def estimate(self, frames: Frames) -> DepthTrack:
+        colour = list(COLOURS)[int(frames.rgb.mean(axis=(0, 1, 2)).argmax())]
+        self.diary.write(f"depth {colour}")
+        return DepthTrack((frames.rgb.mean(axis=-1) / 255).astype(np.float32), frames.fps)
+
+
+@dataclass
+class FakeGenerator:
+    """Grey depth, over a noise of the seed; with each token it is redder."""
+
+    diary: Diary
+    fingerprint: str = "fake generator"
+
+    def draw(self, shot: Shot, depth: DepthTrack | None, tokens: Sequence[CharacterToken]) -> Frames:
+        self.diary.write(f"draw {shot.id}" + "".join(f" {token.token}" for token in tokens))
+        assert depth is not None
+        noise = np.random.default_rng([shot.seed, *shot.prompt.encode()]).integers(0, 60, (*depth.near.shape, 3))
+        rgb = depth.near[..., None] * 150 + noise
+        rgb[..., 0] += 40 * len(tokens)
+        return Frames(np.clip(rgb, 0, 255).astype(np.uint8), depth.fps)
+
+
+@dataclass
+class FakeLearner:
+    """A table of zeros."""
+
+    diary: Diary
+    fingerprint: str = "fake learner"
+
+    def learn(self, character: Character, priors: Sequence[ClipMatch] = (), watch: Any = None) -> CharacterToken:
+        self.diary.write(f"learn {character.name}")
+        if watch:
+            watch(1.0, {"loss": 0.5})
+        table = np.zeros((10, 4), np.float32)
+        return CharacterToken(character.name, character.token, character.noun, table, {}, "fake base")
+
+
+class BackwardExecutor:
+    """Does the last item first, and tries each once."""
+
+    def run(self, task: Callable[[Any], object], items: Iterable[Any]) -> list[Exception | None]:
+        errors: list[Exception | None] = []
+        for item in reversed(list(items)):
+            try:
+                task(item)
+                errors.append(None)
+            except Exception as error:
+                errors.append(error)
+        return errors[::-1]
+
+
+def fake_tools(diary: Diary, index: ClipIndex) -> Tools:
+    from storyanim.engine.local import LocalExecutor
+
+    return Tools(FakePlanner(diary), FakeEncoder(diary), index, FakeDepth(diary), FakeGenerator(diary), FakeLearner(diary),
+                 LocalExecutor())
+
+
+def fake_settings(**film: Any) -> Settings:
+    """Small and short."""
+    return load_settings(
+        generate={"width_px": 64, "height_px": 64, "num_frames": 4}, retrieve={"candidates": 2},
+        film={"width_px": 64, "height_px": 48, "fps": 8, "title_s": 0, "max_hold_s": 0} | film,
+    )
+
+
+class Studio:
+    """A run folder and fakes to fill it."""
+
+    def __init__(self, folder: Path, index: ClipIndex, settings: Settings | None = None) -> None:
+        self.folder, self.diary = folder, Diary()
+        self.tools, self.settings = fake_tools(self.diary, index), settings or fake_settings()
+        self.told: list[tuple[float, str]] = []
+
+    @property
+    def film(self) -> bytes:
+        return (self.folder / "film.mp4").read_bytes()
+
+    def use(self, **tools: Any) -> None:
+        self.tools = replace(self.tools, **tools)
+
+    def make(self, story: Story = STORY, characters: Sequence[Character | CharacterToken] = (), **changes: Any) -> Production:
+        """The way of pipeline.py, from story to film; `changes` are made to each shot whose id they name."""
+        with RunDir(self.folder) as run:
+            cast = [CastMember(name=who.name, noun=who.noun, token=who.token) for who in characters]
+            board = pipeline.plan(run, story, cast, self.tools).value
+            shots = tuple(shot.model_copy(update=changes.get(shot.id, {})) for shot in board.shots)
+            return self.shoot(run, board.model_copy(update={"shots": shots}), characters)
+
+    def shoot(self, run: RunDir, board: Storyboard, characters: Sequence[Character | CharacterToken] = ()) -> Production:
+        def watch(done: float, text: str) -> None:
+            self.told.append((done, text))
+
+        tokens = pipeline.learn_characters(run, characters, self.tools, self.settings, watch)
+        return pipeline.make_film(run, board, tokens, self.tools, self.settings, watch)
+
+
+def _colour_in(text: str) -> str:
+    return next((colour for colour in COLOURS if colour in text.lower()), text)

@@ -1,0 +1,336 @@
+"""Story to film with fakes: what is done, in which order, and what is never done twice."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import fakes
+import pytest
+from coloured import ColourEncoder
+from fakes import ALL_CALLS, EDITED, BackwardExecutor, FakeDepth, FakeGenerator, Studio
+from family import save_pictures
+
+from storyanim import pipeline, video
+from storyanim.artifacts import Character
+from storyanim.engine.run_dir import RunDir
+from storyanim.errors import (
+    FilmError,
+    IndexFolderError,
+    PartialError,
+    ResourceError,
+    ServiceError,
+    VideoError,
+)
+from storyanim.retrieve.build import build_index
+from storyanim.retrieve.index import ClipIndex
+
+STEPS = ["plan", *[f"shots/s0{n}/match" for n in (1, 2, 3)],
+         *[f"shots/s0{n}/{step}" for n in (1, 2, 3) for step in ("thumbnails", "depth", "frames", "clip")], "film", "sheet"]
+
+
+@pytest.fixture
+def studio(tmp_path: Path, index: ClipIndex) -> Studio:
+    return Studio(tmp_path / "run", index)
+
+
+@pytest.fixture(scope="session")
+def whole_film(tmp_path_factory: pytest.TempPathFactory, index_folder: Path) -> bytes:
+    """The film of STORY, made without a break."""
+    studio = Studio(tmp_path_factory.mktemp("whole") / "run", ClipIndex(index_folder, min_motion=0.004))
+    studio.make()
+    return studio.film
+
+
+@pytest.fixture
+def bear(tmp_path: Path) -> Character:
+    folder = save_pictures(tmp_path / "bear")
+    return Character(name="bear", token="<bear>", noun="bear", images=tuple(sorted(folder.iterdir())))
+
+
+def steps_done(folder: Path) -> list[str]:
+    """Of all the runs together, in order."""
+    events = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [event["step"] for event in events if event["event"] == "done"]
+
+
+class TestTheWay:
+    def test_every_step_is_done_once_in_order(self, studio: Studio) -> None:
+        production = studio.make()
+        assert studio.diary.read() == ALL_CALLS
+        assert steps_done(studio.folder) == STEPS
+        assert production.failed == {}
+
+    def test_the_film_plays_its_shots(self, studio: Studio) -> None:
+        production = studio.make()
+        assert production.film is not None
+        info = video.probe(studio.folder / "film.mp4")
+        assert (info.width_px, info.height_px) == (64, 48)
+        assert info.duration_s == pytest.approx(production.film.value.duration_s) == pytest.approx(3 * 0.5)
+        assert "A green frog jumps." in (studio.folder / "film.srt").read_text()
+        assert (studio.folder / "sheet.png").stat().st_size > 1000
+
+    def test_each_shot_moves_as_its_footage_does(self, studio: Studio) -> None:
+        for work, colour in zip(studio.make().work, ("red", "green", "blue"), strict=True):
+            assert work.candidates is not None
+            assert colour in Path(work.candidates.value.match.path).stem
+
+    def test_progress_runs_from_nothing_to_nearly_all(self, studio: Studio) -> None:
+        studio.make()
+        shares = [done for done, _ in studio.told]
+        assert shares == sorted(shares)
+        assert shares[0] == 0
+        assert 0.9 < shares[-1] < 1
+        assert studio.told[0][1] == "s01 looking for footage"
+
+    def test_cards_open_and_close_the_film(self, tmp_path: Path, index: ClipIndex) -> None:
+        studio = Studio(tmp_path / "run", index, fakes.fake_settings(title_s=0.5))
+        production = studio.make()
+        assert production.film is not None
+        assert [clip.shot_id for clip in production.film.value.clips] == ["s00", "s01", "s02", "s03", "s9999"]
+        assert "00:00:00,500 -->" in (studio.folder / "film.srt").read_text()
+
+    def test_another_order_of_work_gives_the_same_film(self, studio: Studio, whole_film: bytes) -> None:
+        studio.use(executor=BackwardExecutor())
+        studio.make()
+        assert [call for call in studio.diary.read() if call.startswith("draw")] == ["draw s03", "draw s02", "draw s01"]
+        assert studio.film == whole_film
+
+    def test_the_same_clip_is_not_taken_twice_in_a_row(self, studio: Studio) -> None:
+        twice = fakes.STORY.model_copy(update={"text": "A red bear runs. A red bear rests."})
+        first, second = (work.candidates.value.match.clip_id for work in studio.make(twice).work if work.candidates)
+        assert first != second
+
+
+class TestResume:
+    def test_stopped_after_each_step_it_ends_with_the_same_film(
+        self, studio: Studio, whole_film: bytes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        log = RunDir.log
+
+        def stop(self: RunDir, event: str, **facts: object) -> None:
+            log(self, event, **facts)
+            if event == "done":
+                raise KeyboardInterrupt
+
+        stops = 0
+        with monkeypatch.context() as patch:
+            patch.setattr(RunDir, "log", stop)
+            for _ in STEPS:
+                with pytest.raises(KeyboardInterrupt):
+                    studio.make()
+                stops += 1
+                assert steps_done(studio.folder) == STEPS[:stops]
+        studio.make()
+        assert steps_done(studio.folder) == STEPS
+        assert studio.diary.read() == ALL_CALLS
+        assert studio.film == whole_film
+
+    def test_stopped_inside_each_step_only_that_one_is_done_again(self, studio: Studio, whole_film: bytes) -> None:
+        seen: set[str] = set()
+
+        def first_time_stops(call: str) -> None:
+            if call not in seen:
+                seen.add(call)
+                raise KeyboardInterrupt
+
+        studio.diary.on_call = first_time_stops
+        for _ in ALL_CALLS:
+            with pytest.raises(KeyboardInterrupt):
+                studio.make()
+            assert not list(studio.folder.rglob(".*.partial"))
+        studio.make()
+        assert studio.diary.read() == [call for call in ALL_CALLS for _ in range(2)]
+        assert studio.film == whole_film
+
+    def test_again_it_calls_nobody_and_changes_no_file(self, studio: Studio) -> None:
+        studio.make()
+        before = {path: path.stat().st_mtime_ns for path in studio.folder.rglob("*") if path.is_file()}
+        studio.diary.read()
+        production = studio.make()
+        assert studio.diary.read() == []
+        assert {path: path.stat().st_mtime_ns for path in before} == before
+        assert not any(step.fresh for work in production.work for step in (work.candidates, work.depth, work.frames) if step)
+
+
+class TestWhatAChangeRedoes:
+    @pytest.fixture
+    def made(self, studio: Studio) -> Studio:
+        studio.make()
+        studio.diary.read()
+        return studio
+
+    def redone(self, studio: Studio, before: int) -> set[str]:
+        return set(steps_done(studio.folder)[before:])
+
+    def test_a_changed_sentence_its_own_shot(self, made: Studio) -> None:
+        made.make(EDITED)
+        assert made.diary.read() == ["plan The colours", "encode green", "draw s02"]
+
+    def test_a_changed_query_the_footage_and_what_follows(self, made: Studio) -> None:
+        made.make(s02={"query": "red"})
+        # The neighbour looks again, since it must not take the same clip; it finds what it had.
+        assert made.diary.read() == ["encode red", "encode blue", "depth red", "draw s02"]
+
+    def test_a_changed_prompt_the_frames(self, made: Studio) -> None:
+        made.make(s02={"prompt": "A yellow frog."})
+        assert made.diary.read() == ["draw s02"]
+
+    def test_a_changed_seed_the_frames(self, made: Studio) -> None:
+        old = made.film
+        made.make(s03={"seed": 77})
+        assert made.diary.read() == ["draw s03"]
+        assert made.film != old
+
+    def test_changed_words_alone_the_clip_and_the_subtitles(self, made: Studio) -> None:
+        before = len(steps_done(made.folder))
+        made.make(s02={"text": "A green frog sings."})
+        assert made.diary.read() == []
+        assert self.redone(made, before) == {"shots/s02/clip", "film", "sheet"}
+        assert "sings" in (made.folder / "film.srt").read_text()
+
+    def test_a_changed_film_setting_the_clips(self, made: Studio) -> None:
+        made.settings = fakes.fake_settings(crf=30)
+        before = len(steps_done(made.folder))
+        made.make()
+        assert made.diary.read() == []
+        assert self.redone(made, before) == {*[f"shots/s0{n}/clip" for n in (1, 2, 3)], "film"}
+
+    @pytest.mark.parametrize(("tool", "redone"), [
+        (FakeGenerator, {"draw s01", "draw s02", "draw s03"}), (FakeDepth, {"depth red", "depth green", "depth blue"}),
+    ])
+    def test_another_tool_what_it_does(self, made: Studio, tool: type, redone: set[str]) -> None:
+        name = {FakeGenerator: "generator", FakeDepth: "depth"}[tool]
+        made.use(**{name: tool(made.diary, fingerprint="newer")})
+        made.make()
+        assert set(made.diary.read()) == redone          # equal depth: nothing is drawn again
+
+    def test_a_film_without_a_shot_joins_the_others(self, made: Studio) -> None:
+        shorter = fakes.STORY.model_copy(update={"text": "A red bear runs. A green frog jumps. "})
+        made.make(shorter)
+        assert made.diary.read() == ["plan The colours"]
+        assert video.probe(made.folder / "film.mp4").duration_s == pytest.approx(1.0)
+
+
+class TestChoices:
+    def test_a_pinned_clip_is_taken(self, studio: Studio) -> None:
+        work = studio.make().work
+        blue = work[2].candidates.value.match.clip_id  # type: ignore[union-attr]
+        studio.diary.read()
+        production = studio.make(s01={"pinned": blue})
+        assert production.work[0].candidates.value.match.clip_id == blue  # type: ignore[union-attr]
+        assert studio.diary.read()[0] == "encode red"
+        assert "blue" in production.work[0].candidates.value.match.path  # type: ignore[union-attr]
+
+    def test_a_banned_clip_is_not_even_a_candidate(self, studio: Studio) -> None:
+        green = studio.make().work[1].candidates.value.match.clip_id  # type: ignore[union-attr]
+        found = studio.make(s02={"banned": (green,)}).work[1].candidates
+        assert found is not None
+        assert green not in [match.clip_id for match in found.value.matches]
+
+    def test_an_unknown_pin_fails_its_own_shot(self, studio: Studio) -> None:
+        production = studio.make(s02={"pinned": "nonsense"})
+        assert list(production.failed) == ["s02"]
+        assert "nonsense" in production.failed["s02"]
+        assert [call for call in studio.diary.read() if call.startswith("draw")] == ["draw s01", "draw s03"]
+
+
+class TestCharacters:
+    def test_one_is_learned_before_it_is_drawn(self, studio: Studio, bear: Character) -> None:
+        studio.make(characters=[bear])
+        calls = studio.diary.read()
+        assert calls.index("learn bear") < calls.index("draw s01 <bear>")
+        assert "draw s02" in calls
+        assert any("learning bear" in text for _, text in studio.told)
+
+    def test_another_run_takes_what_was_learned(self, studio: Studio, bear: Character, tmp_path: Path, index: ClipIndex) -> None:
+        studio.make(characters=[bear])
+        other = Studio(tmp_path / "other", index)
+        other.make(characters=[bear])
+        assert not [call for call in other.diary.read() if call.startswith("learn")]
+        assert other.film == studio.film
+
+    def test_other_pictures_are_learned_again(self, studio: Studio, bear: Character) -> None:
+        studio.make(characters=[bear])
+        studio.diary.read()
+        studio.make(characters=[bear.model_copy(update={"images": bear.images[:2]})])
+        calls = studio.diary.read()
+        assert "learn bear" in calls
+        assert "depth red" not in calls
+
+
+class Broken:
+    """Raises at one call of the diary, while it is broken."""
+
+    def __init__(self, call: str, error: Exception) -> None:
+        self.call, self.error = call, error
+
+    def __call__(self, call: str) -> None:
+        if self.call in ("any draw", call) and (self.call == call or call.startswith("draw")):
+            raise self.error
+
+
+class TestFailures:
+    @pytest.mark.parametrize("error", [VideoError("cut off", hint="h"), ServiceError("gone", hint="h"), ValueError("odd")])
+    def test_a_shot_that_fails_leaves_the_others(self, studio: Studio, whole_film: bytes, error: Exception) -> None:
+        studio.diary.on_call = Broken("draw s02", error)
+        production = studio.make()
+        assert production.failed == {"s02": str(error)}
+        assert video.probe(studio.folder / "film.mp4").duration_s == pytest.approx(1.0)
+        with pytest.raises(PartialError) as caught:
+            pipeline.check_complete(production)
+        assert caught.value.failed == production.failed
+        studio.diary.on_call = lambda call: None
+        studio.diary.read()
+        pipeline.check_complete(studio.make())
+        assert studio.diary.read() == ["draw s02"]
+        assert studio.film == whole_film
+
+    def test_what_may_pass_is_tried_once_more(self, studio: Studio) -> None:
+        tries: list[str] = []
+
+        def fails_once(call: str) -> None:
+            tries.append(call)
+            if call == "draw s02" and tries.count(call) == 1:
+                raise ServiceError("busy", hint="h")
+
+        studio.diary.on_call = fails_once
+        assert studio.make().failed == {}
+        assert tries.count("draw s02") == 2
+
+    def test_when_all_fail_the_error_is_theirs(self, studio: Studio) -> None:
+        studio.diary.on_call = Broken("any draw", VideoError("cut off", hint="h"))
+        with pytest.raises(VideoError, match="cut off"):
+            studio.make()
+        assert not (studio.folder / "film.mp4").exists()
+
+    def test_when_no_footage_can_be_found_the_error_is_the_index(self, studio: Studio) -> None:
+        encoder = fakes.FakeEncoder(studio.diary)
+        encoder.fingerprint = "another"  # type: ignore[misc]
+        studio.use(encoder=encoder)
+        with pytest.raises(IndexFolderError, match="another encoder"):
+            studio.make()
+
+    @pytest.mark.parametrize("error", [ResourceError("memory", hint="h"), FilmError("ffmpeg", hint="h"), MemoryError()])
+    def test_a_machine_that_fails_ends_the_run(self, studio: Studio, error: Exception) -> None:
+        studio.diary.on_call = Broken("draw s02", error)
+        with pytest.raises(ResourceError):
+            studio.make()
+        assert "draw s03" not in studio.diary.read()
+
+    def test_a_lost_video_fails_its_shot_until_it_is_back(self, tmp_path: Path, videos: Path, whole_film: bytes) -> None:
+        mine = shutil.copytree(videos, tmp_path / "videos")
+        build_index([mine], tmp_path / "index", ColourEncoder())
+        studio = Studio(tmp_path / "run", ClipIndex(tmp_path / "index", min_motion=0.004))
+        lost = mine / "more" / "green_frog.mp4"
+        lost.rename(tmp_path / "away.mp4")
+        production = studio.make()
+        assert list(production.failed) == ["s02"]
+        assert "green_frog.mp4" in production.failed["s02"]
+        (tmp_path / "away.mp4").rename(lost)
+        studio.diary.read()
+        assert studio.make().failed == {}
+        assert studio.diary.read() == ["depth green", "draw s02"]
+        assert studio.film == whole_film
+
