@@ -23,8 +23,8 @@ class Kind:
     captions: tuple[str, ...]                        # {} is the character
 
 
-PLAIN = Kind((0.9, 1.1), ("a {}", "the {}", "one {}", "a photo of a {}", "a photo of the {}", "a picture of a {}"))
-SHRUNK = Kind((0.4, 0.7), ("a very small {}", "a {} far away", "a photo of a very small {}"))
+PLAIN = Kind((1.0, 1.15), ("a {}", "the {}", "one {}", "a photo of a {}", "a photo of the {}", "a picture of a {}"))
+SHRUNK = Kind((0.5, 0.75), ("a very small {}", "a {} far away", "a photo of a very small {}"))
 ENLARGED = Kind((1.2, 1.5), ("a close up of a {}", "a {} close up", "a zoomed in photo of a {}"))
 KINDS = (PLAIN, SHRUNK, PLAIN, ENLARGED)             # in turn
 
