@@ -24,7 +24,7 @@ setup: $(READY) ## Make .venv and install storyanim with everything it needs.
 .PHONY: demo
 demo: $(READY) ## Make the example film, all set-up included: runs/demo/film.mp4.
 	$(BIN)/storyanim run $(EXAMPLE)/story.txt --character $(EXAMPLE)/bear --out runs/demo
-	$(BIN)/python benchmarks/preview.py runs/demo runs/demo/preview.webp
+	$(BIN)/storyanim export preview runs/demo -o runs/demo/preview.webp
 	@echo "the film: runs/demo/film.mp4   how it came about: runs/demo/report.html"
 
 .PHONY: test

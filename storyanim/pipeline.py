@@ -30,7 +30,7 @@ from storyanim.artifacts import (
     Story,
     Storyboard,
 )
-from storyanim.config import Settings
+from storyanim.config import Settings, cache_folder
 from storyanim.engine.run_dir import RunDir
 from storyanim.engine.steps import Step
 from storyanim.errors import InputError, PartialError
@@ -265,7 +265,9 @@ class _Watched:
         return fingerprint
 
     def learn(self, character: Character, priors: Sequence[ClipMatch]) -> CharacterToken:
-        token: CharacterToken = self.learner.learn(character, priors, self.watch)
+        unfinished = cache_folder() / "learning" / f"{character.token.strip('<>')}.safetensors"
+        unfinished.parent.mkdir(parents=True, exist_ok=True)
+        token: CharacterToken = self.learner.learn(character, priors, self.watch, checkpoint=unfinished)
         return token
 
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import typer
 
-from storyanim.cli import doctor, index, personalize, run, shot, train, world
+from storyanim.cli import doctor, export, index, personalize, run, shot, train, world
 from storyanim.errors import PartialError, StoryanimError
 
 # Typer brings a click of its own from 0.26 on; the bases of its public BadParameter are right in every version.
 _ClickException: Any = typer.BadParameter.__mro__[2]
+_INTERRUPTED = 130
 
 app = typer.Typer(
     name="storyanim", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -27,6 +28,7 @@ app.command()(index.search)
 app.command()(personalize.personalize)
 app.add_typer(shot.app, name="shot")
 app.command()(run.report)
+app.add_typer(export.app, name="export")
 app.command()(doctor.doctor)
 app.command()(train.train)
 app.add_typer(world.app, name="world")
@@ -36,7 +38,7 @@ def run_app(arguments: Sequence[str]) -> int:
     """Runs one command line and returns its exit code."""
     try:
         code = app(args=list(arguments), standalone_mode=False)
-        return code if isinstance(code, int) else 0
+        return _interrupted() if code == _INTERRUPTED else code if isinstance(code, int) else 0
     except typer.Exit as error:
         return error.exit_code
     except _ClickException as error:                 # usage errors, and files that click cannot open
@@ -52,13 +54,17 @@ def run_app(arguments: Sequence[str]) -> int:
             for name, reason in error.failed.items():
                 print(f"failed: {name}: {reason}", file=sys.stderr)
         return _complain(error.message, error.hint, error.exit_code)
-    except (KeyboardInterrupt, typer.Abort):
-        return _complain("interrupted", "the same command goes on where it stopped", 130)
+    except (KeyboardInterrupt, typer.Abort):         # what a Ctrl-C becomes depends on Typer's version
+        return _interrupted()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except MemoryError:
         return _complain("out of memory", "close other programs, or choose --quality draft", 6)
+
+
+def _interrupted() -> int:
+    return _complain("interrupted", "the same command goes on where it stopped", _INTERRUPTED)
 
 
 def _complain(message: str, hint: str, code: int) -> int:

@@ -139,7 +139,7 @@ def structure_adapter() -> T2IAdapter:
 def depth_network() -> DPTForDepthEstimation:
     """A DPT on a plain ViT: 128 × 128, 64 patches of 16 pixels → depth of 128 × 128."""
     width = 128
-    return DPTForDepthEstimation(
+    network = DPTForDepthEstimation(
         DPTConfig(
             hidden_size=width, num_hidden_layers=6, num_attention_heads=4, intermediate_size=4 * width, image_size=128, patch_size=16,
             backbone_out_indices=[1, 2, 4, 5], neck_hidden_sizes=[32, 48, 64, 96], reassemble_factors=[4, 2, 1, 0.5], fusion_hidden_size=48,
@@ -147,6 +147,9 @@ def depth_network() -> DPTForDepthEstimation:
             head_in_index=-1, qkv_bias=True, use_auxiliary_head=False,
         )
     )
+    last = [module for module in network.head.modules() if isinstance(module, torch.nn.Conv2d)][-1]
+    torch.nn.init.constant_(last.bias, 0.4)          # the world's mean: behind it is a ReLU, which from zero might never wake
+    return network
 
 
 def depth_processor() -> DPTImageProcessor:
