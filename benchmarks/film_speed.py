@@ -37,7 +37,8 @@ def steps(out: Path) -> dict[str, list[float]]:
     for line in (out / "log.jsonl").read_text("utf-8").splitlines():
         event = json.loads(line)
         if event["event"] == "done":
-            found.setdefault(event["step"].rsplit("/", 1)[-1] if "shots/" in event["step"] else event["step"], []).append(event["seconds"])
+            kind = event["step"].rsplit("/", 1)[-1] if "shots/" in event["step"] else event["step"]
+            found.setdefault(kind, []).append(event["seconds"])
     return found
 
 

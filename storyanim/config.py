@@ -1,7 +1,7 @@
 """One frozen class of settings a stage, and how they are loaded.
 
-Order, later wins: defaults of the classes, the profile (TOML), its `quality` table, `storyanim.toml` in the working folder, the environment
-(`STORYANIM_GENERATE__GUIDANCE_SCALE=3`), flags. Unknown keys are errors. The result is saved in `run.json`.
+Order, later wins: defaults of the classes, the profile (TOML), its `quality_settings` table, `storyanim.toml` in the working
+folder, the environment (`STORYANIM_GENERATE__GUIDANCE_SCALE=3`), flags. Unknown keys are errors. The result lies in `run.json`.
 """
 
 from __future__ import annotations
