@@ -9,6 +9,7 @@ import fnmatch
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -107,18 +108,37 @@ def load_transformer(ref: ModelRef, class_name: str, *, model_type: str, spare: 
 
 @contextmanager
 def errors_of_model(ref: ModelRef) -> Iterator[None]:
-    """What transformers and safetensors raise while they load `ref` becomes ModelError."""
+    """What transformers and safetensors raise while they load `ref` becomes ModelError; what they merely say is not shown."""
     from safetensors import SafetensorError
 
     foreign = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, SafetensorError)
     try:
-        yield
+        with quiet_libraries():
+            yield
     except Exception as error:
         if not isinstance(error, foreign) and type(error) is not Exception:    # tokenizers raises the bare class
             raise
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelError(f"the model {ref.repo} cannot be loaded: {reason}",
                          hint="its folder is incomplete or of another kind: fetch it again") from error
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """While models are loaded, no progress bars and no remarks of the libraries' own; what matters is raised."""
+    names = [f"{library}.utils.logging" for library in ("diffusers", "transformers")]
+    loggings = [sys.modules[name] for name in names if name in sys.modules]
+    before = [(logging.get_verbosity(), logging.is_progress_bar_enabled()) for logging in loggings]
+    for logging in loggings:
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for logging, (verbosity, bars) in zip(loggings, before, strict=True):
+            logging.set_verbosity(verbosity)
+            if bars:
+                logging.enable_progress_bar()
 
 
 def wanted_files(names: Iterable[str], subfolder: str = "", variant: str | None = None) -> list[str]:

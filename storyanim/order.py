@@ -98,7 +98,9 @@ def build_tools(settings: Settings, index: str | None) -> Tools:
         raise IndexFolderError(f"the index {opened.folder} was made with another encoder than this profile's",
                                hint=f"index the videos again with `storyanim index ... --profile {settings.profile}`")
     learner = TimeInvLearner(settings, partial(_load_pipeline, settings), depth)
-    return Tools(build_planner(settings), encoder, opened, depth, build_generator(settings), learner, LocalExecutor())
+    generator = build_generator(settings)
+    _ = depth.fingerprint, generator.fingerprint     # a model that is missing is told before any work
+    return Tools(build_planner(settings), encoder, opened, depth, generator, learner, LocalExecutor())
 
 
 def open_index(folder: Path, settings: Settings) -> ClipIndex:
@@ -154,12 +156,11 @@ def settle_storyboard(
     """
     path = run.path / "storyboard.yaml"
     if given is not None:
-        check_named(given, cast, order.settings())
+        _check_named(given, cast, order.settings())
         return _write_board(run, given, "given")
     if order.story is None:
         return read_storyboard(path)
     step = pipeline.plan(run, order.story, members_of(cast), tools)
-    check_named(step.value, cast, order.settings())
     mark = step.content[:16]
     if not path.is_file():
         return _write_board(run, step.value, mark)
@@ -179,8 +180,8 @@ def members_of(cast: Sequence[Character | CharacterToken]) -> list[CastMember]:
     return [CastMember(name=who.name, noun=who.noun, token=who.token) for who in cast]
 
 
-def check_named(board: Storyboard, cast: Sequence[Character | CharacterToken], settings: Settings) -> None:
-    """Raises CharacterError, with the nouns found, for a character that no shot names."""
+def _check_named(board: Storyboard, cast: Sequence[Character | CharacterToken], settings: Settings) -> None:
+    """Raises CharacterError, with the nouns found, for a character that no shot names; planners do so for their own."""
     named = {name for shot in board.shots for name in shot.characters}
     if idle := [who for who in cast if who.name not in named]:
         nouns = nouns_of("\n".join(shot.text for shot in board.shots), load_vocabulary(settings))

@@ -160,7 +160,8 @@ class TestEdits:
 class TestGivenStoryboards:
     def board(self, **shot: Any) -> Storyboard:
         first = Shot(id="s07", text="One.", query="red", prompt="a red bear", seed=1)
-        return Storyboard(title="Mine", shots=(first.model_copy(update=shot), first.model_copy(update={"id": "s09", "query": "blue"})))
+        second = first.model_copy(update={"id": "s09", "query": "blue"})
+        return Storyboard(title="Mine", shots=(first.model_copy(update=shot), second))
 
     def test_one_is_filmed_without_a_planner(self, film: Film, diary: Diary) -> None:
         film(board=self.board())
@@ -204,14 +205,17 @@ class TestCharacters:
         with pytest.raises(CharacterError, match="no character"):
             CharacterOrder.parse(given)
 
-    def test_one_that_nobody_names_is_an_error_with_the_nouns(self, film: Film, tmp_path: Path, diary: Diary, folder: Path) -> None:
+    def test_one_that_a_given_storyboard_never_names_is_an_error_with_the_nouns(
+        self, film: Film, tmp_path: Path, diary: Diary, folder: Path
+    ) -> None:
         asked = CharacterOrder.parse(f"{save_pictures(tmp_path / 'rex')}=dragon")
+        shots = (Shot(id="s01", text="A red bear chases a frog.", query="red", prompt="a red bear"),)
         with pytest.raises(CharacterError, match="rex, a dragon") as caught:
-            film(characters=(asked,))
+            film(board=Storyboard(title="T", shots=shots), characters=(asked,))
         assert "bear" in caught.value.message
         assert "frog" in caught.value.message
-        assert "learn rex" not in diary.read()
-        assert not (folder / "storyboard.yaml").exists()
+        assert diary.read() == []
+        assert not folder.exists()
 
     def test_two_of_one_name_are_an_error(self, film: Film, bear: CharacterOrder, tmp_path: Path, folder: Path) -> None:
         other = CharacterOrder.parse(str(save_pictures(tmp_path / "more" / "bear")))
@@ -219,7 +223,7 @@ class TestCharacters:
             film(characters=(bear, other))
         assert not folder.exists()
 
-    def test_shots_may_lose_their_character_by_an_edit(self, film: Film, bear: CharacterOrder, folder: Path, diary: Diary) -> None:
+    def test_an_edit_may_take_a_character_out(self, film: Film, bear: CharacterOrder, folder: Path, diary: Diary) -> None:
         film(characters=(bear,))
         edit(folder, s01={"characters": (), "prompt": "nobody"})
         diary.read()

@@ -35,7 +35,7 @@ def personalize(
     with show.progress(f"personalize {folder.name}") as bar:
         token, sheet = learn_to_file(folder, noun, settings, str(index) if index else None, bar)
     save_character_token(out, token)
-    write_file(out.with_suffix(".png"), sheet)
-    facts = {"file": str(out), "sheet": str(out.with_suffix(".png")), "name": token.name, "token": token.token, "noun": token.noun}
-    facts |= token.metadata
-    show.result(facts, f"{out}: {token.token}, a {token.noun}\n{out.with_suffix('.png')}: before and after", json_)
+    picture = out.with_suffix(".png")
+    write_file(picture, sheet)
+    facts = {"file": str(out), "sheet": str(picture), "name": token.name, "token": token.token, "noun": token.noun}
+    show.result(facts | token.metadata, f"{out}: {token.token}, a {token.noun}\n{picture}: before and after", json_)

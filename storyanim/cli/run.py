@@ -64,7 +64,7 @@ def plan(
     """Split a story into shots, as a file to edit; `storyanim run` takes it."""
     from storyanim.config import load_settings
     from storyanim.engine.folders import check_place, write_file
-    from storyanim.order import CharacterOrder, check_named, members_of, read_cast
+    from storyanim.order import CharacterOrder, members_of, read_cast
     from storyanim.plan import build_planner, read_story
 
     if out is not None:
@@ -73,7 +73,6 @@ def plan(
     read = read_story(story)
     cast = read_cast([CharacterOrder.parse(text) for text in character or ()], read.text, settings)
     board = build_planner(settings).plan(read, members_of(cast))
-    check_named(board, cast, settings)
     if out is None:
         show.result(board.model_dump(mode="json"), board.to_yaml().rstrip("\n"), json_)
         return

@@ -34,7 +34,7 @@ def load_pipeline(models: Models) -> StoryVideoPipeline:
     Raises ModelError: missing and cannot be fetched, broken, of another kind, or parts that do not fit each other.
     """
     folder, branch = hub.locate(models.pipeline), hub.locate(models.structure)
-    with _quiet():
+    with hub.quiet_libraries():
         return _assemble(folder, branch, models)
 
 
@@ -131,20 +131,3 @@ def _mapped(what: str, ref: ModelRef) -> Iterator[None]:
             raise ResourceError(f"not enough memory to load {ref.repo}", hint="close other programs") from error
         reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
         raise ModelError(f"{what} of {ref.repo} cannot be used: {reason}", hint=_HINT) from error
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bars and no remarks of the libraries' own; what matters is raised."""
-    libraries = (diffusers.utils.logging, transformers.utils.logging)
-    before = [(library, library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries]
-    for library in libraries:
-        library.set_verbosity_error()
-        library.disable_progress_bar()
-    try:
-        yield
-    finally:
-        for library, verbosity, bars in before:
-            library.set_verbosity(verbosity)
-            if bars:
-                library.enable_progress_bar()

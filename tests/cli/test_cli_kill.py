@@ -1,0 +1,168 @@
+"""Killed or interrupted at any moment, the same command goes on and ends with the same film; with a tiny real family."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import Outcome
+from family import save_pictures
+
+STEPS = ["plan", "characters/bear", "shots/s02/match", "shots/s01/thumbnails", "shots/s01/depth", "shots/s01/frames",
+         "shots/s01/clip", "shots/s02/frames", "cards/title", "film"]
+NUM_RANDOM_KILLS = 8
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+
+
+class Forker:
+    """Starts command lines in quickly forked processes (forker.py)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.errors = folder / "errors.txt"
+        command = [sys.executable, str(Path(__file__).with_name("forker.py"))]
+        with self.errors.open("a") as errors:
+            self.process = subprocess.Popen(command, env=ENVIRONMENT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                            stderr=errors)
+        self._answer("ready")
+
+    def start(self, **asked: Any) -> int:
+        """Gives the process's id."""
+        assert self.process.stdin is not None
+        self.errors.write_text("")
+        self.process.stdin.write(json.dumps(asked) + "\n")
+        self.process.stdin.flush()
+        return int(self._answer("begun "))
+
+    def code(self, pid: int) -> int:
+        """Waits for the process's end."""
+        return int(self._answer(f"ended {pid} "))
+
+    def said(self) -> str:
+        """What the last process wrote to stderr."""
+        return self.errors.read_text()
+
+    def _answer(self, start: str) -> str:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.startswith(start):
+                return line.removeprefix(start).strip()
+        raise AssertionError(self.said())
+
+
+@dataclass(frozen=True)
+class Command:
+    """One `storyanim run` with a character, in a run folder and with a cache of its own."""
+
+    forker: Forker
+    arguments: list[str]
+    run: Path
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        return {"arguments": [*self.arguments, str(self.run)], "cache": str(self.run.with_name("cache"))}
+
+    def finish(self) -> float:
+        """Runs to the end; seconds that it took."""
+        begun = time.monotonic()
+        assert self.forker.code(self.forker.start(**self.asked)) == 0, self.forker.said()
+        return time.monotonic() - begun
+
+    def struck(self, step: str, number: int, after_s: float = 0.0) -> int:
+        """Runs until the signal comes, `after_s` into the step; the exit code."""
+        return self.forker.code(self.forker.start(**self.asked, at=step, signal=number, after_s=after_s))
+
+    def contents(self) -> dict[str, bytes]:
+        """All files of the run but those that tell its times."""
+        return {str(path.relative_to(self.run)): path.read_bytes() for path in sorted(self.run.rglob("*"))
+                if path.is_file() and path.name not in {"log.jsonl", "report.html"}}
+
+    @property
+    def is_half_made(self) -> bool:
+        return bool(list(self.run.rglob(".*.partial")))
+
+
+@pytest.fixture(scope="module")
+def forker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forker]:
+    forker = Forker(tmp_path_factory.mktemp("forker"))
+    yield forker
+    forker.process.kill()
+    forker.process.communicate()
+
+
+@pytest.fixture(scope="module")
+def arguments(tmp_path_factory: pytest.TempPathFactory, profile: Path, real_index: Path) -> list[str]:
+    folder = tmp_path_factory.mktemp("asked")
+    (folder / "story.txt").write_text("A bear runs in the forest. A green frog jumps.")
+    return ["run", str(folder / "story.txt"), "--character", str(save_pictures(folder / "bear")), "--profile", str(profile),
+            "--index", str(real_index), "--out"]
+
+
+@pytest.fixture(scope="module")
+def whole(forker: Forker, arguments: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, bytes], float]:
+    """What an undisturbed run leaves, and the seconds that it takes."""
+    command = Command(forker, arguments, tmp_path_factory.mktemp("whole") / "run")
+    seconds = command.finish()
+    return command.contents(), seconds
+
+
+@pytest.fixture
+def command(forker: Forker, arguments: list[str], tmp_path: Path) -> Command:
+    return Command(forker, arguments, tmp_path / "run")
+
+
+def test_killed_at_work_on_each_step(command: Command, whole: tuple[dict[str, bytes], float]) -> None:
+    rng, half_made = random.Random(0), 0
+    for step in STEPS:
+        assert command.struck(step, signal.SIGKILL, rng.uniform(0, 0.02)) == -signal.SIGKILL, step
+        half_made += command.is_half_made
+    assert half_made > len(STEPS) / 2                # else the kills came too late
+    command.finish()
+    assert command.contents() == whole[0]
+
+
+def test_killed_at_random_moments(command: Command, whole: tuple[dict[str, bytes], float]) -> None:
+    rng, kills = random.Random(0), 0
+    for _ in range(NUM_RANDOM_KILLS):
+        pid = command.forker.start(**command.asked)
+        time.sleep(rng.uniform(0, 0.6) * whole[1])
+        if Path(f"/proc/{pid}").exists():
+            os.kill(pid, signal.SIGKILL)
+        kills += command.forker.code(pid) == -signal.SIGKILL
+    assert kills >= 2
+    command.finish()
+    assert command.contents() == whole[0]
+
+
+def test_the_program_itself_killed_while_it_draws(command: Command, whole: tuple[dict[str, bytes], float]) -> None:
+    started = [sys.executable, "-m", "storyanim", *command.asked["arguments"]]
+    environment = ENVIRONMENT | {"STORYANIM_CACHE": command.asked["cache"]}
+    with subprocess.Popen(started, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None and not list(command.run.glob("shots/s01/.frames.*.partial")):
+            time.sleep(0.001)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
+    assert (command.run / "shots/s01/depth/done.json").exists()
+    assert not (command.run / "film.mp4").exists()
+    command.finish()
+    assert command.contents() == whole[0]
+
+
+def test_ctrl_c_at_work_ends_with_130_and_a_run_to_go_on_with(
+    command: Command, whole: tuple[dict[str, bytes], float]
+) -> None:
+    for step in ("plan", "characters/bear", "shots/s01/depth", "shots/s01/frames", "shots/s02/clip"):
+        assert command.struck(step, signal.SIGINT, 0.005) == 130, (step, command.forker.said())
+        assert Outcome(130, "", command.forker.said()).complaint[0] == "interrupted"
+        assert not command.is_half_made
+    command.finish()
+    assert command.contents() == whole[0]

@@ -1,0 +1,95 @@
+"""Help and usage errors are quick: they load no model library."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {"torch", "transformers", "diffusers"}
+HELPS = [
+    ["--help"], ["-h"], ["run", "--help"], ["plan", "--help"], ["index", "--help"], ["search", "--help"],
+    ["personalize", "--help"], ["shot", "--help"],
+    *[["shot", name, "--help"] for name in ("redo", "replace", "insert", "remove", "pin", "ban")],
+    ["report", "--help"], ["export", "--help"], ["export", "preview", "--help"], ["doctor", "--help"], ["train", "--help"],
+    ["world", "--help"], ["world", "preview", "--help"],
+]
+MISTAKES = [
+    ["nonsense"], ["--nonsense"], ["run"], ["run", "story.txt", "more.txt"], ["run", "story.txt", "--quality", "best"],
+    ["run", "story.txt", "--seed", "-1"], ["run", "story.txt", "--seed", "one"], ["run", "story.txt", "--structure-until", "1.5"],
+    ["run", "story.txt", "--planner", "oracle"], ["run", "story.txt", "--profile", "nonsense"],
+    ["run", "story.txt", "--profile", "nonsense.toml"], ["run", "story.txt", "--profile", "odd.toml"],
+    ["run", "story.txt", "--out", "full"], ["plan"], ["plan", "story.txt", "--profile", "nonsense"],
+    ["index"], ["index", "full"], ["index", "info"], ["index", "info", "a", "b"],
+    ["index", "full", "-o", "i", "--profile", "nonsense"],
+    ["search", "index"], ["search", "index", " "], ["search", "index", "bear", "--count", "0"],
+    ["search", "index", "bear", "--profile", "nonsense"],
+    ["personalize"], ["personalize", "full", "-o", "bear.zip"], ["personalize", "full", "--profile", "nonsense"],
+    ["shot", "nonsense"], ["shot", "redo", "run"], ["shot", "replace", "run", "s01"], ["shot", "insert", "run", "s01"],
+    ["report"], ["doctor", "--profile", "nonsense"], ["doctor", "more"], ["export", "preview", "run", "-o", "film.png"],
+]
+CHECK = f"""
+import json, sys
+from storyanim.cli import run_app
+for arguments in json.load(sys.stdin):
+    print("BEGIN", file=sys.stderr, flush=True)
+    code = run_app(arguments)
+    print(f"END {{code}} {{sorted(set({sorted(HEAVY)}) & set(sys.modules))}}", file=sys.stderr, flush=True)
+"""
+
+
+def tried(command_lines: list[list[str]], folder: Path) -> list[tuple[int, list[str], str]]:
+    """Exit code, lines of stderr, and the heavy libraries that were loaded by then, of each; all in one new process."""
+    done = subprocess.run([sys.executable, "-c", CHECK], input=json.dumps(command_lines), cwd=folder, capture_output=True,
+                          text=True, check=True)
+    found = []
+    for part in done.stderr.split("BEGIN\n")[1:]:
+        *lines, end = part.rstrip("\n").split("\n")
+        code, loaded = end.removeprefix("END ").split(" ", 1)
+        found.append((int(code), lines, loaded))
+    assert len(found) == len(command_lines)
+    return found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "story.txt").write_text("A bear runs.")
+    (tmp_path / "odd.toml").write_text("[generate]\nwidht_px = 64\n")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    return tmp_path
+
+
+def test_help_of_every_command(folder: Path) -> None:
+    for arguments, (code, lines, loaded) in zip(HELPS, tried(HELPS, folder), strict=True):
+        assert (code, lines, loaded) == (0, [], "[]"), arguments
+
+
+def test_every_command_has_its_help_tried() -> None:
+    import typer.main
+
+    from storyanim.cli import app
+
+    def paths(command: object, before: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
+        inner = getattr(command, "commands", {})
+        return {before}.union(*(paths(part, (*before, name)) for name, part in inner.items()))
+
+    assert paths(typer.main.get_command(app)) == {tuple(arguments[:-1]) for arguments in HELPS}
+
+
+def test_usage_errors_are_two_lines_and_load_no_model_library(folder: Path) -> None:
+    before = sorted(folder.rglob("*"))
+    for arguments, (code, lines, loaded) in zip(MISTAKES, tried(MISTAKES, folder), strict=True):
+        assert (code, loaded) == (2, "[]"), (arguments, lines)
+        assert [line.split(":")[0] for line in lines] == ["error", "hint"], (arguments, lines)
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_no_arguments_show_the_help(folder: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "storyanim"], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "personalize" in done.stdout
+    assert done.stderr == ""

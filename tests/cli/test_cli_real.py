@@ -1,0 +1,135 @@
+"""The whole command line on a tiny real family: real retrieval, depth, learning and diffusion, with random weights."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import Cli
+from family import save_pictures
+
+from storyanim import video
+from storyanim.artifacts import Frames
+from storyanim.engine.store import load_character_token
+
+TALE = "# A bear\n\nA bear runs in the forest. A green frog jumps. The bear sleeps.\n"
+
+
+@pytest.fixture
+def tale(here: Path) -> Path:
+    path = here / "tale.txt"
+    path.write_text(TALE)
+    return path
+
+
+def drawn(run: Path, shot: str) -> np.ndarray:
+    from safetensors.numpy import load_file
+
+    return load_file(run / "shots" / shot / "frames" / "frames.safetensors")["rgb"]
+
+
+def test_story_and_pictures_to_film(cli: Cli, tale: Path, profile: Path, real_index: Path, here: Path) -> None:
+    pictures = save_pictures(here / "bear")
+    asked = ("run", tale, "--character", pictures, "--profile", profile, "--index", real_index, "--out", "film")
+    outcome = cli(*asked, "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.json["drawn"] == ["s01", "s02", "s03"]
+    info = video.probe(here / "film/film.mp4")
+    assert (info.width_px, info.height_px) == (64, 64)
+    assert info.duration_s == pytest.approx(outcome.json["duration_s"], abs=0.05)
+    assert "learning bear" in outcome.err
+    noise = [line for line in outcome.err.splitlines() if not line.startswith(("film film: ", "the model reads"))]
+    assert noise == []                               # none of the libraries' bars and remarks
+    assert np.ptp(drawn(Path("film"), "s01")) > 0
+    assert {path.name for path in (here / "film/characters/bear").iterdir()} >= {"character.safetensors", "done.json"}
+
+    # Again: nothing. With another character's noun: only what it plays in.
+    film = (here / "film/film.mp4").read_bytes()
+    assert cli(*asked, "--json").json["drawn"] == []
+    assert (here / "film/film.mp4").read_bytes() == film
+    # In a fresh folder: the same bytes.
+    assert cli(*asked[:-1], "again").code == 0
+    assert (here / "again/film.mp4").read_bytes() == film
+
+
+def test_a_character_file_draws_what_its_folder_does(cli: Cli, tale: Path, profile: Path, real_index: Path, here: Path) -> None:
+    pictures = save_pictures(here / "bear")
+    family = ("--profile", profile, "--index", real_index)
+    outcome = cli("personalize", pictures, "-o", "out/bear.safetensors", *family, "--json")
+    assert outcome.code == 0, outcome.err
+    assert (outcome.json["token"], outcome.json["noun"], outcome.json["pictures"]) == ("<bear>", "bear", "3")
+    assert (here / "out/bear.png").read_bytes().startswith(b"\x89PNG")
+    assert load_character_token(here / "out/bear.safetensors").lora
+    for name, given in (("by-file", "out/bear.safetensors"), ("by-folder", pictures)):
+        assert cli("run", tale, "--character", given, *family, "--out", name).code == 0
+    assert np.array_equal(drawn(here / "by-file", "s01"), drawn(here / "by-folder", "s01"))
+    assert cli("run", tale, *family, "--out", "without").code == 0
+    assert not np.array_equal(drawn(here / "without", "s01"), drawn(here / "by-file", "s01"))
+    assert np.array_equal(drawn(here / "without", "s02"), drawn(here / "by-file", "s02"))
+
+
+def test_structure_until_changes_the_drawing(cli: Cli, here: Path, profile: Path, real_index: Path) -> None:
+    (here / "one.txt").write_text("A bear runs.")
+    asked = ("run", "one.txt", "--profile", profile, "--index", real_index, "--out")
+    assert cli(*asked, "with").code == 0
+    assert cli(*asked, "without", "--structure-until", "0").code == 0
+    assert not np.array_equal(drawn(here / "with", "s01"), drawn(here / "without", "s01"))
+
+
+class TestIndex:
+    def test_it_is_made_told_and_searched(self, cli: Cli, videos: Path, profile: Path, here: Path) -> None:
+        made = cli("index", videos, "-o", "index", "--profile", profile, "--json")
+        assert made.code == 0, made.err
+        assert (made.json["clips"], made.json["videos"], made.json["skipped"]) == (6, 4, {})
+        assert all(line.startswith("index: ") for line in made.err.splitlines())
+        told = cli("index", "info", "index", "--json")
+        assert told.json == made.json
+        found = cli("search", "index", "a frog", "-k", 2, "--profile", profile, "--sheet", "hits/frog.png", "--json")
+        assert found.code == 0, found.err
+        assert len(found.json) == 2
+        assert any("frog" in hit["caption"] for hit in found.json)
+        assert (here / "hits/frog.png").read_bytes().startswith(b"\x89PNG")
+        assert found.err == ""
+
+    def test_unreadable_videos_are_listed_and_skipped(self, cli: Cli, videos: Path, profile: Path, here: Path) -> None:
+        mine = shutil.copytree(videos, here / "mine")
+        (mine / "broken.mp4").write_bytes(b"no video")
+        outcome = cli("index", mine, "-o", "index", "--profile", profile, "--json")
+        assert outcome.code == 3
+        assert list(outcome.json["skipped"]) == ["broken.mp4"]
+        assert "failed: broken.mp4" in outcome.err
+        assert outcome.complaint[0].startswith("1 of 5 videos")
+        assert cli("index", "info", "index").code == 0
+
+    def test_a_single_video_with_captions(self, cli: Cli, profile: Path, here: Path) -> None:
+        rgb = np.random.default_rng(0).integers(0, 255, (20, 32, 32, 3), dtype=np.uint8)
+        video.write(Frames(rgb, 10), here / "one.mp4", width_px=32, height_px=32, fps=10)
+        (here / "words.csv").write_text("file,caption\none.mp4,noise of old televisions\n")
+        assert cli("index", "one.mp4", "-o", "index", "--captions", "words.csv", "--profile", profile).code == 0
+        (hit,) = cli("search", "index", "televisions", "--profile", profile, "--json").json
+        assert hit["caption"] == "noise of old televisions"
+
+
+class TestDoctor:
+    def test_it_tells_of_machine_and_models(self, cli: Cli, profile: Path) -> None:
+        facts = cli("doctor", "--profile", profile, "--json").json
+        assert facts["torch"][0].isdigit()
+        assert "ffmpeg" in facts["ffmpeg"]
+        assert not facts["model pipeline"].startswith("missing")
+
+    def test_it_tells_what_is_missing(self, cli: Cli, here: Path, profile: Path) -> None:
+        (here / "lost.toml").write_text(profile.read_text().replace("/depth", "/lost"))
+        outcome = cli("doctor", "--profile", "lost.toml")
+        assert outcome.code == 0
+        assert "model depth: missing: " in outcome.out
+
+
+def test_settings_come_from_the_working_folder(cli: Cli, here: Path, profile: Path, real_index: Path) -> None:
+    (here / "one.txt").write_text("A bear runs.")
+    (here / "storyanim.toml").write_text("[film]\nwidth_px = 96\n")
+    assert cli("run", "one.txt", "--profile", profile, "--index", real_index, "--out", "run").code == 0
+    assert video.probe(here / "run/film.mp4").width_px == 96
+    assert json.loads((here / "run/run.json").read_text())["settings"]["film"]["width_px"] == 96

@@ -1,0 +1,34 @@
+"""What a command line gave."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Exit code, stdout and stderr."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Its stdout, which must be one JSON document and nothing else."""
+        return json.loads(self.out)
+
+    @property
+    def complaint(self) -> tuple[str, str]:
+        """Its error and its hint: one line each, the last ones of stderr."""
+        *before, error, hint = self.err.splitlines()
+        assert error.startswith("error: ")
+        assert hint.startswith("hint: ")
+        assert not [line for line in before if line.startswith(("error:", "hint:", "Traceback"))]
+        return error.removeprefix("error: "), hint.removeprefix("hint: ")
+
+
+Cli = Callable[..., Outcome]
