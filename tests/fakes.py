@@ -127,7 +127,8 @@ class FakeLearner:
     diary: Diary
     fingerprint: str = "fake learner"
 
-    def learn(self, character: Character, priors: Sequence[ClipMatch] = (), watch: Any = None) -> CharacterToken:
+    def learn(self, character: Character, priors: Sequence[ClipMatch] = (), watch: Any = None, *,
+              checkpoint: Path | None = None) -> CharacterToken:
         self.diary.write(f"learn {character.name}")
         if watch:
             watch(1.0, {"loss": 0.5})
