@@ -24,6 +24,7 @@ def preview(
     width: Annotated[int, typer.Option(min=16, max=2048, help="Pixels.")] = 256,
 ) -> None:
     """Write the film as a small moving picture."""
+    from storyanim.engine.folders import check_place
     from storyanim.engine.run_dir import RunDir
     from storyanim.film.preview import draw_preview
     from storyanim.order import production_of, read_order
@@ -31,6 +32,7 @@ def preview(
     if out.suffix not in {".webp", ".gif"}:
         raise UsageError(f"{out} is neither .webp nor .gif", hint="choose one of the two with -o")
     read_order(run)
+    check_place(out)
     with RunDir(run) as opened:
         film = production_of(opened).film
         if film is None:

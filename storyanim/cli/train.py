@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,22 @@ import typer
 from storyanim.cli import show
 
 
+class Stage(StrEnum):
+    """The stages of train/recipe.py, which loads torch: a mistyped one is told before."""
+
+    data = "data"
+    autoencoder = "autoencoder"
+    clip = "clip"
+    depth = "depth"
+    base = "base"
+    structure = "structure"
+    motion = "motion"
+    library = "library"
+    examples = "examples"
+
+
 def train(
-    stage: Annotated[str, typer.Argument(help="data, autoencoder, clip, depth, base, structure or motion.")],
+    stage: Annotated[Stage, typer.Argument(help="What to train, or to render.")],
     minutes: Annotated[float | None, typer.Option(help="Compute for so long in all. [default: the stage's own]")] = None,
     steps: Annotated[int | None, typer.Option(help="Instead of minutes.")] = None,
     work: Annotated[Path, typer.Option(help="Folder of rendered data, checkpoints and logs.")] = Path("work"),
@@ -27,11 +42,11 @@ def train(
     from storyanim.train.loop import LoopOptions, LoopState
     from storyanim.train.recipe import Request, run_stage
 
-    with show.progress(f"train {stage}") as bar:
+    with show.progress(f"train {stage.value}") as bar:
         def watch(done: float, state: LoopState, figures: dict[str, float]) -> None:
             bar(done, f"step {state.step}  " + "  ".join(f"{key} {value:.4g}" for key, value in figures.items()))
 
         loop = LoopOptions(minutes=minutes, steps=steps, device=device)
         request = Request(work, out or asset("storybook"), loop, batch_size, scratch, scenes, watch)
-        figures = run_stage(stage, request)
+        figures = run_stage(stage.value, request)
     show.result(figures, "\n".join(f"{key}: {value:.5g}" for key, value in figures.items()), json_)

@@ -22,7 +22,13 @@ def preview(
     count: Annotated[int, typer.Option(min=1, max=200, help="How many scenes.")] = 12,
 ) -> None:
     """Draw a sheet of random scenes with depth and captions."""
+    from io import BytesIO
+
+    from storyanim.engine.folders import check_place, write_file
     from storyanim.world.sheet import preview_sheet
 
-    preview_sheet(list(range(seed, seed + count))).save(out)
+    check_place(out)
+    png = BytesIO()
+    preview_sheet(list(range(seed, seed + count))).save(png, "PNG")
+    write_file(out, png.getvalue())
     print(out)

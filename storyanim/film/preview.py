@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
 
 from storyanim import video
 from storyanim.artifacts import Film
+from storyanim.engine.folders import write_file
 
 
 def draw_preview(film: Film, path: Path, *, width_px: int = 256, fps: float = 8.0, cards: bool = False) -> None:
-    """Writes an animated WebP or GIF, by the suffix of `path`; the shots alone unless `cards`. Raises VideoError."""
+    """Writes an animated WebP or GIF, by the suffix of `path`; the shots alone unless `cards`.
+
+    Raises VideoError, and ResourceError when `path` cannot be written.
+    """
     pictures: list[Image.Image] = []
     for clip in film.clips:
         if not cards and clip.shot_id in {"s00", "s9999"}:
@@ -19,7 +24,7 @@ def draw_preview(film: Film, path: Path, *, width_px: int = 256, fps: float = 8.
         height_px = round(width_px * clip.height_px / clip.width_px)
         frames = video.read(clip.path, fps=fps, size_px=(width_px, height_px))                # (T, H, W, 3)
         pictures += [Image.fromarray(picture) for picture in frames.rgb]
-    partial = path.with_name(f".{path.name}")
-    pictures[0].save(partial, format=path.suffix.removeprefix(".").upper(), save_all=True, append_images=pictures[1:],
+    moving = BytesIO()
+    pictures[0].save(moving, format=path.suffix.removeprefix(".").upper(), save_all=True, append_images=pictures[1:],
                      duration=round(1000 / fps), loop=0, quality=70, method=4)
-    partial.replace(path)
+    write_file(path, moving.getvalue())

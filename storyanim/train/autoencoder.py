@@ -20,7 +20,9 @@ class AutoencoderStage:
 
     name = "autoencoder"
 
-    def __init__(self, network: AutoencoderTiny, folder: Path, *, batch_size: int = 32, crop_px: int = 64, device: torch.device) -> None:
+    def __init__(
+        self, network: AutoencoderTiny, folder: Path, *, batch_size: int = 32, crop_px: int = 64, device: torch.device
+    ) -> None:
         self.vae = network.to(device, memory_format=torch.channels_last)
         self.network: nn.Module = self.vae
         self.set, self.batch_size, self.crop_px, self.device = ClipSet(folder), batch_size, crop_px, device
@@ -36,12 +38,12 @@ class AutoencoderStage:
             crop, weight = self._crop(shard, row, rng)
             crops.append(crop)
             weights.append(weight)
-        rgb = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)              # (B, 3, h, w) uint8
+        rgb = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)  # (B, 3, h, w) uint8
         return {"rgb": rgb, "weight": torch.from_numpy(np.stack(weights))[:, None]}
 
     def _crop(self, shard: Shard, row: int, rng: np.random.Generator) -> tuple[Any, Any]:
         frame = int(rng.integers(shard.rgb.shape[1]))
-        rgb, mask = shard.rgb[row, frame], unpack_mask(shard.mask[row, frame])   # (H, W, 3), (H, W)
+        rgb, mask = shard.rgb[row, frame], unpack_mask(shard.mask[row, frame])  # (H, W, 3), (H, W)
         size, limit = self.crop_px, rgb.shape[0] - self.crop_px
         kind = rng.random()
         if kind < 0.5:

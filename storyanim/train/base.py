@@ -23,8 +23,14 @@ class BaseStage:
     name = "base"
 
     def __init__(
-        self, unet: UNet2DConditionModel, text: CLIPTextModel, tokens: CLIPTokenizer, folders: list[Path], *,
-        batch_size: int = 48, device: torch.device,
+        self,
+        unet: UNet2DConditionModel,
+        text: CLIPTextModel,
+        tokens: CLIPTokenizer,
+        folders: list[Path],
+        *,
+        batch_size: int = 48,
+        device: torch.device,
     ) -> None:
         self.unet, self.text = unet.to(device, memory_format=torch.channels_last), text.to(device)
         self.network: nn.Module = nn.ModuleDict({"unet": self.unet, "text": self.text})
@@ -42,9 +48,13 @@ class BaseStage:
         frames = [int(rng.integers(shard.rgb.shape[1])) for shard, _ in rows]
         latents = np.stack([np.asarray(shard.array("latents")[row, f]) for (shard, row), f in zip(rows, frames, strict=True)])
         cells = np.stack([creature_cells(shard, row, [f])[0] for (shard, row), f in zip(rows, frames, strict=True)])
-        return {"latents": torch.from_numpy(latents), "cells": torch.from_numpy(cells)[:, None],
-                "ids": caption_ids(self.tokens, rows, rng), "t": torch.from_numpy(rng.integers(0, 1000, self.batch_size)),
-                "noise": torch.from_numpy(rng.standard_normal(latents.shape, np.float32))}
+        return {
+            "latents": torch.from_numpy(latents),
+            "cells": torch.from_numpy(cells)[:, None],
+            "ids": caption_ids(self.tokens, rows, rng),
+            "t": torch.from_numpy(rng.integers(0, 1000, self.batch_size)),
+            "noise": torch.from_numpy(rng.standard_normal(latents.shape, np.float32)),
+        }
 
     def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
         """The v loss, and its part at high noise."""

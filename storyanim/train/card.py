@@ -12,18 +12,36 @@ import transformers
 from storyanim.train.loop import LoopState
 
 ABOUT = {
-    "autoencoder": ("Storybook autoencoder (`AutoencoderTiny`)", "Pixels to 16 × 16 × 16 latents and back, on rendered storybook frames.",
-                    "Knows the storybook world only: photographs come back smooth, writing and fine texture are lost."),
-    "clip": ("Storybook CLIP (`CLIPModel`)", "Finds clips for captions; the mean over a clip's frames stands for the clip.",
-             "Knows the words of the storybook captions; other words are spelled out in pieces and mean little to it."),
-    "depth": ("Storybook depth (`DPTForDepthEstimation`)", "Nearness of every pixel from one picture.",
-              "Learned on rendered pictures with colour jitter; on photographs it gives a rough layout at best."),
-    "base": ("Storybook denoiser, image stage (`UNetMotionModel`)", "Draws storybook pictures from captions.",
-             "One creature a picture; the parts of creatures can mix; small details are soft."),
-    "structure": ("Storybook structure encoder (`T2IAdapter`)", "Makes depth steer the denoiser; independent of the timestep.",
-                  "Learned on the depth of the storybook depth network; other depth works as far as it looks alike."),
-    "motion": ("Storybook denoiser, motion stage (`UNetMotionModel`)", "Draws 16 frames at 8 frames a second.",
-               "Without structure the motion is weak; movement comes mainly from the guide."),
+    "autoencoder": (
+        "Storybook autoencoder (`AutoencoderTiny`)",
+        "Pixels to 16 × 16 × 16 latents and back, on rendered storybook frames.",
+        "Knows the storybook world only: photographs come back smooth, writing and fine texture are lost.",
+    ),
+    "clip": (
+        "Storybook CLIP (`CLIPModel`)",
+        "Finds clips for captions; the mean over a clip's frames stands for the clip.",
+        "Knows the words of the storybook captions; other words are spelled out in pieces and mean little to it.",
+    ),
+    "depth": (
+        "Storybook depth (`DPTForDepthEstimation`)",
+        "Nearness of every pixel from one picture.",
+        "Learned on rendered pictures with colour jitter; on photographs it gives a rough layout at best.",
+    ),
+    "base": (
+        "Storybook denoiser, image stage (`UNetMotionModel`)",
+        "Draws storybook pictures from captions.",
+        "One creature a picture; the parts of creatures can mix; small details are soft.",
+    ),
+    "structure": (
+        "Storybook structure encoder (`T2IAdapter`)",
+        "Makes depth steer the denoiser; independent of the timestep.",
+        "Learned on the depth of the storybook depth network; other depth works as far as it looks alike.",
+    ),
+    "motion": (
+        "Storybook denoiser, motion stage (`UNetMotionModel`)",
+        "Draws 16 frames at 8 frames a second.",
+        "Without structure the motion is weak; movement comes mainly from the guide.",
+    ),
 }
 
 
@@ -31,13 +49,18 @@ def write(folder: Path, stage: str, state: LoopState, figures: dict[str, float])
     """Writes `README.md`, keeping the sections of other stages that trained the same weights."""
     title, does, limits = ABOUT[stage]
     lines = [
-        f"## {title}", "", does, "",
-        f"- made by: `storyanim train {stage}` (part of `make models`), {state.step:,} steps, {state.seconds / 60:.1f} minutes of computing "
-        f"on {_machine()}",
-        "- data: scenes rendered by `storyanim.world` (seeds in `storyanim/train/data.py`); no other pictures; held-out combinations are "
-        "never trained on",
+        f"## {title}",
+        "",
+        does,
+        "",
+        f"- made by: `storyanim train {stage}` (part of `make models`), {state.step:,} steps, "
+        f"{state.seconds / 60:.1f} minutes of computing on {_machine()}",
+        "- data: scenes rendered by `storyanim.world` (seeds in `storyanim/train/data.py`); no other pictures; "
+        "held-out combinations are never trained on",
         *(f"- {key.replace('_', ' ')}: {value:.4g}" for key, value in figures.items()),
-        f"- limits: {limits}", "- licence: Apache-2.0, as the project", "",
+        f"- limits: {limits}",
+        "- licence: Apache-2.0, as the project",
+        "",
     ]
     path = folder / "README.md"
     head = "# Model card"
@@ -49,13 +72,22 @@ def write(folder: Path, stage: str, state: LoopState, figures: dict[str, float])
 def write_model_index(folder: Path) -> None:
     """`model_index.json`, by which diffusers' loaders know the classes of the subfolders."""
     index = {
-        "_class_name": "StoryVideoPipeline", "_diffusers_version": diffusers.__version__,
-        "scheduler": ["diffusers", "DDIMScheduler"], "text_encoder": ["transformers", "CLIPTextModel"],
-        "tokenizer": ["transformers", "CLIPTokenizer"], "unet": ["diffusers", "UNetMotionModel"], "vae": ["diffusers", "AutoencoderTiny"],
+        "_class_name": "StoryVideoPipeline",
+        "_diffusers_version": diffusers.__version__,
+        "scheduler": ["diffusers", "DDIMScheduler"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "unet": ["diffusers", "UNetMotionModel"],
+        "vae": ["diffusers", "AutoencoderTiny"],
     }
     (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n", "utf-8")
 
 
 def _machine() -> str:
     where = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{torch.get_num_threads()} CPU cores"
-    return f"{where} (torch {torch.__version__.split('+')[0]}, diffusers {diffusers.__version__}, transformers {transformers.__version__})"
+    versions = {
+        "torch": torch.__version__.split("+")[0],
+        "diffusers": diffusers.__version__,
+        "transformers": transformers.__version__,
+    }
+    return f"{where} ({', '.join(f'{name} {version}' for name, version in versions.items())})"

@@ -12,7 +12,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 
-def save(path: Path, network: nn.Module, average: dict[str, torch.Tensor], optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+def save(
+    path: Path, network: nn.Module, average: dict[str, torch.Tensor], optimizer: torch.optim.Optimizer, state: dict[str, Any]
+) -> None:
     """Network, EMA, Adam's moments and the loop's state."""
     tensors = {f"net.{name}": value.detach() for name, value in network.state_dict().items()}
     tensors |= {f"ema.{name}": value for name, value in average.items()}
@@ -29,7 +31,7 @@ def load(path: Path, network: nn.Module, average: dict[str, torch.Tensor], optim
     moments: dict[int, dict[str, torch.Tensor]] = {}
     with safe_open(path, "pt") as file:
         network.load_state_dict({key[4:]: file.get_tensor(key) for key in file.keys() if key.startswith("net.")})  # noqa: SIM118
-        for key in file.keys():                      # noqa: SIM118  (safe_open is no mapping)
+        for key in file.keys():  # noqa: SIM118  (safe_open is no mapping)
             kind, _, rest = key.partition(".")
             if kind == "ema":
                 average[rest].copy_(file.get_tensor(key))

@@ -21,7 +21,9 @@ class ClipStage:
 
     name = "clip"
 
-    def __init__(self, network: CLIPModel, tokens: CLIPTokenizer, folder: Path, *, batch_size: int = 64, device: torch.device) -> None:
+    def __init__(
+        self, network: CLIPModel, tokens: CLIPTokenizer, folder: Path, *, batch_size: int = 64, device: torch.device
+    ) -> None:
         self.clip = network.to(device)
         self.network: nn.Module = self.clip
         self.tokens, self.set, self.batch_size, self.device = tokens, ClipSet(folder), batch_size, device
@@ -43,7 +45,7 @@ class ClipStage:
 
     def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
         """Returns the loss and the share of texts whose own clip comes first in the batch."""
-        rgb = batch["rgb"].to(self.device).float().div(127.5).sub(1)             # (B, F, 3, H, W)
+        rgb = batch["rgb"].to(self.device).float().div(127.5).sub(1)  # (B, F, 3, H, W)
         with torch.autocast(self.device.type, torch.bfloat16):
             images = embedding(self.clip.get_image_features(pixel_values=rgb.flatten(0, 1))).float()
             texts = embedding(self.clip.get_text_features(input_ids=batch["ids"].to(self.device))).float()
@@ -70,10 +72,16 @@ def measure(network: CLIPModel, tokens: CLIPTokenizer, folder: Path, device: tor
         rgb = torch.from_numpy(np.asarray(shard.rgb[row])).permute(0, 3, 1, 2).to(device).float().div(127.5).sub(1)
         vectors.append(F.normalize(F.normalize(embedding(network.get_image_features(pixel_values=rgb)), dim=-1).mean(0), dim=-1))
         specs.append(shard.specs[row])
-    ids = tokens([captions.caption(s) for s in specs], padding="max_length", truncation=True, return_tensors="pt").input_ids.to(device)
+    ids = tokens([captions.caption(s) for s in specs], padding="max_length", truncation=True, return_tensors="pt").input_ids.to(
+        device
+    )
     texts = F.normalize(embedding(network.get_text_features(input_ids=ids)), dim=-1)
     order = (texts @ torch.stack(vectors).T).argsort(dim=1, descending=True).cpu()
     rank = (order == torch.arange(count)[:, None]).float().argmax(1)
     first = [specs[int(order[k, 0])].actors[0].action == specs[k].actors[0].action for k in range(count) if specs[k].actors]
-    return {"recall@1": float((rank < 1).float().mean()), "recall@5": float((rank < 5).float().mean()),
-            "recall@10": float((rank < 10).float().mean()), "same_action@1": float(np.mean(first))}
+    return {
+        "recall@1": float((rank < 1).float().mean()),
+        "recall@5": float((rank < 5).float().mean()),
+        "recall@10": float((rank < 10).float().mean()),
+        "same_action@1": float(np.mean(first)),
+    }

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from storyanim.world import ClipSpec, render_frames, sample_spec
 
-SHARD = 125                                          # scenes a shard
+SHARD = 125  # scenes a shard
 SIZE_PX = 128
 
 
@@ -31,9 +31,9 @@ class SetPlan:
 
     name: str
     num_scenes: int
-    first_seed: int                                  # sets never share a seed
+    first_seed: int  # sets never share a seed
     num_frames: int
-    clip: bool                                       # consecutive frames at `fps`; else random instants
+    clip: bool  # consecutive frames at `fps`; else random instants
     fps: float = 8.0
 
     def times_s(self, seed: int) -> list[float]:
@@ -47,7 +47,7 @@ class SetPlan:
 SETS = {
     "stills": SetPlan("stills", 7_000, 1_000_000, 4, clip=False),
     "clips": SetPlan("clips", 2_500, 2_000_000, 16, clip=True),
-    "held_stills": SetPlan("held_stills", 250, 9_000_000, 4, clip=False),      # never trained on: measures the stages
+    "held_stills": SetPlan("held_stills", 250, 9_000_000, 4, clip=False),  # never trained on: measures the stages
 }
 
 
@@ -149,7 +149,7 @@ def derive(folder: Path, name: str, compute: object) -> None:
         path = shard.folder / f"{name}.npy"
         if not path.exists():
             partial = path.with_suffix(".partial.npy")
-            np.save(partial, compute(shard))         # type: ignore[operator]
+            np.save(partial, compute(shard))  # type: ignore[operator]
             partial.rename(path)
 
 

@@ -12,6 +12,9 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from storyanim.train.data import Shard, unpack_mask
 from storyanim.world import captions
 
+SAMPLE_STEPS = 20
+SAMPLE_GUIDANCE = 3.0
+
 
 class Objective:
     """v-prediction with creature cells counted more (arXiv 2202.00512; zero terminal SNR from 2305.08891)."""
@@ -39,7 +42,9 @@ def creature_cells(shard: Shard, row: int, frames: Any) -> np.ndarray[Any, Any]:
     return mask.reshape(t, h // 8, 8, w // 8, 8).mean((2, 4))
 
 
-def caption_ids(tokens: CLIPTokenizer, shards: list[tuple[Shard, int]], rng: np.random.Generator, blank: float = 0.1) -> torch.Tensor:
+def caption_ids(
+    tokens: CLIPTokenizer, shards: list[tuple[Shard, int]], rng: np.random.Generator, blank: float = 0.1
+) -> torch.Tensor:
     """Captions in varied words, a share of them blank for classifier-free guidance. (B, L)."""
     texts = ["" if rng.random() < blank else captions.caption(shard.specs[row], rng) for shard, row in shards]
     return tokens(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
@@ -52,17 +57,25 @@ def text_states(encoder: CLIPTextModel, ids: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def sample_images(
-    unet: Any, scheduler: DDIMScheduler, states: torch.Tensor, blank: torch.Tensor, shape: tuple[int, ...], *,
-    steps: int = 20, guidance: float = 3.0, structure: list[torch.Tensor] | None = None, seed: int = 0,
+    unet: Any,
+    scheduler: DDIMScheduler,
+    states: torch.Tensor,
+    blank: torch.Tensor,
+    shape: tuple[int, ...],
+    *,
+    structure: list[torch.Tensor] | None = None,
+    seed: int = 0,
 ) -> torch.Tensor:
     """A plain sampler for sample sheets: image U-Net, DDIM. Returns latents."""
-    scheduler.set_timesteps(steps, device=states.device)
+    scheduler.set_timesteps(SAMPLE_STEPS, device=states.device)
     latents = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(states.device)
     both = torch.cat([blank.expand_as(states), states])
     for t in scheduler.timesteps:
         more = None if structure is None else [torch.cat([f, f]) for f in structure]
         with torch.autocast(states.device.type, torch.bfloat16):
-            output = unet(torch.cat([latents, latents]), t, encoder_hidden_states=both, down_intrablock_additional_residuals=more).sample
+            output = unet(
+                torch.cat([latents, latents]), t, encoder_hidden_states=both, down_intrablock_additional_residuals=more
+            ).sample
         without, with_text = output.float().chunk(2)
-        latents = scheduler.step(without + guidance * (with_text - without), t, latents).prev_sample
+        latents = scheduler.step(without + SAMPLE_GUIDANCE * (with_text - without), t, latents).prev_sample
     return latents

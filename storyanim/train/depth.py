@@ -46,7 +46,7 @@ class DepthStage:
 
     def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
         """Returns the loss and the mean absolute error in units of the world's whole range."""
-        near = batch["near"].to(self.device).float().div(255)                    # (B, H, W)
+        near = batch["near"].to(self.device).float().div(255)  # (B, H, W)
         with torch.autocast(self.device.type, torch.bfloat16):
             output = self.dpt(batch["rgb"].to(self.device)).predicted_depth
         difference = output.float() - near
@@ -60,7 +60,14 @@ def estimate(network: DPTForDepthEstimation, rgb: np.ndarray[Any, Any], device: 
     """(N, H, W, 3) uint8 → raw nearness (N, H, W) float32."""
     parts = []
     for start in range(0, len(rgb), 64):
-        pixels = torch.from_numpy(np.ascontiguousarray(rgb[start : start + 64])).permute(0, 3, 1, 2).to(device).float().div(127.5).sub(1)
+        pixels = (
+            torch.from_numpy(np.ascontiguousarray(rgb[start : start + 64]))
+            .permute(0, 3, 1, 2)
+            .to(device)
+            .float()
+            .div(127.5)
+            .sub(1)
+        )
         with torch.autocast(device.type, torch.bfloat16):
             parts.append(network(pixels).predicted_depth.float().cpu().numpy())
     return np.concatenate(parts)
@@ -77,4 +84,3 @@ def measure(network: DPTForDepthEstimation, folder: Path, device: torch.device, 
         errors.append(float(np.abs(output - truth).mean()))
         correlations.append(float(np.corrcoef(output.ravel(), truth.ravel())[0, 1]))
     return {"mae": float(np.mean(errors)), "correlation": float(np.mean(correlations))}
-

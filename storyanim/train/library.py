@@ -14,18 +14,35 @@ from storyanim.artifacts import Frames
 from storyanim.world import ACTIONS, CREATURES, SCENES, ClipSpec, caption, render_clip, render_frames, sample_spec, with_
 from storyanim.world.spec import WATER_SCENES
 
-NUM_CLIPS = 288                                      # 8 creatures × 9 actions × 4 scenes
+NUM_CLIPS = 288  # 8 creatures × 9 actions × 4 scenes
 FIRST_SEED = 4_000_000
 
 # Combinations that no training clip shows (see world/dataset.py).
 EXAMPLES = {
-    "bear": {"creature": "bear", "colour": "white", "rgb": (0.95, 0.95, 0.94), "accessory": "stripes", "accessory_colour": "blue",
-             "accessory_rgb": (0.20, 0.42, 0.88)},
-    "fox": {"creature": "fox", "colour": "pink", "rgb": (0.97, 0.55, 0.70), "accessory": "hat", "accessory_colour": "blue",
-            "accessory_rgb": (0.18, 0.38, 0.86)},
+    "bear": {
+        "creature": "bear",
+        "colour": "white",
+        "rgb": (0.95, 0.95, 0.94),
+        "accessory": "stripes",
+        "accessory_colour": "blue",
+        "accessory_rgb": (0.20, 0.42, 0.88),
+    },
+    "fox": {
+        "creature": "fox",
+        "colour": "pink",
+        "rgb": (0.97, 0.55, 0.70),
+        "accessory": "hat",
+        "accessory_colour": "blue",
+        "accessory_rgb": (0.18, 0.38, 0.86),
+    },
 }
-_PHOTOS = (("standing", "meadow", -20.0), ("sitting", "beach", 25.0), ("waving", "snow", 0.0), ("walking", "forest", 50.0),
-           ("standing", "bedroom", 12.0))
+_PHOTOS = (
+    ("standing", "meadow", -20.0),
+    ("sitting", "beach", 25.0),
+    ("waving", "snow", 0.0),
+    ("walking", "forest", 50.0),
+    ("standing", "bedroom", 12.0),
+)
 
 
 def make_clips(folder: Path, num_clips: int = NUM_CLIPS) -> int:
@@ -52,7 +69,7 @@ def library_spec(number: int) -> ClipSpec:
     turn = number // (len(CREATURES) * len(ACTIONS))
     scene = scenes[(number + 3 * (number // len(CREATURES)) + 2 * turn) % len(scenes)]
     seed = FIRST_SEED + 1000 * number
-    while True:                                      # a drawn pose, size and colour that fit the action
+    while True:  # a drawn pose, size and colour that fit the action
         spec = sample_spec(seed)
         if spec.actors[0].action == action and spec.camera == "fixed":
             break
@@ -67,8 +84,18 @@ def make_photos(folder: Path, name: str, size_px: int = 384) -> int:
     folder.mkdir(parents=True)
     rng = np.random.default_rng(len(name))
     for number, (action, scene, azimuth) in enumerate(_PHOTOS, start=1):
-        spec = with_(sample_spec(int(rng.integers(10_000))), action=action, scene=scene, azimuth_deg=azimuth, x=0.5, size=0.74,
-                     weather="clear", time_of_day="day", camera="fixed", **EXAMPLES[name])
+        spec = with_(
+            sample_spec(int(rng.integers(10_000))),
+            action=action,
+            scene=scene,
+            azimuth_deg=azimuth,
+            x=0.5,
+            size=0.74,
+            weather="clear",
+            time_of_day="day",
+            camera="fixed",
+            **EXAMPLES[name],
+        )
         picture = render_frames(spec, [0.4], size=size_px).rgb[0]
         Image.fromarray(picture).save(folder / f"{number:02d}.jpg", quality=92)
     return len(_PHOTOS)

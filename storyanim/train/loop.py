@@ -28,23 +28,23 @@ Batch = dict[str, Any]
 class LoopOptions:
     """How long and how fast."""
 
-    minutes: float | None = None                     # of computing, over all resumptions
-    steps: int | None = None                         # instead of minutes
-    learning_rate: float = 1e-3                      # peak; warm-up over 2 %, then cosine to 2 % of it
+    minutes: float | None = None  # of computing, over all resumptions
+    steps: int | None = None  # instead of minutes
+    learning_rate: float = 1e-3  # peak; warm-up over 2 %, then cosine to 2 % of it
     weight_decay: float = 0.01
-    ema: float = 0.998                               # at full length; shorter at the start
+    ema: float = 0.998  # at full length; shorter at the start
     clip_norm: float = 1.0
     checkpoint_every_s: float = 180.0
     seed: int = 0
     device: str = "auto"
-    threads: int | None = None                       # of torch; None: as torch chooses
+    threads: int | None = None  # of torch; None: as torch chooses
 
 
 class Stage(Protocol):
     """What a stage gives the loop."""
 
     name: str
-    network: nn.Module                               # everything that is trained
+    network: nn.Module  # everything that is trained
 
     def batch(self, rng: np.random.Generator) -> Batch: ...
 
@@ -74,7 +74,8 @@ Watch = Callable[[float, LoopState, dict[str, float]], None]
 def train(stage: Stage, options: LoopOptions, folder: Path, *, watch: Watch | None = None) -> LoopState:
     """Trains `stage.network` until the budget is spent; goes on from the checkpoint in `folder`.
 
-    `watch(done, state, figures)` is called every 20 steps with the part done in [0, 1]. After it the network holds the EMA weights. Raises UsageError without a budget.
+    `watch(done, state, figures)` is called every 20 steps with the part done in [0, 1]. After it the network holds the EMA
+    weights. Raises UsageError without a budget.
     """
     if (options.minutes is None) == (options.steps is None):
         raise UsageError("give either minutes or steps", hint="e.g. --minutes 20")
@@ -82,7 +83,9 @@ def train(stage: Stage, options: LoopOptions, folder: Path, *, watch: Watch | No
         torch.set_num_threads(options.threads)
     network = stage.network.train()
     groups = stage.parameter_groups()
-    optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, weight_decay=options.weight_decay, betas=(0.9, 0.98), fused=True)
+    optimizer = torch.optim.AdamW(
+        groups, lr=options.learning_rate, weight_decay=options.weight_decay, betas=(0.9, 0.98), fused=True
+    )
     average = {name: value.detach().clone().float() for name, value in _floats(network)}
     state = LoopState()
     path = folder / "checkpoint.safetensors"
@@ -187,7 +190,7 @@ class _Prefetch:
                         break
                     except queue.Full:
                         continue
-        except BaseException as error:               # handed over: the loop raises it
+        except BaseException as error:  # handed over: the loop raises it
             self._queue.put(error)
 
     def __enter__(self) -> Iterator[Batch]:

@@ -40,7 +40,7 @@ def autoencoder() -> AutoencoderTiny:
         scaling_factor=1.0,
     )
     for half in (network.encoder, network.decoder):
-        for module in half.layers:                   # those that only resize start near the identity: learns twice as fast
+        for module in half.layers:  # those that only resize start near the identity: learns twice as fast
             if isinstance(module, torch.nn.Conv2d) and module.in_channels == module.out_channels:
                 start = module.weight.detach().clone()
                 torch.nn.init.dirac_(module.weight)
@@ -75,9 +75,17 @@ def tokenizer(captions: Iterable[str], vocab_size: int = 1200) -> CLIPTokenizer:
 def text_config(tokens: CLIPTokenizer) -> CLIPTextConfig:
     """The text tower, the same in the retriever and in the generator."""
     return CLIPTextConfig(
-        vocab_size=len(tokens), hidden_size=TEXT_WIDTH, intermediate_size=4 * TEXT_WIDTH, num_hidden_layers=3, num_attention_heads=4,
-        max_position_embeddings=MAX_TOKENS, projection_dim=128, hidden_act="quick_gelu",
-        bos_token_id=tokens.bos_token_id, eos_token_id=tokens.eos_token_id, pad_token_id=tokens.pad_token_id,
+        vocab_size=len(tokens),
+        hidden_size=TEXT_WIDTH,
+        intermediate_size=4 * TEXT_WIDTH,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        max_position_embeddings=MAX_TOKENS,
+        projection_dim=128,
+        hidden_act="quick_gelu",
+        bos_token_id=tokens.bos_token_id,
+        eos_token_id=tokens.eos_token_id,
+        pad_token_id=tokens.pad_token_id,
     )
 
 
@@ -85,7 +93,12 @@ def clip(tokens: CLIPTokenizer) -> CLIPModel:
     """The retriever: 64 patches of 16 pixels."""
     width = 160
     vision = CLIPVisionConfig(
-        hidden_size=width, intermediate_size=4 * width, num_hidden_layers=5, num_attention_heads=5, image_size=128, patch_size=16,
+        hidden_size=width,
+        intermediate_size=4 * width,
+        num_hidden_layers=5,
+        num_attention_heads=5,
+        image_size=128,
+        patch_size=16,
         projection_dim=128,
     )
     return CLIPModel(CLIPConfig(text_config=text_config(tokens).to_dict(), vision_config=vision.to_dict(), projection_dim=128))
@@ -106,18 +119,29 @@ def text_encoder(tokens: CLIPTokenizer) -> CLIPTextModel:
 def unet2d() -> UNet2DConditionModel:
     """The image denoiser."""
     return UNet2DConditionModel(
-        sample_size=16, in_channels=LATENT_CHANNELS, out_channels=LATENT_CHANNELS, block_out_channels=BLOCKS, layers_per_block=1,
+        sample_size=16,
+        in_channels=LATENT_CHANNELS,
+        out_channels=LATENT_CHANNELS,
+        block_out_channels=BLOCKS,
+        layers_per_block=1,
         down_block_types=("CrossAttnDownBlock2D",) * 3,
         up_block_types=("CrossAttnUpBlock2D",) * 3,
-        cross_attention_dim=TEXT_WIDTH, attention_head_dim=(1, 3, 4), norm_num_groups=16,
+        cross_attention_dim=TEXT_WIDTH,
+        attention_head_dim=(1, 3, 4),
+        norm_num_groups=16,
     )
 
 
 def motion_adapter() -> MotionAdapter:
     """Temporal layers for `unet2d`."""
     return MotionAdapter(
-        block_out_channels=BLOCKS, motion_layers_per_block=1, motion_mid_block_layers_per_block=1, motion_num_attention_heads=4,
-        motion_norm_num_groups=16, motion_max_seq_length=32, use_motion_mid_block=True,
+        block_out_channels=BLOCKS,
+        motion_layers_per_block=1,
+        motion_mid_block_layers_per_block=1,
+        motion_num_attention_heads=4,
+        motion_norm_num_groups=16,
+        motion_max_seq_length=32,
+        use_motion_mid_block=True,
     )
 
 
@@ -141,29 +165,52 @@ def depth_network() -> DPTForDepthEstimation:
     width = 128
     network = DPTForDepthEstimation(
         DPTConfig(
-            hidden_size=width, num_hidden_layers=6, num_attention_heads=4, intermediate_size=4 * width, image_size=128, patch_size=16,
-            backbone_out_indices=[1, 2, 4, 5], neck_hidden_sizes=[32, 48, 64, 96], reassemble_factors=[4, 2, 1, 0.5], fusion_hidden_size=48,
-            readout_type="project", is_hybrid=False, add_projection=False, use_batch_norm_in_fusion_residual=False,
-            head_in_index=-1, qkv_bias=True, use_auxiliary_head=False,
+            hidden_size=width,
+            num_hidden_layers=6,
+            num_attention_heads=4,
+            intermediate_size=4 * width,
+            image_size=128,
+            patch_size=16,
+            backbone_out_indices=[1, 2, 4, 5],
+            neck_hidden_sizes=[32, 48, 64, 96],
+            reassemble_factors=[4, 2, 1, 0.5],
+            fusion_hidden_size=48,
+            readout_type="project",
+            is_hybrid=False,
+            add_projection=False,
+            use_batch_norm_in_fusion_residual=False,
+            head_in_index=-1,
+            qkv_bias=True,
+            use_auxiliary_head=False,
         )
     )
     last = [module for module in network.head.modules() if isinstance(module, torch.nn.Conv2d)][-1]
-    torch.nn.init.constant_(last.bias, 0.4)          # the world's mean: behind it is a ReLU, which from zero might never wake
+    torch.nn.init.constant_(last.bias, 0.4)  # the world's mean: behind it is a ReLU, which from zero might never wake
     return network
 
 
 def depth_processor() -> DPTImageProcessor:
     """128 × 128 whatever the input, mean and deviation of one half."""
     return DPTImageProcessor(
-        size={"height": 128, "width": 128}, keep_aspect_ratio=False, ensure_multiple_of=1, image_mean=[0.5] * 3, image_std=[0.5] * 3
+        size={"height": 128, "width": 128},
+        keep_aspect_ratio=False,
+        ensure_multiple_of=1,
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
     )
 
 
 def scheduler() -> DDIMScheduler:
     """v-prediction on a squared-cosine schedule with zero terminal SNR, sampled with trailing steps (arXiv 2305.08891)."""
     return DDIMScheduler(
-        num_train_timesteps=1000, beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction", rescale_betas_zero_snr=True,
-        timestep_spacing="trailing", clip_sample=False, set_alpha_to_one=True, steps_offset=0,
+        num_train_timesteps=1000,
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        clip_sample=False,
+        set_alpha_to_one=True,
+        steps_offset=0,
     )
 
 

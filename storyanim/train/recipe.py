@@ -8,8 +8,6 @@ in the work folder when it was interrupted.
 
 from __future__ import annotations
 
-import json
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -25,6 +23,7 @@ from storyanim.depth.scale import scale_clip
 from storyanim.errors import ModelError, UsageError
 from storyanim.train import autoencoder, base, card, clip, depth, library, motion, networks, sheets, structure
 from storyanim.train.data import SETS, ClipSet, derive, render_set
+from storyanim.train.export import last_figures, save_pipeline_parts, save_weights
 from storyanim.train.loop import LoopOptions, LoopState, Watch, pick_device, train
 from storyanim.world import captions, sample_spec
 
@@ -33,12 +32,12 @@ from storyanim.world import captions, sample_spec
 class Request:
     """What was asked of a stage."""
 
-    work: Path                                       # rendered data, checkpoints, logs
-    out: Path                                        # the family's folder, e.g. storyanim/assets/storybook
+    work: Path  # rendered data, checkpoints, logs
+    out: Path  # the family's folder, e.g. storyanim/assets/storybook
     loop: LoopOptions = field(default_factory=LoopOptions)
-    batch_size: int | None = None                    # None: the stage's own
-    scratch: bool = False                            # do not start from the weights in `out`
-    scenes: int | None = None                        # render at most so many scenes a set
+    batch_size: int | None = None  # None: the stage's own
+    scratch: bool = False  # do not start from the weights in `out`
+    scenes: int | None = None  # render at most so many scenes a set
     watch: Watch | None = None
 
     @property
@@ -81,7 +80,7 @@ def train_autoencoder(request: Request) -> dict[str, float]:
     state = _train(stage, request)
     figures = autoencoder.measure(vae, request.folder("held_stills"), request.device)
     sheets.autoencoder_sheet(vae, request.folder("held_stills"), request.device).save(request.work / "autoencoder/sample.png")
-    _save(vae, request.out / "pipeline/vae", AutoencoderTiny)
+    save_weights(vae, request.out / "pipeline/vae", AutoencoderTiny)
     card.write(request.out / "pipeline/vae", "autoencoder", state, figures)
     return figures
 
@@ -99,7 +98,7 @@ def train_clip(request: Request) -> dict[str, float]:
     stage = clip.ClipStage(network, tokens, request.folder("stills"), batch_size=request.batch_size or 64, device=request.device)
     state = _train(stage, request)
     figures = clip.measure(network, tokens, request.folder("held_stills"), request.device)
-    _save(network, folder, CLIPModel)
+    save_weights(network, folder, CLIPModel)
     networks.clip_image_processor().save_pretrained(folder)
     card.write(folder, "clip", state, figures)
     return figures
@@ -113,7 +112,7 @@ def train_depth(request: Request) -> dict[str, float]:
     state = _train(stage, request)
     figures = depth.measure(network, request.folder("held_stills"), request.device)
     sheets.depth_sheet(network, request.folder("held_stills"), request.device).save(request.work / "depth/sample.png")
-    _save(network, folder, DPTForDepthEstimation)
+    save_weights(network, folder, DPTForDepthEstimation)
     networks.depth_processor().save_pretrained(folder)
     card.write(folder, "depth", state, figures)
     return figures
@@ -125,13 +124,18 @@ def train_base(request: Request) -> dict[str, float]:
     tokens = CLIPTokenizer.from_pretrained(request.out / "clip")
     unet, text = load_image_unet(request), load_text_encoder(request, tokens)
     stage = base.BaseStage(
-        unet, text, tokens, [request.folder("stills"), request.folder("clips")], batch_size=request.batch_size or 48, device=request.device
+        unet,
+        text,
+        tokens,
+        [request.folder("stills"), request.folder("clips")],
+        batch_size=request.batch_size or 16,
+        device=request.device,
     )
     state = _train(stage, request)
     video = networks.unet_motion(unet)
     _copy_motion(request, video)
-    _save_pipeline_parts(request, video, text, tokens)
-    figures = _last_figures(request.work / "base/log.jsonl", ("loss", "high"))
+    save_pipeline_parts(request.out / "pipeline", video, text, tokens)
+    figures = last_figures(request.work / "base/log.jsonl", ("loss", "high"))
     sheets.image_sheet(unet, text, tokens, _vae(request), request.device).save(request.work / "base/sample.png")
     card.write(request.out / "pipeline/unet", "base", state, figures)
     return figures
@@ -148,10 +152,10 @@ def train_structure(request: Request) -> dict[str, float]:
         adapter, unet, text, tokens, request.folder("clips"), batch_size=request.batch_size or 40, device=request.device
     )
     state = _train(stage, request)
-    figures = _last_figures(request.work / "structure/log.jsonl", ("loss",))
+    figures = last_figures(request.work / "structure/log.jsonl", ("loss",))
     sheet = sheets.structure_sheet(unet, adapter, text, tokens, _vae(request), request.folder("clips"), request.device)
     sheet.save(request.work / "structure/sample.png")
-    _save(adapter, request.out / "structure", T2IAdapter)
+    save_weights(adapter, request.out / "structure", T2IAdapter)
     card.write(request.out / "structure", "structure", state, figures)
     return figures
 
@@ -168,8 +172,8 @@ def train_motion(request: Request) -> dict[str, float]:
         unet, adapter, text, tokens, request.folder("clips"), batch_size=request.batch_size or 3, device=request.device
     )
     state = _train(stage, request)
-    _save_pipeline_parts(request, unet, text, tokens)
-    figures = _last_figures(request.work / "motion/log.jsonl", ("loss", "with_structure", "text_only"))
+    save_pipeline_parts(request.out / "pipeline", unet, text, tokens)
+    figures = last_figures(request.work / "motion/log.jsonl", ("loss", "with_structure", "text_only"))
     card.write(request.out / "pipeline/unet", "motion", state, figures)
     return figures
 
@@ -201,7 +205,7 @@ RATES = {
     "autoencoder": (14.0, 1.5e-3),
     "clip": (6.0, 1e-3),
     "depth": (7.0, 8e-4),
-    "base": (40.0, 8e-4),
+    "base": (60.0, 8e-4),
     "structure": (8.0, 1e-3),
     "motion": (20.0, 8e-4),
 }
@@ -270,34 +274,3 @@ def _copy_motion(request: Request, video: UNetMotionModel) -> None:
     if not request.scratch and (folder / "config.json").is_file():
         old = UNetMotionModel.from_pretrained(folder, torch_dtype=torch.float32).state_dict()
         video.load_state_dict({key: value for key, value in old.items() if "motion_modules" in key}, strict=False)
-
-
-def _save_pipeline_parts(request: Request, unet: UNetMotionModel, text: CLIPTextModel, tokens: CLIPTokenizer) -> None:
-    folder = request.out / "pipeline"
-    _save(unet, folder / "unet", UNetMotionModel)
-    _save(text, folder / "text_encoder", CLIPTextModel)
-    tokens.save_pretrained(folder / "tokenizer")
-    networks.scheduler().save_pretrained(folder / "scheduler")
-    card.write_model_index(folder)
-
-
-def _save(network: Any, folder: Path, kind: type) -> None:
-    """fp16 safetensors in shards under 15 MB; written beside and renamed, so that the weights before survive a kill."""
-    temporary = folder.with_name(folder.name + ".tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    state = {key: value.detach().to("cpu", torch.float16 if value.is_floating_point() else None).contiguous() for key, value in network.state_dict().items()}
-    copy = kind.from_config(network.config) if hasattr(kind, "from_config") else kind(network.config)
-    copy.to(torch.float16).load_state_dict(state)
-    copy.save_pretrained(temporary, max_shard_size="14MB")
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in [*folder.glob("*.safetensors"), *folder.glob("*.safetensors.index.json")]:
-        old.unlink()
-    for path in temporary.iterdir():
-        path.replace(folder / path.name)
-    temporary.rmdir()
-
-
-def _last_figures(log: Path, keys: tuple[str, ...], rows: int = 50) -> dict[str, float]:
-    """Means of the last rows of a training log."""
-    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()[-rows:]]
-    return {key: float(np.mean([line[key] for line in lines if key in line])) for key in keys if any(key in line for line in lines)}

@@ -68,7 +68,12 @@ def image_sheet(
 
 
 def structure_sheet(
-    unet: UNet2DConditionModel, adapter: T2IAdapter, text: CLIPTextModel, tokens: CLIPTokenizer, vae: AutoencoderTiny, folder: Path,
+    unet: UNet2DConditionModel,
+    adapter: T2IAdapter,
+    text: CLIPTextModel,
+    tokens: CLIPTokenizer,
+    vae: AutoencoderTiny,
+    folder: Path,
     device: torch.device,
 ) -> Image.Image:
     """Frames of clips, their depth, and other captions drawn under that depth."""
@@ -92,7 +97,9 @@ def grey(near: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 @torch.no_grad()
-def _states(text: CLIPTextModel, tokens: CLIPTokenizer, texts: list[str], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+def _states(
+    text: CLIPTextModel, tokens: CLIPTokenizer, texts: list[str], device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
     ids = tokens([*texts, ""], padding="max_length", truncation=True, return_tensors="pt").input_ids.to(device)
     states = text_states(text, ids)
     return states[:-1], states[-1:]

@@ -24,12 +24,22 @@ class StructureStage:
     name = "structure"
 
     def __init__(
-        self, adapter: T2IAdapter, unet: UNet2DConditionModel, text: CLIPTextModel, tokens: CLIPTokenizer, folder: Path, *,
-        batch_size: int = 40, device: torch.device,
+        self,
+        adapter: T2IAdapter,
+        unet: UNet2DConditionModel,
+        text: CLIPTextModel,
+        tokens: CLIPTokenizer,
+        folder: Path,
+        *,
+        batch_size: int = 40,
+        device: torch.device,
     ) -> None:
         self.network: nn.Module = adapter.to(device, memory_format=torch.channels_last)
         self.adapter = adapter
-        self.unet, self.text = unet.to(device, memory_format=torch.channels_last).requires_grad_(False), text.to(device).requires_grad_(False)
+        self.unet, self.text = (
+            unet.to(device, memory_format=torch.channels_last).requires_grad_(False),
+            text.to(device).requires_grad_(False),
+        )
         self.tokens, self.set, self.batch_size, self.device = tokens, ClipSet(folder), batch_size, device
         self.objective = Objective(networks.scheduler(), device)
 
@@ -48,9 +58,14 @@ class StructureStage:
             near.append(structure_near(shard, row, exact=rng.random() < 1 / 3)[frame])
         t = 999 - (1000 * rng.random(self.batch_size) ** 1.5).astype(np.int64)
         stacked = np.stack(latents)
-        return {"latents": torch.from_numpy(stacked), "cells": torch.from_numpy(np.stack(cells))[:, None],
-                "near": torch.from_numpy(np.stack(near))[:, None], "ids": caption_ids(self.tokens, rows, rng, blank=0.2),
-                "t": torch.from_numpy(t), "noise": torch.from_numpy(rng.standard_normal(stacked.shape, np.float32))}
+        return {
+            "latents": torch.from_numpy(stacked),
+            "cells": torch.from_numpy(np.stack(cells))[:, None],
+            "near": torch.from_numpy(np.stack(near))[:, None],
+            "ids": caption_ids(self.tokens, rows, rng, blank=0.2),
+            "t": torch.from_numpy(t),
+            "noise": torch.from_numpy(rng.standard_normal(stacked.shape, np.float32)),
+        }
 
     def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
         """The v loss under structure."""
@@ -61,7 +76,9 @@ class StructureStage:
                 states = text_states(self.text, on["ids"])
             features = self.adapter(on["near"].float().expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last))
             output = self.unet(
-                noisy.contiguous(memory_format=torch.channels_last), on["t"], encoder_hidden_states=states,
+                noisy.contiguous(memory_format=torch.channels_last),
+                on["t"],
+                encoder_hidden_states=states,
                 down_intrablock_additional_residuals=list(features),
             ).sample
         return self.objective.loss(output, v, on["cells"]), {}

@@ -184,6 +184,27 @@ class TestReport:
         assert page.read_text() == before
 
 
+class TestExport:
+    @pytest.mark.parametrize("name", ["new/film.webp", "film.gif"])
+    def test_a_small_moving_picture(self, cli: Cli, made: Outcome, name: str) -> None:
+        from PIL import Image
+
+        outcome = cli("export", "preview", RUN, "-o", name, "--width", 32)
+        assert (outcome.code, outcome.out, outcome.err) == (0, f"{name}\n", "")
+        picture = Image.open(name)
+        assert (picture.size, picture.n_frames) == ((32, 24), 12)
+
+    def test_a_place_that_cannot_be_written(self, cli: Cli, made: Outcome, story: Path) -> None:
+        outcome = cli("export", "preview", RUN, "-o", story / "film.gif")
+        assert (outcome.code, outcome.out) == (6, "")
+        assert outcome.complaint
+
+    def test_a_run_without_a_film(self, cli: Cli, made: Outcome) -> None:
+        (RUN / "film" / "done.json").unlink()
+        outcome = cli("export", "preview", RUN)
+        assert (outcome.code, outcome.complaint[1]) == (4, f"make it: storyanim run {RUN}")
+
+
 class TestShot:
     def change(self, cli: Cli, *arguments: object) -> None:
         outcome = cli("shot", *arguments)
