@@ -6,12 +6,11 @@ import socket
 import urllib.request
 
 import pytest
-from conftest import NetworkRefusedError
 
 
 @pytest.mark.parametrize("address", ["http://example.org/", "http://192.0.2.1/"])
 def test_it_is_refused(address: str) -> None:
-    with pytest.raises(NetworkRefusedError):
+    with pytest.raises(RuntimeError, match="a test tried to reach"):
         urllib.request.urlopen(address, timeout=1)
 
 

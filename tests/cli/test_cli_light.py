@@ -29,7 +29,8 @@ MISTAKES = [
     ["search", "index", "bear", "--profile", "nonsense"],
     ["personalize"], ["personalize", "full", "-o", "bear.zip"], ["personalize", "full", "--profile", "nonsense"],
     ["shot", "nonsense"], ["shot", "redo", "run"], ["shot", "replace", "run", "s01"], ["shot", "insert", "run", "s01"],
-    ["report"], ["train", "nonsense"], ["doctor", "--profile", "nonsense"], ["doctor", "more"], ["export", "preview", "run", "-o", "film.png"],
+    ["report"], ["train", "nonsense"], ["doctor", "--profile", "nonsense"],
+    ["doctor", "more"], ["export", "preview", "run", "-o", "film.png"],
 ]
 CHECK = f"""
 import json, sys
