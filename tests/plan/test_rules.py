@@ -12,7 +12,7 @@ from storyanim.artifacts import CastMember, Shot, Story
 from storyanim.config import PlanSettings
 from storyanim.plan import RulePlanner, make_vocabulary
 
-WORDS = make_vocabulary()
+WORDS = make_vocabulary().model_copy(update={"max_actors": 2})
 BEAR = CastMember(name="bear", noun="bear", token="<bear>")
 
 
@@ -219,3 +219,18 @@ def test_a_changed_sentence_changes_its_own_shot_only() -> None:
     after = shots("A red fox walked in the forest. The fox slept. The fox danced.")
     assert [a == b for a, b in zip(before, after, strict=True)] == [True, False, True]
     assert json.loads(before[0].canonical())["prompt"] == "a red fox walking in the forest"
+
+
+def test_a_picture_holds_no_more_creatures_than_its_model_can_draw() -> None:
+    alone = make_vocabulary()
+    assert alone.max_actors == 1
+    last = RulePlanner(PlanSettings(), alone).plan(Story(title="t", text="A dog and a cat met. They danced."), []).shots[-1]
+    assert "a dog dancing" in last.prompt
+    assert "cat" not in last.prompt
+    assert "cat" in last.unsaid
+
+
+def test_no_weather_indoors() -> None:
+    found = shots("It was raining in the forest. The bear ran home and slept in its bed.")
+    assert "rain" not in found[-1].prompt
+    assert found[-1].prompt.startswith("a bear sleeping in the bedroom")
