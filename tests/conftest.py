@@ -1,4 +1,4 @@
-"""For all tests: no network, one thread, a cache of their own; and a folder of small coloured videos with its index."""
+"""For all tests: no network, one thread, a cache of their own; small coloured videos, their index, a studio on them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from fakes import Studio
+
     from storyanim.retrieve.index import ClipIndex
 
 # Before any library is imported that reads them; child processes inherit them.
@@ -96,3 +98,23 @@ def index(index_folder: Path) -> ClipIndex:
     from storyanim.retrieve.index import ClipIndex
 
     return ClipIndex(index_folder, min_motion=0.004)
+
+
+@pytest.fixture
+def studio(tmp_path: Path, index: ClipIndex) -> Studio:
+    """A run folder with fakes to fill it."""
+    from fakes import Studio
+
+    return Studio(tmp_path / "run", index)
+
+
+@pytest.fixture(scope="session")
+def whole_film(tmp_path_factory: pytest.TempPathFactory, index_folder: Path) -> bytes:
+    """The film of STORY, made without a break."""
+    from fakes import Studio
+
+    from storyanim.retrieve.index import ClipIndex
+
+    studio = Studio(tmp_path_factory.mktemp("whole") / "run", ClipIndex(index_folder, min_motion=0.004))
+    studio.make()
+    return studio.film

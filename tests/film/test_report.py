@@ -161,6 +161,14 @@ class TestThumbnails:
         assert picture.getpixel((48, 4)) == (0, 0, 0)                                # bars: the clip is wide
         assert second.read_bytes() == first.read_bytes()
 
+    def test_a_lost_candidate_that_was_not_chosen_stays_blank(self, tmp_path: Path) -> None:
+        rgb = np.full((8, 32, 64, 3), 200, np.uint8)
+        video.write(Frames(rgb, 8.0), tmp_path / "x.mp4", width_px=64, height_px=32, fps=8)
+        found = Candidates(query="q", matches=(match(1, tmp_path / "x.mp4"), match(2, tmp_path / "lost.mp4")))
+        shown, blank = (np.asarray(Image.open(path)) for path in draw_thumbnails(found, tmp_path))
+        assert shown.max() > 150
+        assert blank.max() == 0
+
     def test_lost_footage_is_a_video_error(self, tmp_path: Path) -> None:
         with pytest.raises(VideoError):
             draw_thumbnails(Candidates(query="q", matches=(match(1, tmp_path / "lost.mp4"),)), tmp_path)

@@ -5,18 +5,13 @@ from pathlib import Path
 
 import pytest
 import small
-import torch
+from family import save_pictures
 
 from storyanim.artifacts import Character
 from storyanim.config import Settings
 from storyanim.generate.load import load_pipeline
 from storyanim.generate.story_pipeline import StoryVideoPipeline
 from storyanim.personalize.images import read_character
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -39,4 +34,4 @@ def settings(family: Path) -> Callable[..., Settings]:
 
 @pytest.fixture
 def character(tmp_path: Path) -> Character:
-    return read_character(small.save_pictures(tmp_path / "bruno"), noun="bear")
+    return read_character(save_pictures(tmp_path / "bruno"), noun="bear")

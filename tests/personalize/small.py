@@ -1,4 +1,4 @@
-"""A small family of the storybook's kind with random weights, pictures of a character, and depth without a model."""
+"""A small family of the storybook's kind with random weights, and depth without a model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers import AutoencoderTiny, DDIMScheduler, MotionAdapter, T2IAdapter, UNet2DConditionModel, UNetMotionModel
-from PIL import Image
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from storyanim.artifacts import DepthTrack, Frames
@@ -70,17 +69,6 @@ def save_family(folder: Path) -> None:
     StoryVideoPipeline(vae=vae, text_encoder=text, tokenizer=tokenizer(), unet=video_unet(image_unet()),
                        scheduler=scheduler).save_pretrained(folder / "pipeline")
     structure.save_pretrained(folder / "structure")
-
-
-def save_pictures(folder: Path, count: int = 3) -> Path:
-    """Orange discs on a blue ground, each elsewhere."""
-    folder.mkdir(parents=True)
-    rows, columns = np.mgrid[:96, :96]
-    for number in range(count):
-        disc = (rows - 40 - 5 * number) ** 2 + (columns - 48 + 4 * number) ** 2 < 25**2
-        rgb = np.where(disc[..., None], (240, 140, 30), (30, 60, 160)).astype(np.uint8)
-        Image.fromarray(rgb).save(folder / f"{number}.png")
-    return folder
 
 
 def make_settings(family: Path, **personalize: Any) -> Settings:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from family import save_pictures
 from PIL import Image
-from small import save_pictures
 
 from storyanim.artifacts import CastMember
 from storyanim.errors import CharacterError
