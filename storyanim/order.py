@@ -220,17 +220,20 @@ def learn_to_file(
     learner = pipeline.watched(tools.learner, character.name, watch)
     token = pipeline.learn_character(character, learner, tools.index, tools.encoder, count)
     watch(1.0, "drawing the sheet")
-    shots = [Shot(id="s01", text="", query="", prompt=f"a {{}}{character.noun} {what}", seed=5) for what in _SHEET]
-    before = [_drawn(tools, shot, "", []) for shot in shots]
-    after = [_drawn(tools, shot, f"{token.token} ", [token]) for shot in shots]
+    before, after = zip(*(_drawn_twice(tools, settings, token, what) for what in _SHEET), strict=True)
     return token, before_after_sheet(character.images, before, after)
 
 
-def _drawn(tools: Tools, shot: Shot, token: str, tokens: list[CharacterToken]) -> UInt8:
-    named = shot.model_copy(update={"prompt": shot.prompt.format(token)})
-    match = choose(named.prompt.replace(token, ""), tools.index, tools.encoder, 1).match
-    wanted = tools.generator.draw(named, pipeline.estimate_depth(match, tools.depth, 16, 8.0), tokens)
-    return wanted.rgb[len(wanted.rgb) // 2]
+def _drawn_twice(tools: Tools, settings: Settings, token: CharacterToken, what: str) -> tuple[UInt8, UInt8]:
+    """The middle frame of a shot without and with the token, under the same footage."""
+    wanted, plain = settings.generate, f"a {token.noun} {what}"
+    match = choose(plain, tools.index, tools.encoder, 1).match
+    depth = pipeline.estimate_depth(match, tools.depth, wanted.num_frames, wanted.fps)
+    drawn = []
+    for prompt, tokens in ((plain, []), (f"a {token.token} {token.noun} {what}", [token])):
+        rgb = tools.generator.draw(Shot(id="s01", text="", query="", prompt=prompt, seed=5), depth, tokens).rgb
+        drawn.append(rgb[len(rgb) // 2])
+    return drawn[0], drawn[1]
 
 
 def report_of(run: RunDir, production: Production) -> Report:
