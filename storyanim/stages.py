@@ -66,6 +66,16 @@ class ShotGenerator(Protocol):
         ...
 
 
+class FeatureExtractor(Protocol):
+    """Puts clips into a space in which sets of clips are compared."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def extract(self, clips: Iterable[Frames]) -> Float32:              # (N, D)
+        ...
+
+
 class Executor(Protocol):
     """Does independent tasks, here or elsewhere."""
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from storyanim.cli import doctor, export, index, personalize, run, shot, train, world
+from storyanim.cli import doctor, evaluate, export, index, personalize, run, shot, train, world
 from storyanim.errors import PartialError, StoryanimError
 
 # Typer brings a click of its own from 0.26 on; the bases of its public BadParameter are right in every version.
@@ -30,6 +30,7 @@ app.add_typer(shot.app, name="shot")
 app.command()(run.report)
 app.add_typer(export.app, name="export")
 app.command()(doctor.doctor)
+app.add_typer(evaluate.app, name="eval")
 app.command()(train.train)
 app.add_typer(world.app, name="world")
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from storyanim.cli import show
 
+if TYPE_CHECKING:
+    from storyanim.train.recipe import Request
+
 
 class Stage(StrEnum):
-    """The stages of train/recipe.py, which loads torch: a mistyped one is told before."""
+    """The stages of train/recipe.py, which loads torch: a mistyped one is told before. The judge's is evaluate/lesson.py."""
 
     data = "data"
     autoencoder = "autoencoder"
@@ -23,6 +26,7 @@ class Stage(StrEnum):
     motion = "motion"
     library = "library"
     examples = "examples"
+    judge = "judge"
 
 
 def train(
@@ -30,14 +34,14 @@ def train(
     minutes: Annotated[float | None, typer.Option(help="Compute for so long in all. [default: the stage's own]")] = None,
     steps: Annotated[int | None, typer.Option(help="Instead of minutes.")] = None,
     work: Annotated[Path, typer.Option(help="Folder of rendered data, checkpoints and logs.")] = Path("work"),
-    out: Annotated[Path | None, typer.Option(help="Family's folder. [default: the bundled one]")] = None,
+    out: Annotated[Path | None, typer.Option(help="Family's folder, or the judge's. [default: the bundled one]")] = None,
     scratch: Annotated[bool, typer.Option("--scratch", help="Do not start from the weights in --out.")] = False,
-    scenes: Annotated[int | None, typer.Option(help="Render at most so many scenes a set (stage data).")] = None,
+    scenes: Annotated[int | None, typer.Option(help="Render at most so many scenes a set (stages data, judge).")] = None,
     batch_size: Annotated[int | None, typer.Option(help="[default: the stage's own]")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     json_: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Train a stage of the storybook family; interrupted, the same command goes on from its checkpoint."""
+    """Train a stage of the storybook family, or its judge; interrupted, the same command goes on from its checkpoint."""
     from storyanim.config import asset
     from storyanim.train.loop import LoopOptions, LoopState
     from storyanim.train.recipe import Request, run_stage
@@ -47,6 +51,25 @@ def train(
             bar(done, f"step {state.step}  " + "  ".join(f"{key} {value:.4g}" for key, value in figures.items()))
 
         loop = LoopOptions(minutes=minutes, steps=steps, device=device)
-        request = Request(work, out or asset("storybook"), loop, batch_size, scratch, scenes, watch)
-        figures = run_stage(stage.value, request)
+        judge = stage is Stage.judge
+        request = Request(work, out or asset("judge" if judge else "storybook"), loop, batch_size, scratch, scenes, watch)
+        figures = _train_judge(request) if judge else run_stage(stage.value, request)
     show.result(figures, "\n".join(f"{key}: {value:.5g}" for key, value in figures.items()), json_)
+
+
+def _train_judge(request: Request) -> dict[str, float]:
+    """Hands the loop of the generators' stages to the room that measures them: neither imports the other."""
+    from dataclasses import replace
+
+    from storyanim.evaluate.lesson import LEARNING_RATE, MINUTES, JudgeStage, Lesson, train_judge
+    from storyanim.train.loop import LoopState, train
+
+    loop = replace(request.loop, learning_rate=LEARNING_RATE)
+    if loop.minutes is None and loop.steps is None:
+        loop = replace(loop, minutes=MINUTES)
+
+    def teach(stage: JudgeStage, folder: Path) -> LoopState:
+        return train(stage, loop, folder, watch=request.watch)
+
+    lesson = Lesson(request.work, request.out, request.device, request.batch_size, request.scratch, request.scenes)
+    return train_judge(lesson, teach)

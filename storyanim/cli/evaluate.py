@@ -1,0 +1,74 @@
+"""`storyanim eval`: measure a profile on the storybook world."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from storyanim.cli import flags, show
+
+if TYPE_CHECKING:
+    from storyanim.config import Settings
+
+app = typer.Typer(no_args_is_help=True, help="Measure what a profile draws of the storybook world.")
+Quick = Annotated[bool, typer.Option("--quick", help="Fewer shots: under 5 minutes on two cores instead of 40.")]
+JudgeFolder = Annotated[Path | None, typer.Option("--judge",
+                                                  help="Folder made by `storyanim train judge`. [default: the bundled one]")]
+
+
+@app.command()
+def storybook(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("runs/eval-storybook"),
+    quick: Quick = False,
+    prompts: Annotated[int | None, typer.Option(min=2, max=700, help="Drawn from text alone. [default: 200, quick 24]")] = None,
+    guided: Annotated[int | None, typer.Option(min=2, help="Drawn under structure as well. [default: 100, quick 12]")] = None,
+    judge: JudgeFolder = None,
+    profile: flags.Profile = "storybook",
+    quality: flags.Quality = flags.QualityFlag.normal,
+    json_: flags.AsJson = False,
+) -> None:
+    """Count right creatures, colours, accessories, scenes and actions, and measure likeness to rendered clips and flicker."""
+    from storyanim.config import load_settings
+
+    settings = load_settings(profile, quality.value)
+    from storyanim.evaluate.storybook import QUICK, StorybookSize, evaluate_storybook
+
+    size = QUICK if quick else StorybookSize()
+    size = StorybookSize(prompts or size.prompts, min(guided or size.guided, prompts or size.prompts))
+    _measure("eval storybook", out, settings, judge, (evaluate_storybook, size), json_)
+
+
+@app.command()
+def structure(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("runs/eval-structure"),
+    quick: Quick = False,
+    clips: Annotated[int | None, typer.Option(min=2, max=700, help="Of each Fréchet distance. [default: 120, quick 9]")] = None,
+    shots: Annotated[int | None, typer.Option(min=1, help="Of each point of the curves. [default: 16, quick 3]")] = None,
+    judge: JudgeFolder = None,
+    profile: flags.Profile = "storybook",
+    quality: flags.Quality = flags.QualityFlag.normal,
+    json_: flags.AsJson = False,
+) -> None:
+    """Measure what depth does for a drawing, and follow it as structure_until and the features' scale grow."""
+    from storyanim.config import load_settings
+
+    settings = load_settings(profile, quality.value)
+    from storyanim.evaluate.structure import QUICK, StructureSize, evaluate_structure
+
+    size = QUICK if quick else StructureSize()
+    size = StructureSize(clips or size.clips, shots or size.shots)
+    _measure("eval structure", out, settings, judge, (evaluate_structure, size), json_)
+
+
+def _measure(title: str, out: Path, settings: Settings, judge: Path | None, work: tuple[Any, Any], as_json: bool) -> None:
+    """Opens the folder, measures, and shows the table."""
+    from storyanim.engine.run_dir import RunDir
+    from storyanim.evaluate.bench import build_bench
+
+    evaluate, size = work
+    with RunDir(out) as run, show.progress(title) as bar:
+        result = evaluate(run, build_bench(settings, judge), size, bar)
+        table = (run.path / "table.md").read_text("utf-8")
+    show.result(result, f"{table}\n{out / 'sheet.png'}: what was drawn, unpicked", as_json)

@@ -1,0 +1,112 @@
+"""Rendered clips for the judge alone: no generator's data has their seeds.
+
+A set is a folder of shards, a shard a folder of memory-mapped `.npy` arrays, renamed when it is complete, so that rendering
+goes on where it stopped. Every fourth scene shows a combination that is held out of the generators' training: the judge
+has to read those too.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storyanim.engine.folders import check_place, disk_errors
+from storyanim.evaluate.labels import Labels, labels_of
+from storyanim.world import ClipSpec, render_frames, sample_spec
+
+SIZE_PX = 128
+FPS = 8.0
+COVER_PX = 4                                         # side of the cells in which creature pixels are counted
+HELD_OUT_EVERY = 4
+
+
+@dataclass(frozen=True)
+class JudgeSet:
+    """What a set holds: a pure function of these numbers."""
+
+    name: str
+    num_scenes: int
+    first_seed: int
+    num_frames: int                                  # at FPS; a set of single frames takes each at a random instant
+    scenes_a_shard: int = 250
+
+    def spec(self, number: int) -> ClipSpec:
+        """Scene `number`."""
+        return sample_spec(self.first_seed + number, held_out=number % HELD_OUT_EVERY == 0)
+
+    def times_s(self, number: int) -> list[float]:
+        """Instants of its frames."""
+        if self.num_frames == 1:
+            return [float(np.random.default_rng([self.first_seed + number, 77]).uniform(0.0, 2.0))]
+        return [frame / FPS for frame in range(self.num_frames)]
+
+
+CLIPS = JudgeSet("judge_clips", 2_500, 5_000_000, 8)         # 1.0 GB
+STILLS = JudgeSet("judge_stills", 16_000, 5_100_000, 1)      # 0.8 GB
+HELD = JudgeSet("judge_held", 400, 5_500_000, 16)            # 0.3 GB, never trained on: measures the judge
+
+
+@dataclass(frozen=True)
+class JudgeShard:
+    """One memory-mapped shard."""
+
+    folder: Path
+
+    @cached_property
+    def rgb(self) -> NDArray[np.uint8]:
+        """(N, T, H, W, 3)."""
+        return np.load(self.folder / "rgb.npy", mmap_mode="r")
+
+    @cached_property
+    def cover(self) -> NDArray[np.uint8]:
+        """(N, T, H / 4, W / 4), 255 where a creature covers the whole cell."""
+        return np.load(self.folder / "cover.npy", mmap_mode="r")
+
+    @cached_property
+    def labels(self) -> Labels:
+        """(N, 5)."""
+        return np.load(self.folder / "labels.npy")
+
+
+def render_set(plan: JudgeSet, work: Path, *, workers: int = 2, limit: int | None = None) -> list[JudgeShard]:
+    """Renders the shards that are missing below `work`/data; gives all of them. Raises ResourceError."""
+    folder = work / "data" / plan.name
+    check_place(folder)
+    limited = replace(plan, num_scenes=min(limit or plan.num_scenes, plan.num_scenes))
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for leftover in folder.glob("*.tmp"):
+            shutil.rmtree(leftover)
+        numbers = range(-(-limited.num_scenes // plan.scenes_a_shard))
+        todo = [(limited, folder, number) for number in numbers if not (folder / f"{number:04d}").is_dir()]
+        if len(todo) > 1 and workers > 1:
+            with multiprocessing.get_context("fork").Pool(workers) as pool:
+                list(pool.imap_unordered(_render_shard, todo))
+        else:
+            list(map(_render_shard, todo))
+    return [JudgeShard(folder / f"{number:04d}") for number in numbers]
+
+
+def _render_shard(task: tuple[JudgeSet, Path, int]) -> None:
+    plan, folder, shard = task
+    numbers = range(shard * plan.scenes_a_shard, min((shard + 1) * plan.scenes_a_shard, plan.num_scenes))
+    cells = SIZE_PX // COVER_PX
+    rgb = np.empty((len(numbers), plan.num_frames, SIZE_PX, SIZE_PX, 3), np.uint8)
+    cover = np.empty((len(numbers), plan.num_frames, cells, cells), np.uint8)
+    labels = np.empty((len(numbers), 5), np.int8)
+    for row, number in enumerate(numbers):
+        spec = plan.spec(number)
+        clip = render_frames(spec, plan.times_s(number), size=SIZE_PX)
+        shares = clip.mask.reshape(-1, cells, COVER_PX, cells, COVER_PX).mean((2, 4))
+        rgb[row], cover[row], labels[row] = clip.rgb, np.round(shares * 255), labels_of(spec)
+    temporary = folder / f"{shard:04d}.tmp"
+    temporary.mkdir()
+    for name, array in (("rgb", rgb), ("cover", cover), ("labels", labels)):
+        np.save(temporary / f"{name}.npy", array)
+    temporary.rename(folder / f"{shard:04d}")

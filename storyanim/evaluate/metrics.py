@@ -1,0 +1,102 @@
+"""Arrays to numbers: pure functions, none knows where its arrays come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storyanim.artifacts import Float32, UInt8
+from storyanim.evaluate.labels import ATTRIBUTES, Labels
+
+LEAST_CHANGE = 0.1 / 255                             # a tenth of a grey level: under it a ratio to rendered clips says nothing
+
+
+def accuracy(read: Labels, truth: Labels) -> dict[str, float]:
+    """Share of right readings of each attribute, and under "all" of the clips in which every attribute is right.
+
+    Args:
+        read, truth: (N, 5) columns as in ATTRIBUTES; where `truth` is negative there is nothing to be right about.
+
+    An attribute that is nowhere known counts as 0. Raises ValueError for arrays of different shapes or without clips.
+    """
+    if read.shape != truth.shape or truth.ndim != 2 or truth.shape[1] != len(ATTRIBUTES) or not len(truth):
+        raise ValueError(f"read and truth must both be (N, {len(ATTRIBUTES)}), got {read.shape} and {truth.shape}")
+    known = truth >= 0
+    right = (read == truth) & known
+    shares = {name: float(right[:, k].sum() / max(1, known[:, k].sum())) for k, name in enumerate(ATTRIBUTES)}
+    return shares | {"all": float((right | ~known).all(axis=1).mean())}
+
+
+def frechet(one: Float32, other: Float32) -> float:
+    """Fréchet distance of two feature sets, each taken as a Gaussian (FID, arXiv 1706.08500; FVD, 1812.01717).
+
+        |m1 - m2|² + tr(C1) + tr(C2) - 2 tr((C1 C2)^½)
+
+    The last trace is the sum of the singular values of A1 A2ᵀ, where the rows of A are the centred features over √(n - 1):
+    exact and symmetric also where a set has fewer clips than a feature has numbers, where the root of a matrix is not.
+    Few clips still raise the distance, also that of two sets of one kind: compare it with a floor of as many clips.
+
+    Args:
+        one, other: (N, D) and (M, D), each of 2 clips at least.
+    """
+    if one.ndim != 2 or other.ndim != 2 or one.shape[1] != other.shape[1] or min(len(one), len(other)) < 2:
+        raise ValueError(f"features must be (N, D) and (M, D) with 2 rows at least, got {one.shape} and {other.shape}")
+    (mean1, rows1), (mean2, rows2) = _centred(one), _centred(other)
+    common = np.linalg.svd(rows1 @ rows2.T, compute_uv=False).sum()
+    distance = np.square(mean1 - mean2).sum() + np.square(rows1).sum() + np.square(rows2).sum() - 2 * common
+    return max(0.0, float(distance))
+
+
+def change(rgb: UInt8, pixels: NDArray[np.bool_] | None = None) -> float:
+    """Mean absolute difference of consecutive frames, in [0, 1].
+
+    Args:
+        rgb: (T, H, W, 3).
+        pixels: (H, W) those that count; None: all.
+
+    A single frame changes by 0.
+    """
+    if len(rgb) < 2:
+        return 0.0
+    steps = np.abs(np.diff(rgb.astype(np.int16), axis=0))                    # (T - 1, H, W, 3)
+    return float((steps if pixels is None else steps[:, pixels]).mean() / 255)
+
+
+def still_pixels(cover: Float32) -> NDArray[np.bool_]:
+    """The quarter of the picture where creatures are least often: background in nearly every clip.
+
+    Args:
+        cover: (H, W) share of rendered clips in which a creature is ever on the pixel.
+
+    Returns (H, W); more than a quarter where many pixels are equally seldom covered.
+    """
+    return cover <= np.quantile(cover, 0.25)
+
+
+def ratio(drawn: Sequence[float], rendered: Sequence[float]) -> float:
+    """Mean of drawn clips over the mean of rendered ones; rendered ones that hardly change count as LEAST_CHANGE."""
+    return float(np.mean(drawn) / max(float(np.mean(rendered)), LEAST_CHANGE))
+
+
+def depth_correlation(near: Float32, guide: Float32) -> float:
+    """Pearson correlation over all pixels of a clip, so that one scale and offset a clip do not count.
+
+    Args:
+        near, guide: (T, H, W), nearness of the drawn frames and of what was to guide them.
+
+    Returns a number in [-1, 1]; 0 where either is the same everywhere.
+    """
+    if near.shape != guide.shape:
+        raise ValueError(f"both must have one shape, got {near.shape} and {guide.shape}")
+    one, other = (array.astype(np.float64).ravel() - array.mean(dtype=np.float64) for array in (near, guide))
+    spread = float(np.sqrt(np.square(one).sum() * np.square(other).sum()))
+    return float(np.clip(one @ other / spread, -1, 1)) if spread > 1e-9 * one.size else 0.0
+
+
+def _centred(features: Float32) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean (D,), and rows (N, D) whose product with themselves is the covariance."""
+    exact = features.astype(np.float64)
+    mean = exact.mean(axis=0)
+    return mean, (exact - mean) / np.sqrt(len(exact) - 1)

@@ -1,0 +1,102 @@
+"""`storyanim eval storybook`: does a profile draw what it is asked, text alone and under the structure of another clip?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storyanim.artifacts import Frames
+from storyanim.engine.folders import write_file
+from storyanim.engine.run_dir import RunDir
+from storyanim.evaluate import trials
+from storyanim.evaluate.bench import Bench, References, Watch, draw_all, make_references, seconds_a_shot
+from storyanim.evaluate.judge import Reading
+from storyanim.evaluate.labels import Labels, labels_of
+from storyanim.evaluate.metrics import accuracy, change, depth_correlation, ratio, still_pixels
+from storyanim.evaluate.sheets import storybook_sheet
+from storyanim.evaluate.tables import Scores, storybook_table
+from storyanim.evaluate.trials import Trial
+
+TEXT, STRUCTURE = "text", "structure"                # folders of the drawn shots
+
+
+@dataclass(frozen=True)
+class StorybookSize:
+    """How much is drawn: 300 shots of 6 s are half an hour."""
+
+    prompts: int = 200
+    guided: int = 100                                # the first so many of them are drawn again under structure
+
+
+QUICK = StorybookSize(prompts=24, guided=12)
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What the drawn clips are compared with."""
+
+    labels: Labels                                   # (N, 5) of the prompts
+    references: References
+    still: NDArray[np.bool_]                         # (H, W) pixels where creatures hardly ever are
+    flicker: list[float]                             # of the prompts' own rendered clips, on those pixels
+    change: list[float]                              # of the same, on all pixels
+    rendered: dict[str, float]                       # how well the judge reads them
+
+
+def evaluate_storybook(run: RunDir, bench: Bench, size: StorybookSize, watch: Watch) -> dict[str, object]:
+    """Draws, reads, counts; writes `eval.json`, `table.md` and `sheet.png` into the run's folder. Returns eval.json's content.
+
+    Raises what drawing raises; the same call then goes on.
+    """
+    asked = trials.make_trials(size.prompts)
+    watch(0.0, "rendering what to compare with")
+    truth = make_truth(bench, asked)
+    drawn = draw_all(run, TEXT, [(trial, None) for trial in asked], bench.generator, watch)
+    watch(0.0, "depth of the guides")
+    guides = [bench.guide(trial) for trial in asked[: size.guided]]
+    guided = draw_all(run, STRUCTURE, list(zip(asked, guides, strict=False)), bench.generator, watch)
+    watch(1.0, "judging")
+    readings = [bench.judge.read(clips) for clips in (drawn, guided)]
+    seconds = [seconds_a_shot(run, name) for name in (TEXT, STRUCTURE)]
+    near = [bench.depth.estimate(clip).near for clip in guided]
+    follow = float(np.mean([depth_correlation(one, bench.near(guide)) for one, guide in zip(near, guides, strict=True)]))
+    text = score(drawn, readings[0], truth, seconds[0])
+    structure = score(guided, readings[1], truth, seconds[1], follow)
+    result: dict[str, object] = {**text.values, "structure": structure.values}
+    run.write("table.md", storybook_table(text, structure, truth.rendered, (len(drawn), len(guided))))
+    write_file(run.path / "sheet.png", storybook_sheet(asked, drawn, guided, readings[0].labels))
+    run.write("eval.json", json.dumps(result, indent=1) + "\n")
+    return result
+
+
+def make_truth(bench: Bench, asked: Sequence[Trial]) -> Truth:
+    """Renders the prompts' own clips, and the references."""
+    clips = [bench.render(trial.spec) for trial in asked]
+    still = still_pixels(np.mean([clip.mask.any(axis=0) for clip in clips], axis=0, dtype=np.float32))
+    labels = np.stack([labels_of(trial.spec) for trial in asked])
+    read = bench.judge.read(Frames(clip.rgb, clip.fps) for clip in clips)
+    return Truth(
+        labels=labels, references=make_references(bench, bench.judge, len(asked)), still=still,
+        flicker=[change(clip.rgb, still) for clip in clips], change=[change(clip.rgb) for clip in clips],
+        rendered=accuracy(read.labels, labels),
+    )
+
+
+def score(drawn: Sequence[Frames], reading: Reading, truth: Truth, seconds: float, guide: float | None = None) -> Scores:
+    """Drawn clips of the first prompts against what they were to be.
+
+    flicker: mean absolute difference of consecutive frames on the quarter of the picture where creatures hardly ever are,
+    over that of the same prompts' rendered clips, whose water and weather move too; the camera stands still in all.
+    """
+    count = len(drawn)
+    values = accuracy(reading.labels, truth.labels[:count]) | {
+        "frechet": truth.references.distance(reading.features),
+        "frechet_floor": truth.references.floor(count),
+        "flicker": ratio([change(clip.rgb, truth.still) for clip in drawn], truth.flicker[:count]),
+        "seconds_a_shot": seconds,
+    }
+    return Scores(values, ratio([change(clip.rgb) for clip in drawn], truth.change[:count]), guide)

@@ -1,0 +1,72 @@
+"""Results as Markdown, for the README."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from storyanim.evaluate.labels import ATTRIBUTES
+
+Curve = list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What was measured of one way of drawing."""
+
+    values: dict[str, float]                         # the keys of eval.json
+    change: float                                    # frame to frame, over that of rendered clips
+    guide: float | None = None                       # correlation of the drawn frames' depth with the guide's
+
+
+def storybook_table(text: Scores, structure: Scores, rendered: dict[str, float], counts: tuple[int, int]) -> str:
+    """Text only, under structure, and rendered clips, side by side.
+
+    Args:
+        rendered: accuracy of the judge on rendered clips of the same prompts.
+        counts: prompts drawn in each way.
+    """
+    rows = [[f"right {name}", _percent(text.values[name]), _percent(structure.values[name]), _percent(rendered[name])]
+            for name in (*ATTRIBUTES, "all")]
+    rows += [
+        ["Fréchet distance", *(f"{one.values['frechet']:.2f}" for one in (text, structure)), "0"],
+        ["its floor (rendered clips)", *(f"{one.values['frechet_floor']:.2f}" for one in (text, structure)), ""],
+        ["flicker, times rendered", *(f"{one.values['flicker']:.2f}" for one in (text, structure)), "1"],
+        ["frame-to-frame change, times rendered", *(f"{one.change:.2f}" for one in (text, structure)), "1"],
+        ["depth correlation with the guide", "", "" if structure.guide is None else f"{structure.guide:.2f}", ""],
+        ["seconds a shot", *(f"{one.values['seconds_a_shot']:.1f}" for one in (text, structure)), ""],
+    ]
+    head = ["", f"text only ({counts[0]} prompts)", f"structure of another clip ({counts[1]})", "rendered (the judge's ceiling)"]
+    return _markdown(head, rows)
+
+
+def structure_table(fvd: dict[str, float], curves: dict[str, Curve], counts: tuple[int, int]) -> str:
+    """Fréchet distances, the curve over structure_until, and the one over the features' scale.
+
+    Args:
+        fvd: "text", "text_depth" and "floor".
+        curves: "guide" and "creature" over structure_until, "rescaled_guide" and "rescaled_creature" over the scale.
+        counts: clips of each Fréchet distance, shots of each point of the curves.
+    """
+    distances = _markdown([f"Fréchet video distance ({counts[0]} clips)", ""], [
+        ["text only", f"{fvd['text']:.2f}"], ["text and depth", f"{fvd['text_depth']:.2f}"],
+        ["floor (rendered clips)", f"{fvd['floor']:.2f}"],
+    ])
+    head = [f"({counts[1]} shots)", "depth correlation with the guide", "creature as the text says"]
+    clamped = _curve_rows("structure_until", curves["guide"], curves["creature"])
+    rescaled = _curve_rows("features times", curves["rescaled_guide"], curves["rescaled_creature"])
+    return "\n".join([distances, _markdown(["clamped", *head[1:]], clamped), _markdown(["rescaled", *head[1:]], rescaled)])
+
+
+def _curve_rows(name: str, guide: Curve, creature: Curve) -> list[list[str]]:
+    points = zip(guide, creature, strict=True)
+    return [[f"{name} {at:g}", f"{follow:.3f}", _percent(share)] for (at, follow), (_, share) in points]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"

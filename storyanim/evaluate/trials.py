@@ -1,0 +1,89 @@
+"""What is drawn to be measured: prompts that no training caption is, and footage to take structure from.
+
+A trial's creature, colour and accessory are a combination that is held out of the generators' training, and its sentence has
+a form that no training caption has, in any of the words for each thing. The camera stands still, so that what changes behind
+the creature is flicker, water or weather.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+
+from storyanim.artifacts import Shot
+from storyanim.world import WORDS, ActorSpec, ClipSpec, sample_spec, with_
+
+PROMPTS, REFERENCES, FLOORS, GUIDES = 8_000_000, 8_100_000, 8_200_000, 8_300_000   # first seeds; no other data has them
+SEEDS_A_GUIDE = 1_000                                # kept for each trial: about one in ten does the same action
+FORMS = (                                            # none of world/captions.py
+    "{where} there is {who}, {doing}",
+    "{who}, {where}, is {doing}",
+    "{doing} {where}, {who}",
+    "{who} is {where}, {doing}",
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One prompt with what it asks for."""
+
+    number: int
+    spec: ClipSpec
+    prompt: str
+
+    @property
+    def shot(self) -> Shot:
+        """To draw; the seed is the trial's number."""
+        return Shot(id=f"s{self.number + 1:02d}", text="", query="", prompt=self.prompt, seed=self.number)
+
+
+def make_trials(num_trials: int) -> list[Trial]:
+    """The first `num_trials` trials, always the same ones."""
+    return [Trial(number, spec, word(spec, number)) for number, spec in enumerate(held_out_specs(PROMPTS, num_trials))]
+
+
+def held_out_specs(first_seed: int, num_specs: int) -> list[ClipSpec]:
+    """Clips of the trials' kind: held-out combinations, the camera still."""
+    return [with_(sample_spec(first_seed + k, held_out=True), camera="fixed") for k in range(num_specs)]
+
+
+def guide_spec(trial: Trial) -> ClipSpec:
+    """A clip to take the structure from: another creature does the same, wherever and in whatever colour."""
+    wanted = trial.spec.actors[0]
+    specs = (sample_spec(GUIDES + SEEDS_A_GUIDE * trial.number + k) for k in count())
+    return with_(next(spec for spec in specs if _same_action(spec, wanted)), camera="fixed")
+
+
+def word(spec: ClipSpec, seed: int) -> str:
+    """A clip of one actor, whose colour has a name, as a prompt that says all that the judge reads, in varied words."""
+    rng = np.random.default_rng([PROMPTS, seed])
+    said = {"who": _who(spec.actors[0], rng), "where": _pick("scene", spec.scene, rng),
+            "doing": _pick("action", spec.actors[0].action, rng)}
+    setting = [_pick(kind, value, rng) for kind, value, plain in
+               (("time_of_day", spec.time_of_day, "day"), ("weather", spec.weather, "clear")) if value != plain]
+    return " ".join([FORMS[int(rng.integers(len(FORMS)))].format(**said), *setting])
+
+
+def _same_action(spec: ClipSpec, wanted: ActorSpec) -> bool:
+    actor = spec.actors[0]
+    return actor.action == wanted.action and actor.creature != wanted.creature
+
+
+def _who(actor: ActorSpec, rng: np.random.Generator) -> str:
+    phrase = f"{_pick('colour', actor.colour, rng)} {_pick('creature', actor.creature, rng)}"
+    if actor.accessory is None:
+        return f"{_article(phrase)} {phrase}"
+    thing = f"{_pick('colour', actor.accessory_colour, rng)} {_pick('accessory', actor.accessory, rng)}"
+    one = "" if actor.accessory == "stripes" else f"{_article(thing)} "
+    return f"{_article(phrase)} {phrase} with {one}{thing}"
+
+
+def _pick(kind: str, value: str | None, rng: np.random.Generator) -> str:
+    ways = WORDS[kind][str(value)]
+    return ways[int(rng.integers(len(ways)))]
+
+
+def _article(phrase: str) -> str:
+    return "an" if phrase[0] in "aeiou" else "a"
