@@ -200,6 +200,11 @@ class DepthTrack:
         if not (np.isfinite(self.near).all() and self.near.min() >= 0.0 and self.near.max() <= 1.0):
             raise ValueError("near must lie in [0, 1]")
 
+    def lasting(self, num_frames: int) -> DepthTrack:
+        """The track cut to so many frames, or played back and forth (0 1 2 1 0 1 …) until it has as many."""
+        around = [*range(len(self.near)), *range(len(self.near) - 2, 0, -1)]
+        return DepthTrack(self.near[[around[i % len(around)] for i in range(num_frames)]], self.fps)
+
 
 @dataclass(frozen=True, eq=False)
 class CharacterToken:

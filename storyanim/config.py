@@ -85,7 +85,9 @@ class GenerateSettings(Section):
 
     width_px: int = Field(128, ge=8)
     height_px: int = Field(128, ge=8)
-    num_frames: int = Field(16, ge=1)
+    num_frames: int = Field(16, ge=1)                # drawn at once; a longer shot is drawn in overlapping windows of so many
+    window_stride: int = Field(4, ge=1)              # frames from one window to the next
+    max_duration_s: float = Field(8.0, gt=0)         # no shot is drawn longer; what is missing is held
     fps: float = Field(8.0, gt=0)
     num_inference_steps: int = Field(20, ge=1)
     guidance_scale: float = Field(3.0, ge=0)
@@ -96,6 +98,10 @@ class GenerateSettings(Section):
     negative_prompt: str = ""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     memory: Literal["auto", "fast", "offload"] = Field("auto", json_schema_extra=SPEED)
+
+    def frames_of(self, duration_s: float) -> int:
+        """How many frames a shot of so many seconds has; never fewer than are drawn at once."""
+        return max(self.num_frames, round(min(duration_s, self.max_duration_s) * self.fps))
 
 
 class PersonalizeSettings(Section):

@@ -231,7 +231,8 @@ def _drawn_twice(tools: Tools, settings: Settings, token: CharacterToken, what: 
     depth = pipeline.estimate_depth(match, tools.depth, wanted.num_frames, wanted.fps)
     drawn = []
     for prompt, tokens in ((plain, []), (f"a {token.token} {token.noun} {what}", [token])):
-        rgb = tools.generator.draw(Shot(id="s01", text="", query="", prompt=prompt, seed=5), depth, tokens).rgb
+        shot = Shot(id="s01", text="", query="", prompt=prompt, seed=5, duration_s=wanted.num_frames / wanted.fps)
+        rgb = tools.generator.draw(shot, depth, tokens).rgb
         drawn.append(rgb[len(rgb) // 2])
     return drawn[0], drawn[1]
 

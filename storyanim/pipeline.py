@@ -32,7 +32,7 @@ from storyanim.artifacts import (
 )
 from storyanim.config import Settings, cache_folder
 from storyanim.engine.run_dir import RunDir
-from storyanim.engine.steps import Step
+from storyanim.engine.steps import Step, step_version
 from storyanim.errors import InputError, PartialError
 from storyanim.film import sheet
 from storyanim.film.cards import end_card, title_card
@@ -168,7 +168,8 @@ def make_shot(run: RunDir, work: ShotWork, tokens: dict[str, Any], tools: Tools,
     assert work.candidates is not None
     work.thumbnails = run.step(f"shots/{shot.id}/thumbnails", draw_thumbnails, work.candidates)
     work.depth = run.step(
-        f"shots/{shot.id}/depth", estimate_depth, work.candidates.value.match, tools.depth, wanted.num_frames, wanted.fps
+        f"shots/{shot.id}/depth", estimate_depth, work.candidates.value.match, tools.depth, wanted.frames_of(shot.duration_s),
+        wanted.fps,
     )
     worn = [tokens[name] for name in shot.characters]
     work.frames = run.step(f"shots/{shot.id}/frames", draw, _what_is_drawn(shot), work.depth, worn, tools.generator)
@@ -231,10 +232,12 @@ def draw_thumbnails(candidates: Candidates, folder: Path) -> Path:
     return folder
 
 
+@step_version(2)
 def estimate_depth(match: ClipMatch, tool: DepthEstimator, num_frames: int, fps: float) -> DepthTrack:
-    """Depth of the matched footage at the shot's own frame rate."""
-    frames = video.read(match.path, start_s=match.start_s, end_s=match.end_s, fps=fps, max_frames=num_frames)   # (T, H, W, 3)
-    return tool.estimate(frames)                                                                                # (T, H, W)
+    """Depth of the matched footage at the shot's own frame rate; where it is too short it goes back and forth."""
+    end_s = max(match.end_s, match.start_s + num_frames / fps)
+    frames = video.read(match.path, start_s=match.start_s, end_s=end_s, fps=fps, max_frames=num_frames)         # (T, H, W, 3)
+    return tool.estimate(frames).lasting(num_frames)                                                            # (T, H, W)
 
 
 def draw(shot: Shot, depth: DepthTrack, tokens: list[CharacterToken], tool: ShotGenerator) -> Frames:
@@ -248,8 +251,8 @@ def _what_is_drawn(shot: Shot) -> Shot:
 
 
 def _what_is_told(shot: Shot) -> Shot:
-    """The shot as its clip and the sheet need it: id and words."""
-    return Shot(id=shot.id, text=shot.text, query="", prompt="")
+    """The shot as its clip and the sheet need it: id, words and length."""
+    return Shot(id=shot.id, text=shot.text, query="", prompt="", duration_s=shot.duration_s)
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,7 @@ def fake_tools(diary: Diary, index: ClipIndex) -> Tools:
 def fake_settings(**film: Any) -> Settings:
     """Small and short."""
     return load_settings(
-        generate={"width_px": 64, "height_px": 64, "num_frames": 4}, retrieve={"candidates": 2},
+        generate={"width_px": 64, "height_px": 64, "num_frames": 4, "max_duration_s": 0.5}, retrieve={"candidates": 2},
         film={"width_px": 64, "height_px": 48, "fps": 8, "title_s": 0, "max_hold_s": 0} | film,
     )
 

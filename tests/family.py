@@ -14,6 +14,7 @@ SETTINGS = """
 width_px = 64
 height_px = 64
 num_frames = 4
+max_duration_s = 0.5
 num_inference_steps = 2
 dtype = "float32"
 

@@ -21,7 +21,7 @@ from storyanim.retrieve.index import ClipIndex
 
 Film = Callable[..., Production]
 FLAGS = {"retrieve": {"candidates": 2}, "film": {"width_px": 64, "height_px": 48, "fps": 8, "title_s": 0, "max_hold_s": 0},
-         "generate": {"num_frames": 4}}
+         "generate": {"num_frames": 4, "max_duration_s": 0.5}}
 
 
 @pytest.fixture

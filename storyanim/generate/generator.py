@@ -60,14 +60,14 @@ class StoryGenerator:
         return f"story_video:{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"
 
     def draw(self, shot: Shot, depth: DepthTrack | None, tokens: Sequence[CharacterToken]) -> Frames:
-        """`generate.num_frames` frames from `shot.prompt` and `shot.seed`.
+        """The frames of `shot.duration_s`, `generate.num_frames` at least, from `shot.prompt` and `shot.seed`.
 
         Raises CharacterError for a token of another base model or a pseudo-word without one, ModelError, ResourceError.
         """
         self._check(shot, tokens)
         loaded = self._loaded
         wanted = self._settings.generate
-        size = (wanted.num_frames, wanted.height_px, wanted.width_px)
+        size = (wanted.frames_of(shot.duration_s), wanted.height_px, wanted.width_px)
         near = None if depth is None else fit_depth(depth, size)
         video = loaded.ladder.run(lambda: self._video(loaded, shot, near, tokens))               # (T, H, W, 3) in [0, 1]
         if not np.isfinite(video).all():
@@ -100,13 +100,18 @@ class StoryGenerator:
 
         wanted = self._settings.generate
         own_scale = self._settings.personalize.guidance_scale if tokens else None
+        num_frames = wanted.frames_of(shot.duration_s)
+        if num_frames > wanted.num_frames:
+            loaded.pipeline.use_windows(wanted.num_frames, wanted.window_stride)
+        elif loaded.pipeline.free_noise_enabled:
+            loaded.pipeline.disable_free_noise()
         loaded.loras.wear(tokens)
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
             return loaded.pipeline(
                 shot.prompt,
                 structure_frames=near, structure_until=wanted.structure_until, structure_scale=wanted.structure_scale,
                 tokens=[TokenTable(token.token, torch.from_numpy(token.table)) for token in tokens],
-                num_frames=wanted.num_frames, height=wanted.height_px, width=wanted.width_px,
+                num_frames=num_frames, height=wanted.height_px, width=wanted.width_px,
                 num_inference_steps=wanted.num_inference_steps, negative_prompt=wanted.negative_prompt,
                 guidance_scale=wanted.guidance_scale if own_scale is None else own_scale,
                 guidance_interval=wanted.guidance_interval, shared_noise=wanted.shared_noise,

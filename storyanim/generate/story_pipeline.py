@@ -192,6 +192,22 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         self.maybe_free_model_hooks()
         return AnimateDiffPipelineOutput(frames=video) if return_dict else (video,)
 
+    def use_windows(self, num_frames: int, stride: int) -> None:
+        """From here on clips are drawn in overlapping windows (FreeNoise, arXiv 2310.15169), until `disable_free_noise()`.
+
+        The windows' start noise is the first one's, shuffled; each temporal layer blends what windows say of a frame. It is
+        `enable_free_noise` for U-Nets that have their motion layers in them, without a motion adapter beside.
+
+        Args:
+            num_frames: of a window; a clip has to have at least as many.
+            stride: frames from one window to the next.
+        """
+        self._free_noise_context_length, self._free_noise_context_stride = num_frames, stride
+        self._free_noise_weighting_scheme, self._free_noise_noise_type = "pyramid", "shuffle_context"
+        for block in (*self.unet.down_blocks, self.unet.mid_block, *self.unet.up_blocks):
+            if hasattr(block, "motion_modules"):
+                self._enable_free_noise_in_block(block)
+
     def decode_latents(self, latents: Tensor, decode_chunk_size: int = 4) -> Tensor:
         """(B, C, T, h, w) → (B, 3, T, H, W) in [-1, 1], a few frames at a time; heeds the VAE's `shift_factor`."""
         shift = (self.vae.config.get("shift_factor") or 0.0) * self.vae.config.scaling_factor

@@ -11,9 +11,10 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from storyanim.personalize.objective import Objective
 from storyanim.train import networks
 from storyanim.train.data import ClipSet
-from storyanim.train.denoise import Objective, caption_ids, creature_cells, text_states
+from storyanim.train.denoise import caption_ids, creature_cells, creature_loss, text_states, timesteps
 from storyanim.train.loop import Batch
 
 
@@ -29,13 +30,13 @@ class BaseStage:
         tokens: CLIPTokenizer,
         folders: list[Path],
         *,
-        batch_size: int = 48,
+        batch_size: int = 32,
         device: torch.device,
     ) -> None:
         self.unet, self.text = unet.to(device, memory_format=torch.channels_last), text.to(device)
         self.network: nn.Module = nn.ModuleDict({"unet": self.unet, "text": self.text})
         self.tokens, self.sets, self.batch_size, self.device = tokens, [ClipSet(f) for f in folders], batch_size, device
-        self.objective = Objective(networks.scheduler(), device)
+        self.objective = Objective(networks.scheduler())
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """U-Net at full rate, text encoder at a third of it."""
@@ -52,18 +53,18 @@ class BaseStage:
             "latents": torch.from_numpy(latents),
             "cells": torch.from_numpy(cells)[:, None],
             "ids": caption_ids(self.tokens, rows, rng),
-            "t": torch.from_numpy(rng.integers(0, 1000, self.batch_size)),
+            "t": torch.from_numpy(timesteps(rng, self.batch_size)),
             "noise": torch.from_numpy(rng.standard_normal(latents.shape, np.float32)),
         }
 
     def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
         """The v loss, and its part at high noise."""
         on = {key: value.to(self.device) for key, value in batch.items()}
-        noisy, v = self.objective.noisy(on["latents"].float(), on["t"], on["noise"])
+        noisy, v = self.objective.noisy_and_target(on["latents"].float(), on["t"], on["noise"])
         with torch.autocast(self.device.type, torch.bfloat16):
             states = text_states(self.text, on["ids"])
             output = self.unet(noisy.contiguous(memory_format=torch.channels_last), on["t"], encoder_hidden_states=states).sample
-        loss = self.objective.loss(output, v, on["cells"])
+        loss = creature_loss(output, v, on["cells"])
         high = on["t"] > 700
         error = (output.detach().float() - v).square().mean((1, 2, 3))
         return loss, {"high": float(error[high].mean()) if high.any() else 0.0}

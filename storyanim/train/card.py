@@ -44,29 +44,39 @@ ABOUT = {
     ),
 }
 
+ITEM = "  - "  # of a training in a stage's list
 
-def write(folder: Path, stage: str, state: LoopState, figures: dict[str, float]) -> None:
-    """Writes `README.md`, keeping the sections of other stages that trained the same weights."""
+
+def write(
+    folder: Path, stage: str, state: LoopState, figures: dict[str, float], *, batch_size: int, scratch: bool = False
+) -> None:
+    """Writes `README.md`: the sections of other stages that trained the same weights stay, and so do earlier trainings.
+
+    With `scratch` the weights began anew, and the stage's history with them.
+    """
     title, does, limits = ABOUT[stage]
+    path = folder / "README.md"
+    sections = path.read_text("utf-8").split("\n## ")[1:] if path.is_file() else []
+    own = next((section for section in sections if section.startswith(title)), "")
+    before = [] if scratch else [line for line in own.splitlines() if line.startswith(ITEM)]
+    now = f"{state.step:,} steps of {batch_size}, {state.seconds / 60:.1f} minutes of computing on {_machine()}"
+    reached = ", ".join(f"{key.replace('_', ' ')} {value:.4g}" for key, value in figures.items())
     lines = [
         f"## {title}",
         "",
         does,
         "",
-        f"- made by: `storyanim train {stage}` (part of `make models`), {state.step:,} steps, "
-        f"{state.seconds / 60:.1f} minutes of computing on {_machine()}",
+        f"- made by `storyanim train {stage}` (part of `make models`), each training on the weights of the one before:",
+        *before,
+        f"{ITEM}{now}: {reached}",
         "- data: scenes rendered by `storyanim.world` (seeds in `storyanim/train/data.py`); no other pictures; "
         "held-out combinations are never trained on",
-        *(f"- {key.replace('_', ' ')}: {value:.4g}" for key, value in figures.items()),
         f"- limits: {limits}",
         "- licence: Apache-2.0, as the project",
         "",
     ]
-    path = folder / "README.md"
-    head = "# Model card"
-    sections = path.read_text("utf-8").split("\n## ")[1:] if path.is_file() else []
-    kept = ["## " + section.rstrip() + "\n" for section in sections if not section.startswith(title)]
-    path.write_text("\n".join([head, "", *kept, *lines]), "utf-8")
+    kept = ["## " + section.rstrip() + "\n" for section in sections if section is not own]
+    path.write_text("\n".join(["# Model card", "", *kept, *lines]), "utf-8")
 
 
 def write_model_index(folder: Path) -> None:

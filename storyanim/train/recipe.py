@@ -81,7 +81,7 @@ def train_autoencoder(request: Request) -> dict[str, float]:
     figures = autoencoder.measure(vae, request.folder("held_stills"), request.device)
     sheets.autoencoder_sheet(vae, request.folder("held_stills"), request.device).save(request.work / "autoencoder/sample.png")
     save_weights(vae, request.out / "pipeline/vae", AutoencoderTiny)
-    card.write(request.out / "pipeline/vae", "autoencoder", state, figures)
+    card.write(request.out / "pipeline/vae", "autoencoder", state, figures, batch_size=stage.batch_size, scratch=request.scratch)
     return figures
 
 
@@ -100,7 +100,7 @@ def train_clip(request: Request) -> dict[str, float]:
     figures = clip.measure(network, tokens, request.folder("held_stills"), request.device)
     save_weights(network, folder, CLIPModel)
     networks.clip_image_processor().save_pretrained(folder)
-    card.write(folder, "clip", state, figures)
+    card.write(folder, "clip", state, figures, batch_size=stage.batch_size, scratch=request.scratch)
     return figures
 
 
@@ -114,7 +114,7 @@ def train_depth(request: Request) -> dict[str, float]:
     sheets.depth_sheet(network, request.folder("held_stills"), request.device).save(request.work / "depth/sample.png")
     save_weights(network, folder, DPTForDepthEstimation)
     networks.depth_processor().save_pretrained(folder)
-    card.write(folder, "depth", state, figures)
+    card.write(folder, "depth", state, figures, batch_size=stage.batch_size, scratch=request.scratch)
     return figures
 
 
@@ -128,7 +128,7 @@ def train_base(request: Request) -> dict[str, float]:
         text,
         tokens,
         [request.folder("stills"), request.folder("clips")],
-        batch_size=request.batch_size or 16,
+        batch_size=request.batch_size or 32,
         device=request.device,
     )
     state = _train(stage, request)
@@ -137,7 +137,7 @@ def train_base(request: Request) -> dict[str, float]:
     save_pipeline_parts(request.out / "pipeline", video, text, tokens)
     figures = last_figures(request.work / "base/log.jsonl", ("loss", "high"))
     sheets.image_sheet(unet, text, tokens, _vae(request), request.device).save(request.work / "base/sample.png")
-    card.write(request.out / "pipeline/unet", "base", state, figures)
+    card.write(request.out / "pipeline/unet", "base", state, figures, batch_size=stage.batch_size, scratch=request.scratch)
     return figures
 
 
@@ -156,7 +156,7 @@ def train_structure(request: Request) -> dict[str, float]:
     sheet = sheets.structure_sheet(unet, adapter, text, tokens, _vae(request), request.folder("clips"), request.device)
     sheet.save(request.work / "structure/sample.png")
     save_weights(adapter, request.out / "structure", T2IAdapter)
-    card.write(request.out / "structure", "structure", state, figures)
+    card.write(request.out / "structure", "structure", state, figures, batch_size=stage.batch_size, scratch=request.scratch)
     return figures
 
 
@@ -166,15 +166,19 @@ def train_motion(request: Request) -> dict[str, float]:
     _derive_depth(request)
     tokens = CLIPTokenizer.from_pretrained(request.out / "clip")
     text = load_text_encoder(replace(request, scratch=False), tokens)
-    unet = UNetMotionModel.from_pretrained(request.out / "pipeline/unet", torch_dtype=torch.float32)
+    if request.scratch:  # the spatial layers are the image stage's all the same
+        unet = networks.unet_motion(load_image_unet(replace(request, scratch=False)))
+    else:
+        unet = UNetMotionModel.from_pretrained(request.out / "pipeline/unet", torch_dtype=torch.float32)
     adapter = T2IAdapter.from_pretrained(request.out / "structure", torch_dtype=torch.float32)
+    folders = request.folder("clips"), request.folder("stills")
     stage = motion.MotionStage(
-        unet, adapter, text, tokens, request.folder("clips"), batch_size=request.batch_size or 3, device=request.device
+        unet, adapter, text, tokens, folders, batch_size=request.batch_size or 3, device=request.device
     )
     state = _train(stage, request)
     save_pipeline_parts(request.out / "pipeline", unet, text, tokens)
-    figures = last_figures(request.work / "motion/log.jsonl", ("loss", "with_structure", "text_only"))
-    card.write(request.out / "pipeline/unet", "motion", state, figures)
+    figures = last_figures(request.work / "motion/log.jsonl", ("loss", "with_structure", "text_only", "single_frames"))
+    card.write(request.out / "pipeline/unet", "motion", state, figures, batch_size=stage.batch_size, scratch=request.scratch)
     return figures
 
 
@@ -202,10 +206,10 @@ STAGES: dict[str, Callable[[Request], dict[str, float]]] = {
 }
 # minutes on two cores and peak learning rate
 RATES = {
-    "autoencoder": (14.0, 1.5e-3),
+    "autoencoder": (14.0, 1.2e-3),
     "clip": (6.0, 1e-3),
     "depth": (7.0, 8e-4),
-    "base": (60.0, 8e-4),
+    "base": (60.0, 1e-3),
     "structure": (8.0, 1e-3),
     "motion": (20.0, 8e-4),
 }

@@ -20,6 +20,7 @@ from storyanim.train.structure import structure_near
 from storyanim.world import captions, sample_spec
 
 LABEL_PX = 12
+NUM_CAPTIONS = 40
 
 
 def grid(rows: list[list[np.ndarray[Any, Any]]], labels: list[str] | None = None) -> Image.Image:
@@ -39,7 +40,7 @@ def grid(rows: list[list[np.ndarray[Any, Any]]], labels: list[str] | None = None
 def autoencoder_sheet(vae: AutoencoderTiny, folder: Path, device: torch.device) -> Image.Image:
     """Held-out frames above their reconstructions, at twice the size."""
     held = ClipSet(folder)
-    places = [held.place(k) for k in range(10)]
+    places = [held.place(k % len(held)) for k in range(10)]
     truth = [np.asarray(shard.rgb[row, 0]) for shard, row in places]
     output = decode(vae, torch.from_numpy(encode(vae, np.stack(truth), device)).to(device).float())
     page = grid([truth[:5], list(output[:5]), truth[5:], list(output[5:])])
@@ -49,7 +50,7 @@ def autoencoder_sheet(vae: AutoencoderTiny, folder: Path, device: torch.device) 
 def depth_sheet(network: DPTForDepthEstimation, folder: Path, device: torch.device) -> Image.Image:
     """Held-out frames, exact nearness, estimated nearness."""
     held = ClipSet(folder)
-    places = [held.place(k) for k in range(8)]
+    places = [held.place(k % len(held)) for k in range(8)]
     frames = np.stack([np.asarray(shard.rgb[row, 0]) for shard, row in places])
     exact = [grey(np.asarray(shard.near[row, 0]) / 255) for shard, row in places]
     return grid([list(frames), exact, [grey(d) for d in estimate(network, frames, device)]])
@@ -58,13 +59,13 @@ def depth_sheet(network: DPTForDepthEstimation, folder: Path, device: torch.devi
 def image_sheet(
     unet: UNet2DConditionModel, text: CLIPTextModel, tokens: CLIPTokenizer, vae: AutoencoderTiny, device: torch.device
 ) -> Image.Image:
-    """Forty captions of held-out scenes, text only."""
-    specs = [sample_spec(9_500_000 + k, held_out=True) for k in range(40)]
+    """Captions of held-out scenes, text only."""
+    specs = [sample_spec(9_500_000 + k, held_out=True) for k in range(NUM_CAPTIONS)]
     texts = [captions.caption(spec) for spec in specs]
     states, blank = _states(text, tokens, texts, device)
     shape = (len(texts), networks.LATENT_CHANNELS, 16, 16)
     pictures = list(decode(vae, sample_images(unet, networks.scheduler(), states, blank, shape)))
-    return grid([pictures[k : k + 8] for k in range(0, 40, 8)])
+    return grid([pictures[k : k + 8] for k in range(0, len(pictures), 8)])
 
 
 def structure_sheet(
@@ -78,7 +79,7 @@ def structure_sheet(
 ) -> Image.Image:
     """Frames of clips, their depth, and other captions drawn under that depth."""
     clips = ClipSet(folder)
-    places = [clips.place(k) for k in range(16)]
+    places = [clips.place(k % len(clips)) for k in range(16)]
     frames = [np.asarray(shard.rgb[row, 0]) for shard, row in places]
     near = np.stack([structure_near(shard, row, exact=False)[0] for shard, row in places])
     texts = [captions.caption(sample_spec(9_600_000 + k, held_out=True)) for k in range(16)]

@@ -12,9 +12,10 @@ from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from storyanim.depth.scale import scale_clip
+from storyanim.personalize.objective import Objective
 from storyanim.train import networks
 from storyanim.train.data import ClipSet, Shard
-from storyanim.train.denoise import Objective, caption_ids, creature_cells, text_states
+from storyanim.train.denoise import caption_ids, creature_cells, creature_loss, text_states
 from storyanim.train.loop import Batch
 
 
@@ -41,7 +42,7 @@ class StructureStage:
             text.to(device).requires_grad_(False),
         )
         self.tokens, self.set, self.batch_size, self.device = tokens, ClipSet(folder), batch_size, device
-        self.objective = Objective(networks.scheduler(), device)
+        self.objective = Objective(networks.scheduler())
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """One group."""
@@ -70,7 +71,7 @@ class StructureStage:
     def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
         """The v loss under structure."""
         on = {key: value.to(self.device) for key, value in batch.items()}
-        noisy, v = self.objective.noisy(on["latents"].float(), on["t"], on["noise"])
+        noisy, v = self.objective.noisy_and_target(on["latents"].float(), on["t"], on["noise"])
         with torch.autocast(self.device.type, torch.bfloat16):
             with torch.no_grad():
                 states = text_states(self.text, on["ids"])
@@ -81,7 +82,7 @@ class StructureStage:
                 encoder_hidden_states=states,
                 down_intrablock_additional_residuals=list(features),
             ).sample
-        return self.objective.loss(output, v, on["cells"]), {}
+        return creature_loss(output, v, on["cells"]), {}
 
 
 def structure_near(shard: Shard, row: int, *, exact: bool) -> np.ndarray[Any, Any]:

@@ -52,3 +52,12 @@ def test_a_small_thing_before_a_wall_is_kept() -> None:
 @pytest.mark.parametrize("level", [0.0, 7.25, 1e8, np.nan, np.inf])
 def test_one_depth_only_is_the_middle(level: float) -> None:
     assert (scale_clip(np.full((2, 4, 4), level, np.float32)) == 0.5).all()
+
+
+@pytest.mark.parametrize(("length", "num", "shown"), [
+    (4, 2, [0, 1]), (3, 8, [0, 1, 2, 1, 0, 1, 2, 1]), (2, 5, [0, 1, 0, 1, 0]), (1, 3, [0, 0, 0]), (5, 5, [0, 1, 2, 3, 4]),
+])
+def test_a_track_lasts_by_going_back_and_forth(length: int, num: int, shown: list[int]) -> None:
+    near = np.repeat(np.arange(length, dtype=np.float32)[:, None, None] / 10, 4, axis=1)
+    track = DepthTrack(near, 8.0).lasting(num)
+    assert (np.rint(track.near[:, 0, 0] * 10).tolist(), track.fps) == (shown, 8.0)

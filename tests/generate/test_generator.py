@@ -20,7 +20,7 @@ from storyanim.generate.generator import StoryGenerator, build_generator, fit_de
 from storyanim.stages import ShotGenerator
 
 SHOT = Shot(id="s01", text="A bear walks.", query="a bear walks", prompt="a bear walks", seed=5)
-DRAWING = {"width_px": tiny.SIZE_PX, "height_px": tiny.SIZE_PX, "num_frames": tiny.NUM_FRAMES, "num_inference_steps": 2,
+DRAWING = {"width_px": tiny.SIZE_PX, "height_px": tiny.SIZE_PX, "num_frames": tiny.NUM_FRAMES, "num_inference_steps": 2, "max_duration_s": 0.5,
            "dtype": "float32"}
 
 
@@ -71,6 +71,16 @@ class TestEveryShotGenerator:
 
     def test_takes_depth_of_any_length_and_size(self, generator: ShotGenerator) -> None:
         assert generator.draw(SHOT, ramp(7, 40, 90), ()).rgb.shape == (tiny.NUM_FRAMES, tiny.SIZE_PX, tiny.SIZE_PX, 3)
+
+    def test_a_long_shot_is_drawn_in_windows_and_a_short_one_after_it_is_as_ever(self, tables: dict[str, Any]) -> None:
+        long_shots = settings(tables["storybook"], {"max_duration_s": 8.0, "window_stride": 2})
+        generator, short = build_generator(long_shots), SHOT.model_copy(update={"duration_s": 0.5})
+        first = generator.draw(short, ramp(), ()).rgb
+        long = generator.draw(SHOT, ramp(16), ()).rgb
+        assert long.shape == (16, tiny.SIZE_PX, tiny.SIZE_PX, 3)                   # 2 s at 8 a second
+        assert (long[12:] != long[:4]).any()
+        assert generator.draw(SHOT, ramp(16), ()).rgb.tobytes() == long.tobytes()
+        assert generator.draw(short, ramp(), ()).rgb.tobytes() == first.tobytes()
 
     def test_fingerprint_is_known_before_loading(self, generator: ShotGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
         from storyanim.generate import load

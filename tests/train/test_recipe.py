@@ -1,0 +1,110 @@
+"""All stages in order on a handful of scenes: from nothing to a family that draws, with cards that keep their history."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from storyanim.errors import UsageError
+from storyanim.train import denoise, sheets
+from storyanim.train.loop import LoopOptions
+from storyanim.train.recipe import Request, run_stage
+
+ORDER = ("data", "autoencoder", "clip", "depth", "base", "structure", "motion")
+MB = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def request_(tmp_path_factory: pytest.TempPathFactory) -> Request:
+    """Every stage done once, two steps of two scenes each."""
+    folder = tmp_path_factory.mktemp("family")
+    request = Request(folder / "work", folder / "out", LoopOptions(steps=2, device="cpu", threads=1), batch_size=2, scenes=4)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(denoise, "SAMPLE_STEPS", 1)
+    patch.setattr(sheets, "NUM_CAPTIONS", 2)
+    for name in ORDER:
+        run_stage(name, request)
+    patch.undo()
+    return request
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    """All tensors of a folder."""
+    return {key: value for path in sorted(folder.glob("*.safetensors")) for key, value in load_file(path).items()}
+
+
+def test_every_stage_leaves_small_fp16_shards_and_a_card(request_: Request) -> None:
+    for folder in ("pipeline/vae", "clip", "depth", "pipeline/unet", "structure"):
+        shards = list((request_.out / folder).glob("*.safetensors"))
+        assert shards and all(path.stat().st_size <= 15 * MB for path in shards)
+        assert {value.dtype for value in weights(request_.out / folder).values() if value.is_floating_point()} == {torch.float16}
+        assert "2 steps of 2" in (request_.out / folder / "README.md").read_text("utf-8")
+
+
+def test_the_family_draws(request_: Request) -> None:
+    from storyanim.generate.story_pipeline import StoryVideoPipeline
+
+    pipeline = StoryVideoPipeline.from_pretrained(request_.out / "pipeline", torch_dtype=torch.float32)
+    frames = pipeline("a red bear", num_frames=2, height=128, width=128, num_inference_steps=1).frames[0]
+    assert frames.shape == (2, 128, 128, 3)
+
+
+def test_motion_moves_the_motion_layers_most(request_: Request, tmp_path: Path) -> None:
+    before = weights(request_.out / "pipeline/unet")
+    out = tmp_path / "out"
+    copy_tree(request_.out, out)
+    run_stage("motion", replace(request_, out=out, work=linked(request_.work, tmp_path), loop=replace(request_.loop, steps=3)))
+    moved = {True: 0.0, False: 0.0}
+    for key, value in weights(out / "pipeline/unet").items():
+        change = (value.float() - before[key].float()).abs().max().item()
+        moved["motion_modules" in key] = max(moved["motion_modules" in key], change)
+    assert moved[True] > moved[False] > 0
+
+
+def test_a_card_keeps_earlier_trainings_until_scratch(request_: Request, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    copy_tree(request_.out, out)
+    again = replace(request_, out=out, work=linked(request_.work, tmp_path), loop=replace(request_.loop, steps=3))
+    run_stage("depth", again)
+    rows = [line for line in (out / "depth/README.md").read_text("utf-8").splitlines() if " steps of 2" in line]
+    assert [row.split()[1] for row in rows] == ["2", "3"]
+    run_stage("depth", replace(again, work=linked(request_.work, tmp_path / "anew"), scratch=True))
+    rows = [line for line in (out / "depth/README.md").read_text("utf-8").splitlines() if " steps of 2" in line]
+    assert [row.split()[1] for row in rows] == ["3"]
+
+
+def test_a_checkpoint_counts_on(request_: Request, tmp_path: Path) -> None:
+    work = linked(request_.work, tmp_path)
+    copy_tree(request_.work / "clip", work / "clip")
+    copy_tree(request_.out, tmp_path / "out")
+    run_stage("clip", replace(request_, out=tmp_path / "out", work=work, loop=replace(request_.loop, steps=20)))
+    steps = [json.loads(line)["step"] for line in (work / "clip/log.jsonl").read_text("utf-8").splitlines()]
+    assert steps == [20]
+    card = (tmp_path / "out/clip/README.md").read_text("utf-8")
+    assert "20 steps of 2" in card
+
+
+def test_an_unknown_stage_lists_the_known_ones(request_: Request) -> None:
+    with pytest.raises(UsageError) as raised:
+        run_stage("bose", request_)
+    assert "base" in raised.value.hint
+
+
+def linked(work: Path, folder: Path) -> Path:
+    """Another work folder on the same rendered data, without checkpoints."""
+    other = folder / "work"
+    other.mkdir(parents=True)
+    (other / "data").symlink_to(work / "data")
+    return other
+
+
+def copy_tree(source: Path, target: Path) -> None:
+    """A folder and all below it."""
+    import shutil
+
+    shutil.copytree(source, target, dirs_exist_ok=True)
