@@ -87,7 +87,7 @@ class Judge:
 
         shape = self._network.shape
         device = next(self._network.parameters()).device
-        pixels = torch.from_numpy(np.ascontiguousarray(clip.rgb)).to(device).permute(0, 3, 1, 2).float()   # (T, 3, H, W)
+        pixels = torch.from_numpy(np.array(clip.rgb)).to(device).permute(0, 3, 1, 2).float()   # (T, 3, H, W)
         if pixels.shape[2:] != (shape.size_px, shape.size_px):
             pixels = torch.nn.functional.interpolate(pixels, (shape.size_px, shape.size_px), mode="bilinear", antialias=True)
         pixels = (pixels / 127.5 - 1).contiguous(memory_format=torch.channels_last)

@@ -107,13 +107,14 @@ def shake(rgb: NDArray[np.uint8], cover: NDArray[np.uint8], rng: np.random.Gener
     side = int(rng.integers(LEAST_CROP, cells + 1))
     top, left = (int(at) for at in rng.integers(0, cells - side + 1, 2))
     a, b, c, d = (COVER_PX * edge for edge in (top, top + side, left, left + side))
-    picture = torch.from_numpy(np.ascontiguousarray(rgb[:, a:b, c:d])).permute(0, 3, 1, 2).float() / 127.5 - 1
+    picture = torch.from_numpy(np.array(rgb[:, a:b, c:d])).permute(0, 3, 1, 2).float() / 127.5 - 1
     where = torch.from_numpy(np.array(cover[:, top:top + side, left:left + side], np.float32))[:, None] / 255
     if rng.random() < SOFT_SHARE:
         small = int(rng.integers(SOFTEST_PX, SIZE_PX))
         picture = F.interpolate(picture, (small, small), mode="bilinear", antialias=True)
     picture = F.interpolate(picture, (SIZE_PX, SIZE_PX), mode="bilinear", align_corners=False)
-    where = F.interpolate(where, (SIZE_PX // CELL_PX,) * 2, mode="area")[:, 0]
+    where = F.interpolate(where, (cells, cells), mode="bilinear", align_corners=False)
+    where = F.avg_pool2d(where, CELL_PX // COVER_PX)[:, 0]
     picture = (picture + 1) * float(rng.uniform(0.88, 1.12)) - 1
     if rng.random() < NOISY_SHARE:
         strength = float(rng.uniform(0.0, 0.12))

@@ -44,7 +44,7 @@ def frechet(one: Float32, other: Float32) -> float:
     if one.ndim != 2 or other.ndim != 2 or one.shape[1] != other.shape[1] or min(len(one), len(other)) < 2:
         raise ValueError(f"features must be (N, D) and (M, D) with 2 rows at least, got {one.shape} and {other.shape}")
     (mean1, rows1), (mean2, rows2) = _centred(one), _centred(other)
-    common = np.linalg.svd(rows1 @ rows2.T, compute_uv=False).sum()
+    common = np.linalg.svd(_small(rows1) @ _small(rows2).T, compute_uv=False).sum()
     distance = np.square(mean1 - mean2).sum() + np.square(rows1).sum() + np.square(rows2).sum() - 2 * common
     return max(0.0, float(distance))
 
@@ -93,6 +93,11 @@ def depth_correlation(near: Float32, guide: Float32) -> float:
     one, other = (array.astype(np.float64).ravel() - array.mean(dtype=np.float64) for array in (near, guide))
     spread = float(np.sqrt(np.square(one).sum() * np.square(other).sum()))
     return float(np.clip(one @ other / spread, -1, 1)) if spread > 1e-9 * one.size else 0.0
+
+
+def _small(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """As many rows as there are columns at most, of the same covariance; singular values of products stay as they are."""
+    return np.linalg.qr(rows, mode="r")
 
 
 def _centred(features: Float32) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

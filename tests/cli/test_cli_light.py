@@ -15,6 +15,7 @@ HELPS = [
     ["personalize", "--help"], ["shot", "--help"],
     *[["shot", name, "--help"] for name in ("redo", "replace", "insert", "remove", "pin", "ban")],
     ["report", "--help"], ["export", "--help"], ["export", "preview", "--help"], ["doctor", "--help"], ["train", "--help"],
+    ["eval", "--help"], ["eval", "storybook", "--help"], ["eval", "structure", "--help"],
     ["world", "--help"], ["world", "preview", "--help"],
 ]
 MISTAKES = [
@@ -29,6 +30,8 @@ MISTAKES = [
     ["search", "index", "bear", "--profile", "nonsense"],
     ["personalize"], ["personalize", "full", "-o", "bear.zip"], ["personalize", "full", "--profile", "nonsense"],
     ["shot", "nonsense"], ["shot", "redo", "run"], ["shot", "replace", "run", "s01"], ["shot", "insert", "run", "s01"],
+    ["eval", "nonsense"], ["eval", "storybook", "--profile", "nonsense"], ["eval", "structure", "--quality", "best"],
+    ["eval", "storybook", "--prompts", "1"], ["eval", "structure", "--shots", "0"], ["eval", "storybook", "-o", "full"],
     ["report"], ["train", "nonsense"], ["doctor", "--profile", "nonsense"],
     ["doctor", "more"], ["export", "preview", "run", "-o", "film.png"],
 ]

@@ -1,0 +1,83 @@
+"""`storyanim eval` on a tiny real family with a tiny judge, all of random weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from command_line import Cli
+from tiny_judge import save_judge
+
+KEYS = {"creature", "colour", "accessory", "scene", "action", "all", "frechet", "frechet_floor", "flicker", "seconds_a_shot"}
+SHARES = ("creature", "colour", "accessory", "scene", "action", "all")
+
+
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_judge(tmp_path_factory.mktemp("tiny") / "judge")
+
+
+def drawn(folder: Path) -> list[str]:
+    events = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [event["step"] for event in events if event["event"] == "done"]
+
+
+def test_storybook(cli: Cli, here: Path, profile: Path, judge: Path) -> None:
+    asked = ("eval", "storybook", "--profile", profile, "--judge", judge, "--prompts", 3, "--guided", 2, "--json", "-o", "out")
+    outcome = cli(*asked)
+    assert outcome.code == 0, outcome.err
+    assert set(outcome.json) == KEYS | {"structure"}
+    assert set(outcome.json["structure"]) == KEYS
+    for scores in (outcome.json, outcome.json["structure"]):
+        assert all(0 <= scores[name] <= 1 for name in SHARES)
+        assert min(scores["frechet"], scores["frechet_floor"], scores["flicker"], scores["seconds_a_shot"]) > 0
+    assert json.loads((here / "out/eval.json").read_text()) == outcome.json
+    assert (here / "out/sheet.png").read_bytes().startswith(b"\x89PNG")
+    table = (here / "out/table.md").read_text()
+    assert "text only (3 prompts)" in table
+    assert f"| right creature | {100 * outcome.json['creature']:.1f} % |" in table
+    assert drawn(here / "out") == ["text/s01", "text/s02", "text/s03", "structure/s01", "structure/s02"]
+
+    # Again: nothing is drawn, the same is found.
+    assert cli(*asked).json == outcome.json
+    assert len(drawn(here / "out")) == 5
+
+
+def test_structure(cli: Cli, here: Path, profile: Path, judge: Path) -> None:
+    asked = ("eval", "structure", "--profile", profile, "--judge", judge, "--clips", 2, "--shots", 1, "-o", "out")
+    outcome = cli(*asked, "--json")
+    assert outcome.code == 0, outcome.err
+    found = outcome.json
+    assert set(found["fvd"]) == {"text", "text_depth"}
+    assert min(*found["fvd"].values(), found["fvd_floor"]) > 0
+    assert [at for at, _ in found["curve"]] == [0, 0.1, 0.2, 0.4, 0.6, 0.8, 1]
+    assert [at for at, _ in found["creature_curve"]] == [at for at, _ in found["curve"]]
+    assert [at for at, _ in found["rescaled"]] == [at for at, _ in found["rescaled_creature"]] == [0.25, 0.5, 0.75]
+    assert all(-1 <= value <= 1 for _, value in found["curve"] + found["rescaled"])
+    assert json.loads((here / "out/eval.json").read_text()) == found
+    assert (here / "out/sheet.png").read_bytes().startswith(b"\x89PNG")
+    # The ends of the curve are among the clips of the distances: 2 + 2, five points between them, three scales.
+    assert len(drawn(here / "out")) == 2 * 2 + 5 + 3
+    people = cli(*asked)
+    assert "| clamped structure_until 0.4 |" not in people.out
+    assert "| structure_until 0.4 | " in people.out
+    assert "out/sheet.png" in people.out
+
+
+@pytest.mark.parametrize("name", ["storybook", "structure"])
+def test_what_is_wrong_is_told_before_anything_is_drawn(
+    cli: Cli, here: Path, profile: Path, judge: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ("eval", name, "--profile", profile)
+    outcome = cli(*asked, "--judge", here / "none")
+    assert outcome.code == 4
+    assert "there is no judge" in outcome.complaint[0]
+    assert "storyanim train judge" in outcome.complaint[1]
+    (here / "file").write_text("mine")
+    assert cli(*asked, "--judge", judge, "-o", "file/below").code == 6
+    assert cli(*asked, "--judge", judge, "-o", "file").code == 2
+    monkeypatch.setenv("STORYANIM_GENERATE__WIDTH_PX", "128")
+    outcome = cli(*asked, "--judge", judge)
+    assert (outcome.code, "128x64" in outcome.complaint[0]) == (2, True)
+    assert [path.name for path in here.rglob("*") if path.is_file()] == ["file"]
