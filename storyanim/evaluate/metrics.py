@@ -97,7 +97,7 @@ def depth_correlation(near: Float32, guide: Float32) -> float:
 
 def _small(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """As many rows as there are columns at most, of the same covariance; singular values of products stay as they are."""
-    return np.linalg.qr(rows, mode="r")
+    return np.asarray(np.linalg.qr(rows, mode="r"), np.float64)
 
 
 def _centred(features: Float32) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
