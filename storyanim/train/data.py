@@ -4,6 +4,7 @@ A set is a folder of shards; a shard is one `.npz`-free folder of plain `.npy` a
 temporary name and renamed when complete, so that rendering goes on where it stopped.
 
     stills/  many scenes, 4 instants each            clips/  fewer scenes, 16 frames at 8 fps
+    pairs/   as stills, two creatures in each        held_stills/  never trained on
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from storyanim.errors import ModelError
 from storyanim.world import ClipSpec, render_frames, sample_spec
 
 SHARD = 125  # scenes a shard
@@ -35,6 +37,7 @@ class SetPlan:
     num_frames: int
     clip: bool  # consecutive frames at `fps`; else random instants
     fps: float = 8.0
+    num_actors: int = 1
 
     def times_s(self, seed: int) -> list[float]:
         """Instants of the frames of one scene."""
@@ -43,9 +46,14 @@ class SetPlan:
         rng = np.random.default_rng([seed, 77])
         return sorted(float(t) for t in rng.uniform(0.0, 2.0, self.num_frames))
 
+    def spec(self, seed: int) -> ClipSpec:
+        """What the scene of a seed shows."""
+        return sample_spec(seed, num_actors=self.num_actors)
+
 
 SETS = {
-    "stills": SetPlan("stills", 7_000, 1_000_000, 4, clip=False),
+    "stills": SetPlan("stills", 12_000, 1_000_000, 4, clip=False),
+    "pairs": SetPlan("pairs", 2_000, 6_000_000, 4, clip=False, num_actors=2),
     "clips": SetPlan("clips", 2_500, 2_000_000, 16, clip=True),
     "held_stills": SetPlan("held_stills", 250, 9_000_000, 4, clip=False),  # never trained on: measures the stages
 }
@@ -74,7 +82,7 @@ def _render_shard(task: tuple[SetPlan, Path, int]) -> None:
     rgb, near = np.empty((*shape, 3), np.uint8), np.empty(shape, np.uint8)
     mask, head = np.empty(shape, bool), np.empty((count, plan.num_frames, 2), np.float32)
     for row, seed in enumerate(seeds):
-        clip = render_frames(sample_spec(seed), plan.times_s(seed), size=SIZE_PX)
+        clip = render_frames(plan.spec(seed), plan.times_s(seed), size=SIZE_PX)
         rgb[row], mask[row], head[row] = clip.rgb, clip.mask, clip.head_xy
         near[row] = np.round(clip.near * 255).astype(np.uint8)
     temporary = folder / f"{number:04d}.tmp"
@@ -114,7 +122,7 @@ class Shard:
     @cached_property
     def specs(self) -> list[ClipSpec]:
         """What each scene shows."""
-        return [sample_spec(seed) for seed in json.loads((self.folder / "seeds.json").read_text("utf-8"))]
+        return [SETS[self.folder.parent.name].spec(seed) for seed in json.loads((self.folder / "seeds.json").read_text("utf-8"))]
 
     def array(self, name: str) -> NDArray[np.generic]:
         """A derived array by name: latents or estimated depth, written by a later stage."""
@@ -122,9 +130,11 @@ class Shard:
 
 
 class ClipSet:
-    """A set as one sequence of scenes."""
+    """A set as one sequence of scenes. Raises ModelError when it was not rendered."""
 
     def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise ModelError(f"there are no rendered scenes in {folder}", hint="render them with `storyanim train data`")
         self.shards = [Shard(path) for path in sorted(folder.iterdir()) if path.suffix != ".tmp"]
         self.counts = np.array([len(json.loads((s.folder / "seeds.json").read_text("utf-8"))) for s in self.shards])
         self.starts = np.concatenate([[0], np.cumsum(self.counts)])

@@ -63,7 +63,7 @@ def run_stage(name: str, request: Request) -> dict[str, float]:
 
 
 def make_data(request: Request) -> dict[str, float]:
-    """Renders the three sets."""
+    """Renders the sets."""
     started = time.monotonic()
     frames = 0
     for plan in SETS.values():
@@ -120,14 +120,14 @@ def train_depth(request: Request) -> dict[str, float]:
 
 def train_base(request: Request) -> dict[str, float]:
     """Stage 4."""
-    _derive_latents(request)
+    _derive_latents(request, *BASE_SETS)
     tokens = CLIPTokenizer.from_pretrained(request.out / "clip")
     unet, text = load_image_unet(request), load_text_encoder(request, tokens)
     stage = base.BaseStage(
         unet,
         text,
         tokens,
-        [request.folder("stills"), request.folder("clips")],
+        [request.folder(name) for name in BASE_SETS],
         batch_size=request.batch_size or 32,
         device=request.device,
     )
@@ -143,7 +143,7 @@ def train_base(request: Request) -> dict[str, float]:
 
 def train_structure(request: Request) -> dict[str, float]:
     """Stage 5."""
-    _derive_latents(request)
+    _derive_latents(request, "clips")
     _derive_depth(request)
     tokens = CLIPTokenizer.from_pretrained(request.out / "clip")
     unet, text = load_image_unet(replace(request, scratch=False)), load_text_encoder(replace(request, scratch=False), tokens)
@@ -162,7 +162,7 @@ def train_structure(request: Request) -> dict[str, float]:
 
 def train_motion(request: Request) -> dict[str, float]:
     """Stage 6."""
-    _derive_latents(request)
+    _derive_latents(request, "clips", "stills")
     _derive_depth(request)
     tokens = CLIPTokenizer.from_pretrained(request.out / "clip")
     text = load_text_encoder(replace(request, scratch=False), tokens)
@@ -204,6 +204,7 @@ STAGES: dict[str, Callable[[Request], dict[str, float]]] = {
     "library": make_library,
     "examples": make_examples,
 }
+BASE_SETS = ("stills", "clips", "pairs")
 # minutes on two cores and peak learning rate
 RATES = {
     "autoencoder": (14.0, 1.2e-3),
@@ -250,7 +251,7 @@ def _vae(request: Request) -> AutoencoderTiny:
     return vae.to(memory_format=torch.channels_last)
 
 
-def _derive_latents(request: Request) -> None:
+def _derive_latents(request: Request, *names: str) -> None:
     vae = _vae(request)
 
     def compute(shard: Any) -> Any:
@@ -258,7 +259,7 @@ def _derive_latents(request: Request) -> None:
         latents = autoencoder.encode(vae, shard.rgb.reshape(-1, *shard.rgb.shape[2:]), request.device)
         return latents.reshape(count, frames, *latents.shape[1:])
 
-    for name in ("stills", "clips"):
+    for name in names:
         derive(request.folder(name), "latents", compute)
 
 

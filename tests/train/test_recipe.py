@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from storyanim.errors import UsageError
+from storyanim.errors import ModelError, UsageError
 from storyanim.train import denoise, sheets
 from storyanim.train.loop import LoopOptions
 from storyanim.train.recipe import Request, run_stage
@@ -41,7 +41,8 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 def test_every_stage_leaves_small_fp16_shards_and_a_card(request_: Request) -> None:
     for folder in ("pipeline/vae", "clip", "depth", "pipeline/unet", "structure"):
         shards = list((request_.out / folder).glob("*.safetensors"))
-        assert shards and all(path.stat().st_size <= 15 * MB for path in shards)
+        assert shards
+        assert all(path.stat().st_size <= 15 * MB for path in shards)
         assert {value.dtype for value in weights(request_.out / folder).values() if value.is_floating_point()} == {torch.float16}
         assert "2 steps of 2" in (request_.out / folder / "README.md").read_text("utf-8")
 
@@ -93,6 +94,12 @@ def test_an_unknown_stage_lists_the_known_ones(request_: Request) -> None:
     with pytest.raises(UsageError) as raised:
         run_stage("bose", request_)
     assert "base" in raised.value.hint
+
+
+def test_scenes_that_were_not_rendered_are_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(ModelError) as raised:
+        run_stage("depth", Request(tmp_path / "work", tmp_path / "out", LoopOptions(steps=1)))
+    assert "storyanim train data" in raised.value.hint
 
 
 def linked(work: Path, folder: Path) -> Path:
