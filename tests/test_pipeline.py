@@ -6,13 +6,15 @@ import json
 from pathlib import Path
 
 import fakes
+import numpy as np
 import pytest
 from fakes import ALL_CALLS, EDITED, BackwardExecutor, FakeDepth, FakeGenerator, Studio
 from family import save_pictures
 
 from storyanim import video
-from storyanim.artifacts import Character
+from storyanim.artifacts import Character, ClipMatch
 from storyanim.engine.run_dir import RunDir
+from storyanim.pipeline import estimate_depth
 from storyanim.retrieve.index import ClipIndex
 
 STEPS = ["plan", *[f"shots/s0{n}/match" for n in (1, 2, 3)],
@@ -51,6 +53,22 @@ class TestTheWay:
         for work, colour in zip(studio.make().work, ("red", "green", "blue"), strict=True):
             assert work.candidates is not None
             assert colour in Path(work.candidates.value.match.path).stem
+
+    @pytest.mark.parametrize(("name", "num_frames", "first_again"), [
+        ("red bear runs.mp4", 32, None),                                      # 5 s of footage: on past the window's end
+        ("more/green_frog.mp4", 24, 7),                                       # 2 s: frame 16 is frame 14 again, 23 is 7
+    ])
+    def test_long_shots_go_on_in_the_footage_and_back(
+        self, videos: Path, studio: Studio, name: str, num_frames: int, first_again: int | None
+    ) -> None:
+        match = ClipMatch(clip_id="c", path=str(videos / name), sha256="0" * 64, start_s=0, end_s=2, score=0, rank=1)
+        near = estimate_depth(match, FakeDepth(studio.diary), num_frames, 8.0).near
+        assert len(near) == num_frames
+        differs = [not np.array_equal(near[k], near[k + 1]) for k in range(num_frames - 1)]
+        assert all(differs)
+        if first_again is not None:
+            assert np.array_equal(near[16], near[14])
+            assert np.array_equal(near[23], near[first_again])
 
     def test_progress_runs_from_nothing_to_nearly_all(self, studio: Studio) -> None:
         studio.make()

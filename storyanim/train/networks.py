@@ -20,6 +20,7 @@ from transformers import (
     DPTConfig,
     DPTForDepthEstimation,
     DPTImageProcessor,
+    Swinv2Config,
 )
 
 LATENT_CHANNELS = 16
@@ -162,26 +163,30 @@ def structure_adapter() -> T2IAdapter:
 
 
 def depth_network() -> DPTForDepthEstimation:
-    """A DPT on a plain ViT: 128 × 128, 256 patches of 8 pixels (16 would lose arms and ears) → depth of 128 × 128."""
-    width = 128
+    """A DPT on a Swin V2, as MiDaS 3.1's: its first level has cells of 4 pixels, which a plain ViT's patches blur away."""
+    levels = [32, 64, 128, 256]
+    backbone = Swinv2Config(
+        image_size=128,
+        patch_size=4,
+        embed_dim=levels[0],
+        depths=[2, 2, 2, 2],
+        num_heads=[1, 2, 4, 8],
+        window_size=8,
+        drop_path_rate=0.0,
+        out_features=["stage1", "stage2", "stage3", "stage4"],
+    )
     network = DPTForDepthEstimation(
         DPTConfig(
-            hidden_size=width,
-            num_hidden_layers=6,
-            num_attention_heads=4,
-            intermediate_size=4 * width,
-            image_size=128,
-            patch_size=8,
-            backbone_out_indices=[1, 2, 4, 5],
-            neck_hidden_sizes=[32, 48, 64, 96],
-            reassemble_factors=[2, 1, 0.5, 0.25],
-            fusion_hidden_size=48,
-            readout_type="project",
+            backbone_config=backbone,
             is_hybrid=False,
+            hidden_size=levels[-1],
+            image_size=128,
+            neck_hidden_sizes=levels,
+            reassemble_factors=[],
+            fusion_hidden_size=48,
             add_projection=False,
             use_batch_norm_in_fusion_residual=False,
             head_in_index=-1,
-            qkv_bias=True,
             use_auxiliary_head=False,
         )
     )
