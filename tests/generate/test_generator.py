@@ -20,8 +20,8 @@ from storyanim.generate.generator import StoryGenerator, build_generator, fit_de
 from storyanim.stages import ShotGenerator
 
 SHOT = Shot(id="s01", text="A bear walks.", query="a bear walks", prompt="a bear walks", seed=5)
-DRAWING = {"width_px": tiny.SIZE_PX, "height_px": tiny.SIZE_PX, "num_frames": tiny.NUM_FRAMES, "num_inference_steps": 2, "max_duration_s": 0.5,
-           "dtype": "float32"}
+DRAWING = {"width_px": tiny.SIZE_PX, "height_px": tiny.SIZE_PX, "num_frames": tiny.NUM_FRAMES, "num_inference_steps": 2,
+           "max_duration_s": 0.5, "dtype": "float32"}
 
 
 @pytest.fixture(scope="module")
