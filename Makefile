@@ -38,8 +38,8 @@ check: $(READY) ## Lint, types, import rows.
 	$(BIN)/python -m pytest -q tests/test_layers.py
 
 .PHONY: models
-models: $(READY) ## Train the whole storybook family from rendered data (stage budgets add up to 115 minutes).
-	for stage in data autoencoder clip depth base structure motion; do $(BIN)/storyanim train $$stage $(TRAIN) || exit 1; done
+models: $(READY) ## Train the whole storybook family from rendered data (stage budgets add up to 137 minutes).
+	for stage in data autoencoder clip depth base structure motion judge; do $(BIN)/storyanim train $$stage $(TRAIN) || exit 1; done
 	$(MAKE) library
 
 .PHONY: library

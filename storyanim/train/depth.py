@@ -19,7 +19,7 @@ class DepthStage:
 
     name = "depth"
 
-    def __init__(self, network: DPTForDepthEstimation, folder: Path, *, batch_size: int = 24, device: torch.device) -> None:
+    def __init__(self, network: DPTForDepthEstimation, folder: Path, *, batch_size: int = 16, device: torch.device) -> None:
         self.dpt = network.to(device)
         self.network: nn.Module = self.dpt
         self.set, self.batch_size, self.device = ClipSet(folder), batch_size, device

@@ -108,7 +108,7 @@ def train_depth(request: Request) -> dict[str, float]:
     """Stage 3."""
     folder = request.out / "depth"
     network = networks.load_or_build(folder, DPTForDepthEstimation, networks.depth_network, scratch=request.scratch)
-    stage = depth.DepthStage(network, request.folder("stills"), batch_size=request.batch_size or 24, device=request.device)
+    stage = depth.DepthStage(network, request.folder("stills"), batch_size=request.batch_size or 16, device=request.device)
     state = _train(stage, request)
     figures = depth.measure(network, request.folder("held_stills"), request.device)
     sheets.depth_sheet(network, request.folder("held_stills"), request.device).save(request.work / "depth/sample.png")
@@ -209,7 +209,7 @@ BASE_SETS = ("stills", "clips", "pairs")
 RATES = {
     "autoencoder": (14.0, 1.2e-3),
     "clip": (6.0, 1e-3),
-    "depth": (7.0, 8e-4),
+    "depth": (11.0, 8e-4),
     "base": (60.0, 1e-3),
     "structure": (8.0, 1e-3),
     "motion": (20.0, 8e-4),
