@@ -76,6 +76,7 @@ def make_settings(family: Path, **personalize: Any) -> Settings:
     learning = {"num_steps": 3, "batch_size": 4, "lora_rank": 2, "num_prior_clips": 4, "blank_caption": 0.0, "sampled_rows": True}
     return load_settings(
         models={"pipeline": {"repo": str(family / "pipeline")}, "structure": {"repo": str(family / "structure")}},
-        generate={"width_px": SIZE_PX, "height_px": SIZE_PX, "num_frames": 4, "max_duration_s": 0.5, "num_inference_steps": 5, "dtype": "float32"},
+        generate={"width_px": SIZE_PX, "height_px": SIZE_PX, "num_frames": 4, "max_duration_s": 0.5, "num_inference_steps": 5,
+                  "dtype": "float32"},
         personalize=learning | personalize,
     )
