@@ -159,7 +159,8 @@ class TestCharacters:
         lora = lora_of(ours, 1)
         dressed = ours.draw(SHOT, None, [character(ours, lora=lora)]).rgb
         stock = build_generator(settings({name: ref.model_dump() for name, ref in ours._settings.models
-                                          if name in {"pipeline", "structure"}}, {"guidance_scale": 1.5}))
+                                          if name in {"pipeline", "structure"}},
+                                         {"guidance_scale": ours._settings.personalize.guidance_scale}))
         stock._loaded.pipeline.load_lora_weights({name: torch.from_numpy(array) for name, array in lora.items()})
         assert (stock.draw(SHOT, None, ()).rgb == dressed).all()
 
