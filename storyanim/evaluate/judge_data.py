@@ -7,10 +7,8 @@ has to read those too.
 
 from __future__ import annotations
 
-import multiprocessing
-import shutil
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 from storyanim.engine.folders import check_place, disk_errors
 from storyanim.evaluate.labels import Labels, labels_of
 from storyanim.world import ClipSpec, render_frames, sample_spec
+from storyanim.world.shards import make_shards
 
 SIZE_PX = 128
 FPS = 8.0
@@ -79,22 +78,12 @@ def render_set(plan: JudgeSet, work: Path, *, workers: int = 2, limit: int | Non
     folder = work / "data" / plan.name
     check_place(folder)
     limited = replace(plan, num_scenes=min(limit or plan.num_scenes, plan.num_scenes))
+    num_shards = -(-limited.num_scenes // plan.scenes_a_shard)
     with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        for leftover in folder.glob("*.tmp"):
-            shutil.rmtree(leftover)
-        numbers = range(-(-limited.num_scenes // plan.scenes_a_shard))
-        todo = [(limited, folder, number) for number in numbers if not (folder / f"{number:04d}").is_dir()]
-        if len(todo) > 1 and workers > 1:
-            with multiprocessing.get_context("fork").Pool(workers) as pool:
-                list(pool.imap_unordered(_render_shard, todo))
-        else:
-            list(map(_render_shard, todo))
-    return [JudgeShard(folder / f"{number:04d}") for number in numbers]
+        return [JudgeShard(shard) for shard in make_shards(folder, num_shards, partial(_render, limited), workers=workers)]
 
 
-def _render_shard(task: tuple[JudgeSet, Path, int]) -> None:
-    plan, folder, shard = task
+def _render(plan: JudgeSet, shard: int, folder: Path) -> None:
     numbers = range(shard * plan.scenes_a_shard, min((shard + 1) * plan.scenes_a_shard, plan.num_scenes))
     cells = SIZE_PX // COVER_PX
     rgb = np.empty((len(numbers), plan.num_frames, SIZE_PX, SIZE_PX, 3), np.uint8)
@@ -105,8 +94,5 @@ def _render_shard(task: tuple[JudgeSet, Path, int]) -> None:
         clip = render_frames(spec, plan.times_s(number), size=SIZE_PX)
         shares = clip.mask.reshape(-1, cells, COVER_PX, cells, COVER_PX).mean((2, 4))
         rgb[row], cover[row], labels[row] = clip.rgb, np.round(shares * 255), labels_of(spec)
-    temporary = folder / f"{shard:04d}.tmp"
-    temporary.mkdir()
     for name, array in (("rgb", rgb), ("cover", cover), ("labels", labels)):
-        np.save(temporary / f"{name}.npy", array)
-    temporary.rename(folder / f"{shard:04d}")
+        np.save(folder / f"{name}.npy", array)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderTiny
 from torch import nn
 
-from storyanim.train.data import ClipSet, Shard, unpack_mask
+from storyanim.train.data import ClipSet, Shard, to_pixels, unpack_mask
 from storyanim.train.loop import Batch
 
 
@@ -92,8 +92,7 @@ def encode(vae: AutoencoderTiny, rgb: np.ndarray[Any, Any], device: torch.device
     """(N, H, W, 3) uint8 → latents (N, C, H / 8, W / 8) float16."""
     parts = []
     for start in range(0, len(rgb), batch_size):
-        pixels = torch.from_numpy(np.array(rgb[start : start + batch_size])).permute(0, 3, 1, 2).to(device)
-        pixels = pixels.float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
+        pixels = to_pixels(rgb[start : start + batch_size], device).contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16):
             parts.append(vae.encode(pixels).latents.to(torch.float16).cpu().contiguous().numpy())
     return np.concatenate(parts)

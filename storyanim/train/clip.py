@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import CLIPModel, CLIPTokenizer
 
-from storyanim.train.data import ClipSet
+from storyanim.train.data import ClipSet, to_pixels
 from storyanim.train.loop import Batch
 from storyanim.world import captions
 
@@ -69,7 +69,7 @@ def measure(network: CLIPModel, tokens: CLIPTokenizer, folder: Path, device: tor
     specs, vectors = [], []
     for index in range(count):
         shard, row = held.place(index)
-        rgb = torch.from_numpy(np.asarray(shard.rgb[row])).permute(0, 3, 1, 2).to(device).float().div(127.5).sub(1)
+        rgb = to_pixels(shard.rgb[row], device)
         vectors.append(F.normalize(F.normalize(embedding(network.get_image_features(pixel_values=rgb)), dim=-1).mean(0), dim=-1))
         specs.append(shard.specs[row])
     ids = tokens([captions.caption(s) for s in specs], padding="max_length", truncation=True, return_tensors="pt").input_ids.to(

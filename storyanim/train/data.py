@@ -10,18 +10,18 @@ temporary name and renamed when complete, so that rendering goes on where it sto
 from __future__ import annotations
 
 import json
-import multiprocessing
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from storyanim.errors import ModelError
 from storyanim.world import ClipSpec, render_frames, sample_spec
+from storyanim.world.shards import make_shards
 
 SHARD = 125  # scenes a shard
 SIZE_PX = 128
@@ -62,20 +62,12 @@ SETS = {
 def render_set(plan: SetPlan, work: Path, *, workers: int = 2, limit: int | None = None) -> Path:
     """Renders the shards of a set that are missing. Returns the set's folder."""
     folder = work / "data" / plan.name
-    folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob("*.tmp"):
-        shutil.rmtree(leftover)
-    num_shards = -(-(limit or plan.num_scenes) // SHARD)
-    todo = [(plan, folder, k) for k in range(num_shards) if not (folder / f"{k:04d}").is_dir()]
-    if todo:
-        with multiprocessing.get_context("fork").Pool(workers) as pool:
-            for _ in pool.imap_unordered(_render_shard, todo):
-                pass
+    limited = replace(plan, num_scenes=min(limit or plan.num_scenes, plan.num_scenes))
+    make_shards(folder, -(-limited.num_scenes // SHARD), partial(_render, limited), workers=workers)
     return folder
 
 
-def _render_shard(task: tuple[SetPlan, Path, int]) -> None:
-    plan, folder, number = task
+def _render(plan: SetPlan, number: int, folder: Path) -> None:
     count = min(SHARD, plan.num_scenes - number * SHARD)
     seeds = [plan.first_seed + number * SHARD + k for k in range(count)]
     shape = (count, plan.num_frames, SIZE_PX, SIZE_PX)
@@ -85,12 +77,9 @@ def _render_shard(task: tuple[SetPlan, Path, int]) -> None:
         clip = render_frames(plan.spec(seed), plan.times_s(seed), size=SIZE_PX)
         rgb[row], mask[row], head[row] = clip.rgb, clip.mask, clip.head_xy
         near[row] = np.round(clip.near * 255).astype(np.uint8)
-    temporary = folder / f"{number:04d}.tmp"
-    temporary.mkdir()
     for name, array in (("rgb", rgb), ("near", near), ("mask", np.packbits(mask, axis=-1)), ("head", head)):
-        np.save(temporary / f"{name}.npy", array)
-    (temporary / "seeds.json").write_text(json.dumps(seeds), "utf-8")
-    temporary.rename(folder / f"{number:04d}")
+        np.save(folder / f"{name}.npy", array)
+    (folder / "seeds.json").write_text(json.dumps(seeds), "utf-8")
 
 
 @dataclass(frozen=True)
@@ -161,6 +150,11 @@ def derive(folder: Path, name: str, compute: object) -> None:
             partial = path.with_suffix(".partial.npy")
             np.save(partial, compute(shard))  # type: ignore[operator]
             partial.rename(path)
+
+
+def to_pixels(rgb: NDArray[np.uint8], device: torch.device) -> torch.Tensor:
+    """(N, H, W, 3) uint8, memory-mapped or not → (N, 3, H, W) float32 in [-1, 1]."""
+    return torch.from_numpy(np.array(rgb)).permute(0, 3, 1, 2).to(device).float().div(127.5).sub(1)
 
 
 def unpack_mask(packed: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from transformers import DPTForDepthEstimation
 
-from storyanim.train.data import ClipSet
+from storyanim.train.data import ClipSet, to_pixels
 from storyanim.train.loop import Batch
 
 
@@ -60,14 +60,7 @@ def estimate(network: DPTForDepthEstimation, rgb: np.ndarray[Any, Any], device: 
     """(N, H, W, 3) uint8 → raw nearness (N, H, W) float32."""
     parts = []
     for start in range(0, len(rgb), 64):
-        pixels = (
-            torch.from_numpy(np.ascontiguousarray(rgb[start : start + 64]))
-            .permute(0, 3, 1, 2)
-            .to(device)
-            .float()
-            .div(127.5)
-            .sub(1)
-        )
+        pixels = to_pixels(rgb[start : start + 64], device)
         with torch.autocast(device.type, torch.bfloat16):
             parts.append(network(pixels).predicted_depth.float().cpu().numpy())
     return np.concatenate(parts)

@@ -81,7 +81,7 @@ def train_autoencoder(request: Request) -> dict[str, float]:
     figures = autoencoder.measure(vae, request.folder("held_stills"), request.device)
     sheets.autoencoder_sheet(vae, request.folder("held_stills"), request.device).save(request.work / "autoencoder/sample.png")
     save_weights(vae, request.out / "pipeline/vae", AutoencoderTiny)
-    card.write(request.out / "pipeline/vae", "autoencoder", state, figures, batch_size=stage.batch_size, scratch=request.scratch)
+    _card(request, stage, request.out / "pipeline/vae", state, figures)
     return figures
 
 
@@ -100,7 +100,7 @@ def train_clip(request: Request) -> dict[str, float]:
     figures = clip.measure(network, tokens, request.folder("held_stills"), request.device)
     save_weights(network, folder, CLIPModel)
     networks.clip_image_processor().save_pretrained(folder)
-    card.write(folder, "clip", state, figures, batch_size=stage.batch_size, scratch=request.scratch)
+    _card(request, stage, folder, state, figures)
     return figures
 
 
@@ -114,7 +114,7 @@ def train_depth(request: Request) -> dict[str, float]:
     sheets.depth_sheet(network, request.folder("held_stills"), request.device).save(request.work / "depth/sample.png")
     save_weights(network, folder, DPTForDepthEstimation)
     networks.depth_processor().save_pretrained(folder)
-    card.write(folder, "depth", state, figures, batch_size=stage.batch_size, scratch=request.scratch)
+    _card(request, stage, folder, state, figures)
     return figures
 
 
@@ -137,7 +137,7 @@ def train_base(request: Request) -> dict[str, float]:
     save_pipeline_parts(request.out / "pipeline", video, text, tokens)
     figures = last_figures(request.work / "base/log.jsonl", ("loss", "high"))
     sheets.image_sheet(unet, text, tokens, _vae(request), request.device).save(request.work / "base/sample.png")
-    card.write(request.out / "pipeline/unet", "base", state, figures, batch_size=stage.batch_size, scratch=request.scratch)
+    _card(request, stage, request.out / "pipeline/unet", state, figures)
     return figures
 
 
@@ -156,7 +156,7 @@ def train_structure(request: Request) -> dict[str, float]:
     sheet = sheets.structure_sheet(unet, adapter, text, tokens, _vae(request), request.folder("clips"), request.device)
     sheet.save(request.work / "structure/sample.png")
     save_weights(adapter, request.out / "structure", T2IAdapter)
-    card.write(request.out / "structure", "structure", state, figures, batch_size=stage.batch_size, scratch=request.scratch)
+    _card(request, stage, request.out / "structure", state, figures)
     return figures
 
 
@@ -178,7 +178,7 @@ def train_motion(request: Request) -> dict[str, float]:
     state = _train(stage, request)
     save_pipeline_parts(request.out / "pipeline", unet, text, tokens)
     figures = last_figures(request.work / "motion/log.jsonl", ("loss", "with_structure", "text_only", "single_frames"))
-    card.write(request.out / "pipeline/unet", "motion", state, figures, batch_size=stage.batch_size, scratch=request.scratch)
+    _card(request, stage, request.out / "pipeline/unet", state, figures)
     return figures
 
 
@@ -244,6 +244,10 @@ def load_text_encoder(request: Request, tokens: CLIPTokenizer) -> CLIPTextModel:
 
 def _train(stage: Any, request: Request) -> LoopState:
     return train(stage, request.loop, request.work / stage.name, watch=request.watch)
+
+
+def _card(request: Request, stage: Any, folder: Path, state: LoopState, figures: dict[str, float]) -> None:
+    card.write(folder, stage.name, state, figures, batch_size=stage.batch_size, scratch=request.scratch)
 
 
 def _vae(request: Request) -> AutoencoderTiny:
