@@ -17,6 +17,7 @@ from torch import Tensor
 from storyanim import video
 from storyanim.artifacts import Character, ClipMatch, Float32, Frames, UInt8
 from storyanim.config import Settings
+from storyanim.personalize.foreground import foreground
 from storyanim.personalize.images import load_image
 from storyanim.personalize.views import KINDS, PHOTO_SCALE, make_view
 from storyanim.stages import DepthEstimator
@@ -42,7 +43,7 @@ class ExampleMaker:
         self._pipeline, self._depth = pipeline, depth
         self._size_px = settings.generate.width_px, settings.generate.height_px
         self._fps, self._num_frames = settings.generate.fps, settings.personalize.num_frames
-        self._seed = settings.personalize.seed
+        self._seed, self._background_weight = settings.personalize.seed, settings.personalize.background_weight
 
     def of_character(self, character: Character) -> Iterator[Example]:
         """`VIEWS` examples of each picture, in order. Raises CharacterError when a picture is gone or broken."""
@@ -52,9 +53,10 @@ class ExampleMaker:
             photo = load_image(path, width_px, height_px)
             near = self._depth.estimate(Frames(photo[None], self._fps)).near[0]                   # (H', W')
             rng = np.random.default_rng([self._seed, number])
-            views = [make_view(photo, near, self._size_px, KINDS[k % len(KINDS)], rng) for k in range(VIEWS)]
+            counts = self._background_weight + (1 - self._background_weight) * foreground(near)
+            views = [make_view(photo, near, counts, self._size_px, KINDS[k % len(KINDS)], rng) for k in range(VIEWS)]
             for view, latents in zip(views, self._latents(np.stack([view.rgb for view in views])), strict=True):
-                weight = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(view.seen)[None], latents.shape[-2:])[0]
+                weight = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(view.weight)[None], latents.shape[-2:])[0]
                 captions = tuple(caption.format(who) for caption in view.kind.captions)
                 yield Example(latents[None], _half(view.near[None]), weight, captions)
 

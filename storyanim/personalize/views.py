@@ -35,52 +35,57 @@ class View:
 
     rgb: UInt8                                       # (H, W, 3)
     near: Float32                                    # (H, W) in [0, 1], 1 nearest
-    seen: Float32                                    # (H, W): 1 where the photograph is, 0 on the blank ground around it
+    weight: Float32                                  # (H, W) in [0, 1]: how much it counts; 0 on the blank ground around
     kind: Kind
 
 
-def make_view(photo: UInt8, near: Float32, size_px: tuple[int, int], kind: Kind, rng: np.random.Generator) -> View:
+def make_view(
+    photo: UInt8, near: Float32, weight: Float32, size_px: tuple[int, int], kind: Kind, rng: np.random.Generator
+) -> View:
     """A view of that kind, its scale and place by `rng`, mirrored half of the time.
 
     Args:
         photo: (H', W', 3) of the view's proportions, best `PHOTO_SCALE` times as large.
         near: (H', W') in [0, 1].
+        weight: (H', W') in [0, 1], how much each pixel of the photograph counts.
         size_px: (width, height) of the view.
     """
     scale = float(rng.uniform(*kind.scale))
     across, down = rng.random(2)
-    rgb, depth, seen = (_enlarged if scale >= 1 else _shrunk)(photo, near, size_px, scale, (across, down))
+    rgb, *maps = (_enlarged if scale >= 1 else _shrunk)((photo, near, weight), size_px, scale, (across, down))
     if rng.random() < 0.5:
-        rgb, depth, seen = rgb[:, ::-1], depth[:, ::-1], seen[:, ::-1]
-    return View(np.ascontiguousarray(rgb), np.ascontiguousarray(depth), np.ascontiguousarray(seen), kind)
+        rgb, *maps = rgb[:, ::-1], *(layer[:, ::-1] for layer in maps)
+    return View(np.ascontiguousarray(rgb), *map(np.ascontiguousarray, maps), kind)
 
 
 Parts = tuple[UInt8, Float32, Float32]
 
 
-def _enlarged(photo: UInt8, near: Float32, size_px: tuple[int, int], scale: float, place: tuple[float, float]) -> Parts:
-    height, width = near.shape
+def _enlarged(parts: Parts, size_px: tuple[int, int], scale: float, place: tuple[float, float]) -> Parts:
+    height, width = parts[1].shape
     left, top = place[0] * width * (1 - 1 / scale), place[1] * height * (1 - 1 / scale)
     box = (left, top, left + width / scale, top + height / scale)
-    rgb, depth = _resized(photo, near, size_px, box)
-    return rgb, depth, np.ones_like(depth)
+    return _resized(parts, size_px, box)
 
 
-def _shrunk(photo: UInt8, near: Float32, size_px: tuple[int, int], scale: float, place: tuple[float, float]) -> Parts:
+def _shrunk(parts: Parts, size_px: tuple[int, int], scale: float, place: tuple[float, float]) -> Parts:
+    height, width = parts[1].shape
     width_px, height_px = size_px
     small = max(1, round(width_px * scale)), max(1, round(height_px * scale))
     left, top = round(place[0] * (width_px - small[0])), round(place[1] * (height_px - small[1]))
     there = np.s_[top:top + small[1], left:left + small[0]]
     rgb = np.full((height_px, width_px, 3), _GROUND, np.uint8)
-    depth, seen = np.zeros((height_px, width_px), np.float32), np.zeros((height_px, width_px), np.float32)
-    rgb[there], depth[there] = _resized(photo, near, small, (0, 0, near.shape[1], near.shape[0]))
-    seen[there] = 1
-    return rgb, depth, seen
+    depth, counts = np.zeros((height_px, width_px), np.float32), np.zeros((height_px, width_px), np.float32)
+    rgb[there], depth[there], counts[there] = _resized(parts, small, (0, 0, width, height))
+    return rgb, depth, counts
 
 
-def _resized(photo: UInt8, near: Float32, size_px: tuple[int, int], box: tuple[float, ...]) -> tuple[UInt8, Float32]:
+def _resized(parts: Parts, size_px: tuple[int, int], box: tuple[float, ...]) -> Parts:
     from PIL import Image
 
-    rgb = Image.fromarray(photo).resize(size_px, Image.Resampling.LANCZOS, box)
-    depth = Image.fromarray(near).resize(size_px, Image.Resampling.BILINEAR, box)
-    return np.asarray(rgb, np.uint8), np.clip(np.asarray(depth, np.float32), 0, 1)
+    rgb = Image.fromarray(parts[0]).resize(size_px, Image.Resampling.LANCZOS, box)
+    depth, counts = (
+        np.clip(np.asarray(Image.fromarray(part).resize(size_px, Image.Resampling.BILINEAR, box), np.float32), 0, 1)
+        for part in parts[1:]
+    )
+    return np.asarray(rgb, np.uint8), depth, counts

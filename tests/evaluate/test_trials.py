@@ -57,7 +57,7 @@ def test_no_seed_serves_two_purposes() -> None:
               for plan in (judge_data.CLIPS, judge_data.STILLS, judge_data.HELD)]
     spans += [(first, first + 700) for first in (trials.PROMPTS, trials.REFERENCES, trials.FLOORS)]
     spans += [(trials.GUIDES, trials.GUIDES + 700 * trials.SEEDS_A_GUIDE),
-              (library.FIRST_SEED, library.FIRST_SEED + 1000 * library.NUM_CLIPS)]
+              (library.FIRST_SEED, library.FIRST_SEED + 1000 * len(library.COMBINATIONS))]
     ordered = sorted(spans)
     assert all(end <= start for (_, end), (start, _) in pairwise(ordered))
 

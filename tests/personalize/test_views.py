@@ -8,11 +8,11 @@ import pytest
 from storyanim.personalize.views import ENLARGED, KINDS, PLAIN, SHRUNK, Kind, make_view
 
 
-def photo() -> tuple[np.ndarray, np.ndarray]:
+def photo() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Brighter to the right and to the bottom, in a way that no mirroring keeps; depth is the brightness."""
     rows, columns = np.mgrid[:96, :144]
     near = ((columns + 2 * rows) / (143 + 190)).astype(np.float32)
-    return np.repeat((near * 255).round().astype(np.uint8)[..., None], 3, axis=2), near
+    return np.repeat((near * 255).round().astype(np.uint8)[..., None], 3, axis=2), near, np.ones_like(near)
 
 
 @pytest.mark.parametrize("kind", [PLAIN, SHRUNK, ENLARGED])
@@ -20,15 +20,15 @@ def test_depth_follows_the_pixels(kind: Kind) -> None:
     for seed in range(6):
         view = make_view(*photo(), (72, 48), kind, np.random.default_rng(seed))
         assert view.rgb.shape == (48, 72, 3)
-        assert view.near.shape == view.seen.shape == (48, 72)
-        there = view.seen == 1
+        assert view.near.shape == view.weight.shape == (48, 72)
+        there = view.weight == 1
         assert np.abs(view.rgb[..., 0] / 255 - view.near)[there].max() < 0.03
         assert (view.near[~there] == 0).all()
 
 
 def test_scale_is_what_the_words_say() -> None:
     rng = np.random.default_rng(0)
-    areas = {kind: [make_view(*photo(), (72, 48), kind, rng).seen.mean() for _ in range(20)] for kind in set(KINDS)}
+    areas = {kind: [make_view(*photo(), (72, 48), kind, rng).weight.mean() for _ in range(20)] for kind in set(KINDS)}
     ranges = {kind: [np.ptp(make_view(*photo(), (72, 48), kind, rng).near) for _ in range(20)] for kind in set(KINDS)}
     assert 0.2 <= min(areas[SHRUNK]) <= max(areas[SHRUNK]) <= 0.6
     assert min(areas[ENLARGED]) == 1
@@ -46,4 +46,11 @@ def test_half_are_mirrored() -> None:
 def test_is_decided_by_the_generator() -> None:
     first, second, other = (make_view(*photo(), (72, 48), SHRUNK, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert np.array_equal(first.rgb, second.rgb)
-    assert not np.array_equal(first.seen, other.seen)
+    assert not np.array_equal(first.weight, other.weight)
+
+
+def test_weight_follows_the_pixels() -> None:
+    rgb, near, _ = photo()
+    for seed, kind in enumerate(KINDS):
+        view = make_view(rgb, near, near, (72, 48), kind, np.random.default_rng(seed))
+        assert np.abs(view.weight - view.near).max() < 1e-6
