@@ -6,7 +6,7 @@ import numpy as np
 
 from storyanim.artifacts import Float32
 
-_ROW_GROUND = 25                                     # percentile of a row's nearness that its ground has: the character fills less
+_ROW_GROUND = 25                                     # percentile of a row: nearness of its ground, the character fills less
 _LEAST_STEP = 0.12                                   # in nearness: what stands out less is no figure
 _LEAST, _MOST = 0.03, 0.75                           # share of the picture that a character can fill
 _MARGIN = 0.05                                       # of the picture's shorter side: ears and hats that the depth overlooks

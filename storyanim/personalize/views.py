@@ -52,10 +52,10 @@ def make_view(
     """
     scale = float(rng.uniform(*kind.scale))
     across, down = rng.random(2)
-    rgb, *maps = (_enlarged if scale >= 1 else _shrunk)((photo, near, weight), size_px, scale, (across, down))
-    if rng.random() < 0.5:
-        rgb, *maps = rgb[:, ::-1], *(layer[:, ::-1] for layer in maps)
-    return View(np.ascontiguousarray(rgb), *map(np.ascontiguousarray, maps), kind)
+    parts = (_enlarged if scale >= 1 else _shrunk)((photo, near, weight), size_px, scale, (across, down))
+    mirrored = slice(None, None, -1 if rng.random() < 0.5 else 1)
+    rgb, depth, counts = (np.ascontiguousarray(part[:, mirrored]) for part in parts)
+    return View(rgb, depth, counts, kind)
 
 
 Parts = tuple[UInt8, Float32, Float32]
