@@ -52,10 +52,10 @@ def make_view(
     """
     scale = float(rng.uniform(*kind.scale))
     across, down = rng.random(2)
-    parts = (_enlarged if scale >= 1 else _shrunk)((photo, near, weight), size_px, scale, (across, down))
-    mirrored = slice(None, None, -1 if rng.random() < 0.5 else 1)
-    rgb, depth, counts = (np.ascontiguousarray(part[:, mirrored]) for part in parts)
-    return View(rgb, depth, counts, kind)
+    rgb, depth, counts = (_enlarged if scale >= 1 else _shrunk)((photo, near, weight), size_px, scale, (across, down))
+    if rng.random() < 0.5:
+        rgb, depth, counts = rgb[:, ::-1], depth[:, ::-1], counts[:, ::-1]
+    return View(np.ascontiguousarray(rgb), np.ascontiguousarray(depth), np.ascontiguousarray(counts), kind)
 
 
 Parts = tuple[UInt8, Float32, Float32]
