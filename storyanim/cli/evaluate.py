@@ -36,7 +36,8 @@ def storybook(
     from storyanim.evaluate.storybook import QUICK, StorybookSize, evaluate_storybook
 
     size = QUICK if quick else StorybookSize()
-    size = StorybookSize(prompts or size.prompts, min(guided or size.guided, prompts or size.prompts))
+    prompts = prompts or size.prompts
+    size = StorybookSize(prompts, min(guided or size.guided, prompts), min(size.long, prompts))
     _measure("eval storybook", out, settings, judge, (evaluate_storybook, size), json_)
 
 

@@ -89,13 +89,18 @@ def make_references(bench: Bench, extractor: FeatureExtractor, count: int) -> Re
 
 
 def draw_all(
-    run: RunDir, name: str, shots: Sequence[tuple[Trial, DepthTrack | None]], generator: ShotGenerator, watch: Watch
+    run: RunDir, name: str, shots: Sequence[tuple[Trial, DepthTrack | None]], generator: ShotGenerator, watch: Watch,
+    duration_s: float | None = None,
 ) -> list[Frames]:
-    """Draws trials into the folder `name` of the run, unless they lie there from before. Raises what drawing raises."""
+    """Draws trials into the folder `name` of the run, unless they lie there from before. Raises what drawing raises.
+
+    Args: duration_s: of each shot; None: as a trial says.
+    """
     drawn = []
     for done, (trial, depth) in enumerate(shots):
         watch(done / len(shots), f"{name}: {trial.prompt}")
-        drawn.append(run.step(f"{name}/{trial.shot.id}", pipeline.draw, trial.shot, depth, [], generator).value)
+        shot = trial.shot.model_copy(update={"duration_s": duration_s} if duration_s else {})
+        drawn.append(run.step(f"{name}/{shot.id}", pipeline.draw, shot, depth, [], generator).value)
     return drawn
 
 

@@ -64,6 +64,26 @@ def change(rgb: UInt8, pixels: NDArray[np.bool_] | None = None) -> float:
     return float((steps if pixels is None else steps[:, pixels]).mean() / 255)
 
 
+def seam_ratio(clips: Sequence[UInt8], window: int, stride: int) -> float:
+    """Change from frame to frame where a window of frames begins or ends, over the change everywhere else.
+
+    Args:
+        clips: (T, H, W, 3) each, drawn in windows of `window` frames that start every `stride` frames.
+
+    Each clip counts alike; 1 is a film without seams, also where all is one window or every frame a seam.
+    """
+    ratios = []
+    for rgb in clips:
+        last = max(0, len(rgb) - window)
+        starts = {*range(0, last + 1, stride), last}
+        edges = {start for start in starts if start} | {start + window for start in starts if start < last}
+        steps = [change(rgb[at - 1:at + 1]) for at in range(1, len(rgb))]
+        here = [step for at, step in enumerate(steps, start=1) if at in edges]
+        inside = [step for at, step in enumerate(steps, start=1) if at not in edges]
+        ratios.append(ratio(here, inside) if here and inside else 1.0)
+    return float(np.mean(ratios))
+
+
 def still_pixels(cover: Float32) -> NDArray[np.bool_]:
     """The quarter of the picture where creatures are least often: background in nearly every clip.
 

@@ -16,12 +16,12 @@ from storyanim.evaluate import trials
 from storyanim.evaluate.bench import Bench, References, Watch, draw_all, make_references, seconds_a_shot
 from storyanim.evaluate.judge import Reading
 from storyanim.evaluate.labels import Labels, labels_of
-from storyanim.evaluate.metrics import accuracy, change, depth_correlation, ratio, still_pixels
+from storyanim.evaluate.metrics import accuracy, change, depth_correlation, ratio, seam_ratio, still_pixels
 from storyanim.evaluate.sheets import storybook_sheet
 from storyanim.evaluate.tables import Scores, storybook_table
 from storyanim.evaluate.trials import Trial
 
-TEXT, STRUCTURE = "text", "structure"                # folders of the drawn shots
+TEXT, STRUCTURE, LONG = "text", "structure", "long"  # folders of the drawn shots
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,10 @@ class StorybookSize:
 
     prompts: int = 200
     guided: int = 100                                # the first so many of them are drawn again under structure
+    long: int = 4                                    # and so many as long as the profile allows, for the seams of windows
 
 
-QUICK = StorybookSize(prompts=24, guided=12)
+QUICK = StorybookSize(prompts=24, guided=12, long=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,8 @@ def evaluate_storybook(run: RunDir, bench: Bench, size: StorybookSize, watch: Wa
     watch(0.0, "depth of the guides")
     guides = [bench.guide(trial) for trial in asked[: size.guided]]
     guided = draw_all(run, STRUCTURE, list(zip(asked, guides, strict=False)), bench.generator, watch)
+    wanted = bench.settings.generate
+    long = draw_all(run, LONG, [(trial, None) for trial in asked[: size.long]], bench.generator, watch, wanted.max_duration_s)
     watch(1.0, "judging")
     readings = [bench.judge.read(clips) for clips in (drawn, guided)]
     seconds = [seconds_a_shot(run, name) for name in (TEXT, STRUCTURE)]
@@ -66,8 +69,9 @@ def evaluate_storybook(run: RunDir, bench: Bench, size: StorybookSize, watch: Wa
     follow = float(np.mean([depth_correlation(one, bench.near(guide)) for one, guide in zip(near, guides, strict=True)]))
     text = score(drawn, readings[0], truth, seconds[0])
     structure = score(guided, readings[1], truth, seconds[1], follow)
-    result: dict[str, object] = {**text.values, "structure": structure.values}
-    run.write("table.md", storybook_table(text, structure, truth.rendered, (len(drawn), len(guided))))
+    seams = seam_ratio([clip.rgb for clip in long], wanted.num_frames, wanted.window_stride)
+    result: dict[str, object] = {**text.values, "seams": seams, "structure": structure.values}
+    run.write("table.md", storybook_table(text, structure, truth.rendered, seams, (len(drawn), len(guided), len(long))))
     write_file(run.path / "sheet.png", storybook_sheet(asked, drawn, guided, readings[0].labels))
     run.write("eval.json", json.dumps(result, indent=1) + "\n")
     return result

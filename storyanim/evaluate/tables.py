@@ -19,12 +19,15 @@ class Scores:
     guide: float | None = None                       # correlation of the drawn frames' depth with the guide's
 
 
-def storybook_table(text: Scores, structure: Scores, rendered: dict[str, float], counts: tuple[int, int]) -> str:
+def storybook_table(
+    text: Scores, structure: Scores, rendered: dict[str, float], seams: float, counts: tuple[int, int, int]
+) -> str:
     """Text only, under structure, and rendered clips, side by side.
 
     Args:
         rendered: accuracy of the judge on rendered clips of the same prompts.
-        counts: prompts drawn in each way.
+        seams: change at the edges of windows over that inside, in the longest shots that the profile allows.
+        counts: prompts drawn in each way, the last for the seams.
     """
     rows = [[f"right {name}", _percent(text.values[name]), _percent(structure.values[name]), _percent(rendered[name])]
             for name in (*ATTRIBUTES, "all")]
@@ -33,6 +36,7 @@ def storybook_table(text: Scores, structure: Scores, rendered: dict[str, float],
         ["its floor (rendered clips)", *(f"{one.values['frechet_floor']:.2f}" for one in (text, structure)), ""],
         ["flicker, times rendered", *(f"{one.values['flicker']:.2f}" for one in (text, structure)), "1"],
         ["frame-to-frame change, times rendered", *(f"{one.change:.2f}" for one in (text, structure)), "1"],
+        [f"change at the seams of {counts[2]} long shots, times inside", f"{seams:.2f}", "", ""],
         ["depth correlation with the guide", "", "" if structure.guide is None else f"{structure.guide:.2f}", ""],
         ["seconds a shot", *(f"{one.values['seconds_a_shot']:.1f}" for one in (text, structure)), ""],
     ]

@@ -27,7 +27,7 @@ def test_storybook(cli: Cli, here: Path, profile: Path, judge: Path) -> None:
     asked = ("eval", "storybook", "--profile", profile, "--judge", judge, "--prompts", 3, "--guided", 2, "--json", "-o", "out")
     outcome = cli(*asked)
     assert outcome.code == 0, outcome.err
-    assert set(outcome.json) == KEYS | {"structure"}
+    assert set(outcome.json) == KEYS | {"structure", "seams"}
     assert set(outcome.json["structure"]) == KEYS
     for scores in (outcome.json, outcome.json["structure"]):
         assert all(0 <= scores[name] <= 1 for name in SHARES)
@@ -37,7 +37,8 @@ def test_storybook(cli: Cli, here: Path, profile: Path, judge: Path) -> None:
     table = (here / "out/table.md").read_text()
     assert "text only (3 prompts)" in table
     assert f"| right creature | {100 * outcome.json['creature']:.1f} % |" in table
-    assert drawn(here / "out") == ["text/s01", "text/s02", "text/s03", "structure/s01", "structure/s02"]
+    assert drawn(here / "out") == ["text/s01", "text/s02", "text/s03", "structure/s01", "structure/s02",
+                                   "long/s01", "long/s02", "long/s03"]
 
     # Again: nothing is drawn, the same is found.
     assert cli(*asked).json == outcome.json

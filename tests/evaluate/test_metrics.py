@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from storyanim.evaluate import metrics
-from storyanim.evaluate.metrics import LEAST_CHANGE, accuracy, change, depth_correlation, frechet, ratio, still_pixels
+from storyanim.evaluate.metrics import LEAST_CHANGE, accuracy, change, depth_correlation, frechet, ratio, seam_ratio, still_pixels
 
 
 def gaussian(mean: list[float], spread: list[float], *, count: int = 20_000, seed: int = 0) -> np.ndarray:
@@ -124,3 +124,21 @@ class TestDepthCorrelation:
 
 def test_the_metrics_know_nothing_of_files() -> None:
     assert not hasattr(metrics, "Path")
+
+
+def test_seams_are_seen() -> None:
+    """Brightness goes up by 1 a frame, and by 3 where windows of 8 frames, every 4, begin or end."""
+    jumps = np.ones(19, int)
+    even = np.cumsum([0, *jumps])
+    jumps[[3, 7, 11, 15]] = 3
+    seamed = np.cumsum([0, *jumps])
+    clips = [np.broadcast_to(level[:, None, None, None], (20, 4, 4, 3)).astype(np.uint8) for level in (even, seamed)]
+    assert seam_ratio(clips[:1], 8, 4) == pytest.approx(1)
+    assert seam_ratio(clips[1:], 8, 4) == pytest.approx(3)
+    assert seam_ratio(clips, 8, 4) == pytest.approx(2)
+
+
+def test_the_last_window_of_an_odd_length_has_its_seam() -> None:
+    level = np.cumsum([0, *np.where(np.arange(1, 14) == 6, 5, 1)])           # windows 0-7, 4-11 and 6-13
+    clip = np.broadcast_to(level[:, None, None, None], (14, 4, 4, 3)).astype(np.uint8)
+    assert seam_ratio([clip], 8, 4) == pytest.approx((1 + 5 + 1 + 1) / 4)

@@ -24,6 +24,7 @@ from storyanim.evaluate.trials import guide_spec, make_trials
 from storyanim.world import render_clip
 
 NUM_FRAMES = 4
+LONG_S = 0.5                                         # the longest shot of the family's profile
 
 
 @dataclass
@@ -40,7 +41,8 @@ class Painter:
     def draw(self, shot: Shot, depth: DepthTrack | None, tokens: Sequence[CharacterToken]) -> Frames:
         self.guided.append(depth is not None)
         trial = make_trials(shot.seed + 1)[shot.seed]
-        rgb = render_clip(guide_spec(trial) if depth else trial.spec, size=64, num_frames=NUM_FRAMES).rgb
+        num_frames = 16 if shot.duration_s == LONG_S else NUM_FRAMES
+        rgb = render_clip(guide_spec(trial) if depth else trial.spec, size=64, num_frames=num_frames).rgb
         rng = np.random.default_rng(shot.seed)
         noisy = rgb + rng.integers(-self.noise, self.noise + 1, rgb.shape)
         if self.blank:
@@ -72,7 +74,7 @@ def quiet(done: float, text: str) -> None:
 
 def test_perfect_drawings(real: Bench, tmp_path: Path) -> None:
     with RunDir(tmp_path / "run") as run:
-        found = evaluate_storybook(run, with_painter(real, Painter()), StorybookSize(8, 3), quiet)
+        found = evaluate_storybook(run, with_painter(real, Painter()), StorybookSize(8, 3, 2), quiet)
         table = run.path.joinpath("table.md").read_text()
     assert found["flicker"] == pytest.approx(1)
     for name in ("creature", "colour", "accessory", "scene", "action", "all"):
@@ -80,6 +82,7 @@ def test_perfect_drawings(real: Bench, tmp_path: Path) -> None:
         assert cells[2] == cells[4]                  # drawn and rendered clips are the same ones
     assert "| frame-to-frame change, times rendered | 1.00 |" in table
     assert "| depth correlation with the guide |  | 1.00 |" in table
+    assert 0.5 < found["seams"] < 2                  # the world knows no windows
 
 
 def test_flicker_is_seen(real: Bench, tmp_path: Path) -> None:
@@ -87,14 +90,14 @@ def test_flicker_is_seen(real: Bench, tmp_path: Path) -> None:
     for noise in (0, 4, 40):
         with RunDir(tmp_path / str(noise)) as run:
             painter = Painter(noise, fingerprint=f"painter {noise}")
-            found.append(evaluate_storybook(run, with_painter(real, painter), StorybookSize(4, 2), quiet))
+            found.append(evaluate_storybook(run, with_painter(real, painter), StorybookSize(4, 2, 1), quiet))
     assert found[0]["flicker"] < found[1]["flicker"] < found[2]["flicker"]
 
 
 def test_blank_drawings_are_far_from_rendered_ones_and_do_not_flicker(real: Bench, tmp_path: Path) -> None:
     bench = Bench(real.settings, Painter(blank=True), real.depth, MeanColour())
     with RunDir(tmp_path / "run") as run:
-        found = evaluate_storybook(run, bench, StorybookSize(4, 2), quiet)
+        found = evaluate_storybook(run, bench, StorybookSize(4, 2, 1), quiet)
     assert found["frechet"] > 3 * found["frechet_floor"]
     assert found["flicker"] == 0
     bears = np.mean([trial.spec.actors[0].creature == "bear" for trial in make_trials(4)])
@@ -104,8 +107,8 @@ def test_blank_drawings_are_far_from_rendered_ones_and_do_not_flicker(real: Benc
 def test_only_the_second_drawing_is_guided(real: Bench, tmp_path: Path) -> None:
     painter = Painter()
     with RunDir(tmp_path / "run") as run:
-        evaluate_storybook(run, with_painter(real, painter), StorybookSize(3, 2), quiet)
-    assert painter.guided == [False] * 3 + [True] * 2
+        evaluate_storybook(run, with_painter(real, painter), StorybookSize(3, 2, 3), quiet)
+    assert painter.guided == [False] * 3 + [True] * 2 + [False] * 3      # the last ones are the long shots
 
 
 def test_the_curve_follows_the_guide(real: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
