@@ -42,7 +42,7 @@ def test_storybook(cli: Cli, here: Path, profile: Path, judge: Path) -> None:
 
     # Again: nothing is drawn, the same is found.
     assert cli(*asked).json == outcome.json
-    assert len(drawn(here / "out")) == 5
+    assert len(drawn(here / "out")) == 8
 
 
 def test_structure(cli: Cli, here: Path, profile: Path, judge: Path) -> None:
