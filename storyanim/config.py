@@ -12,9 +12,9 @@ import tomllib
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.config import JsonDict
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -104,6 +104,19 @@ class GenerateSettings(Section):
         return max(self.num_frames, round(min(duration_s, self.max_duration_s) * self.fps))
 
 
+TableRows = Literal[
+    "all",                                           # one a timestep that is learned at (TimeInv)
+    "knots",                                         # a few; at timesteps between two they are mixed
+    "one",                                           # the same at all timesteps (Textual Inversion)
+    "none",                                          # a word that means nothing and goes on so (DreamBooth)
+]
+LearnedWeights = Literal[
+    "lora",                                          # q, k, v of spatial attention, of low rank; of rank 0 none
+    "cross_attention",                               # k, v of cross-attention as they are (Custom Diffusion)
+    "unet",                                          # all (DreamBooth)
+]
+
+
 class PersonalizeSettings(Section):
     """Images to a character's token (AaS 3.3)."""
 
@@ -112,7 +125,11 @@ class PersonalizeSettings(Section):
     table_learning_rate: float = Field(1e-4, gt=0)
     lora_learning_rate: float = Field(1e-4, gt=0)
     lora_rank: int = Field(4, ge=0)                  # 0: the table alone
-    sampled_rows: bool = False                       # train the rows of the sampling grid instead of all timesteps
+    table_rows: TableRows = "all"                    # which embeddings of the pseudo-word are learned
+    num_knots: int = Field(8, ge=2)                  # of "knots", spread evenly
+    sampled_timesteps: bool = False                  # learn at the timesteps of a drawing instead of at all
+    weights: LearnedWeights = "lora"                 # which of the U-Net's spatial weights are learned
+    static_depth: bool = True                        # pictures are learned under their own depth
     num_frames: int = Field(1, ge=1)                 # length of the static clip made of an image
     blank_caption: float = Field(0.1, ge=0, le=1)    # share of captions left empty
     background_weight: float = Field(1.0, ge=0, le=1)  # of the loss around the character, where depth tells it apart
@@ -120,6 +137,17 @@ class PersonalizeSettings(Section):
     prior_weight: float = Field(1.0, ge=0)
     guidance_scale: float | None = Field(None, ge=0) # for shots with a character; None: as for all shots
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _something_is_learned(self) -> Self:
+        if self.table_rows == "none" and not self.learns_weights:
+            raise ValueError("with table_rows = none and lora_rank = 0 nothing is learned")
+        return self
+
+    @property
+    def learns_weights(self) -> bool:
+        """Whether anything of the U-Net is learned beside the table."""
+        return self.weights != "lora" or self.lora_rank > 0
 
 
 class FilmSettings(Section):

@@ -26,7 +26,7 @@ num_steps = 2
 batch_size = 2
 lora_rank = 2
 num_prior_clips = 2
-sampled_rows = true
+sampled_timesteps = true
 
 [film]
 width_px = 64

@@ -1,6 +1,7 @@
 """The file of a learned character: one `.safetensors` with its table, its LoRA, and who it is.
 
-Tensors: `table`, `lora.<diffusers' key>` for each matrix, and `format`, the number of the layout. Because there is always
+Tensors: `table`, `lora.<diffusers' key>` for each matrix, `weights.<key>` for each weight of the base that is replaced,
+and `format`, the number of the layout. Because there is always
 more than one tensor, stock diffusers refuses the file as a textual inversion instead of taking row 0 for all timesteps.
 The words stand as one JSON text in the metadata.
 """
@@ -18,7 +19,7 @@ from storyanim.errors import CharacterError
 
 FORMAT = 1
 _METADATA = "storyanim_character"
-_LORA = "lora."
+_LORA, _WEIGHTS = "lora.", "weights."
 _WORDS = ("name", "token", "noun", "base")
 
 
@@ -33,6 +34,7 @@ def character_bytes(token: CharacterToken) -> bytes:
 
     tensors = {"table": token.table, "format": np.array([FORMAT], np.int64)}
     tensors |= {f"{_LORA}{name}": matrix for name, matrix in token.lora.items()}
+    tensors |= {f"{_WEIGHTS}{name}": weight for name, weight in token.weights.items()}
     words = {name: getattr(token, name) for name in _WORDS} | {"metadata": token.metadata}
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     return bytes(save(contiguous, {_METADATA: json.dumps(words, sort_keys=True)}))
@@ -55,7 +57,11 @@ def load_character_token(path: Path) -> CharacterToken:
         raise CharacterError(f"{path} was written by another version of storyanim", hint=hint)
     try:
         words = json.loads(metadata[_METADATA])
-        lora = {name.removeprefix(_LORA): tensor for name, tensor in sorted(tensors.items()) if name.startswith(_LORA)}
-        return CharacterToken(table=tensors["table"], lora=lora, metadata=words["metadata"], **{n: words[n] for n in _WORDS})
+        lora, weights = (
+            {name.removeprefix(prefix): tensor for name, tensor in sorted(tensors.items()) if name.startswith(prefix)}
+            for prefix in (_LORA, _WEIGHTS)
+        )
+        return CharacterToken(table=tensors["table"], lora=lora, weights=weights, metadata=words["metadata"],
+                              **{name: words[name] for name in _WORDS})
     except (ValueError, KeyError, TypeError) as error:
         raise CharacterError(f"{path} is a broken character file ({error})", hint=hint) from error

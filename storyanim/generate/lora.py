@@ -22,6 +22,7 @@ class CharacterLoras:
     def __init__(self, pipeline: Any) -> None:
         self._pipeline, self._unet = pipeline, pipeline.unet
         self._known: set[str] = set()
+        self._base: dict[str, torch.Tensor] = {}     # weights of the base whose place others have taken
 
     def wear(self, tokens: Sequence[CharacterToken]) -> None:
         """From here on the U-Net draws with the weights of exactly these characters. Raises CharacterError."""
@@ -31,6 +32,28 @@ class CharacterLoras:
             self._unet.set_adapters(names)
         elif self._known:
             self._unet.disable_lora()
+        self._replace(tokens)
+
+    def _replace(self, tokens: Sequence[CharacterToken]) -> None:
+        """Puts the base's weights back, then the characters' whole weights in their place."""
+        if not self._base and not any(token.weights for token in tokens):
+            return
+        # A layer that wears a LoRA keeps its own weight one level deeper.
+        here = {f"unet.{name.replace('.base_layer.', '.')}": weight for name, weight in self._unet.named_parameters()}
+        for key, data in self._base.items():
+            here[key].data = data
+        self._base = {}
+        for token in tokens:
+            for key, array in token.weights.items():
+                weight = here.get(key)
+                if weight is None or weight.shape != array.shape:
+                    raise CharacterError(f"the weights of {token.name} do not fit this model: {key} {array.shape}",
+                                         hint="personalise the character again with this profile")
+                if key in self._base:
+                    raise CharacterError(f"{token.name} and another character of the shot both replace {key}",
+                                         hint="only characters that were learned as a LoRA can share a shot")
+                self._base[key] = weight.data
+                weight.data = torch.from_numpy(array).to(weight.data)
 
     def _loaded(self, token: CharacterToken) -> str:
         name = _name(token.lora)

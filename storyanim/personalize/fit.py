@@ -16,13 +16,13 @@ from torch import nn
 
 from storyanim import hub
 from storyanim.artifacts import Character, CharacterToken, ClipMatch
-from storyanim.config import Settings, canonical
+from storyanim.config import PersonalizeSettings, Settings, canonical
 from storyanim.errors import ResourceError
 from storyanim.personalize import checkpoint as checkpoints
 from storyanim.personalize.examples import ExampleMaker
 from storyanim.personalize.lesson import Lesson, Student
-from storyanim.personalize.lora import arrays_of, frozen, lora_on, motion_off
-from storyanim.personalize.timeinv import TimeInvTable, noun_embedding, sampling_grid
+from storyanim.personalize.lora import arrays_of, frozen, learning, motion_off
+from storyanim.personalize.timeinv import make_table, noun_embedding, sampling_grid
 from storyanim.stages import DepthEstimator
 
 VERSION = 1                                          # of the learning: a change of what equal settings give
@@ -45,7 +45,7 @@ class TimeInvLearner:
     def fingerprint(self) -> str:
         """Weights and settings that can change what is learned; loads nothing."""
         models, drawn = self._settings.models, self._settings.generate
-        sampled = self._settings.personalize.sampled_rows
+        sampled = self._settings.personalize.sampled_timesteps
         facts = {
             "version": VERSION,
             "base": hub.fingerprint(models.pipeline),
@@ -73,11 +73,11 @@ class TimeInvLearner:
         Raises CharacterError, VideoError, ModelError, ResourceError.
         """
         wanted = self._settings.personalize
-        priors = priors[:wanted.num_prior_clips] if wanted.lora_rank and wanted.prior_weight else ()
-        with self._ready() as pipeline, lora_on(pipeline.unet, wanted.lora_rank, wanted.seed) as matrices:
+        priors = priors[:wanted.num_prior_clips] if wanted.learns_weights and wanted.prior_weight else ()
+        with self._ready() as pipeline, learning(pipeline.unet, wanted) as weights:
             maker = ExampleMaker(pipeline, self._depth, self._settings)
             own, others = list(maker.of_character(character)), list(maker.of_clips(priors, character.noun))
-            student = self._student(pipeline, character, matrices)
+            student = self._student(pipeline, character, weights)
             lesson = Lesson(pipeline, self._settings, character.token, own, others)
             key = self._key(character, priors)
             done = checkpoints.resume(checkpoint, key, student.parts, student.optimizer) if checkpoint else 0
@@ -113,18 +113,20 @@ class TimeInvLearner:
                 raise ResourceError("not enough memory to learn a character",
                                     hint="set a smaller personalize.batch_size or num_frames, or close other programs") from error
 
-    def _student(self, pipeline: Any, character: Character, matrices: dict[str, nn.Parameter]) -> Student:
+    def _student(self, pipeline: Any, character: Character, weights: dict[str, nn.Parameter]) -> Student:
         wanted, steps = self._settings.personalize, pipeline.scheduler.config.num_train_timesteps
         grid = sampling_grid(pipeline.scheduler, self._settings.generate.num_inference_steps)
         start = noun_embedding(pipeline.tokenizer, pipeline.text_encoder, character.noun)
-        table = TimeInvTable(start, grid if wanted.sampled_rows else torch.arange(steps), steps).to(pipeline.device)
-        groups: list[dict[str, Any]] = [
+        table = make_table(wanted, start, grid, steps).to(pipeline.device)
+        groups: list[dict[str, Any]] = []
+        if table.weight.requires_grad:
             # No weight decay: it would move the rows of timesteps that a step did not draw.
-            {"params": [table.weight], "lr": wanted.table_learning_rate, "weight_decay": 0.0}
-        ]
-        if matrices:
-            groups.append({"params": list(matrices.values()), "lr": wanted.lora_learning_rate})
-        return Student(table, matrices, torch.optim.AdamW(groups), torch.zeros(1))
+            groups.append({"params": [table.weight], "lr": wanted.table_learning_rate, "weight_decay": 0.0})
+        if weights:
+            # Those that are learned as they are start far from zero: decay would pull at what the base knows.
+            decay = {} if wanted.weights == "lora" else {"weight_decay": 0.0}
+            groups.append({"params": list(weights.values()), "lr": wanted.lora_learning_rate, **decay})
+        return Student(table, weights, torch.optim.AdamW(groups), torch.zeros(1))
 
     def _key(self, character: Character, priors: Sequence[ClipMatch]) -> str:
         images = [hub.file_sha256(path) for path in character.images]
@@ -133,7 +135,7 @@ class TimeInvLearner:
 
     def _token(self, character: Character, student: Student, num_priors: int) -> CharacterToken:
         metadata = {
-            "method": "timeinv+lora" if student.matrices else "timeinv",
+            "method": _method(self._settings.personalize),
             "version": str(VERSION),
             "steps": str(self._settings.personalize.num_steps),
             "loss": f"{float(student.loss):.6f}",
@@ -142,10 +144,19 @@ class TimeInvLearner:
             "settings": canonical(self._settings.personalize),
             "fingerprint": self.fingerprint,
         }
+        arrays = arrays_of(student.weights)
+        low_rank = self._settings.personalize.weights == "lora"
         return CharacterToken(
             name=character.name, token=character.token, noun=character.noun, table=student.table.full().numpy(),
-            lora=arrays_of(student.matrices), base=hub.fingerprint(self._settings.models.pipeline), metadata=metadata,
+            lora=arrays if low_rank else {}, weights={} if low_rank else arrays,
+            base=hub.fingerprint(self._settings.models.pipeline), metadata=metadata,
         )
+
+
+def _method(wanted: PersonalizeSettings) -> str:
+    """What was learned, in a word: "timeinv+lora"."""
+    rows = {"all": "timeinv", "knots": "timeinv-knots", "one": "textual-inversion", "none": "rare-word"}[wanted.table_rows]
+    return f"{rows}+{wanted.weights.replace('_', '-')}" if wanted.learns_weights else rows
 
 
 def _device() -> torch.device:

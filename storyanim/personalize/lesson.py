@@ -27,19 +27,19 @@ class Student:
     """What is being learned, and how far it came."""
 
     table: TimeInvTable
-    matrices: dict[str, nn.Parameter]
+    weights: dict[str, nn.Parameter]                 # of the U-Net
     optimizer: torch.optim.Optimizer
     loss: Tensor                                     # (1) running mean over the character's own pictures
 
     @property
-    def weights(self) -> list[nn.Parameter]:
+    def learned(self) -> list[nn.Parameter]:
         """All that the optimizer changes."""
-        return [self.table.weight, *self.matrices.values()]
+        return [self.table.weight, *self.weights.values()]
 
     @property
     def parts(self) -> dict[str, Tensor]:
         """All that a checkpoint holds, apart from the optimizer's own."""
-        return {"table": self.table.weight, "drawn": self.table.drawn, "loss": self.loss, **self.matrices}
+        return {"table": self.table.weight, "drawn": self.table.drawn, "loss": self.loss, **self.weights}
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Lesson:
         student.optimizer.zero_grad(set_to_none=True)
         if loss.requires_grad:                       # not when the table is alone and every caption is blank
             loss.backward()
-            nn.utils.clip_grad_norm_([weight for weight in student.weights if weight.grad is not None], _MOST_GRADIENT)
+            nn.utils.clip_grad_norm_([weight for weight in student.learned if weight.grad is not None], _MOST_GRADIENT)
             student.optimizer.step()
         named = [self._token in caption for caption in batch.captions]
         student.table.mark(batch.places[torch.tensor(named, device=batch.places.device)])
@@ -108,7 +108,8 @@ class Lesson:
         noisy, target = self._objective.noisy_and_target(batch.latents, timesteps, batch.noise)
         with self._autocast():
             text = pipeline.encode_prompt_rows(batch.captions, {self._token: table.rows(batch.places)})
-            guide = pipeline.structure_guide(batch.near) if pipeline.structure is not None else None
+            guided = self._settings.static_depth and pipeline.structure is not None
+            guide = pipeline.structure_guide(batch.near) if guided else None
             predicted = pipeline.predict(noisy, timesteps, text, guide)
         return errors_of(predicted, target, batch.weight)
 

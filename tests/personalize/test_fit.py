@@ -104,7 +104,7 @@ class TestTable:
         assert np.array_equal(table[600], table[599])
 
     def test_all_rows_are_learned_without_a_grid(self, learn: Callable[..., CharacterToken]) -> None:
-        rows = np.unique(learn(sampled_rows=False, num_steps=6).table, axis=0)
+        rows = np.unique(learn(sampled_timesteps=False, num_steps=6).table, axis=0)
         assert 20 <= len(rows) <= 24                 # 6 steps of 4 draw hardly any of the 1000 rows twice
 
     def test_nothing_is_learned_of_blank_captions(
@@ -276,9 +276,9 @@ class TestFingerprint:
         base = settings()
         same = [settings(), settings(guidance_scale=7.0), drawn(base, guidance_scale=9.0), drawn(base, num_frames=8),
                 drawn(settings(), dtype="auto")]
-        other = [settings(num_steps=4), settings(lora_rank=3), settings(sampled_rows=False), drawn(base, width_px=32),
+        other = [settings(num_steps=4), settings(lora_rank=3), settings(sampled_timesteps=False), drawn(base, width_px=32),
                  drawn(base, num_inference_steps=6)]
         assert {fingerprint(made) for made in same} == {fingerprint(base)}
         assert len({fingerprint(made) for made in [base, *other]}) == 1 + len(other)
-        rows = settings(sampled_rows=False)
+        rows = settings(sampled_timesteps=False)
         assert fingerprint(rows) == fingerprint(drawn(rows, num_inference_steps=6))
