@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -61,6 +63,33 @@ def structure(
     size = QUICK if quick else StructureSize()
     size = StructureSize(clips or size.clips, shots or size.shots)
     _measure("eval structure", out, settings, judge, (evaluate_structure, size), json_)
+
+
+@app.command()
+def personalization(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("runs/eval-personalization"),
+    quick: Annotated[bool, typer.Option("--quick", help="One character, few prompts: some 12 minutes on two cores.")] = False,
+    characters: Annotated[int | None, typer.Option(min=1, max=8, help="Held-out characters. [default: 6, quick 1]")] = None,
+    prompts: Annotated[int | None, typer.Option(min=1, max=100, help="Of each character. [default: 20, quick 6]")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Of each prompt. [default: 2, quick 1]")] = None,
+    ablations: Annotated[bool, typer.Option("--ablations", help="Also our method without each of its parts.")] = False,
+    index: flags.Index = None,
+    judge: JudgeFolder = None,
+    profile: flags.Profile = "storybook",
+    quality: flags.Quality = flags.QualityFlag.normal,
+    json_: flags.AsJson = False,
+) -> None:
+    """Compare ways to learn a character: does it stay itself, and does it still do what the text says?"""
+    from storyanim.config import load_settings
+
+    settings = load_settings(profile, quality.value)
+    from storyanim.evaluate.personalization import QUICK, PersonalizationSize, evaluate_personalization
+
+    size = QUICK if quick else PersonalizationSize()
+    size = replace(size, characters=characters or size.characters, prompts=prompts or size.prompts, seeds=seeds or size.seeds,
+                   ablations=ablations)
+    work = partial(evaluate_personalization, index=str(index) if index else None)
+    _measure("eval personalization", out, settings, judge, (work, size), json_)
 
 
 def _measure(title: str, out: Path, settings: Settings, judge: Path | None, work: tuple[Any, Any], as_json: bool) -> None:

@@ -84,6 +84,14 @@ def seam_ratio(clips: Sequence[UInt8], window: int, stride: int) -> float:
     return float(np.mean(ratios))
 
 
+def interval(values: Float32, num_draws: int = 2000) -> tuple[float, float]:
+    """Where the mean of (N) values lies with 95 %: percentiles of the means of N values drawn again, the same ones each time."""
+    rng = np.random.default_rng(0)
+    means = np.array([values[rng.integers(len(values), size=len(values))].mean() for _ in range(num_draws)])
+    low, high = np.percentile(means, (2.5, 97.5))
+    return float(low), float(high)
+
+
 def still_pixels(cover: Float32) -> NDArray[np.bool_]:
     """The quarter of the picture where creatures are least often: background in nearly every clip.
 

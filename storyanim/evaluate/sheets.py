@@ -9,9 +9,10 @@ from textwrap import wrap
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from storyanim.artifacts import DepthTrack, Frames, UInt8
+from storyanim.artifacts import Character, DepthTrack, Frames, UInt8
 from storyanim.evaluate.labels import ATTRIBUTES, Labels, labels_of, words_of
 from storyanim.evaluate.trials import Trial
+from storyanim.personalize.images import load_image
 
 FRAME_PX, GAP_PX, WORDS_PX, LEFT_PX = 96, 6, 30, 110
 SHOWN, IN_A_ROW = 3, 6                               # frames of each shot: on the storybook sheet, in a row of the other
@@ -48,6 +49,24 @@ def structure_sheet(trial: Trial, guide: tuple[Frames, DepthTrack], rows: Sequen
         top = WORDS_PX + k * (FRAME_PX + GAP_PX)
         draw.text((GAP_PX, top + FRAME_PX // 2 - 6), name, fill="black", font=font)
         _paste(page, rgb, IN_A_ROW, (LEFT_PX, top))
+    return _png(page)
+
+
+def personalization_sheet(cast: Sequence[Character], shown: dict[str, list[Frames]]) -> bytes:
+    """PNG: each character's pictures, and below them its first shot by each method."""
+    wide = max(IN_A_ROW, *(len(who.images) for who in cast)) * FRAME_PX
+    high = (1 + len(shown)) * (FRAME_PX + GAP_PX) + WORDS_PX
+    page = Image.new("RGB", (LEFT_PX + wide, len(cast) * high), "white")
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(11)
+    for number, who in enumerate(cast):
+        top = number * high
+        draw.text((GAP_PX, top + FRAME_PX // 2), who.name, fill="black", font=font)
+        for column, path in enumerate(who.images):
+            page.paste(Image.fromarray(load_image(path, FRAME_PX, FRAME_PX)), (LEFT_PX + column * FRAME_PX, top))
+        for row, (method, clips) in enumerate(shown.items(), start=1):
+            below = top + row * (FRAME_PX + GAP_PX)
+            draw.text((GAP_PX, below + FRAME_PX // 2), method.replace("_", " "), fill="black", font=font)
+            _paste(page, clips[number].rgb, IN_A_ROW, (LEFT_PX, below))
     return _png(page)
 
 

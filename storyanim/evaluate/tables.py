@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from storyanim.evaluate.labels import ATTRIBUTES
 
@@ -60,6 +61,32 @@ def structure_table(fvd: dict[str, float], curves: dict[str, Curve], counts: tup
     clamped = _curve_rows("structure_until", curves["guide"], curves["creature"])
     rescaled = _curve_rows("features times", curves["rescaled_guide"], curves["rescaled_creature"])
     return "\n".join([distances, _markdown(["clamped", *head[1:]], clamped), _markdown(["rescaled", *head[1:]], rescaled)])
+
+
+def personalization_table(result: dict[str, Any], counts: tuple[int, int, int]) -> str:
+    """Methods side by side, and what becomes of likeness as the structure ends later.
+
+    Args:
+        result: what `eval personalization` gives.
+        counts: characters, prompts and seeds.
+    """
+    characters, prompts, seeds = counts
+    head = [f"{characters} characters × {prompts} prompts × {seeds} seeds", "semantic (scene, action)",
+            "identity (creature, colour, accessory)", *(f"right {name}" for name in ATTRIBUTES), "CLIP text-frame",
+            "CLIP image-frame", "learning", "file"]
+    rows = [[name.replace("_", " "), *_likeness(one), f"{one['seconds']:.0f} s", f"{one['bytes'] / 1e6:.2f} MB"]
+            for name, one in result["methods"].items()]
+    rows.append(["rendered clips", *_likeness(result["rendered"]), "", ""])
+    over = ["structure until", "semantic", "identity", *(f"right {name}" for name in ATTRIBUTES)]
+    curve = [[f"{point['structure_until']:g}", *(_percent(point[name]) for name in ("semantic", "identity", *ATTRIBUTES))]
+             for point in result["structure_until"]]
+    return "\n".join([_markdown(head, rows), _markdown(over, curve)])
+
+
+def _likeness(one: dict[str, Any]) -> list[str]:
+    counted = [f"{_percent(one[name])} ({100 * one[f'{name}_interval'][0]:.0f}–{100 * one[f'{name}_interval'][1]:.0f})"
+               for name in ("semantic", "identity")]
+    return [*counted, *(_percent(one[name]) for name in ATTRIBUTES), f"{one['clip_text']:.3f}", f"{one['clip_image']:.3f}"]
 
 
 def _curve_rows(name: str, guide: Curve, creature: Curve) -> list[list[str]]:

@@ -56,10 +56,13 @@ def guide_spec(trial: Trial) -> ClipSpec:
     return with_(next(spec for spec in specs if _same_action(spec, wanted)), camera="fixed")
 
 
-def word(spec: ClipSpec, seed: int) -> str:
-    """A clip of one actor, whose colour has a name, as a prompt that says all that the judge reads, in varied words."""
+def word(spec: ClipSpec, seed: int, who: str | None = None) -> str:
+    """A clip of one actor as a prompt that says all that the judge reads, in varied words.
+
+    Args: who: what to call the actor, "a bear"; None: its colour, which must have a name, its kind, and what it wears.
+    """
     rng = np.random.default_rng([PROMPTS, seed])
-    said = {"who": _who(spec.actors[0], rng), "where": _pick("scene", spec.scene, rng),
+    said = {"who": who or _who(spec.actors[0], rng), "where": _pick("scene", spec.scene, rng),
             "doing": _pick("action", spec.actors[0].action, rng)}
     setting = [_pick(kind, value, rng) for kind, value, plain in
                (("time_of_day", spec.time_of_day, "day"), ("weather", spec.weather, "clear")) if value != plain]

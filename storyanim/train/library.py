@@ -6,12 +6,12 @@ import csv
 import shutil
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from storyanim import video
 from storyanim.artifacts import Frames
-from storyanim.world import ACTIONS, CREATURES, SCENES, ClipSpec, caption, render_clip, render_frames, sample_spec, with_
+from storyanim.world import ACTIONS, CREATURES, SCENES, ClipSpec, caption, render_clip, sample_spec, with_
+from storyanim.world.photos import take_photos
 from storyanim.world.spec import WATER_SCENES
 
 # Whatever a story's hero does, wherever: footage of such a creature that does it there. Outlines steer the drawing, ears too.
@@ -43,13 +43,6 @@ EXAMPLES = {
         "accessory_rgb": (0.18, 0.38, 0.86),
     },
 }
-_PHOTOS = (
-    ("standing", "meadow", -20.0),
-    ("sitting", "beach", 25.0),
-    ("waving", "snow", 0.0),
-    ("walking", "forest", 50.0),
-    ("standing", "bedroom", 12.0),
-)
 
 
 def make_clips(folder: Path, num_clips: int = len(COMBINATIONS)) -> int:
@@ -81,24 +74,11 @@ def library_spec(number: int) -> ClipSpec:
     return with_(spec, accessory=None, accessory_colour=None, accessory_rgb=None)
 
 
-def make_photos(folder: Path, name: str, size_px: int = 384) -> int:
-    """Five pictures of an example character, in different scenes and poses. Returns how many."""
+def make_photos(folder: Path, name: str) -> int:
+    """Five pictures of an example character. Returns how many."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    rng = np.random.default_rng(len(name))
-    for number, (action, scene, azimuth) in enumerate(_PHOTOS, start=1):
-        spec = with_(
-            sample_spec(int(rng.integers(10_000))),
-            action=action,
-            scene=scene,
-            azimuth_deg=azimuth,
-            x=0.5,
-            size=0.74,
-            weather="clear",
-            time_of_day="day",
-            camera="fixed",
-            **EXAMPLES[name],
-        )
-        picture = render_frames(spec, [0.4], size=size_px).rgb[0]
-        Image.fromarray(picture).save(folder / f"{number:02d}.jpg", quality=92)
-    return len(_PHOTOS)
+    photos = take_photos(EXAMPLES[name], seed=len(name))
+    for number, photo in enumerate(photos, start=1):
+        Image.fromarray(photo).save(folder / f"{number:02d}.jpg", quality=92)
+    return len(photos)

@@ -82,3 +82,32 @@ def test_what_is_wrong_is_told_before_anything_is_drawn(
     outcome = cli(*asked, "--judge", judge)
     assert (outcome.code, "128x64" in outcome.complaint[0]) == (2, True)
     assert [path.name for path in here.rglob("*") if path.is_file()] == ["file"]
+
+
+def test_personalization(cli: Cli, here: Path, profile: Path, judge: Path, real_index: Path) -> None:
+    asked = ("eval", "personalization", "--profile", profile, "--judge", judge, "--index", real_index, "--characters", 2,
+             "--prompts", 2, "--seeds", 2, "--json", "-o", "out")
+    outcome = cli(*asked)
+    assert outcome.code == 0, outcome.err
+    methods = outcome.json["methods"]
+    assert list(methods) == ["timeinv_lora", "textual_inversion", "dreambooth", "custom_diffusion"]
+    for scores in (*methods.values(), outcome.json["rendered"]):
+        for name in ("semantic", "identity"):
+            low, high = scores[f"{name}_interval"]
+            assert 0 <= low <= scores[name] <= high <= 1
+        assert -1 <= scores["clip_text"] <= 1
+        assert -1 <= scores["clip_image"] <= 1
+        assert scores["identity"] == pytest.approx((scores["creature"] + scores["colour"] + scores["accessory"]) / 3)
+        assert scores["semantic"] == pytest.approx((scores["scene"] + scores["action"]) / 2)
+    assert methods["dreambooth"]["bytes"] > methods["timeinv_lora"]["bytes"] > 0
+    assert [point["structure_until"] for point in outcome.json["structure_until"]] == [0, 0.2, 0.4, 0.6, 0.8, 1]
+    assert json.loads((here / "out/eval.json").read_text()) == outcome.json
+    assert (here / "out/sheet.png").read_bytes().startswith(b"\x89PNG")
+    assert "2 characters × 2 prompts × 2 seeds" in (here / "out/table.md").read_text()
+    steps = drawn(here / "out")
+    assert sum(step.endswith("/learned") for step in steps) == 8
+    assert sum("/s" in step and step.startswith("dreambooth") for step in steps) == 8
+
+    # Again: nothing is learned or drawn, the same is found.
+    assert cli(*asked).json == outcome.json
+    assert drawn(here / "out") == steps

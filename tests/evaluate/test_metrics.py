@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 
 from storyanim.evaluate import metrics
-from storyanim.evaluate.metrics import LEAST_CHANGE, accuracy, change, depth_correlation, frechet, ratio, seam_ratio, still_pixels
+from storyanim.evaluate.metrics import (
+    LEAST_CHANGE,
+    accuracy,
+    change,
+    depth_correlation,
+    frechet,
+    interval,
+    ratio,
+    seam_ratio,
+    still_pixels,
+)
 
 
 def gaussian(mean: list[float], spread: list[float], *, count: int = 20_000, seed: int = 0) -> np.ndarray:
@@ -142,3 +152,11 @@ def test_the_last_window_of_an_odd_length_has_its_seam() -> None:
     level = np.cumsum([0, *np.where(np.arange(1, 14) == 6, 5, 1)])           # windows 0-7, 4-11 and 6-13
     clip = np.broadcast_to(level[:, None, None, None], (14, 4, 4, 3)).astype(np.uint8)
     assert seam_ratio([clip], 8, 4) == pytest.approx((1 + 5 + 1 + 1) / 4)
+
+
+def test_interval_holds_the_mean_and_narrows() -> None:
+    few, many = (np.tile(np.array([0.0, 1.0], np.float32), count) for count in (10, 1000))
+    (low, high), (lower, higher) = interval(few), interval(many)
+    assert 0.2 < low < lower < 0.5 < higher < high < 0.8
+    assert interval(few) == (low, high)
+    assert interval(np.ones(5, np.float32)) == (1, 1)

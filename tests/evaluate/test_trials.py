@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from storyanim.evaluate import judge_data, trials
+from storyanim.evaluate import cast, judge_data, trials
 from storyanim.evaluate.labels import ATTRIBUTES, NAMES, labels_of, words_of
 from storyanim.train import data, library
 from storyanim.world import HELD_OUT, WORDS, caption, sample_spec, with_
@@ -57,7 +57,10 @@ def test_no_seed_serves_two_purposes() -> None:
               for plan in (judge_data.CLIPS, judge_data.STILLS, judge_data.HELD)]
     spans += [(first, first + 700) for first in (trials.PROMPTS, trials.REFERENCES, trials.FLOORS)]
     spans += [(trials.GUIDES, trials.GUIDES + 700 * trials.SEEDS_A_GUIDE),
-              (library.FIRST_SEED, library.FIRST_SEED + 1000 * len(library.COMBINATIONS))]
+              (library.FIRST_SEED, library.FIRST_SEED + 1000 * len(library.COMBINATIONS)),
+              (cast.LEADS, cast.LEADS + 400), (cast.PLACES, cast.PLACES + 8 * 400),
+              (trials.GUIDES + cast.FIRST_NUMBER * trials.SEEDS_A_GUIDE,
+               trials.GUIDES + (cast.FIRST_NUMBER + 8 * cast.PROMPTS_KEPT) * trials.SEEDS_A_GUIDE)]
     ordered = sorted(spans)
     assert all(end <= start for (_, end), (start, _) in pairwise(ordered))
 

@@ -1,0 +1,87 @@
+"""Who is learned and what is asked of them: characters of held-out combinations, their pictures, and prompts for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from storyanim.artifacts import Character, Shot
+from storyanim.engine.folders import disk_errors
+from storyanim.evaluate.trials import Trial, held_out_specs, word
+from storyanim.personalize.images import read_character
+from storyanim.world import ActorSpec, with_
+from storyanim.world.dataset import HIDES_BELLY
+from storyanim.world.photos import take_photos
+
+LEADS, PLACES = 9_903_000, 9_910_000                 # first seeds; no other data has them
+FIRST_NUMBER = 700                                   # of their trials: behind those of the other measurements
+PROMPTS_KEPT = 100                                   # trial numbers kept for each character
+_LOOK = ("creature", "colour", "rgb", "accessory", "accessory_colour", "accessory_rgb")
+_SOME = 400                                          # seeds that are looked through
+
+
+@dataclass(frozen=True)
+class Lead:
+    """A character to learn."""
+
+    number: int
+    actor: ActorSpec
+
+    @property
+    def name(self) -> str:
+        """"lead1-fox"."""
+        return f"lead{self.number + 1}-{self.actor.creature}"
+
+    @property
+    def look(self) -> dict[str, Any]:
+        """The fields of an `ActorSpec` that make up who it is."""
+        return {name: getattr(self.actor, name) for name in _LOOK}
+
+    def photographed(self, folder: Path) -> Character:
+        """Its pictures, written into `folder`."""
+        with disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            for number, photo in enumerate(take_photos(self.look, seed=LEADS + self.number), start=1):
+                Image.fromarray(photo).save(folder / f"{number:02d}.png")
+        return read_character(folder, noun=self.actor.creature, name=self.name)
+
+    def trials(self, count: int) -> list[Trial]:
+        """The first `count` of its prompts: held-out wordings, the creature named by its noun alone; still camera, plain day.
+
+        Raises ValueError beyond PROMPTS_KEPT.
+        """
+        if count > PROMPTS_KEPT:
+            raise ValueError(f"{PROMPTS_KEPT} prompts a character at most, not {count}")
+        found: list[Trial] = []
+        for spec in held_out_specs(PLACES + _SOME * self.number, _SOME):
+            if self.actor.accessory == "belly patch" and spec.actors[0].action in HIDES_BELLY:
+                continue                             # what is hidden cannot be judged
+            number = FIRST_NUMBER + PROMPTS_KEPT * self.number + len(found)
+            there = with_(spec, weather="clear", time_of_day="day", **self.look)
+            found.append(Trial(number, there, word(there, number, f"a {self.actor.creature}")))
+            if len(found) == count:
+                break
+        return found
+
+    def shot(self, trial: Trial, token: str, seed: int) -> Shot:
+        """To draw with the character's pseudo-word before its noun."""
+        prompt = word(trial.spec, trial.number, f"a {token} {self.actor.creature}")
+        return trial.shot.model_copy(update={"prompt": prompt, "seed": PROMPTS_KEPT * PROMPTS_KEPT * seed + trial.number})
+
+
+def make_leads(count: int) -> list[Lead]:
+    """The first `count` characters, always the same ones: all of other creatures, as far as there are, each with an accessory."""
+    leads: list[Lead] = []
+    seen: set[str] = set()
+    for spec in held_out_specs(LEADS, _SOME):
+        actor = spec.actors[0]
+        if actor.accessory is None or actor.creature in seen:
+            continue
+        seen.add(actor.creature)
+        leads.append(Lead(len(leads), actor))
+        if len(leads) == count:
+            break
+    return leads

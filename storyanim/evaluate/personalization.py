@@ -1,0 +1,194 @@
+"""`storyanim eval personalization`: likeness and obedience of learned characters, one method beside the other (AaS Table 2)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from storyanim import pipeline
+from storyanim.artifacts import Character, CharacterToken, DepthTrack, Float32, Frames
+from storyanim.engine.character_file import character_bytes
+from storyanim.engine.folders import write_file
+from storyanim.engine.run_dir import RunDir
+from storyanim.evaluate.bench import Bench, Watch
+from storyanim.evaluate.cast import Lead, make_leads
+from storyanim.evaluate.labels import ATTRIBUTES, labels_of
+from storyanim.evaluate.metrics import interval
+from storyanim.evaluate.sheets import personalization_sheet
+from storyanim.evaluate.tables import personalization_table
+from storyanim.evaluate.trials import Trial
+from storyanim.generate.generator import build_generator
+from storyanim.generate.load import load_pipeline
+from storyanim.order import build_tools
+from storyanim.personalize.baselines import ABLATIONS, BASELINES, settings_of
+from storyanim.personalize.fit import TimeInvLearner
+from storyanim.personalize.images import load_image
+from storyanim.pipeline import Tools
+from storyanim.stages import ShotGenerator
+
+OURS = "timeinv_lora"
+UNTIL = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)               # structure_until of the curve
+IDENTITY, SEMANTIC = ("creature", "colour", "accessory"), ("scene", "action")
+
+
+@dataclass(frozen=True)
+class PersonalizationSize:
+    """How much is learned and drawn: characters × methods learnings, and characters × methods × prompts × seeds shots."""
+
+    characters: int = 6
+    prompts: int = 20
+    seeds: int = 2
+    curve: int = 20                                  # shots of each point over structure_until
+    ablations: bool = False
+
+
+QUICK = PersonalizationSize(characters=1, prompts=6, seeds=1, curve=2)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One lead, learned by no method yet."""
+
+    lead: Lead
+    character: Character
+    photos: Float32                                  # (D) mean embedding of its pictures, unit length
+    trials: list[Trial]
+    guides: list[DepthTrack]
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """What was read of N clips."""
+
+    right: dict[str, Float32]                        # attribute → (N) 1 where right
+    text: Float32                                    # (N) cosine of a clip and its prompt, the character called by its noun
+    image: Float32                                   # (N) cosine of a clip and the character's pictures
+
+    def scores(self) -> dict[str, Any]:
+        """Means, and for the two that count the interval in which they lie with 95 %."""
+        both = {"semantic": _mean(self.right, SEMANTIC), "identity": _mean(self.right, IDENTITY)}
+        means: dict[str, Any] = {name: float(values.mean()) for name, values in both.items()}
+        means |= {f"{name}_interval": interval(values) for name, values in both.items()}
+        means |= {"clip_text": float(self.text.mean()), "clip_image": float(self.image.mean())}
+        return means | {name: float(values.mean()) for name, values in self.right.items()}
+
+
+def evaluate_personalization(
+    run: RunDir, bench: Bench, size: PersonalizationSize, watch: Watch, index: str | None = None
+) -> dict[str, object]:
+    """Learns, draws, reads, counts; writes `eval.json`, `table.md` and `sheet.png` into the run's folder. Returns eval.json's
+    content.
+
+    Args: index: of the regularisation clips; None: the bundled one.
+
+    Raises what learning and drawing raise; the same call then goes on.
+    """
+    tools = build_tools(bench.settings, index)
+    watch(0.0, "taking the characters' pictures")
+    parts = [_part(run, bench, tools, lead, size.prompts) for lead in make_leads(size.characters)]
+    methods = (*BASELINES, *ABLATIONS) if size.ablations else BASELINES
+    found: dict[str, Any] = {}
+    shown: dict[str, list[Frames]] = {}
+    for method in methods:
+        tokens = [_learned(run, bench, tools, part, method, watch) for part in parts]
+        generator = build_generator(settings_of(method, bench.settings))
+        drawn = _draw(run, method, parts, tokens, generator, size.seeds, watch)
+        found[method] = _count(bench, tools, parts, drawn).scores() | _costs(run, method, parts, tokens)
+        shown[method] = [clips[0] for clips in drawn]
+        if method == OURS:
+            curve = [_point(run, bench, tools, parts, tokens, until, size.curve, watch) for until in UNTIL]
+    rendered = [[next(bench.frames([trial.spec])) for trial in part.trials] for part in parts]
+    result: dict[str, object] = {
+        "methods": found, "rendered": _count(bench, tools, parts, rendered).scores(), "structure_until": curve,
+    }
+    run.write("table.md", personalization_table(result, (len(parts), size.prompts, size.seeds)))
+    write_file(run.path / "sheet.png", personalization_sheet([part.character for part in parts], shown))
+    run.write("eval.json", json.dumps(result, indent=1) + "\n")
+    return result
+
+
+def _part(run: RunDir, bench: Bench, tools: Tools, lead: Lead, num_prompts: int) -> Part:
+    character = lead.photographed(run.path / "cast" / lead.name)
+    side = bench.settings.generate.width_px
+    photos = [Frames(load_image(path, side, side)[None], bench.settings.generate.fps) for path in character.images]
+    mean = tools.encoder.encode_clips(photos).mean(axis=0)
+    trials = lead.trials(num_prompts)
+    return Part(lead, character, mean / np.linalg.norm(mean), trials, [bench.guide(trial) for trial in trials])
+
+
+def _learned(run: RunDir, bench: Bench, tools: Tools, part: Part, method: str, watch: Watch) -> CharacterToken:
+    own = settings_of(method, bench.settings)
+    learner = TimeInvLearner(own, partial(load_pipeline, own.models), bench.depth)
+    told = pipeline.watched(learner, f"{part.lead.name} by {method}", watch)
+    token: CharacterToken = run.step(
+        f"{method}/{part.lead.name}/learned", pipeline.learn_character, part.character, told, tools.index, tools.encoder,
+        own.personalize.num_prior_clips,
+    ).value
+    return token
+
+
+def _draw(
+    run: RunDir, name: str, parts: Sequence[Part], tokens: Sequence[CharacterToken], generator: ShotGenerator, seeds: int,
+    watch: Watch,
+) -> list[list[Frames]]:
+    """All clips of each part, seed by seed."""
+    drawn = []
+    for done, (part, token) in enumerate(zip(parts, tokens, strict=True)):
+        clips = []
+        for seed in range(seeds):
+            for trial, guide in zip(part.trials, part.guides, strict=True):
+                shot = part.lead.shot(trial, token.token, seed)
+                watch(done / len(parts), f"{name}: {shot.prompt}")
+                step = f"{name}/{part.lead.name}/{shot.id}-{seed}"
+                clips.append(run.step(step, pipeline.draw, shot, guide, [token], generator).value)
+        drawn.append(clips)
+    return drawn
+
+
+def _count(bench: Bench, tools: Tools, parts: Sequence[Part], drawn: Sequence[Sequence[Frames]]) -> Counts:
+    """Reads the clips of each part; those of several seeds lie behind one another."""
+    labels, truth, text, image = [], [], [], []
+    for part, clips in zip(parts, drawn, strict=True):
+        asked = [part.trials[k % len(part.trials)] for k in range(len(clips))]
+        seen = tools.encoder.encode_clips(clips)                                                  # (N, D)
+        said = tools.encoder.encode_texts([trial.prompt for trial in asked])
+        labels.append(bench.judge.read(clips).labels)
+        truth.append(np.stack([labels_of(trial.spec) for trial in asked]))
+        text.append((seen * said).sum(axis=1))
+        image.append(seen @ part.photos)
+    right = (np.concatenate(labels) == np.concatenate(truth)).astype(np.float32)
+    columns = {name: right[:, k] for k, name in enumerate(ATTRIBUTES)}
+    return Counts(columns, np.concatenate(text), np.concatenate(image))
+
+
+def _costs(run: RunDir, method: str, parts: Sequence[Part], tokens: Sequence[CharacterToken]) -> dict[str, float]:
+    """Of one character: seconds of learning, bytes of its file."""
+    spent = run.seconds()
+    seconds = [spent[f"{method}/{part.lead.name}/learned"] for part in parts]
+    sizes = [len(character_bytes(token)) for token in tokens]
+    return {"seconds": float(np.mean(seconds)), "bytes": float(np.mean(sizes))}
+
+
+def _point(
+    run: RunDir, bench: Bench, tools: Tools, parts: Sequence[Part], tokens: Sequence[CharacterToken], until: float, count: int,
+    watch: Watch,
+) -> dict[str, float]:
+    """Scores of our method when the structure, which is of another creature, ends at `until`; `count` shots in all."""
+    each = max(1, count // len(parts))
+    some = [replace(part, trials=part.trials[:each], guides=part.guides[:each]) for part in parts]
+    changed = bench.settings.generate.model_copy(update={"structure_until": until})
+    generator = build_generator(bench.settings.model_copy(update={"generate": changed}))
+    drawn = _draw(run, f"until-{until:g}", some, tokens, generator, 1, watch)
+    scores = _count(bench, tools, some, drawn).scores()
+    return {"structure_until": until} | {name: scores[name] for name in ("semantic", "identity", *ATTRIBUTES)}
+
+
+def _mean(right: dict[str, Float32], names: Sequence[str]) -> Float32:
+    """(N) share of the attributes that are right in each clip."""
+    mean: Float32 = np.stack([right[name] for name in names]).mean(axis=0)
+    return mean
