@@ -17,7 +17,7 @@ from storyanim.world.dataset import HIDES_BELLY
 from storyanim.world.photos import take_photos
 
 LEADS, PLACES = 9_903_000, 9_910_000                 # first seeds; no other data has them
-FIRST_NUMBER = 700                                   # of their trials: behind those of the other measurements
+FIRST_NUMBER = 2_000                                 # of their trials: behind those of the other measurements
 PROMPTS_KEPT = 100                                   # trial numbers kept for each character
 _LOOK = ("creature", "colour", "rgb", "accessory", "accessory_colour", "accessory_rgb")
 _SOME = 400                                          # seeds that are looked through
