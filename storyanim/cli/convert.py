@@ -21,8 +21,8 @@ def _group() -> None:
 def frozen_in_time(
     checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="The .pth.tar file as its authors published it.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
-    tokenizer: Annotated[Path | None, typer.Option(help="Folder with the tokenizer of distilbert-base-uncased; needed for texts.")
-                         ] = None,
+    tokenizer: Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="Folder with the tokenizer of "
+                                                   "distilbert-base-uncased; needed for texts.")] = None,
     json_: flags.AsJson = False,
 ) -> None:
     """Convert the weights of Frozen in Time; no code that the file may bring is run."""

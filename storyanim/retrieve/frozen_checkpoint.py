@@ -56,8 +56,7 @@ def convert(
     tensors = read_checkpoint(checkpoint)
     sizes = sizes_of(tensors, str(checkpoint), video_heads=video_heads, text_heads=text_heads)
     words = read_tokenizer(ModelRef(repo=str(tokenizer.absolute())), sizes) if tokenizer else None
-    network = FrozenInTime(sizes)
-    fill(network, tensors, str(checkpoint))
+    network = filled(sizes, tensors, str(checkpoint))
     partial = partial_of(out)
     with disk_errors(out):
         try:
@@ -125,13 +124,15 @@ def load(ref: ModelRef, num_frames: int) -> FrozenInTime:
         tensors = load_file(folder / WEIGHTS)
         if _TEMPORAL in tensors:
             tensors[_TEMPORAL] = with_frames(tensors[_TEMPORAL], num_frames)
-        network = FrozenInTime(sizes.model_copy(update={"video": sizes.video.model_copy(update={"num_frames": num_frames})}))
-        fill(network, tensors, f"the model {ref.repo}")
-        return network.eval().requires_grad_(False).to("cuda" if torch.cuda.is_available() else "cpu")
+        sizes = sizes.model_copy(update={"video": sizes.video.model_copy(update={"num_frames": num_frames})})
+        network = filled(sizes, tensors, f"the model {ref.repo}").eval().requires_grad_(False)
+        return network.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def fill(network: FrozenInTime, tensors: Mapping[str, Tensor], source: str) -> None:
-    """Loads all weights of a network. Raises ModelError naming those that lack, are unknown, or have another size."""
+def filled(sizes: Sizes, tensors: Mapping[str, Tensor], source: str) -> FrozenInTime:
+    """A network with these weights. Raises ModelError naming those that lack, are unknown, or have another size."""
+    with torch.device("meta"):                       # drawing 181 million weights only to replace them would take seconds
+        network = FrozenInTime(sizes)
     wanted = network.state_dict()
     lacking = wanted.keys() - tensors.keys()
     unknown = tensors.keys() - wanted.keys() - _SPARE
@@ -140,7 +141,10 @@ def fill(network: FrozenInTime, tensors: Mapping[str, Tensor], source: str) -> N
         if names:
             shown = ", ".join(sorted(names)[:3])
             raise ModelError(f"{source} {what} {len(names)} weights, such as {shown}", hint=_OF_CHECKPOINT)
-    network.load_state_dict({name: tensors[name] for name in wanted})
+    network.to_empty(device="cpu").load_state_dict({name: tensors[name] for name in wanted})
+    for positions in network.buffers():              # DistilBERT's only one, which is not among the weights
+        positions.copy_(torch.arange(positions.shape[-1]))
+    return network
 
 
 def with_frames(temporal_embed: Tensor, num_frames: int) -> Tensor:

@@ -34,7 +34,7 @@ MISTAKES = [
     ["eval", "nonsense"], ["eval", "storybook", "--profile", "nonsense"], ["eval", "structure", "--quality", "best"],
     ["eval", "storybook", "--prompts", "1"], ["eval", "structure", "--shots", "0"], ["eval", "storybook", "-o", "full"],
     ["report"], ["train", "nonsense"], ["doctor", "--profile", "nonsense"],
-    ["convert"], ["convert", "nonsense"], ["convert", "frozen-in-time"], ["convert", "frozen-in-time", "story.txt"],
+    ["convert", "nonsense"], ["convert", "frozen-in-time"], ["convert", "frozen-in-time", "story.txt"],
     ["convert", "frozen-in-time", "story.txt", "-o", "full"], ["convert", "frozen-in-time", "story.txt", "-o", "odd.toml"],
     ["doctor", "more"], ["export", "preview", "run", "-o", "film.png"],
 ]
