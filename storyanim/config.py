@@ -65,7 +65,7 @@ class PlanSettings(Section):
 class RetrieveSettings(Section):
     """Query to footage."""
 
-    encoder: Literal["clip", "frozen_in_time"] = "clip"
+    encoder: Literal["clip", "frozen_in_time"] = "clip"   # what kind models.encoder is
     candidates: int = Field(8, ge=1, le=100)         # kept and shown for each shot
     window_s: float = Field(2.0, gt=0)               # length of an indexed window
     min_motion: float = Field(0.004, ge=0)           # mean absolute frame difference under which a clip ranks lower

@@ -37,6 +37,10 @@ class TextVideoEncoder(Protocol):
 
     num_frames: int                                                     # frames that it wants of a clip
 
+    def looks_at(self, length: int) -> list[int]:
+        """Indices of the frames, of `length`, that it reads; of frames so picked it reads all. Others need not be given."""
+        ...
+
     def encode_texts(self, texts: Sequence[str]) -> Float32:            # (N, dim), unit length
         ...
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from storyanim import video
 from storyanim.artifacts import Frames
+from storyanim.retrieve.encoders import spread
 
 COLOURS = {"red": (220, 20, 20), "green": (20, 220, 20), "blue": (20, 20, 220)}
 
@@ -33,6 +34,9 @@ class ColourEncoder:
 
     def __init__(self) -> None:
         self.clips_seen = 0
+
+    def looks_at(self, length: int) -> list[int]:
+        return spread(length, self.num_frames)
 
     def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
         named = [[float(word in text.lower()) for word in ("red", "green", "blue")] for text in texts]

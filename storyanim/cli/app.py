@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from storyanim.cli import doctor, evaluate, export, index, personalize, run, shot, train, world
+from storyanim.cli import convert, doctor, evaluate, export, index, personalize, run, shot, train, world
 from storyanim.errors import PartialError, StoryanimError
 
 # Typer brings a click of its own from 0.26 on; the bases of its public BadParameter are right in every version.
@@ -29,6 +29,7 @@ app.command()(personalize.personalize)
 app.add_typer(shot.app, name="shot")
 app.command()(run.report)
 app.add_typer(export.app, name="export")
+app.add_typer(convert.app, name="convert")
 app.command()(doctor.doctor)
 app.add_typer(evaluate.app, name="eval")
 app.command()(train.train)

@@ -17,7 +17,6 @@ from storyanim import hub, video
 from storyanim.artifacts import Float32, Frames
 from storyanim.errors import IndexFolderError, InputError, PartialError, ResourceError, VideoError
 from storyanim.retrieve.captions import TABLE, caption_of, read_captions
-from storyanim.retrieve.encoders import spread
 from storyanim.retrieve.index import CLIPS, COLUMNS, EMBEDDINGS, INFO, SCHEMA, VECTORS, IndexInfo
 from storyanim.retrieve.windows import Window, read_windows
 from storyanim.stages import TextVideoEncoder
@@ -121,7 +120,7 @@ def _add_video(path: Path, caption: str, root: Path, window_s: float, encoder: T
     try:
         for window in read_windows(path, window_s):
             found.rows.append(_row(window, relative, sha256, caption))
-            waiting.append(_looked_at(window.frames, encoder.num_frames))
+            waiting.append(_looked_at(window.frames, encoder))
             end_s = window.end_s
             if len(waiting) == _CLIPS_AT_ONCE:
                 found.vectors.append(encoder.encode_clips(waiting))
@@ -134,8 +133,8 @@ def _add_video(path: Path, caption: str, root: Path, window_s: float, encoder: T
         found.taken[sha256] = relative
 
 
-def _looked_at(frames: Frames, num: int) -> Frames:
-    return Frames(np.ascontiguousarray(frames.rgb[spread(len(frames.rgb), num)]), frames.fps)
+def _looked_at(frames: Frames, encoder: TextVideoEncoder) -> Frames:
+    return Frames(np.ascontiguousarray(frames.rgb[encoder.looks_at(len(frames.rgb))]), frames.fps)
 
 
 def _row(window: Window, path: str, sha256: str, caption: str) -> tuple[object, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ from storyanim import hub
 from storyanim.artifacts import Float32, Frames, UInt8
 from storyanim.config import ModelRef, Settings
 from storyanim.errors import ModelError, UsageError
+from storyanim.retrieve.frozen_folder import read_sizes, read_tokenizer
 from storyanim.stages import TextVideoEncoder
 
+_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 class ClipEncoder:
     """A TextVideoEncoder on `CLIPModel`: a clip is the mean of its frames' unit embeddings, made unit again.
@@ -42,6 +45,10 @@ class ClipEncoder:
             config = json.loads((hub.locate(self.ref) / "config.json").read_text("utf-8"))
             return int(config.get("projection_dim", 512))               # transformers leaves out what is its default
 
+    def looks_at(self, length: int) -> list[int]:
+        """Indices of `num_frames` of a clip's frames, see `spread`."""
+        return spread(length, self.num_frames)
+
     def encode_texts(self, texts: Sequence[str]) -> Float32:
         """(N, dim) float32, unit length; words beyond the model's length are not read. Raises ModelError."""
         import torch
@@ -58,7 +65,7 @@ class ClipEncoder:
 
     def encode_clips(self, clips: Sequence[Frames]) -> Float32:
         """(N, dim) float32, unit length. Raises ModelError."""
-        pictures = [picture for clip in clips for picture in clip.rgb[spread(len(clip.rgb), self.num_frames)]]
+        pictures = [picture for clip in clips for picture in clip.rgb[self.looks_at(len(clip.rgb))]]
         embeddings = [np.zeros((0, self.dim), np.float32)]
         for start in range(0, len(pictures), self.batch_size):
             embeddings.append(self._encode_pictures(pictures[start:start + self.batch_size]))
@@ -89,6 +96,93 @@ class ClipEncoder:
         return processor
 
 
+class FrozenInTimeEncoder:
+    """A TextVideoEncoder on Frozen in Time, which looks at a clip's frames together.
+
+    Args:
+        ref: a folder made by `storyanim convert frozen-in-time`.
+        batch_size: texts or frames at once; does not change the result.
+        num_frames: frames that are looked at; a shorter clip is looked at whole.
+    """
+
+    def __init__(self, ref: ModelRef, batch_size: int = 32, num_frames: int = 4) -> None:
+        self.ref = ref
+        self.batch_size = batch_size
+        self.num_frames = num_frames
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Network, weights and number of frames."""
+        return f"frozen_in_time:{hub.fingerprint(self.ref)}:{self.num_frames}"
+
+    @cached_property
+    def dim(self) -> int:
+        """Length of an embedding."""
+        return read_sizes(self.ref).projection_dim
+
+    def looks_at(self, length: int) -> list[int]:
+        """The middle frame of each of `num_frames` intervals of whole frames; never a frame twice."""
+        edges = np.linspace(0, length, min(length, self.num_frames) + 1).astype(int)
+        return [int(start + end - 1) // 2 for start, end in pairwise(edges)]
+
+    def encode_texts(self, texts: Sequence[str]) -> Float32:
+        """(N, dim) float32, unit length; words beyond the model's length are not read. Raises ModelError."""
+        import torch
+
+        found = [np.zeros((0, self.dim), np.float32)]
+        for start in range(0, len(texts), self.batch_size):
+            tokens = self._tokenizer(
+                list(texts[start:start + self.batch_size]), padding=True, truncation=True,
+                max_length=self._model.sizes.text.max_position_embeddings, return_tensors="pt",
+            ).to(self._device)
+            with torch.inference_mode():
+                found.append(_unit(_features(self._model.encode_texts(tokens["input_ids"], tokens["attention_mask"]))))
+        return np.concatenate(found)
+
+    def encode_clips(self, clips: Sequence[Frames]) -> Float32:
+        """(N, dim) float32, unit length. Raises ModelError."""
+        import torch
+
+        found = np.zeros((len(clips), self.dim), np.float32)
+        looks = [self.looks_at(len(clip.rgb)) for clip in clips]
+        for length in {len(look) for look in looks}:                    # clips of one length go through together
+            alike = [i for i, look in enumerate(looks) if len(look) == length]
+            at_once = max(1, self.batch_size // length)
+            for start in range(0, len(alike), at_once):
+                batch = alike[start:start + at_once]
+                pixels = torch.stack([self._pixels(clips[i].rgb[looks[i]]) for i in batch])                  # (B, F, 3, S, S)
+                with torch.inference_mode():
+                    found[batch] = _unit(_features(self._model.encode_clips(pixels.to(self._device))))
+        return found
+
+    def _pixels(self, rgb: UInt8) -> Any:                               # (F, H, W, 3) → (F, 3, S, S)
+        """As the network was tested: its input is shrunk from a crop that is an eighth wider, 256 px for 224."""
+        import torch
+        from torchvision.transforms.v2 import functional as pictures
+
+        side_px = self._model.sizes.video.image_px
+        crop_px = round(side_px * 256 / 224)
+        pixels = torch.from_numpy(np.ascontiguousarray(rgb)).permute(0, 3, 1, 2).float() / 255
+        # Not antialiased, as tensors were resized by the torchvision of its day.
+        pixels = pictures.resize(pixels, [crop_px], antialias=False)
+        pixels = pictures.resize(pictures.center_crop(pixels, [crop_px]), [side_px], antialias=False)
+        return pictures.normalize(pixels, mean=list(_IMAGENET_MEAN), std=list(_IMAGENET_STD))
+
+    @property
+    def _device(self) -> Any:
+        return next(self._model.parameters()).device
+
+    @cached_property
+    def _model(self) -> Any:
+        from storyanim.retrieve.frozen_checkpoint import load
+
+        return load(self.ref, self.num_frames)
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        return read_tokenizer(self.ref, self._model.sizes)
+
+
 def build_encoder(settings: Settings) -> TextVideoEncoder:
     """The encoder of a profile; its model is loaded at first use. Raises UsageError for an unknown name."""
     build = _ENCODERS.get(settings.retrieve.encoder)
@@ -106,7 +200,11 @@ def _clip(settings: Settings) -> TextVideoEncoder:
     return ClipEncoder(settings.models.encoder, settings.retrieve.batch_size)
 
 
-_ENCODERS: dict[str, Callable[[Settings], TextVideoEncoder]] = {"clip": _clip}
+def _frozen_in_time(settings: Settings) -> TextVideoEncoder:
+    return FrozenInTimeEncoder(settings.models.encoder, settings.retrieve.batch_size)
+
+
+_ENCODERS: dict[str, Callable[[Settings], TextVideoEncoder]] = {"clip": _clip, "frozen_in_time": _frozen_in_time}
 
 
 def _features(output: Any) -> Float32:

@@ -15,6 +15,7 @@ HELPS = [
     ["personalize", "--help"], ["shot", "--help"],
     *[["shot", name, "--help"] for name in ("redo", "replace", "insert", "remove", "pin", "ban")],
     ["report", "--help"], ["export", "--help"], ["export", "preview", "--help"], ["doctor", "--help"], ["train", "--help"],
+    ["convert", "--help"], ["convert", "frozen-in-time", "--help"],
     ["eval", "--help"], ["eval", "storybook", "--help"], ["eval", "structure", "--help"],
     ["world", "--help"], ["world", "preview", "--help"],
 ]
@@ -33,6 +34,8 @@ MISTAKES = [
     ["eval", "nonsense"], ["eval", "storybook", "--profile", "nonsense"], ["eval", "structure", "--quality", "best"],
     ["eval", "storybook", "--prompts", "1"], ["eval", "structure", "--shots", "0"], ["eval", "storybook", "-o", "full"],
     ["report"], ["train", "nonsense"], ["doctor", "--profile", "nonsense"],
+    ["convert", "nonsense"], ["convert", "frozen-in-time"], ["convert", "frozen-in-time", "story.txt"],
+    ["convert", "frozen-in-time", "story.txt", "-o", "full"], ["convert", "frozen-in-time", "story.txt", "-o", "odd.toml"],
     ["doctor", "more"], ["export", "preview", "run", "-o", "film.png"],
 ]
 CHECK = f"""

@@ -15,6 +15,7 @@ from tiny_clip import save_tiny_clip
 from storyanim.artifacts import Frames
 from storyanim.config import ModelRef, load_settings
 from storyanim.errors import ModelError, UsageError
+from storyanim.retrieve import encoders
 from storyanim.retrieve.encoders import ClipEncoder, build_encoder, spread
 
 
@@ -107,7 +108,8 @@ class TestBuild:
         assert isinstance(encoder, ClipEncoder)
         assert encoder.batch_size == 5
 
-    def test_an_unknown_name_lists_the_known_ones(self) -> None:
+    def test_an_unknown_name_lists_the_known_ones(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delitem(encoders._ENCODERS, "frozen_in_time")
         with pytest.raises(UsageError, match="frozen_in_time") as caught:
             build_encoder(load_settings(retrieve={"encoder": "frozen_in_time"}))
         assert "clip" in caught.value.hint

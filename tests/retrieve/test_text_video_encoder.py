@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from coloured import ColourEncoder
 from tiny_clip import save_tiny_clip
+from tiny_frozen import Tiny, save_tiny_frozen
 
 from storyanim.artifacts import Frames
 from storyanim.config import ModelRef
-from storyanim.retrieve.encoders import ClipEncoder
+from storyanim.retrieve.encoders import ClipEncoder, FrozenInTimeEncoder
 from storyanim.stages import TextVideoEncoder
 
 Build = Callable[[Path], TextVideoEncoder]
@@ -32,7 +33,17 @@ def build_colours(folder: Path) -> TextVideoEncoder:
     return ColourEncoder()
 
 
-ENCODERS = {"clip-32px": build_small, "clip-48px": build_wide, "fake": build_colours}
+def build_frozen(folder: Path) -> TextVideoEncoder:
+    return FrozenInTimeEncoder(ModelRef(repo=str(save_tiny_frozen(folder / "frozen"))))
+
+
+def build_frozen_more_frames(folder: Path) -> TextVideoEncoder:
+    repo = save_tiny_frozen(folder / "more", Tiny(image_px=24, num_frames=2, num_heads=4), seed=3)
+    return FrozenInTimeEncoder(ModelRef(repo=str(repo)), batch_size=3, num_frames=5)
+
+
+ENCODERS = {"clip-32px": build_small, "clip-48px": build_wide, "fake": build_colours, "frozen": build_frozen,
+            "frozen-5-frames": build_frozen_more_frames}
 
 
 def clips(num: int, length: int) -> list[Frames]:
@@ -70,6 +81,14 @@ class TestEveryTextVideoEncoder:
         texts, seen = encoder.encode_texts(["red", "blue"]), encoder.encode_clips(clips(2, encoder.num_frames))
         assert np.abs(texts[0] - texts[1]).max() > 1e-4
         assert np.abs(seen[0] - seen[1]).max() > 1e-4
+
+    def test_it_says_which_frames_it_looks_at(self, encoder: TextVideoEncoder) -> None:
+        for length in (1, 2, 3, 7, 16, 100):
+            looks = encoder.looks_at(length)
+            assert 1 <= len(looks) <= encoder.num_frames
+            assert looks == sorted(looks)
+            assert set(looks) <= set(range(length))
+            assert encoder.looks_at(len(looks)) == list(range(len(looks)))   # of frames so picked, all are looked at
 
     def test_long_and_strange_texts(self, encoder: TextVideoEncoder) -> None:
         assert np.isfinite(encoder.encode_texts(["bear " * 500, "熊 🐻 \n\t", "<|endoftext|>"])).all()
