@@ -12,9 +12,10 @@ import pytest
 HEAVY = {"torch", "transformers", "diffusers"}
 HELPS = [
     ["--help"], ["-h"], ["run", "--help"], ["plan", "--help"], ["index", "--help"], ["search", "--help"],
-    ["personalize", "--help"], ["shot", "--help"],
+    ["personalize", "--help"], ["character", "--help"], ["character", "show", "--help"], ["shot", "--help"],
     *[["shot", name, "--help"] for name in ("redo", "replace", "insert", "remove", "pin", "ban")],
-    ["report", "--help"], ["export", "--help"], ["export", "preview", "--help"], ["doctor", "--help"], ["train", "--help"],
+    ["report", "--help"], ["export", "--help"], ["export", "preview", "--help"], ["export", "character", "--help"],
+    ["doctor", "--help"], ["train", "--help"],
     ["eval", "--help"], ["eval", "storybook", "--help"], ["eval", "structure", "--help"],
     ["world", "--help"], ["world", "preview", "--help"],
 ]
@@ -34,6 +35,12 @@ MISTAKES = [
     ["eval", "storybook", "--prompts", "1"], ["eval", "structure", "--shots", "0"], ["eval", "storybook", "-o", "full"],
     ["report"], ["train", "nonsense"], ["doctor", "--profile", "nonsense"],
     ["doctor", "more"], ["export", "preview", "run", "-o", "film.png"],
+    ["character", "nonsense"], ["character", "show"], ["character", "show", "x", "--profile", "nonsense"],
+    ["export", "character", "x"], ["export", "character", "x", "--format", "diffusers-lora"],
+    ["export", "character", "x", "--format", "pickle", "-o", "y.safetensors"],
+    ["export", "character", "x", "--format", "ti-embedding", "-o", "y.bin"],
+    ["export", "character", "x", "--format", "diffusers-lora", "--collapse", "-o", "y.safetensors"],
+    ["export", "character", "story.txt", "--format", "diffusers-lora", "-o", "story.safetensors/../story.txt"],
 ]
 CHECK = f"""
 import json, sys
