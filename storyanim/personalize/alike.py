@@ -30,7 +30,9 @@ def small(picture: Image.Image) -> UInt8:
 
 def is_blank(squeezed: UInt8) -> bool:
     """Whether 99 % of a picture made by `small` has one colour: a covered lens, a bare wall, nothing but transparency."""
-    low, high = np.percentile(squeezed.reshape(-1, 3), (0.5, 99.5), axis=0)
+    cell = SMALL_PX // _SIDE
+    cells = squeezed.reshape(_SIDE, cell, _SIDE, cell, 3).mean(axis=(1, 3))                       # noise is averaged away
+    low, high = np.percentile(cells.reshape(-1, 3), (0.5, 99.5), axis=0)
     return bool((high - low).max() <= _BLANK_LEVELS)
 
 

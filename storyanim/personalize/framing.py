@@ -26,33 +26,37 @@ def cut_figures(images: Sequence[Path], depth: DepthEstimator, size_px: tuple[in
     """
     found = {}
     for path in images:
-        photo = load_whole(path, round(PHOTO_SCALE * min(size_px)))
-        height, width = photo.shape[:2]
-        if 1 - _kept((width, height), size_px)[0] * _kept((width, height), size_px)[1] <= _HARDLY_CROPPED:
+        photo, proportions = load_whole(path, round(PHOTO_SCALE * min(size_px)))
+        kept = kept_shares(proportions, size_px)
+        if 1 - kept[0] * kept[1] <= _HARDLY_CROPPED:
             continue
-        lost = lost_share(foreground(depth.estimate(Frames(photo[None], 1.0)).near[0]), size_px)
+        lost = lost_share(foreground(depth.estimate(Frames(photo[None], 1.0)).near[0]), kept)
         if lost > _MUCH:
             found[path.name] = f"its middle, from which is learned, leaves out {100 * lost:.0f} % of the figure: crop it yourself"
     return found
 
 
-def lost_share(sure: Float32, size_px: tuple[int, int]) -> float:
-    """Share of the figure outside of the middle part of the proportions `size_px`, in [0, 1]; 0 when all is figure.
+def lost_share(sure: Float32, kept: tuple[float, float]) -> float:
+    """Share of the figure outside of the picture's middle part, in [0, 1]; 0 when all is figure.
 
     Args:
         sure: (H, W) in [0, 1], how surely a pixel belongs to the figure.
-        size_px: (width, height).
+        kept: shares of the width and of the height that the middle part has.
     """
     if bool((sure == 1).all()):                      # `foreground` saw no figure
         return 0.0
     height, width = sure.shape
-    across, down = _kept((width, height), size_px)
-    left, top = round(width * (1 - across) / 2), round(height * (1 - down) / 2)
+    left, top = round(width * (1 - kept[0]) / 2), round(height * (1 - kept[1]) / 2)
     inside = sure[top:height - top, left:width - left].sum()
     return 1 - float(inside) / float(sure.sum())
 
 
-def _kept(whole_px: tuple[int, int], size_px: tuple[int, int]) -> tuple[float, float]:
-    """Shares of a picture's width and height that a middle part of the proportions `size_px` has."""
-    wide = (whole_px[0] / whole_px[1]) / (size_px[0] / size_px[1])
+def kept_shares(proportions: float, size_px: tuple[int, int]) -> tuple[float, float]:
+    """Shares of a picture's width and height in its middle part of the proportions of `size_px`.
+
+    Args:
+        proportions: the picture's width over its height.
+        size_px: (width, height).
+    """
+    wide = proportions * size_px[1] / size_px[0]
     return min(1.0, 1 / wide), min(1.0, wide)

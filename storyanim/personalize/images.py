@@ -28,7 +28,7 @@ _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".avif"}
 _BACKDROP = (200, 200, 200)                          # under transparent pixels: neutral, and never part of a character
 _SPARE = 2                                           # a large photograph is first decoded at this multiple of the wanted size
-_LONGEST = 4                                         # times the shorter side: of a panorama that is looked at as a whole
+_LONGEST = 4                                         # times the shorter side: a picture that is looked at as a whole
 log = logging.getLogger(__name__)
 
 
@@ -134,17 +134,17 @@ def load_image(path: Path, width_px: int, height_px: int) -> UInt8:
     return np.asarray(fitted, np.uint8).copy()
 
 
-def load_whole(path: Path, side_px: int) -> UInt8:
-    """A whole photograph, upright, (H, W, 3) uint8: its shorter side is `side_px`, less where the other would be too long.
+def load_whole(path: Path, side_px: int) -> tuple[UInt8, float]:
+    """A whole photograph, upright, (H, W, 3) uint8, its shorter side `side_px`; and its width over its height.
 
-    Raises CharacterError when it is not readable.
+    A long panorama is squeezed to four times its shorter side. Raises CharacterError when it is not readable.
     """
     from PIL import Image
 
     picture = _opened(path, _SPARE * side_px)
-    scale = min(side_px / min(picture.size), _LONGEST * side_px / max(picture.size))
-    width_px, height_px = (max(1, round(scale * side)) for side in picture.size)
-    return np.asarray(picture.resize((width_px, height_px), Image.Resampling.LANCZOS), np.uint8).copy()
+    width_px, height_px = (min(round(side_px * side / min(picture.size)), _LONGEST * side_px) for side in picture.size)
+    pixels = np.asarray(picture.resize((width_px, height_px), Image.Resampling.LANCZOS), np.uint8)
+    return pixels.copy(), picture.width / picture.height
 
 
 def pseudo_word(name: str, noun: str) -> str:
