@@ -25,7 +25,8 @@ def save_character(path: Path, *, base: str = "another", rows: int = 10, lora: b
     halves = {f"{LAYER}.lora_A.weight": (4, 8), f"{LAYER}.lora_B.weight": (8, 4)} if lora else {}
     matrices = {key: rng.standard_normal(shape).astype(np.float32) for key, shape in halves.items()}
     table = rng.standard_normal((rows, 8)).astype(np.float32).repeat(10 // rows, axis=0)
-    metadata = {"method": "timeinv+lora", "steps": "600", "loss": "0.25", "settings": '{"lora_rank": 4, "seed": 0}', "note": "[b]"}
+    metadata = {"method": "timeinv+lora", "steps": "600", "loss": "0.25", "note": "[b]",
+                "settings": '{"lora_rank": 4, "seed": 0}'}
     save_character_token(path, CharacterToken("bruno", "<bruno>", "bear", table, matrices, base, metadata))
     return path
 
@@ -44,36 +45,37 @@ def save_spoiled(folder: Path) -> Path:
 
 
 class TestShow:
-    def test_json_is_all_of_it(self, cli: Cli, here: Path) -> None:
+    def test_json_is_all_of_it(self, cli: Cli, here: Path, profile: Path) -> None:
         path = save_character(here / "bruno.safetensors", rows=5)
-        outcome = cli("character", "show", path, "--json")
+        outcome = cli("character", "show", path, "--profile", profile, "--json")
         assert outcome.code == 0, outcome.err
         assert outcome.json == {
             "file": str(path), "bytes": path.stat().st_size, "format": 1, "name": "bruno", "token": "<bruno>", "noun": "bear",
             "base": "another", "method": "timeinv+lora", "version": None, "steps": 600, "pictures": None, "prior_clips": None,
             "settings": {"lora_rank": 4, "seed": 0}, "fingerprint": None, "table": {"shape": [10, 8], "different_rows": 5},
             "lora": {"rank": 4, "modules": [LAYER.removeprefix("unet.")]}, "metrics": {"loss": 0.25, "note": "[b]"},
-            "profile": "storybook", "fits": False,
+            "profile": str(profile), "fits": False,
         }
         assert outcome.err == ""
 
-    def test_people_get_a_table(self, cli: Cli, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_people_get_a_table(self, cli: Cli, here: Path, profile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("COLUMNS", "60")
-        lines = cli("character", "show", save_character(here / "bruno.safetensors", base="f" * 64)).out.splitlines()
+        path = save_character(here / "bruno.safetensors", base="f" * 64)
+        lines = cli("character", "show", path, "--profile", profile).out.splitlines()
         assert max(map(len, lines)) <= 60
         text = " ".join(" ".join(lines).split())
         for words in ("name bruno", "token <bruno>", "steps 600", "settings lora_rank 4", "table shape 10 x 8", "lora rank 4",
-                      "1: attn2.to_v of mid_block.attentions.0", "metrics loss 0.25", "metrics note [b]", "fits no, it was learned"):
+                      "1: attn2.to_v of mid_block.attentions.0", "metrics loss 0.25", "metrics note [b]",
+                      "fits no, it was learned"):
             assert words in text
         assert "f" * 64 in "".join(lines).replace(" ", "")
 
     def test_it_tells_whether_it_fits_a_profile(self, cli: Cli, here: Path, profile: Path) -> None:
-        for given in ("storybook", str(profile)):
-            base = hub.fingerprint(load_settings(given).models.pipeline)
-            path = save_character(here / "bruno.safetensors", base=base, lora=False)
-            flag = [] if given == "storybook" else ["--profile", given]
-            assert cli("character", "show", path, *flag, "--json").json["fits"] is True
-            assert cli("character", "show", path, *flag).out.split()[-2:] == ["fits", "yes"]
+        base = hub.fingerprint(load_settings(str(profile)).models.pipeline)
+        path = save_character(here / "bruno.safetensors", base=base, lora=False)
+        assert cli("character", "show", path, "--profile", profile, "--json").json["fits"] is True
+        assert cli("character", "show", path, "--profile", profile).out.split()[-2:] == ["fits", "yes"]
+        assert cli("character", "show", path, "--json").json["profile"] == "storybook"
 
     def test_a_profile_whose_model_is_missing(self, cli: Cli, here: Path, profile: Path) -> None:
         (here / "lost.toml").write_text(profile.read_text().replace("/pipeline", "/lost"))
@@ -143,12 +145,12 @@ class TestExport:
 
 class TestRun:
     def test_a_character_of_another_base_is_refused_before_any_work(
-        self, cli: Cli, story: Path, diary: Diary, here: Path
+        self, cli: Cli, story: Path, diary: Diary, here: Path, profile: Path
     ) -> None:
         save_character(here / "bruno.safetensors")
-        outcome = cli("run", story, "--character", "bruno.safetensors")
+        outcome = cli("run", story, "--character", "bruno.safetensors", "--profile", profile)
         assert outcome.code == 4
-        assert "another base model than that of the profile storybook" in outcome.complaint[0]
+        assert f"another base model than that of the profile {profile}" in outcome.complaint[0]
         assert diary.read() == []
         assert not (here / "runs").exists()
 

@@ -26,7 +26,8 @@ class TestCutFigures:
     @pytest.mark.parametrize(("size_px", "box", "cut"), [
         ((120, 240), (40, 80, 80, 160), False),      # in the middle of a portrait
         ((120, 240), (40, 5, 80, 75), True),         # above its middle
-        ((120, 160), (40, 0, 80, 160), True),        # as high as a portrait: head and feet are lost
+        ((120, 160), (40, 0, 80, 160), False),       # as high as a portrait: a quarter is lost
+        ((90, 160), (30, 0, 60, 160), True),         # of a slim one nearly half
         ((800, 160), (10, 40, 90, 120), True),       # at the edge of a panorama
         ((800, 160), (360, 40, 440, 120), False),
         ((160, 160), (0, 0, 40, 60), False),         # nothing of a square is cut away
