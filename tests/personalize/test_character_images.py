@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from family import save_pictures
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, PngImagePlugin
 
 from storyanim.artifacts import CastMember
 from storyanim.errors import CharacterError
@@ -157,6 +157,20 @@ class TestFolder:
     def test_exactly_thirty_are_all_taken(self, tmp_path: Path) -> None:
         survey = survey_folder(save_noise(tmp_path / "bear", MOST_IMAGES))
         assert (len(survey.images), survey.problems, survey.warnings) == (MOST_IMAGES, {}, {})
+
+    @pytest.mark.parametrize(("error", "reason"), [
+        (MemoryError(), "it has too many pixels"), (PermissionError(13, "refused"), "it cannot be read (refused)"),
+        (SyntaxError("broken PNG file"), "it is damaged or cut off"),
+    ])
+    def test_whatever_reading_raises_is_a_reason(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+    ) -> None:
+        def fails(self: Image.Image) -> None:
+            raise error
+
+        folder = save_pictures(tmp_path / "bear")
+        monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", fails)
+        assert set(survey_folder(folder).problems.values()) == {reason}
 
     def test_a_link_to_nothing_is_told(self, tmp_path: Path) -> None:
         folder = save_pictures(tmp_path / "bear")
