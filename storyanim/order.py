@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -14,16 +13,16 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from storyanim import pipeline
-from storyanim.artifacts import CastMember, Character, CharacterToken, Shot, Story, Storyboard, UInt8, Words
+from storyanim.artifacts import Character, CharacterToken, Shot, Story, Storyboard, UInt8, Words
+from storyanim.cast import Cast, CharacterOrder, check_bases, read_cast, warn_of_cuts
 from storyanim.config import Settings, asset, load_settings
 from storyanim.depth.dpt import build_depth_estimator
 from storyanim.engine.local import LocalExecutor
 from storyanim.engine.run_dir import RunDir
-from storyanim.engine.store import load_character_token
 from storyanim.errors import CharacterError, IndexFolderError, InputError, StoryError
 from storyanim.film.report import Report, ReportShot, render
 from storyanim.generate.generator import build_generator
-from storyanim.personalize.images import read_character
+from storyanim.personalize.images import Survey, read_character, read_pictures
 from storyanim.personalize.sheet import before_after_sheet
 from storyanim.pipeline import Production, ShotWork, Tools, Watch
 from storyanim.plan import build_planner, guess_noun, is_storyboard, load_vocabulary, nouns_of, read_story, read_storyboard
@@ -37,23 +36,6 @@ _PACKAGES = ("storyanim", "torch", "diffusers", "transformers", "peft", "av", "n
 _MARK = "# plan "
 _FOLDERS = {"candidates": "match", "thumbnails": "thumbnails", "depth": "depth", "frames": "frames", "clip": "clip"}
 _SHEET = ("standing in the forest", "walking in the snow", "sitting on the beach", "waving in a meadow")
-
-
-class CharacterOrder(Words):
-    """One `--character`: a folder with its noun, or a character file."""
-
-    path: str
-    noun: str | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> CharacterOrder:
-        """`DIR`, `DIR=NOUN` or `FILE.safetensors`. Raises CharacterError for a path that is not there."""
-        path, noun = text, ""
-        if not os.path.exists(text) and "=" in text:
-            path, _, noun = text.rpartition("=")
-        if not os.path.exists(path):                 # unlike Path, it does not take "" for the working folder
-            raise CharacterError(f"there is no character {path!r}", hint="give a folder of pictures or a .safetensors file")
-        return cls(path=str(Path(path).resolve()), noun=noun or None)
 
 
 class Order(Words):
@@ -109,45 +91,35 @@ def open_index(folder: Path, settings: Settings) -> ClipIndex:
     return ClipIndex(folder, caption_weight=wanted.caption_weight, min_motion=wanted.min_motion)
 
 
-def read_cast(orders: Sequence[CharacterOrder], text: str, settings: Settings) -> list[Character | CharacterToken]:
-    """The characters of a run, checked. Raises CharacterError."""
-    vocabulary = load_vocabulary(settings)
-    cast: list[Character | CharacterToken] = []
-    for order in orders:
-        path = Path(order.path)
-        if path.is_dir():
-            cast.append(read_character(path, noun=order.noun or guess_noun(path.name, text, vocabulary)))
-        else:
-            cast.append(load_character_token(path))
-    names = [who.name for who in cast]
-    if len(set(names)) < len(names):
-        raise CharacterError(f"two characters have the same name: {', '.join(names)}", hint="rename one of the folders")
-    return cast
-
-
 def run_order(run: RunDir, order: Order, given: Storyboard | None, watch: Watch) -> Production:
     """Makes, or goes on making, the film of an order. Raises StoryanimError; PartialError once the rest of the film is made."""
     settings = order.settings()
     tools = build_tools(settings, order.index)
     text = order.story.text if order.story else "\n".join(shot.text for shot in given.shots) if given else ""
     cast = read_cast(order.characters, text, settings)
+    check_bases(cast, settings)
     facts = {"order": order.model_dump(mode="json"), "settings": settings.model_dump(mode="json"), "versions": versions()}
     run.write("run.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
     watch(0.0, "planning")
     board = settle_storyboard(run, order, given, cast, tools)
     used = {name for shot in board.shots for name in shot.characters}
-    if missing := used - {who.name for who in cast}:
+    if missing := used - {who.name for who in cast.characters}:
         raise CharacterError(f"the storyboard names {', '.join(sorted(missing))}, but no such character was given",
                              hint="give each with --character")
-    tokens = pipeline.learn_characters(run, [who for who in cast if who.name in used], tools, settings, watch)
+    playing = [who for who in cast.characters if who.name in used]
+    for who in playing:
+        if isinstance(who, Character) and run.done(f"characters/{who.name}") is None:
+            cast.surveys[who.name] = warn_of_cuts(who, cast.surveys[who.name], tools.depth, settings)
+    tokens = pipeline.learn_characters(run, playing, tools, settings, watch)
     production = pipeline.make_film(run, _seeded(board, order.seed), tokens, tools, settings, watch)
+    production.surveys = cast.surveys
     run.write("report.html", render(report_of(run, production), run.path))
     watch(1.0, "done")
     return production
 
 
 def settle_storyboard(
-    run: RunDir, order: Order, given: Storyboard | None, cast: Sequence[Character | CharacterToken], tools: Tools
+    run: RunDir, order: Order, given: Storyboard | None, cast: Cast, tools: Tools
 ) -> Storyboard:
     """The storyboard to film: the plan of the story, or a person's edit of it in the run folder, or the one given.
 
@@ -160,7 +132,7 @@ def settle_storyboard(
         return _write_board(run, given, "given")
     if order.story is None:
         return read_storyboard(path)
-    step = pipeline.plan(run, order.story, members_of(cast), tools)
+    step = pipeline.plan(run, order.story, cast.members, tools)
     mark = step.content[:16]
     if not path.is_file():
         return _write_board(run, step.value, mark)
@@ -175,15 +147,10 @@ def settle_storyboard(
     return _write_board(run, keep_ids(old, step.value), mark)
 
 
-def members_of(cast: Sequence[Character | CharacterToken]) -> list[CastMember]:
-    """The characters as a planner knows them."""
-    return [CastMember(name=who.name, noun=who.noun, token=who.token) for who in cast]
-
-
-def _check_named(board: Storyboard, cast: Sequence[Character | CharacterToken], settings: Settings) -> None:
+def _check_named(board: Storyboard, cast: Cast, settings: Settings) -> None:
     """Raises CharacterError, with the nouns found, for a character that no shot names; planners do so for their own."""
     named = {name for shot in board.shots for name in shot.characters}
-    if idle := [who for who in cast if who.name not in named]:
+    if idle := [who for who in cast.characters if who.name not in named]:
         nouns = nouns_of("\n".join(shot.text for shot in board.shots), load_vocabulary(settings))
         found = f"it tells of {', '.join(nouns)}" if nouns else "it tells of nobody"
         raise CharacterError(f"no shot names {' or '.join(f'{who.name}, a {who.noun}' for who in idle)}; {found}",
@@ -211,17 +178,18 @@ def production_of(run: RunDir) -> Production:
 
 def learn_to_file(
     folder: Path, noun: str | None, settings: Settings, index: str | None, watch: Watch
-) -> tuple[CharacterToken, bytes]:
-    """A character's token, and a PNG of pictures, drawings without and drawings with it."""
+) -> tuple[CharacterToken, bytes, Survey]:
+    """A character's token, a PNG of pictures, drawings without and drawings with it, and what lies in its folder."""
     tools = build_tools(settings, index)
-    vocabulary = load_vocabulary(settings)
-    character = read_character(folder, noun=noun or guess_noun(folder.name, "", vocabulary))
+    survey = read_pictures(folder)
+    character = read_character(folder, noun=noun or guess_noun(folder.name, "", load_vocabulary(settings)), survey=survey)
+    survey = warn_of_cuts(character, survey, tools.depth, settings)
     count = settings.personalize.num_prior_clips
     learner = pipeline.watched(tools.learner, character.name, watch)
     token = pipeline.learn_character(character, learner, tools.index, tools.encoder, count)
     watch(1.0, "drawing the sheet")
     before, after = zip(*(_drawn_twice(tools, settings, token, what) for what in _SHEET), strict=True)
-    return token, before_after_sheet(character.images, before, after)
+    return token, before_after_sheet(character.images, before, after), survey
 
 
 def _drawn_twice(tools: Tools, settings: Settings, token: CharacterToken, what: str) -> tuple[UInt8, UInt8]:

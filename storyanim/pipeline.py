@@ -38,6 +38,7 @@ from storyanim.film import sheet
 from storyanim.film.cards import end_card, title_card
 from storyanim.film.clip import write_clip
 from storyanim.film.film import join
+from storyanim.personalize.images import Survey
 from storyanim.retrieve.choose import choose
 from storyanim.retrieve.index import ClipIndex
 from storyanim.stages import DepthEstimator, Executor, Planner, ShotGenerator, TextVideoEncoder
@@ -80,6 +81,7 @@ class Production:
     work: list[ShotWork] = field(default_factory=list)
     film: Step[Film] | None = None
     sheet: Step[Path] | None = None
+    surveys: dict[str, Survey] = field(default_factory=dict)         # character → what lies in its folder, when it was read
 
     @property
     def failed(self) -> dict[str, str]:

@@ -55,7 +55,7 @@ def save_pictures(folder: Path, count: int = 3) -> Path:
     folder.mkdir(parents=True)
     rows, columns = np.mgrid[:96, :96]
     for number in range(count):
-        disc = (rows - 40 - 5 * number) ** 2 + (columns - 48 + 4 * number) ** 2 < 25**2
+        disc = (rows - 32 - 12 * number) ** 2 + (columns - 64 + 12 * number) ** 2 < 25**2
         rgb = np.where(disc[..., None], (240, 140, 30), (30, 60, 160)).astype(np.uint8)
         Image.fromarray(rgb).save(folder / f"{number}.png")
     return folder

@@ -14,7 +14,7 @@ ROWS = (
     {"artifacts", "config"},
     {"stages", "hub", "video", "engine", "world"},
     {"plan", "retrieve", "depth", "generate", "film", "personalize"},
-    {"pipeline"},
+    {"pipeline", "cast"},
     {"order"},
     {"train", "evaluate"},
     {"cli"},

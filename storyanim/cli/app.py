@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from storyanim.cli import convert, doctor, evaluate, export, index, personalize, run, shot, train, world
+from storyanim.cli import character, convert, doctor, evaluate, export, index, personalize, run, shot, train, world
 from storyanim.errors import PartialError, StoryanimError
 
 # Typer brings a click of its own from 0.26 on; the bases of its public BadParameter are right in every version.
@@ -26,6 +26,7 @@ app.command()(run.plan)
 app.command()(index.index)
 app.command()(index.search)
 app.command()(personalize.personalize)
+app.add_typer(character.app, name="character")
 app.add_typer(shot.app, name="shot")
 app.command()(run.report)
 app.add_typer(export.app, name="export")

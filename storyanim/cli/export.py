@@ -1,20 +1,34 @@
-"""`storyanim export`: a run's film in other forms."""
+"""`storyanim export`: a run's film, or a character, in other forms."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from storyanim.cli import flags, show
 from storyanim.errors import InputError, UsageError
 
-app = typer.Typer(no_args_is_help=True, help="A run's film in other forms.")
+if TYPE_CHECKING:
+    from storyanim.personalize.export import Loss
+
+
+class CharacterFormat(StrEnum):
+    """What other programs read."""
+
+    lora = "diffusers-lora"
+    embedding = "ti-embedding"
+
+
+app = typer.Typer(no_args_is_help=True, help="A run's film, or a character, in other forms.")
 
 
 @app.callback()
 def _group() -> None:
-    """A run's film in other forms."""
+    """A run's film, or a character, in other forms."""
 
 
 @app.command()
@@ -39,3 +53,43 @@ def preview(
             raise InputError(f"{run} has no film yet", hint=f"make it: storyanim run {run}")
         draw_preview(film.value, out, width_px=width)
     print(out)
+
+
+@app.command()
+def character(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file made by `storyanim personalize`.")],
+    format_: Annotated[CharacterFormat, typer.Option("--format", help="The LoRA, or the table as one textual-inversion token.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="A .safetensors to write.")],
+    collapse: Annotated[bool, typer.Option("--collapse", help="Average the table's rows; tells what that loses.")] = False,
+    json_: flags.AsJson = False,
+) -> None:
+    """Write a character for other programs that use diffusers: `load_lora_weights` or `load_textual_inversion`."""
+    from storyanim.engine.character_file import load_character_token
+    from storyanim.engine.folders import check_place, write_file
+    from storyanim.personalize.export import embedding_file, lora_file
+
+    if out.suffix != ".safetensors":
+        raise UsageError(f"{out} is no .safetensors file", hint="name it something.safetensors")
+    if out.exists() and file.exists() and out.samefile(file):
+        raise UsageError(f"{out} is the character file itself", hint="choose another name with -o")
+    if collapse and format_ is CharacterFormat.lora:
+        raise UsageError("--collapse is about the table, which a LoRA file lacks", hint="use it with --format ti-embedding")
+    check_place(out)
+    token = load_character_token(file)
+    facts: dict[str, Any] = {"file": str(out), "format": format_.value, "token": token.token}
+    if format_ is CharacterFormat.lora:
+        data = lora_file(token)
+        lines = f"{out}: the LoRA of {token.name}\nleft out: the table, so that {token.token} means nothing there"
+    else:
+        data, loss = embedding_file(token, collapse=collapse)
+        facts["collapse"] = asdict(loss)
+        lines = f"{out}: {token.token}, one embedding for all timesteps\nleft out: {_left_out(loss, bool(token.lora))}"
+    write_file(out, data)
+    show.result(facts, lines, json_)
+
+
+def _left_out(loss: Loss, lora: bool) -> str:
+    rows = (f"how {loss.rows} rows differ (they lie {100 * loss.mean:.1f} % of their norm from the mean, "
+            f"{100 * loss.largest:.1f} % at most)")
+    parts = [*(["the LoRA"] if lora else []), *([rows] if loss.rows > 1 else [])]
+    return ", and ".join(parts) or "nothing"

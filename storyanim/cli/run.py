@@ -33,8 +33,9 @@ def run(
     json_: flags.AsJson = False,
 ) -> None:
     """Make the film of a story. The same command goes on where it stopped, and does nothing when all is done."""
+    from storyanim.cast import CharacterOrder
     from storyanim.engine.run_dir import RunDir
-    from storyanim.order import CharacterOrder, run_order
+    from storyanim.order import run_order
     from storyanim.pipeline import check_complete
 
     if not source.exists():
@@ -62,9 +63,9 @@ def plan(
     json_: flags.AsJson = False,
 ) -> None:
     """Split a story into shots, as a file to edit; `storyanim run` takes it."""
+    from storyanim.cast import CharacterOrder, read_cast
     from storyanim.config import load_settings
     from storyanim.engine.folders import check_place, write_file
-    from storyanim.order import CharacterOrder, members_of, read_cast
     from storyanim.plan import build_planner, read_story
 
     if out is not None:
@@ -72,7 +73,7 @@ def plan(
     settings = load_settings(_profile(profile), "normal", **_sections(planner, None))
     read = read_story(story)
     cast = read_cast([CharacterOrder.parse(text) for text in character or ()], read.text, settings)
-    board = build_planner(settings).plan(read, members_of(cast))
+    board = build_planner(settings).plan(read, cast.members)
     if out is None:
         show.result(board.model_dump(mode="json"), board.to_yaml().rstrip("\n"), json_)
         return
@@ -148,6 +149,7 @@ def _tell(folder: Path, production: Production, as_json: bool) -> None:
         "duration_s": round(film.value.duration_s, 3) if film else 0.0, "shots": len(production.work),
         "drawn": [work.shot.id for work in made if work.frames and work.frames.fresh], "failed": production.failed,
         "unsaid": {work.shot.id: list(work.shot.unsaid) for work in production.work if work.shot.unsaid},
+        "pictures": {name: show.survey(survey) for name, survey in production.surveys.items()},
     }
     lines = [f"{folder / 'film.mp4'}: {len(made)} shots, {facts['duration_s']:.1f} s",
              f"{folder / 'report.html'}: how it came about"]

@@ -7,7 +7,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from storyanim.personalize.images import Survey
 
 
 class Progress(Protocol):
@@ -74,3 +77,26 @@ def say(text: str, quiet: bool = False) -> None:
 def result(value: dict[str, Any] | list[Any], lines: str, as_json: bool) -> None:
     """The command's result on stdout: one JSON document, or lines for people."""
     print(json.dumps(value, ensure_ascii=False, indent=1) if as_json else lines)
+
+
+def table(rows: dict[str, str]) -> str:
+    """Names and values in two columns, as wide as the terminal; nothing is cut off."""
+    from io import StringIO
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=None, show_header=False, pad_edge=False)
+    drawn.add_column(no_wrap=True)
+    drawn.add_column(overflow="fold")
+    for name, value in rows.items():
+        drawn.add_row(name, Text(value))             # a text, since rich would read [brackets] as its markup
+    text = StringIO()
+    Console(file=text, color_system=None).print(drawn)
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+
+
+def survey(found: Survey) -> dict[str, dict[str, str]]:
+    """What is wrong with a character's pictures, by file name."""
+    return {"problems": found.problems, "warnings": found.warnings}

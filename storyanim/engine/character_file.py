@@ -3,13 +3,16 @@
 Tensors: `table`, `lora.<diffusers' key>` for each matrix, `weights.<key>` for each weight of the base that is replaced,
 and `format`, the number of the layout. Because there is always
 more than one tensor, stock diffusers refuses the file as a textual inversion instead of taking row 0 for all timesteps.
-The words stand as one JSON text in the metadata.
+The words stand as one JSON text in the metadata, with a checksum: safetensors itself does not notice a changed value.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +24,7 @@ FORMAT = 1
 _METADATA = "storyanim_character"
 _LORA, _WEIGHTS = "lora.", "weights."
 _WORDS = ("name", "token", "noun", "base")
+_HINT = "make one with `storyanim personalize FOLDER -o NAME.safetensors`"
 
 
 def save_character_token(path: Path, token: CharacterToken) -> None:
@@ -35,33 +39,75 @@ def character_bytes(token: CharacterToken) -> bytes:
     tensors = {"table": token.table, "format": np.array([FORMAT], np.int64)}
     tensors |= {f"{_LORA}{name}": matrix for name, matrix in token.lora.items()}
     tensors |= {f"{_WEIGHTS}{name}": weight for name, weight in token.weights.items()}
-    words = {name: getattr(token, name) for name in _WORDS} | {"metadata": token.metadata}
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    words = {name: getattr(token, name) for name in _WORDS} | {"metadata": token.metadata, "sha256": _checksum(contiguous)}
     return bytes(save(contiguous, {_METADATA: json.dumps(words, sort_keys=True)}))
 
 
 def load_character_token(path: Path) -> CharacterToken:
-    """Reads a character's file. Raises CharacterError when it is missing, broken, or something else."""
-    from safetensors import SafetensorError, safe_open
-
-    hint = "make one with `storyanim personalize FOLDER -o NAME.safetensors`"
-    try:
-        with safe_open(path, framework="numpy") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a dict
-            metadata = file.metadata() or {}
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
-        raise CharacterError(f"{path} is not a readable safetensors file ({error})", hint=hint) from error
+    """Reads a character's file. Raises CharacterError when it is missing, damaged, of a later format, or something else."""
+    tensors, metadata = _read(path)
     if _METADATA not in metadata or "format" not in tensors:
-        raise CharacterError(f"{path} is no character file of storyanim", hint=hint)
-    if int(tensors["format"].reshape(-1)[0]) != FORMAT:
-        raise CharacterError(f"{path} was written by another version of storyanim", hint=hint)
+        raise CharacterError(f"{path} is no character file of storyanim{_likeness(tensors)}", hint=_HINT)
+    _check_format(path, tensors["format"])
     try:
         words = json.loads(metadata[_METADATA])
-        lora, weights = (
-            {name.removeprefix(prefix): tensor for name, tensor in sorted(tensors.items()) if name.startswith(prefix)}
-            for prefix in (_LORA, _WEIGHTS)
-        )
-        return CharacterToken(table=tensors["table"], lora=lora, weights=weights, metadata=words["metadata"],
-                              **{name: words[name] for name in _WORDS})
-    except (ValueError, KeyError, TypeError) as error:
-        raise CharacterError(f"{path} is a broken character file ({error})", hint=hint) from error
+        if words.get("sha256", _checksum(tensors)) != _checksum(tensors):      # files of the first version have none
+            raise ValueError("its values were changed after it was written")
+        return _token(tensors, words)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CharacterError(f"{path} is a broken character file ({error})", hint=f"copy it again, or {_HINT}") from error
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Tensors and metadata of any safetensors file."""
+    from safetensors import SafetensorError, safe_open
+
+    if not path.exists():
+        raise CharacterError(f"there is no character file {path}", hint=_HINT)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118  not a dict
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
+        raise CharacterError(f"{path} is not a readable safetensors file ({error})", hint=_HINT) from error
+
+
+def _check_format(path: Path, written: Any) -> None:
+    number = int(written.reshape(-1)[0]) if written.size and np.issubdtype(written.dtype, np.integer) else 0
+    if number > FORMAT:
+        raise CharacterError(f"{path} was written by another version of storyanim (format {number}, this one reads {FORMAT})",
+                             hint="update storyanim, or learn the character again with this version")
+    if number < FORMAT:
+        raise CharacterError(f"{path} is a broken character file (its format is {number})", hint=f"copy it again, or {_HINT}")
+
+
+def _token(tensors: Mapping[str, Any], words: Mapping[str, Any]) -> CharacterToken:
+    """Raises ValueError, KeyError or TypeError for what is no character."""
+    said = {name: words[name] for name in _WORDS}
+    facts = words["metadata"]
+    if not all(isinstance(text, str) for text in (*said.values(), *facts, *facts.values())):
+        raise ValueError("its words are no texts")
+    lora, weights = (
+        {name.removeprefix(prefix): tensor for name, tensor in sorted(tensors.items()) if name.startswith(prefix)}
+        for prefix in (_LORA, _WEIGHTS)
+    )
+    if odd := [name for name, matrix in lora.items() if matrix.ndim != 2 or matrix.dtype != np.float32]:
+        raise ValueError(f"{odd[0]} is no float32 matrix")
+    if not all(np.isfinite(tensor).all() for tensor in (tensors["table"], *lora.values(), *weights.values())):
+        raise ValueError("it holds values that are not numbers")
+    return CharacterToken(table=tensors["table"], lora=lora, weights=weights, metadata=facts, **said)
+
+
+def _checksum(tensors: Mapping[str, Any]) -> str:
+    """sha256 of names, kinds, shapes and values."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name}\0{tensor.dtype}\0{tensor.shape}\0".encode() + tensor.tobytes())
+    return digest.hexdigest()
+
+
+def _likeness(tensors: Mapping[str, Any]) -> str:
+    """What a foreign file seems to be."""
+    if tensors and all("lora" in name for name in tensors):
+        return ", but a LoRA"
+    return ", but a textual inversion" if len(tensors) == 1 else ""

@@ -7,7 +7,8 @@ import logging
 import re
 import unicodedata
 import warnings
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,16 +16,19 @@ import numpy as np
 
 from storyanim.artifacts import Character, UInt8
 from storyanim.errors import CharacterError
+from storyanim.personalize import alike
 
 if TYPE_CHECKING:
     from PIL import Image
 
 LEAST_IMAGES = 3                                     # AaS: 3 to 10
+MOST_IMAGES = 30                                     # of more the sharpest are taken
 LEAST_SIDE_PX = 64                                   # of a picture from which anything can be learned
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".avif"}
 _BACKDROP = (200, 200, 200)                          # under transparent pixels: neutral, and never part of a character
 _SPARE = 2                                           # a large photograph is first decoded at this multiple of the wanted size
+_LONGEST = 4                                         # times the shorter side: a picture that is looked at as a whole
 log = logging.getLogger(__name__)
 
 
@@ -33,15 +37,31 @@ class Survey:
     """What lies in a character's folder."""
 
     images: tuple[Path, ...]                         # absolute, ordered by content
-    problems: dict[str, str]                         # file name → why it cannot be used
+    problems: dict[str, str]                         # file name → why it is not used
+    warnings: dict[str, str] = field(default_factory=dict)   # file name of a picture that is used → what to know of it
+
+    def warned(self, more: Mapping[str, str]) -> Survey:
+        """The same with more warnings."""
+        both = {file: "; ".join(filter(None, (self.warnings.get(file), more.get(file)))) for file in {**self.warnings, **more}}
+        return replace(self, warnings=both)
 
 
-def read_character(folder: Path, *, noun: str, name: str | None = None) -> Character:
+@dataclass(frozen=True, eq=False)
+class _Picture:
+    """A readable file."""
+
+    path: Path
+    content: str                                     # sha256 of its bytes
+    squeezed: UInt8                                  # see alike.small
+
+
+def read_character(folder: Path, *, noun: str, name: str | None = None, survey: Survey | None = None) -> Character:
     """The character whose pictures lie in `folder`; hidden files, texts and subfolders are passed over.
 
     Args:
         noun: what the story calls it, "bear".
         name: None: the folder's name. The pseudo-word is made of it.
+        survey: what `read_pictures` gave for the folder, when it was asked before.
 
     A file that cannot be used is logged as a warning. Raises CharacterError, naming each bad file, when fewer than
     three pictures remain.
@@ -49,36 +69,60 @@ def read_character(folder: Path, *, noun: str, name: str | None = None) -> Chara
     noun = " ".join(noun.split())
     if not noun:
         raise CharacterError(f"the character in {folder} has no noun", hint="give one, as in --character ./bruno=bear")
-    if not folder.is_dir():
-        raise CharacterError(f"there is no folder {folder}", hint="give a folder with 3 to 10 pictures of the character")
-    survey = survey_folder(folder)
-    if len(survey.images) < LEAST_IMAGES:
-        raise CharacterError(_complaint(folder, survey), hint=f"put {LEAST_IMAGES} to 10 different pictures of the character, "
-                             f"JPEG, PNG, WebP or BMP of {LEAST_SIDE_PX} pixels or more a side, into the folder")
-    for file, reason in survey.problems.items():
-        log.warning("%s is not used: %s", folder / file, reason)
+    survey = survey or read_pictures(folder)
     name = " ".join((name or folder.resolve().name).split()) or noun
     return Character(name=name, token=pseudo_word(name, noun), noun=noun, images=survey.images)
 
 
+def read_pictures(folder: Path) -> Survey:
+    """`survey_folder` with its problems and warnings logged. Raises CharacterError when fewer than three can be used."""
+    if not folder.is_dir():
+        raise CharacterError(f"there is no folder {folder}", hint="give a folder with 3 to 30 pictures of the character")
+    survey = survey_folder(folder)
+    if len(survey.images) < LEAST_IMAGES:
+        raise CharacterError(_complaint(folder, survey), hint=f"put {LEAST_IMAGES} to {MOST_IMAGES} different pictures of the "
+                             f"character, JPEG, PNG, WebP or BMP of {LEAST_SIDE_PX} pixels or more a side, into the folder")
+    by_reason: dict[str, list[str]] = {}
+    for file, reason in survey.problems.items():
+        by_reason.setdefault(reason, []).append(file)
+    for reason, files in by_reason.items():
+        log.warning("%s: %s not used: %s", folder, f"{files[0]} is" if len(files) == 1 else f"{', '.join(files)} are", reason)
+    tell_warnings(folder, survey.warnings)
+    return survey
+
+
+def tell_warnings(folder: Path, found: Mapping[str, str]) -> None:
+    """Logs a line a file."""
+    for file, warning in found.items():
+        log.warning("%s: %s", folder / file, warning)
+
+
 def survey_folder(folder: Path) -> Survey:
-    """Looks at every file that may be a picture. Renaming files changes nothing: they are ordered by content."""
+    """Looks at every file that may be a picture. Renaming files changes nothing: they are ordered by content.
+
+    Nearly equal pictures count, since they are better than none, but are warned of. Of more than `MOST_IMAGES` those that
+    are like no other come first, then the sharpest.
+    """
     problems: dict[str, str] = {}
-    of_content: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or not path.is_file() or _is_text(path):
-            continue
+    of_content: dict[str, _Picture] = {}
+    for path in _candidates(folder):
         try:
-            _check(path)
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-        except (CharacterError, OSError) as error:
-            problems[path.name] = error.message if isinstance(error, CharacterError) else f"it cannot be read ({error.strerror})"
+            picture = _looked_at(path)
+        except CharacterError as error:
+            problems[path.name] = error.message
             continue
-        if content in of_content:
-            problems[path.name] = f"it is the same picture as {of_content[content].name}"
+        if picture.content in of_content:
+            problems[path.name] = f"it is the same picture as {of_content[picture.content].path.name}"
         else:
-            of_content[content] = path.resolve()
-    return Survey(tuple(of_content[content] for content in sorted(of_content)), problems)
+            of_content[picture.content] = picture
+    found = [of_content[content] for content in sorted(of_content)]
+    copy_of = {number: found[first] for number, first in alike.copies([picture.squeezed for picture in found]).items()}
+    kept = range(len(found)) if len(found) <= MOST_IMAGES else _best(found, set(copy_of))
+    for number in sorted(set(range(len(found))) - set(kept)):
+        problems[found[number].path.name] = f"the folder has more than {MOST_IMAGES} pictures, the sharpest were taken"
+    told = {found[number].path.name: f"it is nearly the same picture as {first.path.name}"
+            for number, first in copy_of.items() if number in kept}
+    return Survey(tuple(found[number].path.resolve() for number in kept), problems, told)
 
 
 def load_image(path: Path, width_px: int, height_px: int) -> UInt8:
@@ -88,6 +132,19 @@ def load_image(path: Path, width_px: int, height_px: int) -> UInt8:
     picture = _opened(path, _SPARE * max(width_px, height_px))
     fitted = ImageOps.fit(picture, (width_px, height_px), Image.Resampling.LANCZOS)
     return np.asarray(fitted, np.uint8).copy()
+
+
+def load_whole(path: Path, side_px: int) -> tuple[UInt8, float]:
+    """A whole photograph, upright, (H, W, 3) uint8, its shorter side `side_px`; and its width over its height.
+
+    A long panorama is squeezed to four times its shorter side. Raises CharacterError when it is not readable.
+    """
+    from PIL import Image
+
+    picture = _opened(path, _SPARE * side_px)
+    width_px, height_px = (min(round(side_px * side / min(picture.size)), _LONGEST * side_px) for side in picture.size)
+    pixels = np.asarray(picture.resize((width_px, height_px), Image.Resampling.LANCZOS), np.uint8)
+    return pixels.copy(), picture.width / picture.height
 
 
 def pseudo_word(name: str, noun: str) -> str:
@@ -121,10 +178,29 @@ def _is_text(path: Path) -> bool:
     return b"\0" not in start
 
 
-def _check(path: Path) -> None:
+def _candidates(folder: Path) -> Iterator[Path]:
+    """Files that may be pictures, and links to nothing, which are told of."""
+    for path in sorted(folder.iterdir()):
+        lost = path.is_symlink() and not path.exists()
+        if not path.name.startswith(".") and (lost or (path.is_file() and not _is_text(path))):
+            yield path
+
+
+def _looked_at(path: Path) -> _Picture:
+    """Raises CharacterError, whose message says what is wrong with the picture."""
     picture = _opened(path, LEAST_SIDE_PX)
     if min(picture.size) < LEAST_SIDE_PX:
         raise CharacterError(f"it is too small, {picture.width}x{picture.height} pixels", hint="take a larger picture")
+    squeezed = alike.small(picture)
+    if alike.is_blank(squeezed):
+        raise CharacterError("it shows nothing but one colour", hint="take another picture")
+    return _Picture(path, hashlib.sha256(path.read_bytes()).hexdigest(), squeezed)
+
+
+def _best(found: list[_Picture], copies: set[int]) -> list[int]:
+    """Places of the `MOST_IMAGES` pictures to take, rising."""
+    sharp = [alike.sharpness(_opened(picture.path, alike.SHARP_PX)) for picture in found]
+    return sorted(sorted(range(len(found)), key=lambda number: (number in copies, -sharp[number], number))[:MOST_IMAGES])
 
 
 def _opened(path: Path, enough_px: int) -> Image.Image:
@@ -141,11 +217,13 @@ def _opened(path: Path, enough_px: int) -> Image.Image:
                 return _flat(ImageOps.exif_transpose(file))
     except FileNotFoundError as error:
         raise CharacterError(f"there is no picture {path}", hint="it was moved or deleted: put it back") from error
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, MemoryError) as error:
         raise CharacterError("it has too many pixels", hint="make it smaller") from error
     except Exception as error:                       # on broken bytes Pillow's readers raise nearly every built-in class
         if path.stat().st_size == 0:
             raise CharacterError("it is empty", hint="copy it again") from error
+        if isinstance(error, OSError) and error.errno:
+            raise CharacterError(f"it cannot be read ({error.strerror})", hint="check its permissions") from error
         unknown = isinstance(error, Image.UnidentifiedImageError)
         raise CharacterError("it is no picture that can be read" if unknown else "it is damaged or cut off",
                              hint="convert it to JPEG or PNG") from error
@@ -156,7 +234,7 @@ def _flat(picture: Image.Image) -> Image.Image:
     from PIL import Image
 
     if picture.mode.startswith("I") or picture.mode == "F":
-        deep = np.asarray(picture, np.float64)
+        deep = np.nan_to_num(np.asarray(picture, np.float64))
         most = 1.0 if picture.mode == "F" and deep.max() <= 1 else 65535.0 if deep.max() > 255 or picture.mode != "F" else 255.0
         return Image.fromarray(np.clip(deep / most * 255, 0, 255).astype(np.uint8)).convert("RGB")
     if "A" in picture.mode or "a" in picture.mode or "transparency" in picture.info:

@@ -12,11 +12,13 @@ import pytest
 HEAVY = {"torch", "transformers", "diffusers"}
 HELPS = [
     ["--help"], ["-h"], ["run", "--help"], ["plan", "--help"], ["index", "--help"], ["search", "--help"],
-    ["personalize", "--help"], ["shot", "--help"],
+    ["personalize", "--help"], ["character", "--help"], ["character", "show", "--help"], ["shot", "--help"],
     *[["shot", name, "--help"] for name in ("redo", "replace", "insert", "remove", "pin", "ban")],
-    ["report", "--help"], ["export", "--help"], ["export", "preview", "--help"], ["doctor", "--help"], ["train", "--help"],
+    ["report", "--help"], ["export", "--help"], ["export", "preview", "--help"], ["export", "character", "--help"],
+    ["doctor", "--help"], ["train", "--help"],
     ["convert", "--help"], ["convert", "frozen-in-time", "--help"],
     ["eval", "--help"], ["eval", "storybook", "--help"], ["eval", "structure", "--help"],
+    ["eval", "personalization", "--help"],
     ["world", "--help"], ["world", "preview", "--help"],
 ]
 MISTAKES = [
@@ -37,6 +39,12 @@ MISTAKES = [
     ["convert", "nonsense"], ["convert", "frozen-in-time"], ["convert", "frozen-in-time", "story.txt"],
     ["convert", "frozen-in-time", "story.txt", "-o", "full"], ["convert", "frozen-in-time", "story.txt", "-o", "odd.toml"],
     ["doctor", "more"], ["export", "preview", "run", "-o", "film.png"],
+    ["character", "nonsense"], ["character", "show"], ["character", "show", "x", "--profile", "nonsense"],
+    ["export", "character", "x"], ["export", "character", "x", "--format", "diffusers-lora"],
+    ["export", "character", "x", "--format", "pickle", "-o", "y.safetensors"],
+    ["export", "character", "x", "--format", "ti-embedding", "-o", "y.bin"],
+    ["export", "character", "x", "--format", "diffusers-lora", "--collapse", "-o", "y.safetensors"],
+    ["export", "character", "story.txt", "--format", "diffusers-lora", "-o", "story.safetensors/../story.txt"],
 ]
 CHECK = f"""
 import json, sys

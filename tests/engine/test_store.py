@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
@@ -56,11 +56,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("stored")
 
 
+@settings(deadline=None)
 @given(WORDS)
 def test_words_come_back(folder: Path, value: object) -> None:
     assert load(save(value, folder), folder) == value
 
 
+@settings(deadline=None)
 @given(TRACKS)
 def test_tracks_come_back(folder: Path, value: Frames | DepthTrack) -> None:
     again = load(save(value, folder), folder)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from pathlib import Path
 
 import numpy as np
 import pytest
 from family import save_pictures
-from PIL import Image
+from PIL import Image, ImageFilter, PngImagePlugin
 
 from storyanim.artifacts import CastMember
 from storyanim.errors import CharacterError
-from storyanim.personalize.images import load_image, pseudo_word, read_character, survey_folder
+from storyanim.personalize.images import MOST_IMAGES, load_image, load_whole, pseudo_word, read_character, survey_folder
 
 
 def halves(width: int = 120, height: int = 80) -> Image.Image:
@@ -21,6 +22,19 @@ def halves(width: int = 120, height: int = 80) -> Image.Image:
     rgb[:, : width // 2, 0] = 255
     rgb[:, width // 2 :, 1] = 255
     return Image.fromarray(rgb)
+
+
+def noise(seed: int, width: int = 96, height: int = 96) -> Image.Image:
+    """Coarse random colours, unlike those of any other seed."""
+    cells = np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    return Image.fromarray(cells).resize((width, height), Image.Resampling.NEAREST)
+
+
+def save_noise(folder: Path, count: int) -> Path:
+    folder.mkdir()
+    for number in range(count):
+        noise(number).save(folder / f"{number:02d}.png")
+    return folder
 
 
 def mean_colour(rgb: np.ndarray) -> list[int]:
@@ -95,6 +109,95 @@ class TestFolder:
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
         assert set(survey_folder(folder).problems.values()) == {"it has too many pixels"}
 
+    def test_pictures_of_one_colour_are_not_used(self, tmp_path: Path) -> None:
+        folder = save_pictures(tmp_path / "bear")
+        Image.new("RGB", (90, 90), (240, 240, 240)).save(folder / "lens cap.jpg")
+        Image.new("RGBA", (90, 90), (200, 10, 10, 0)).save(folder / "transparent.png")
+        survey = survey_folder(folder)
+        assert len(survey.images) == 3
+        assert survey.problems == dict.fromkeys(("lens cap.jpg", "transparent.png"), "it shows nothing but one colour")
+
+    def test_near_copies_are_warned_of_but_count(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        folder = save_pictures(tmp_path / "bear", 1)
+        with Image.open(folder / "0.png") as picture:
+            picture.resize((70, 70)).save(folder / "small.png")
+            picture.crop((4, 4, 92, 92)).save(folder / "cropped.jpg", quality=70)
+        with caplog.at_level(logging.WARNING):
+            who = read_character(folder, noun="bear")
+        survey = survey_folder(folder)
+        assert len(who.images) == len(survey.images) == 3
+        assert survey.problems == {}
+        assert len(survey.warnings) == 2             # which of the three is no copy is a matter of their bytes
+        assert all("nearly the same picture as " in warning for warning in survey.warnings.values())
+        assert [record.getMessage().split(": ")[1].split(" as ")[0] for record in caplog.records] == \
+               ["it is nearly the same picture"] * 2
+
+    def test_of_more_than_thirty_the_sharpest_are_taken_and_it_is_said(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        folder = save_noise(tmp_path / "bear", 33)
+        for name in ("05.png", "20.png"):
+            with Image.open(folder / name) as picture:
+                blurred = picture.filter(ImageFilter.GaussianBlur(2))
+            blurred.save(folder / name)
+        with Image.open(folder / "11.png") as picture:
+            picture.save(folder / "11.webp", quality=60)
+        with caplog.at_level(logging.WARNING):
+            who = read_character(folder, noun="bear")
+        left = set(survey_folder(folder).problems)
+        assert len(who.images) == MOST_IMAGES
+        assert len(left) == 4
+        assert {"05.png", "20.png"} < left
+        assert left & {"11.png", "11.webp"}          # a copy goes before the sharp ones
+        assert len(caplog.records) == 1
+        assert "more than 30 pictures" in caplog.text
+        assert [path.read_bytes() for path in read_character(folder, noun="bear").images] == \
+               sorted([path.read_bytes() for path in who.images], key=lambda data: hashlib.sha256(data).hexdigest())
+
+    def test_exactly_thirty_are_all_taken(self, tmp_path: Path) -> None:
+        survey = survey_folder(save_noise(tmp_path / "bear", MOST_IMAGES))
+        assert (len(survey.images), survey.problems, survey.warnings) == (MOST_IMAGES, {}, {})
+
+    @pytest.mark.parametrize(("error", "reason"), [
+        (MemoryError(), "it has too many pixels"), (PermissionError(13, "refused"), "it cannot be read (refused)"),
+        (SyntaxError("broken PNG file"), "it is damaged or cut off"),
+    ])
+    def test_whatever_reading_raises_is_a_reason(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+    ) -> None:
+        def fails(self: Image.Image) -> None:
+            raise error
+
+        folder = save_pictures(tmp_path / "bear")
+        monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", fails)
+        assert set(survey_folder(folder).problems.values()) == {reason}
+
+    def test_a_link_to_nothing_is_told(self, tmp_path: Path) -> None:
+        folder = save_pictures(tmp_path / "bear")
+        (folder / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+        assert "there is no picture" in survey_folder(folder).problems["gone.jpg"]
+
+    def test_every_kind_of_picture_counts(self, tmp_path: Path) -> None:
+        folder = tmp_path / "bear"
+        folder.mkdir()
+        turned = Image.Exif()
+        turned[0x0112] = 8
+        noise(0, 90, 400).save(folder / "portrait.jpg", exif=turned)
+        noise(1, 640, 64).save(folder / "panorama.png")
+        noise(2).convert("RGBA").save(folder / "alpha.webp", lossless=True)
+        noise(3).quantize(16).save(folder / "palette.gif")
+        noise(4).convert("CMYK").save(folder / "print.jpg")
+        noise(5).convert("1").save(folder / "fax.tiff")
+        deep = np.asarray(noise(6).convert("L")).astype(np.uint16) * 257
+        Image.fromarray(deep).save(folder / "deep.png")
+        Image.fromarray(deep.astype(np.float32) / 65535).save(folder / "float.tiff")
+        noise(7).save(folder / "moving.gif", save_all=True, append_images=[noise(8)])
+        noise(9).save(folder / "progressive.jpg", progressive=True)
+        survey = survey_folder(folder)
+        assert survey.problems == {}
+        assert len(survey.images) == 10
+        assert all(load_image(path, 32, 32).std() > 5 for path in survey.images)
+
     @pytest.mark.parametrize(("name", "word"), [
         ("bear", "<bear>"), ("Mr. Bear_2!", "<mr-bear-2>"), ("Ourson é", "<ourson-é>"), ("熊", "<熊>"), ("!!!", "<cat>"),
     ])
@@ -159,6 +262,18 @@ class TestPixels:
         assert max(sizes[0]) < 1300
         assert mean_colour(rgb[:, :60])[0] > 250
         assert mean_colour(rgb[:, 68:])[1] > 250
+
+    def test_whole_picture_keeps_its_proportions_unless_it_is_very_long(self, tmp_path: Path) -> None:
+        noise(0, 90, 120).save(tmp_path / "x.png")
+        pixels, proportions = load_whole(tmp_path / "x.png", 48)
+        assert (pixels.shape, proportions) == ((64, 48, 3), 0.75)
+        noise(0, 900, 90).save(tmp_path / "x.png")
+        pixels, proportions = load_whole(tmp_path / "x.png", 48)
+        assert (pixels.shape, proportions) == ((48, 192, 3), 10)
+
+    def test_values_that_are_no_numbers_are_black(self, tmp_path: Path) -> None:
+        Image.fromarray(np.full((80, 80), np.nan, np.float32)).save(tmp_path / "x.tiff")
+        assert mean_colour(load_image(tmp_path / "x.tiff", 40, 40)) == [0] * 3
 
     def test_picture_that_is_gone(self, tmp_path: Path) -> None:
         with pytest.raises(CharacterError, match="no picture"):
