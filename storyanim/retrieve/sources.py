@@ -146,8 +146,8 @@ def _caption_in(data: bytes, suffix: str) -> str:
 
 def _caption(path: Path, base: Path, captions: Captions | None, own: str) -> str:
     relative = path.relative_to(base) if path.is_relative_to(base) else Path(path.name)
-    given = caption_of(relative, captions) if captions else ""
     words = caption_of(relative, {})
+    given = caption_of(relative, captions or {})
     return " ".join((given if given != words else own or words).split())
 
 

@@ -1,0 +1,23 @@
+"""A Reader without a process of its own, for tests that are about something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from storyanim.artifacts import Frames
+from storyanim.retrieve.encoders import spread
+from storyanim.retrieve.reader import Reader
+from storyanim.retrieve.windows import Span, read_windows
+
+
+class NearReader(Reader):
+    """Reads windows in this process."""
+
+    def read(self, path: Path, num_frames: int) -> Iterator[tuple[Span, Frames | None]]:
+        for window in read_windows(path, self.window_s, self.limits):
+            rgb = np.ascontiguousarray(window.frames.rgb[spread(len(window.frames.rgb), num_frames)])
+            span = Span(**{name: getattr(window, name) for name in Span.__dataclass_fields__})
+            yield span, Frames(rgb, window.frames.fps) if num_frames else None
