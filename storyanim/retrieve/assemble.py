@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ class OldIndex:
         self._database = None if folder is None else sqlite3.connect(f"{(folder / CLIPS).absolute().as_uri()}?mode=ro", uri=True)
         known = self._database and self._database.execute("SELECT 1 FROM sqlite_master WHERE name = 'pieces'").fetchone()
         self._knows = bool(known)
+        self._shards: dict[int, Any] = {}
 
     def close(self) -> None:
         """Lets go of its files."""
@@ -56,17 +56,18 @@ class OldIndex:
         return found
 
     def _vectors(self, first: int, num: int) -> Float32:
-        assert self.folder is not None
         parts = []
         for shard in range(first // ROWS_A_SHARD, (first + num - 1) // ROWS_A_SHARD + 1):
             start = shard * ROWS_A_SHARD
-            parts.append(_shard(self.folder / EMBEDDINGS, shard)[max(0, first - start):first + num - start])
+            parts.append(self._shard(shard)[max(0, first - start):first + num - start])
         return np.concatenate(parts)
 
-
-@lru_cache(maxsize=4)
-def _shard(folder: Path, number: int) -> Any:
-    return np.load(folder / f"{number:05d}.npy", mmap_mode="r", allow_pickle=False)
+    def _shard(self, number: int) -> Any:
+        assert self.folder is not None
+        if number not in self._shards:               # one at a time: videos are asked for about in their order
+            path = self.folder / EMBEDDINGS / f"{number:05d}.npy"
+            self._shards = {number: np.load(path, mmap_mode="r", allow_pickle=False)}
+        return self._shards[number]
 
 
 def assemble(work: Work, old: OldIndex, facts: dict[str, Any]) -> IndexInfo:
