@@ -123,14 +123,13 @@ def _planned(
 def _list(plan: _Plan, work: Work, dim: int) -> None:
     """Notes what the sources name, a video at a time."""
     given = read_captions(plan.captions) if plan.captions else None
-    unused = set(given.values()) if given else set()
-    used = False
+    words, used = set(given.values()) if given else set(), False
     for source in plan.sources:
         for entry in read_source(source, given):
             if entry.vector is not None and entry.vector.shape != (dim,):
                 raise InputError(f"{source} has embeddings of {len(entry.vector)} numbers, the profile's encoder has {dim}",
                                  hint="choose the profile whose encoder made them")
-            used = used or entry.caption in unused
+            used = used or entry.caption in words
             place = entry.path.relative_to(plan.root).as_posix()
             if (shown := _encodable(place)) != place:
                 place, entry = shown, replace(entry, path=plan.root / shown, refused="its name is not UTF-8")
