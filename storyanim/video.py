@@ -52,10 +52,9 @@ def probe(path: Path | str) -> VideoInfo:
         first = next((shown for _, shown in _decoded(container, stream, 0.0)), None)
         if first is None:
             raise VideoError(f"{path} has no pictures", hint="the file may be cut off; write or download it again")
-        width_px, height_px = _upright_size(first, stream)
         fps, duration_s = _fps(stream), _duration_s(container, stream)
         num_frames = round(duration_s * fps) or int(stream.frames) or 1     # a cut file still counts the frames before the cut
-        return VideoInfo(width_px, height_px, fps, duration_s or num_frames / fps, num_frames)
+        return VideoInfo(*_upright_size(first, stream), fps, duration_s or num_frames / fps, num_frames)
 
 
 def read(
@@ -111,8 +110,7 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     """PyAV's container and its first video track. PyAV's errors within the block become VideoError."""
     import av
 
-    source = archive.find(path)
-    if source is None:
+    if (source := archive.find(path)) is None:
         raise VideoError(f"there is no video {path}", hint="check the path")
     options = {"protocol_whitelist": _PROTOCOLS, "format_whitelist": _CONTAINERS}
     try:
@@ -160,11 +158,9 @@ def _on_screen(decoded: Iterable[tuple[float, Any]], times_s: Iterable[float], *
             return
         step_s = time_s - shown_s if shown is not None else step_s
         shown, shown_s = frame, time_s
-    if shown is None:
-        return
-    if shown.duration:
+    if shown is not None and shown.duration:
         step_s = float(shown.duration * shown.time_base)
-    while target is not None and target + cut_s <= shown_s + step_s + _CLOCK_SLACK_S:
+    while shown is not None and target is not None and target + cut_s <= shown_s + step_s + _CLOCK_SLACK_S:
         yield shown_s, shown
         target = next(wanted, None)
 
@@ -192,7 +188,7 @@ def _picture(frame: Any, stream: Any, size_px: tuple[int, int] | None) -> UInt8:
 
 def _upright_size(frame: Any, stream: Any) -> tuple[int, int]:
     """(width, height) as shown: pixels made square, turned by the rotation flag."""
-    aspect = stream.sample_aspect_ratio or 1
+    aspect = min(stream.sample_aspect_ratio or 1, 16)                   # a file may claim any
     width_px, height_px = max(1, round(frame.width * aspect)), int(frame.height)
     return (height_px, width_px) if round(frame.rotation / 90) % 2 else (width_px, height_px)
 
@@ -202,9 +198,8 @@ def _fps(stream: Any) -> float:
 
 
 def _duration_s(container: Any, stream: Any) -> float:
-    if stream.duration:
-        return float(stream.duration * stream.time_base)
-    return float(container.duration or 0) / 1_000_000                   # AV_TIME_BASE: microseconds
+    own_s = float(stream.duration * stream.time_base) if stream.duration else 0.0
+    return own_s or float(container.duration or 0) / 1_000_000          # AV_TIME_BASE: microseconds
 
 
 def write(  # noqa: PLR0913

@@ -72,7 +72,7 @@ def build_index(
     than an index, or none that can be added to, ResourceError when it cannot be written, and PartialError *after* writing when
     some videos could not be read.
     """
-    out = _absolute(out)
+    out = Path(os.path.realpath(out)) if out.is_symlink() else _absolute(out)
     _check_out(out)
     with Work(out) as work:
         plan = _planned(sources, out, encoder, window_s, captions, append)

@@ -120,10 +120,10 @@ class Reader:
         # One thread for sums, few pools of memory: else a machine of many cores takes its limit of memory before it begins.
         few = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "4"}
         environment = os.environ | few | {"PYTHONPATH": os.pathsep.join(part or os.getcwd() for part in sys.path)}
+        command = [sys.executable, "-P", "-m", "storyanim.retrieve.decoder", asked]     # -P: no modules of the working folder
         try:
-            return subprocess.Popen([sys.executable, "-m", "storyanim.retrieve.decoder", asked], env=environment,
-                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                    start_new_session=True)      # a Ctrl-C is for the build, which then ends its child
+            return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                    stderr=subprocess.DEVNULL, start_new_session=True)  # a Ctrl-C is for the build alone
         except OSError as error:
             raise ResourceError(f"no process to decode videos can be started ({error.strerror})",
                                 hint="close other programs") from error

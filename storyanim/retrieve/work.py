@@ -65,7 +65,9 @@ class Work:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        useless = kind is None or not self._database.execute("SELECT 1 FROM pieces WHERE vectors != x''").fetchone()
+        useless = kind is None
+        with suppress(sqlite3.Error):                # a disk that fails has its own error already
+            useless = useless or not self._database.execute("SELECT 1 FROM pieces WHERE vectors != x''").fetchone()
         self._database.close()
         if useless:
             shutil.rmtree(self.folder, ignore_errors=True)
