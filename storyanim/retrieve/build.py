@@ -163,8 +163,14 @@ def _read_all(
             work.identify(place, sha256, key)
             if not work.has(key) and not old.has(key):
                 with _on_disk(entry, work.folder) as path:
-                    piece = _embedded(path, entry.vector, reader) if entry.vector is not None else _read(path, encoder, reader)
+                    piece = _read_one(path, entry.vector, encoder, reader)
+                    if reader.in_doubt:              # a video before may have spoiled the process: again with a fresh one
+                        piece = _read_one(path, entry.vector, encoder, reader)
                 work.keep(key, replace(piece, failed=piece.failed.replace(str(path), place)))
+
+
+def _read_one(path: Path, vector: Float32 | None, encoder: TextVideoEncoder, reader: Reader) -> Piece:
+    return _read(path, encoder, reader) if vector is None else _embedded(path, vector, reader)
 
 
 def _read(path: Path, encoder: TextVideoEncoder, reader: Reader) -> Piece:

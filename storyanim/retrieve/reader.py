@@ -40,6 +40,8 @@ class Reader:
         self.limits = limits
         self._child: subprocess.Popen[bytes] | None = None
         self._waited_s = 0.0                         # for the video at hand
+        self._served = 0                             # videos that the child was asked for
+        self.in_doubt = False                        # the last video broke a child that another may have spoiled
 
     def __enter__(self) -> Reader:
         return self
@@ -50,9 +52,10 @@ class Reader:
     def read(self, path: Path, num_frames: int) -> Iterator[tuple[Span, Frames | None]]:
         """The windows of a video in order, each with `num_frames` of its pictures, spread evenly; with None when that is 0.
 
-        Raises VideoError when the video, or its rest, cannot be read within the limits, or when reading it kills the child.
+        Raises VideoError when the video, or its rest, cannot be read within the limits, or when reading it kills the child;
+        then `in_doubt` tells whether the fault may be that of a video before, so that it is worth to try again.
         """
-        self._waited_s, ended = 0.0, False
+        self._waited_s, self.in_doubt, ended = 0.0, False, False
         try:
             self._ask({"path": str(path), "num_frames": num_frames})
             while "end" not in (reply := self._reply(path)):
@@ -66,7 +69,8 @@ class Reader:
 
     def _ask(self, asked: dict[str, Any]) -> None:
         if self._child is None or self._child.poll() is not None:
-            self._child = self._started()
+            self._child, self._served = self._started(), 0
+        self._served += 1
         assert self._child.stdin is not None
         with suppress(BrokenPipeError):              # it died: the missing reply will tell
             self._child.stdin.write(json.dumps(asked).encode() + b"\n")
@@ -79,7 +83,7 @@ class Reader:
         except ValueError:
             reply = None
         if not line.endswith(b"\n") or not isinstance(reply, dict) or not {"end", "span"} & set(reply):
-            raise VideoError(f"{path} cannot be read: it broke the program that decodes it", hint=_HINT)
+            raise self._broken(path)
         return reply
 
     def _window(self, reply: dict[str, Any], num_frames: int, path: Path) -> tuple[Span, Frames | None]:
@@ -92,10 +96,10 @@ class Reader:
             if not all(map(math.isfinite, numbers)) or not 0 <= span.start_s < span.end_s or not fps > 0:
                 raise ValueError("span")
         except (TypeError, ValueError, KeyError, IndexError) as error:
-            raise VideoError(f"{path} cannot be read: it broke the program that decodes it", hint=_HINT) from error
+            raise self._broken(path) from error
         data = self._wait(path, math.prod(shape))
         if len(data) != math.prod(shape):
-            raise VideoError(f"{path} cannot be read: it broke the program that decodes it", hint=_HINT)
+            raise self._broken(path)
         return span, Frames(np.frombuffer(data, np.uint8).reshape(shape), fps) if num_frames else None
 
     def _wait(self, path: Path, num: int, *, line: bool = False) -> bytes:
@@ -114,6 +118,10 @@ class Reader:
         if self._waited_s >= self.limits.timeout_s:
             raise VideoError(f"{path} takes longer than {self.limits.timeout_s:g} s to read", hint=_HINT)
         return data
+
+    def _broken(self, path: Path) -> VideoError:
+        self.in_doubt = self._served > 1
+        return VideoError(f"{path} cannot be read: it broke the program that decodes it", hint=_HINT)
 
     def _started(self) -> subprocess.Popen[bytes]:
         asked = json.dumps({"window_s": self.window_s, "limits": asdict(self.limits)})

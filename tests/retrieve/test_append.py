@@ -181,5 +181,11 @@ class TestWhatCannotBeAddedTo:
         index = shutil.copytree(index_folder, tmp_path / "index")
         info = json.loads((index / "index.json").read_text())
         del info["sources"]
+        with sqlite3.connect(index / "clips.sqlite") as database:
+            for name in ("cut", "black", "bars"):
+                database.execute(f"ALTER TABLE clips DROP COLUMN {name}")
+            database.execute("DROP TABLE pieces")
+        info["files"]["clips.sqlite"] = build.hub.file_sha256(index / "clips.sqlite")
         (index / "index.json").write_text(json.dumps(info))
+        assert len(ClipIndex(index).search("red", ColourEncoder(), 9)) == 6     # as all indexes were before
         self.refused("does not say what it was made of", mine, index)

@@ -168,10 +168,13 @@ WILD = """
 import json, os, signal, sys, time
 print_line = lambda reply: sys.stdout.buffer.write(json.dumps(reply).encode() + b"\\n")
 span = dict(start_s=0.0, end_s=2.0, motion=0.1, cut=0.0, black=0.0, bars=0.0)
+spoiled = False
 for line in sys.stdin.buffer:
     name = os.path.basename(json.loads(line)["path"])
-    if name == "die.mp4":
+    if name == "die.mp4" or spoiled:
         os.kill(os.getpid(), signal.SIGSEGV)
+    elif name == "a.mp4":
+        spoiled = True
     elif name == "hang.mp4":
         time.sleep(1000)
     elif name == "half.mp4":
@@ -187,7 +190,7 @@ for line in sys.stdin.buffer:
         print_line(dict(span=span | dict(end_s=float("nan")), shape=[2, 8, 8, 3], fps=8.0))
     elif name == "words.mp4":
         print_line(["span"])
-    else:
+    if name in ("a.mp4", "b.mp4", "good.mp4"):
         print_line(dict(span=span, shape=[2, 8, 8, 3], fps=8.0))
         sys.stdout.buffer.write(b"x" * 384)
         print_line(dict(end=""))
@@ -211,6 +214,11 @@ class TestTheDecoder:
         assert sorted(skipped) == wild
         assert all("broke the program that decodes it" in reason for reason in skipped.values())
         assert ClipIndex(tmp_path / "index").info.num_clips == 2
+
+    def test_a_video_does_not_suffer_for_the_one_before(self, tmp_path: Path) -> None:
+        for i, name in enumerate(["a.mp4", "b.mp4", "good.mp4"]):
+            (tmp_path / name).write_bytes(bytes([i]))
+        assert skipped_of(tmp_path, tmp_path / "index") == {}
 
     def test_it_may_hang(self, tmp_path: Path) -> None:
         with Reader(2.0, Limits(timeout_s=0.5)) as reader, pytest.raises(VideoError, match=r"longer than 0\.5 s"):
