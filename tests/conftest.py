@@ -25,7 +25,7 @@ _numbers = itertools.count()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kills", type=int, default=4, help="how often a build of an index is killed at random moments, each way")
+    parser.addoption("--kills", type=int, default=10, help="how often a build of an index is killed at random moments, each way")
     parser.addoption("--mutations", type=int, default=200, help="how many broken videos are made")
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from storyanim import hub
 from storyanim.artifacts import Float32
 from storyanim.engine import folders
-from storyanim.errors import InputError
+from storyanim.errors import InputError, ResourceError
 from storyanim.retrieve.index import CLIPS, COLUMNS, EMBEDDINGS, INFO, MARKS, SCHEMA, VECTORS, IndexInfo
 from storyanim.retrieve.windows import Span
 from storyanim.retrieve.work import Piece, Work
@@ -139,7 +139,10 @@ class _Vectors:
 
         if len(self._waiting):
             self._write(len(self._waiting))
-        faiss.write_index(self._index, str(self._folder / VECTORS))
+        try:
+            faiss.write_index(self._index, str(self._folder / VECTORS))
+        except RuntimeError as error:
+            raise ResourceError(f"{self._folder / VECTORS} cannot be written by FAISS", hint="free some space") from error
 
     def _write(self, num: int) -> None:
         shard = np.ascontiguousarray(self._waiting[:num])

@@ -79,7 +79,7 @@ def build_index(
         _list(plan, work, encoder.dim)
         with closing(OldIndex(plan.old)) as old:
             _read_all(plan, work, old, encoder, limits, progress)
-            with folders.disk_errors(out):
+            with work.disk_errors():
                 info = assemble(work, old, plan.facts(encoder, out))
         with folders.disk_errors(out):
             work.put_in_place()

@@ -82,7 +82,7 @@ class Work:
         """
         vector = None if entry.vector is None else np.ascontiguousarray(entry.vector, np.float32).tobytes()
         how = "IGNORE" if entry.refused else "REPLACE"
-        with self._disk_errors():
+        with self.disk_errors():
             self._database.execute(f"INSERT OR {how} INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
                                    (_blob(place), str(entry.path), entry.caption, entry.start, entry.size, vector, entry.refused))
 
@@ -112,7 +112,7 @@ class Work:
     def keep(self, key: str, piece: Piece) -> None:
         """Writes a piece, to stay."""
         spans = json.dumps([asdict(span) for span in piece.spans])
-        with self._disk_errors():
+        with self.disk_errors():
             self._database.execute("INSERT OR REPLACE INTO pieces VALUES (?, ?, ?, ?)",
                                    (key, spans, piece.vectors.astype(np.float32).tobytes(), piece.failed))
             self._database.commit()
@@ -129,6 +129,15 @@ class Work:
         spans = tuple(Span(**span) for span in json.loads(row[0]))
         vectors = np.frombuffer(row[1], np.float32)
         return Piece(spans, vectors.reshape(len(spans), -1 if spans else 0), row[2])
+
+    @contextmanager
+    def disk_errors(self) -> Iterator[None]:
+        """Maps what SQLite and the system say of a disk that is full or failing to ResourceError."""
+        try:
+            with folders.disk_errors(self.folder):
+                yield
+        except sqlite3.OperationalError as error:
+            raise _failing(self.folder, error) from error
 
     def put_in_place(self) -> None:
         """Gives the folder `new` the name of the index; what lay there goes. At no moment is there none, where Linux can."""
@@ -156,13 +165,6 @@ class Work:
                 for path in self.folder.glob("work.sqlite*"):
                     path.unlink()                    # a disk broke it: what it held is read again
         raise AssertionError("unreachable")
-
-    @contextmanager
-    def _disk_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise _failing(self.folder, error) from error
 
     def _take_back(self) -> None:
         if not self.out.exists() and (self.folder / "old").exists():

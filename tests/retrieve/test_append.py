@@ -155,6 +155,28 @@ class TestInUse:
         assert build_index([videos / "still.mp4"], tmp_path / "index", Second()).num_clips == 1
 
 
+class TestAFullDisk:
+    @pytest.mark.parametrize(("where", "error"), [
+        ("faiss.write_index", RuntimeError("no space")),
+        ("storyanim.retrieve.assemble._insert", sqlite3.OperationalError("full")),
+        ("numpy.save", OSError(28, "No space left on device")),
+    ])
+    def test_the_old_index_and_the_work_stay(self, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str,
+                                             error: Exception) -> None:
+        def fail(*ignored: object) -> None:
+            raise error
+
+        build_index([videos / "still.mp4"], tmp_path / "index", ColourEncoder())
+        with monkeypatch.context() as patch:
+            patch.setattr(where, fail)
+            with pytest.raises(ResourceError) as caught:
+                build_index([videos], tmp_path / "index", ColourEncoder())
+        assert caught.value.hint
+        assert ClipIndex(tmp_path / "index").info.num_clips == 1
+        assert clips_read([videos], tmp_path / "index") == 0             # all was read already
+        assert ClipIndex(tmp_path / "index").info.num_clips == 6
+
+
 class TestWhatCannotBeAddedTo:
     def refused(self, match: str, source: Path, index: Path, error: type = IndexFolderError, **named: object) -> None:
         before = IndexInfo.model_validate_json((index / "index.json").read_text())
