@@ -21,6 +21,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from storyanim import archive
 from storyanim.artifacts import Frames, UInt8
 from storyanim.errors import FilmError, VideoError
 
@@ -28,6 +29,7 @@ SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".gif", "
 # A playlist that is called film.mp4 could name other files or addresses: demuxers that follow names are not let in.
 _CONTAINERS = "mov,mp4,matroska,webm,avi,gif,mpegts,mpeg,ogg,flv,asf"
 _PROTOCOLS = "file"
+_MAX_PIXELS, _MAX_FRAMES = 8192 * 8192, 1_000_000    # of a frame; decoded in a go (4 hours at 60 a second)
 _CLOCK_SLACK_S = 1e-3                                # Matroska rounds its times to milliseconds
 _TIME_BASE = 12800                                   # ticks a second of every clip
 _SEEK_GAP_S = 5.0                                    # a longer gap between samples is jumped, a shorter one decoded
@@ -50,10 +52,9 @@ def probe(path: Path | str) -> VideoInfo:
         first = next((shown for _, shown in _decoded(container, stream, 0.0)), None)
         if first is None:
             raise VideoError(f"{path} has no pictures", hint="the file may be cut off; write or download it again")
-        width_px, height_px = _upright_size(first, stream)
         fps, duration_s = _fps(stream), _duration_s(container, stream)
         num_frames = round(duration_s * fps) or int(stream.frames) or 1     # a cut file still counts the frames before the cut
-        return VideoInfo(width_px, height_px, fps, duration_s or num_frames / fps, num_frames)
+        return VideoInfo(*_upright_size(first, stream), fps, duration_s or num_frames / fps, num_frames)
 
 
 def read(
@@ -92,10 +93,9 @@ def sample(path: Path | str, times_s: Sequence[float]) -> UInt8:
     order = sorted(range(len(times_s)), key=lambda i: times_s[i])
     runs: list[list[float]] = []
     for i in order:
-        if runs and times_s[i] - runs[-1][-1] < _SEEK_GAP_S:
-            runs[-1].append(times_s[i])
-        else:
-            runs.append([times_s[i]])
+        if not runs or times_s[i] - runs[-1][-1] >= _SEEK_GAP_S:
+            runs.append([])
+        runs[-1].append(times_s[i])
     pictures: list[UInt8] = []
     with _opened(Path(path)) as (container, stream):
         for run in runs:
@@ -110,14 +110,16 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     """PyAV's container and its first video track. PyAV's errors within the block become VideoError."""
     import av
 
-    if not path.is_file():
+    if (source := archive.find(path)) is None:
         raise VideoError(f"there is no video {path}", hint="check the path")
     options = {"protocol_whitelist": _PROTOCOLS, "format_whitelist": _CONTAINERS}
     try:
-        with av.open(str(path.absolute()), options=options, metadata_errors="replace") as container:
+        with source as file, av.open(file, options=options, metadata_errors="replace") as container:
             if not container.streams.video:
                 raise VideoError(f"{path} has no video track", hint="give a video, not sound or subtitles alone")
             stream = container.streams.video[0]
+            if stream.codec_context.width * stream.codec_context.height > _MAX_PIXELS:
+                raise VideoError(f"{path} has more than {_MAX_PIXELS} pixels a frame", hint="make it smaller with ffmpeg")
             stream.thread_type = "AUTO"
             yield container, stream
     except (av.error.FFmpegError, OSError, ValueError) as error:
@@ -131,7 +133,9 @@ def _decoded(container: Any, stream: Any, start_s: float) -> Iterator[tuple[floa
     base, first = stream.time_base, stream.start_time or 0
     container.seek(first + max(0, int(start_s / base)), stream=stream, backward=True)
     step_s, time_s, found = 1 / _fps(stream), 0.0, False
-    for frame in container.decode(stream):
+    for number, frame in enumerate(container.decode(stream)):
+        if number == _MAX_FRAMES:
+            raise VideoError(f"it has more than {_MAX_FRAMES} frames at once", hint="lower its rate with ffmpeg")
         time_s = float((frame.pts - first) * base) if frame.pts is not None else time_s + step_s
         if not found and time_s > start_s + _CLOCK_SLACK_S and start_s > 0:
             break                                    # the seek landed late: the file's index is missing or wrong
@@ -154,11 +158,9 @@ def _on_screen(decoded: Iterable[tuple[float, Any]], times_s: Iterable[float], *
             return
         step_s = time_s - shown_s if shown is not None else step_s
         shown, shown_s = frame, time_s
-    if shown is None:
-        return
-    if shown.duration:
+    if shown is not None and shown.duration:
         step_s = float(shown.duration * shown.time_base)
-    while target is not None and target + cut_s <= shown_s + step_s + _CLOCK_SLACK_S:
+    while shown is not None and target is not None and target + cut_s <= shown_s + step_s + _CLOCK_SLACK_S:
         yield shown_s, shown
         target = next(wanted, None)
 
@@ -178,8 +180,7 @@ def _pictures(chosen: Iterable[tuple[float, Any]], stream: Any, size_px: tuple[i
 def _picture(frame: Any, stream: Any, size_px: tuple[int, int] | None) -> UInt8:
     width_px, height_px = size_px or _upright_size(frame, stream)
     turns = round(frame.rotation / 90) % 4           # counterclockwise
-    if turns % 2:
-        width_px, height_px = height_px, width_px
+    width_px, height_px = (height_px, width_px) if turns % 2 else (width_px, height_px)
     how = "AREA" if width_px < frame.width else "BICUBIC"
     rgb: UInt8 = frame.to_ndarray(format="rgb24", width=width_px, height=height_px, interpolation=how)
     return np.ascontiguousarray(np.rot90(rgb, turns))
@@ -187,7 +188,7 @@ def _picture(frame: Any, stream: Any, size_px: tuple[int, int] | None) -> UInt8:
 
 def _upright_size(frame: Any, stream: Any) -> tuple[int, int]:
     """(width, height) as shown: pixels made square, turned by the rotation flag."""
-    aspect = stream.sample_aspect_ratio or 1
+    aspect = min(stream.sample_aspect_ratio or 1, 16)                   # a file may claim any
     width_px, height_px = max(1, round(frame.width * aspect)), int(frame.height)
     return (height_px, width_px) if round(frame.rotation / 90) % 2 else (width_px, height_px)
 
@@ -197,9 +198,8 @@ def _fps(stream: Any) -> float:
 
 
 def _duration_s(container: Any, stream: Any) -> float:
-    if stream.duration:
-        return float(stream.duration * stream.time_base)
-    return float(container.duration or 0) / 1_000_000                   # AV_TIME_BASE: microseconds
+    own_s = float(stream.duration * stream.time_base) if stream.duration else 0.0
+    return own_s or float(container.duration or 0) / 1_000_000          # AV_TIME_BASE: microseconds
 
 
 def write(  # noqa: PLR0913
@@ -296,5 +296,5 @@ def _ffmpeg(arguments: Sequence[str], out: Path, *, stdin: bytes | None = None) 
     command = [ffmpeg_exe(), "-hide_banner", "-v", "error", "-y", *arguments, *fixed, str(out.absolute())]
     done = subprocess.run(command, input=b"" if stdin is None else stdin, capture_output=True, check=False)
     if done.returncode != 0:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise FilmError("ffmpeg refused", hint=lines[-1] if lines else f"it ended with code {done.returncode}")
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"it ended with code {done.returncode}"]
+        raise FilmError("ffmpeg refused", hint=lines[-1])

@@ -24,6 +24,11 @@ _LOCAL = {"127.0.0.1", "localhost", "::1", ""}
 _numbers = itertools.count()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=10, help="how often a build of an index is killed at random moments, each way")
+    parser.addoption("--mutations", type=int, default=200, help="how many broken videos are made")
+
+
 class NetworkRefusedError(RuntimeError):
     """A test reached for the network."""
 

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "storyanim"
 # `config` stands above the rest of its row, since everything that is set up reads its sections.
 ROWS = (
     {"errors"},
-    {"artifacts", "config"},
+    {"artifacts", "config", "archive"},
     {"stages", "hub", "video", "engine", "world"},
     {"plan", "retrieve", "depth", "generate", "film", "personalize"},
     {"pipeline", "cast"},

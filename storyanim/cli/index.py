@@ -12,8 +12,10 @@ from storyanim.errors import PartialError, UsageError
 
 
 def index(
-    sources: Annotated[list[Path], typer.Argument(metavar="SOURCE... | info DIR", help="Folders of videos, or videos.")],
+    sources: Annotated[list[Path], typer.Argument(metavar="SOURCE... | info DIR", help="Folders of videos, videos, "
+                                                    "tables of videos (.csv .parquet), archives (.tar), folders of embeddings.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Index folder to write.")] = None,
+    append: Annotated[bool, typer.Option("--append", help="Add to the index, and follow what changed in its sources.")] = False,
     captions: Annotated[Path | None, typer.Option(help="CSV of file and caption. [default: captions.tsv in SOURCE]")] = None,
     profile: flags.Profile = "storybook",
     json_: flags.AsJson = False,
@@ -34,7 +36,7 @@ def index(
     try:
         with show.progress("index") as bar:
             info = build_index(
-                sources, out, build_encoder(settings), window_s=settings.retrieve.window_s, captions=captions,
+                sources, out, build_encoder(settings), window_s=settings.retrieve.window_s, captions=captions, append=append,
                 progress=lambda done, total, text: bar(done / max(1, total), f"{done} of {total} videos  {text}"),
             )
     except PartialError:

@@ -1,75 +1,93 @@
-"""Videos → windows → embeddings → an index folder."""
+"""Videos → windows → embeddings → an index folder.
+
+Two passes: what the sources name is listed (sources.py), then each video is read by a process that may die (reader.py) and its
+piece kept (work.py); last, all pieces become an index in the order of their names (assemble.py). A killed build goes on.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from uuid import uuid4
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from storyanim import hub, video
+from storyanim.archive import SUFFIX, open_part
 from storyanim.artifacts import Float32, Frames
-from storyanim.errors import IndexFolderError, InputError, PartialError, ResourceError, VideoError
-from storyanim.retrieve.captions import TABLE, caption_of, read_captions
-from storyanim.retrieve.index import CLIPS, COLUMNS, EMBEDDINGS, INFO, SCHEMA, VECTORS, IndexInfo
-from storyanim.retrieve.windows import Window, read_windows
+from storyanim.engine import folders
+from storyanim.errors import IndexFolderError, InputError, PartialError, VideoError
+from storyanim.retrieve.assemble import OldIndex, assemble
+from storyanim.retrieve.captions import read_captions
+from storyanim.retrieve.index import INFO, ClipIndex, IndexInfo
+from storyanim.retrieve.reader import Reader
+from storyanim.retrieve.sources import Entry, base_of, read_source
+from storyanim.retrieve.windows import DEFAULT_LIMITS, Limits, Span
+from storyanim.retrieve.work import Piece, Work
 from storyanim.stages import TextVideoEncoder
 
 Progress = Callable[[int, int, str], None]           # videos done, videos in all, what is being done
 _FACTORY = "Flat"                                    # exact search
 _CLIPS_AT_ONCE = 16                                  # windows whose pictures are held for one call of the encoder
-_ROWS_A_SHARD = 4096
+_READING = 1                                         # counted up when the same video gives other windows or marks
+_BLOCK_BYTES = 2**20
 
 
-@dataclass
-class _Found:
-    """What was gathered so far; row i of both is clip i."""
+@dataclass(frozen=True)
+class _Plan:
+    """What is asked for."""
 
-    rows: list[tuple[object, ...]] = field(default_factory=list)        # in the order of COLUMNS
-    vectors: list[Float32] = field(default_factory=list)                # (N, dim) each
-    taken: dict[str, str] = field(default_factory=dict)                 # sha256 → path
-    skipped: dict[str, str] = field(default_factory=dict)
-    duplicates: dict[str, str] = field(default_factory=dict)
+    sources: tuple[Path, ...]                        # absolute, in the order in which they were given
+    captions: Path | None
+    root: Path                                       # that all of them lie in
+    old: Path | None                                 # index to which is added
+    window_s: float
+
+    def facts(self, encoder: TextVideoEncoder, out: Path) -> dict[str, Any]:
+        """What `index.json` says of it. Places are told through links, but for `root`, which is looked up by any program."""
+        return {
+            "encoder": encoder.fingerprint, "dim": encoder.dim, "factory": _FACTORY, "window_s": self.window_s,
+            "root": _told(self.root.resolve(), out.parent.resolve() / out.name),
+            "sources": tuple(_told(source, out) for source in self.sources),
+            "captions": None if self.captions is None else _told(self.captions, out),
+        }
 
 
 def build_index(
-    sources: Sequence[Path], out: Path, encoder: TextVideoEncoder, *,
-    window_s: float = 2.0, captions: Path | None = None, progress: Progress = lambda done, total, text: None,
+    sources: Sequence[Path], out: Path, encoder: TextVideoEncoder, *, window_s: float = 2.0, captions: Path | None = None,
+    append: bool = False, limits: Limits = DEFAULT_LIMITS, progress: Progress = lambda done, total, text: None,
 ) -> IndexInfo:
-    """Indexes all videos below `sources` (folders, or single videos) into the folder `out`, replacing an index there.
+    """Indexes all videos of `sources` (see sources.py) into the folder `out`, replacing an index there.
 
-    Captions are looked up in `captions`, else in a captions.tsv of the source folder, else made of the file's name.
-    Videos of equal bytes are taken once. Raises InputError when there is nothing to index (nothing is written then),
-    IndexFolderError when `out` is something else than an index, ResourceError when it cannot be written, and PartialError
-    *after* writing when some videos could not be read.
+    Captions are looked up in `captions`, else in what the source brings, else made of the file's name. Videos of equal bytes
+    are taken once. With `append`, the sources of the index in `out` come first, and only what is new or has other bytes is
+    read: the result is the one that all sources together would give. When a build was killed, the next one goes on.
+
+    Raises InputError when there is nothing to index (nothing is written then), IndexFolderError when `out` is something else
+    than an index, or none that can be added to, ResourceError when it cannot be written, and PartialError *after* writing when
+    some videos could not be read.
     """
-    out, sources = _absolute(out), [_absolute(source) for source in sources]
+    out = Path(os.path.realpath(out)) if out.is_symlink() else _absolute(out)
     _check_out(out)
-    videos = _videos(sources, captions)
-    root = Path(os.path.commonpath([source if source.is_dir() else source.parent for source in sources]))
-    found = _Found()
-    for done, (path, caption) in enumerate(videos.items()):
-        progress(done, len(videos), path.name)
-        _add_video(path, caption, root, window_s, encoder, found)
-    if not found.rows:
-        raise InputError(f"none of {len(videos)} videos can be read", hint=f"the first: {next(iter(found.skipped.values()))}")
-    info = IndexInfo(
-        encoder=encoder.fingerprint, dim=encoder.dim, factory=_FACTORY, window_s=window_s, root=_root_for(root, out),
-        num_clips=len(found.rows), num_videos=len({row[2] for row in found.rows}),
-        skipped=found.skipped, duplicates=found.duplicates, files={},
-    )
-    with _replaced(out) as partial:
-        info = _save(partial, found, info)
-    progress(len(videos), len(videos), "done")
-    if found.skipped:
-        raise PartialError(f"{len(found.skipped)} of {len(videos)} videos could not be read, the rest is indexed in {out}",
-                           hint="mend or remove them and index again", failed=found.skipped)
+    with Work(out) as work:
+        plan = _planned(sources, out, encoder, window_s, captions, append)
+        _list(plan, work, encoder.dim)
+        with closing(OldIndex(plan.old)) as old:
+            _read_all(plan, work, old, encoder, limits, progress)
+            with work.disk_errors():
+                info = assemble(work, old, plan.facts(encoder, out))
+        with folders.disk_errors(out):
+            work.put_in_place()
+        total = work.count()
+    progress(total, total, "done")
+    if info.skipped:
+        raise PartialError(f"{len(info.skipped)} of {total} videos could not be read, the rest is indexed in {out}",
+                           hint="mend or remove them and index again", failed=info.skipped)
     return info
 
 
@@ -82,112 +100,150 @@ def _check_out(out: Path) -> None:
         raise IndexFolderError(f"{out} exists and is no index folder", hint="give a new folder, or that of an index to replace")
 
 
-def _videos(sources: Sequence[Path], captions: Path | None) -> dict[Path, str]:
-    """Absolute path → caption, sorted."""
-    given = read_captions(captions) if captions else None
-    found: dict[Path, str] = {}
-    for source in sources:
-        if not source.exists():
-            raise InputError(f"there is no {source}", hint="give a folder of videos")
-        folder = source if source.is_dir() else source.parent
-        table = given if given is not None else read_captions(folder / TABLE) if (folder / TABLE).is_file() else {}
-        paths = [path for path in source.rglob("*") if path.suffix.lower() in video.SUFFIXES] if source.is_dir() else [source]
-        for path in sorted(paths):
-            relative = path.relative_to(folder)
-            if path.is_file() and not any(part.startswith(".") for part in relative.parts):
-                found[path] = caption_of(relative, table)
-    if not found:
-        raise InputError(f"no videos in {', '.join(map(str, sources))}", hint=f"known are {', '.join(sorted(video.SUFFIXES))}")
-    if given and not set(given.values()) & set(found.values()):
-        raise InputError(f"{captions} names none of the videos",
+def _planned(
+    sources: Sequence[Path], out: Path, encoder: TextVideoEncoder, window_s: float, captions: Path | None, append: bool
+) -> _Plan:
+    given = [_absolute(source) for source in sources]
+    old = out if append and (out / INFO).is_file() else None
+    if old is not None:
+        info = ClipIndex(old).info                   # which finds damage, so that none is carried over
+        before = [_absolute(out / source) for source in info.sources]
+        if not before:
+            raise IndexFolderError(f"the index {out} does not say what it was made of",
+                                   hint="make it again with all its sources, without --append")
+        if (info.encoder, info.window_s) != (encoder.fingerprint, window_s):
+            raise IndexFolderError(f"the index {out} was made with another encoder, or other windows",
+                                   hint="choose the profile that it was made with, or make it again without --append")
+        given = [*before, *(source for source in given if source not in before)]
+        captions = captions or (_absolute(out / info.captions) if info.captions else None)
+    root = Path(os.path.commonpath([base_of(source) for source in given]))
+    return _Plan(tuple(given), None if captions is None else _absolute(captions), root, old, window_s)
+
+
+def _list(plan: _Plan, work: Work, dim: int) -> None:
+    """Notes what the sources name, a video at a time."""
+    given = read_captions(plan.captions) if plan.captions else None
+    words, used = set(given.values()) if given else set(), False
+    for source in plan.sources:
+        for entry in read_source(source, given):
+            if entry.vector is not None and entry.vector.shape != (dim,):
+                raise InputError(f"{source} has embeddings of {len(entry.vector)} numbers, the profile's encoder has {dim}",
+                                 hint="choose the profile whose encoder made them")
+            used = used or entry.caption in words
+            place = entry.path.relative_to(plan.root).as_posix()
+            if (shown := _encodable(place)) != place:
+                place, entry = shown, replace(entry, path=plan.root / shown, refused="its name is not UTF-8")
+            work.add(replace(entry, caption=_encodable(entry.caption)), place)
+    if not work.count():
+        raise InputError(f"no videos in {', '.join(map(str, plan.sources))}",
+                         hint=f"known are {', '.join(sorted(video.SUFFIXES))}, and tables and archives of videos")
+    if given and not used:
+        raise InputError(f"{plan.captions} names none of the videos",
                          hint="it must have the file's name, or its path below the folder")
-    return dict(sorted(found.items()))
 
 
-def _add_video(path: Path, caption: str, root: Path, window_s: float, encoder: TextVideoEncoder, found: _Found) -> None:
-    """Adds the windows of one video; what cannot be read of it goes to `skipped`."""
-    relative = path.relative_to(root).as_posix()
-    try:
-        sha256 = hub.file_sha256(path)
-    except OSError as error:
-        found.skipped[relative] = error.strerror or str(error)
-        return
-    if sha256 in found.taken:
-        found.duplicates[relative] = found.taken[sha256]
-        return
+def _read_all(
+    plan: _Plan, work: Work, old: OldIndex, encoder: TextVideoEncoder, limits: Limits, progress: Progress
+) -> None:
+    """Sees to it that there is a piece for each video, or a reason why there is none."""
+    total = work.count()
+    made_by = f"{_READING}\0{encoder.fingerprint}\0{plan.window_s:g}\0{limits.max_seconds:g}"
+    with Reader(plan.window_s, limits) as reader:
+        for done, (place, entry) in enumerate(work.entries()):
+            progress(done, total, place.rpartition("/")[2])
+            if entry.refused:
+                continue
+            try:
+                sha256 = hub.file_sha256(entry.path) if entry.size is None else _sha256_of_part(entry)
+            except OSError as error:
+                work.refuse(place, error.strerror or str(error))
+                continue
+            vector = b"" if entry.vector is None else entry.vector.tobytes()
+            key = hashlib.sha256(f"{made_by}\0{sha256}\0".encode() + vector).hexdigest()
+            work.identify(place, sha256, key)
+            if not work.has(key) and not old.has(key):
+                with _on_disk(entry, work.folder) as path:
+                    piece = _read_one(path, entry.vector, encoder, reader)
+                    if reader.in_doubt:              # a video before may have spoiled the process: again with a fresh one
+                        piece = _read_one(path, entry.vector, encoder, reader)
+                work.keep(key, replace(piece, failed=piece.failed.replace(str(path), place)))
+
+
+def _read_one(path: Path, vector: Float32 | None, encoder: TextVideoEncoder, reader: Reader) -> Piece:
+    return _read(path, encoder, reader) if vector is None else _embedded(path, vector, reader)
+
+
+def _read(path: Path, encoder: TextVideoEncoder, reader: Reader) -> Piece:
+    """Windows and embeddings of one video, as far as it can be read."""
+    spans: list[Span] = []
+    vectors = [np.zeros((0, encoder.dim), np.float32)]
     waiting: list[Frames] = []
-    end_s = 0.0
+    failed = ""
     try:
-        for window in read_windows(path, window_s):
-            found.rows.append(_row(window, relative, sha256, caption))
-            waiting.append(_looked_at(window.frames, encoder))
-            end_s = window.end_s
+        for span, frames in reader.read(path, encoder.looks_at):
+            assert frames is not None
+            spans.append(span)
+            waiting.append(frames)
             if len(waiting) == _CLIPS_AT_ONCE:
-                found.vectors.append(encoder.encode_clips(waiting))
+                vectors.append(encoder.encode_clips(waiting))
                 waiting = []
     except VideoError as error:
-        found.skipped[relative] = f"from {end_s:g} s on: {error.message}" if end_s else error.message
+        failed = f"from {spans[-1].end_s:g} s on: {error.message}" if spans else error.message
     if waiting:
-        found.vectors.append(encoder.encode_clips(waiting))
-    if end_s:
-        found.taken[sha256] = relative
+        vectors.append(encoder.encode_clips(waiting))
+    return Piece(tuple(spans), np.concatenate(vectors), failed)
 
 
-def _looked_at(frames: Frames, encoder: TextVideoEncoder) -> Frames:
-    return Frames(np.ascontiguousarray(frames.rgb[encoder.looks_at(len(frames.rgb))]), frames.fps)
-
-
-def _row(window: Window, path: str, sha256: str, caption: str) -> tuple[object, ...]:
-    clip_id = f"{sha256[:12]}@{window.start_s:g}-{window.end_s:g}"
-    return (clip_id, path, sha256, window.start_s, window.end_s, caption, round(window.motion, 6))
-
-
-def _root_for(root: Path, out: Path) -> str:
-    """Relative to the index when the videos lie beside or below it, so that both can be moved together; else absolute."""
-    beside = out.parent.resolve()
-    here = root.resolve()
-    return Path(os.path.relpath(here, beside / out.name)).as_posix() if here.is_relative_to(beside) else here.as_posix()
-
-
-def _save(folder: Path, found: _Found, info: IndexInfo) -> IndexInfo:
-    """Writes all files of an index; `index.json` last, with the sha256 of the others."""
-    import faiss
-
-    vectors = np.ascontiguousarray(np.concatenate(found.vectors))
-    (folder / EMBEDDINGS).mkdir()
-    for start in range(0, len(vectors), _ROWS_A_SHARD):
-        np.save(folder / EMBEDDINGS / f"{start // _ROWS_A_SHARD:05d}.npy", vectors[start:start + _ROWS_A_SHARD])
-    index = faiss.index_factory(vectors.shape[1], info.factory, faiss.METRIC_INNER_PRODUCT)
-    index.add(vectors)
-    faiss.write_index(index, str(folder / VECTORS))
-    with closing(sqlite3.connect(folder / CLIPS)) as database, database:
-        database.executescript(SCHEMA)
-        holes = ", ".join("?" * (1 + len(COLUMNS)))
-        database.executemany(f"INSERT INTO clips (id, {', '.join(COLUMNS)}) VALUES ({holes})",
-                             [(i, *row) for i, row in enumerate(found.rows)])
-        database.execute("INSERT INTO captions (rowid, caption) SELECT id, caption FROM clips")
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    info = info.model_copy(update={"files": {path.relative_to(folder).as_posix(): hub.file_sha256(path) for path in paths}})
-    (folder / INFO).write_text(info.model_dump_json(indent=1) + "\n", "utf-8")
-    return info
+def _embedded(path: Path, vector: Float32, reader: Reader) -> Piece:
+    """A video whose embedding was given is one window, from its begin to its end."""
+    length = float(np.linalg.norm(vector))
+    nothing = np.zeros((0, len(vector)), np.float32)
+    if not length or not np.isfinite(length):
+        return Piece((), nothing, "its embedding is zero or no number")
+    spans: list[Span] = []
+    failed = ""
+    try:
+        spans = [span for span, _ in reader.read(path)]
+    except VideoError as error:
+        failed = error.message
+    if not spans:
+        return Piece((), nothing, failed)
+    motion, black = (round(float(np.mean([getattr(span, name) for span in spans])), 6) for name in ("motion", "black"))
+    whole = Span(spans[0].start_s, spans[-1].end_s, motion, max(span.cut for span in spans), black,
+                 min(span.bars for span in spans))
+    return Piece((whole,), (vector / length).astype(np.float32)[None])
 
 
 @contextmanager
-def _replaced(out: Path) -> Iterator[Path]:
-    """A temporary folder beside `out` that takes its place when the block ends well, and vanishes when it does not."""
-    mark = uuid4().hex
-    partial, old = out.with_name(f".{out.name}.{mark}.partial"), out.with_name(f".{out.name}.{mark}.old")
-    try:
-        partial.mkdir(parents=True)
-        yield partial
-        if out.exists():
-            out.replace(old)
-        partial.replace(out)
-    except OSError as error:
-        if old.exists() and not out.exists():
-            old.replace(out)
-        raise ResourceError(f"the index {out} cannot be written: {error.strerror or error}",
-                            hint="check the folder's rights and the disk") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+def _on_disk(entry: Entry, folder: Path) -> Iterator[Path]:
+    """The video as a file: that of an archive is copied out, under a name of ours, and removed again."""
+    if entry.size is None:
+        yield entry.path
+        return
+    path = folder / f"member{entry.path.suffix.lower()}"
+    with folders.disk_errors(path):
+        try:
+            with _part(entry) as source, path.open("wb") as copy:
+                shutil.copyfileobj(source, copy, _BLOCK_BYTES)
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def _sha256_of_part(entry: Entry) -> str:
+    with _part(entry) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()     # type: ignore[arg-type]
+
+
+def _part(entry: Entry) -> BinaryIO:
+    archive = next(path for path in entry.path.parents if path.suffix.lower() == SUFFIX and path.is_file())
+    return open_part(archive, entry.start, entry.size or 0)
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _told(path: Path, out: Path) -> str:
+    """Relative to the index when it lies beside or below it, so that both can be moved together; else absolute."""
+    return Path(os.path.relpath(path, out)).as_posix() if path.is_relative_to(out.parent) else path.as_posix()

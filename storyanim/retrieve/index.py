@@ -1,7 +1,7 @@
 """An index folder: what it holds, and how it is searched.
 
     index.json          what it is, with the sha256 of every other file; written last
-    clips.sqlite        one row a window, and its caption in a full-text table
+    clips.sqlite        one row a window, and its caption in a full-text table; which rows belong to a video as it was read
     vectors.faiss       the embeddings for search, row i is id i
     embeddings/         the embeddings, (N, dim) float32 shards in the same order
 """
@@ -13,7 +13,6 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,14 +23,18 @@ from pydantic import Field, ValidationError
 from storyanim import hub
 from storyanim.artifacts import ClipMatch, Words
 from storyanim.errors import IndexFolderError
+from storyanim.retrieve.marks import is_marked
 from storyanim.stages import TextVideoEncoder
 
 FORMAT = 1
 INFO, CLIPS, VECTORS, EMBEDDINGS = "index.json", "clips.sqlite", "vectors.faiss", "embeddings"
 COLUMNS = ("clip_id", "path", "sha256", "start_s", "end_s", "caption", "motion")
+MARKS = ("cut", "black", "bars")                     # see marks.py; indexes made before there were any lack them
 SCHEMA = """
     CREATE TABLE clips (id INTEGER PRIMARY KEY, clip_id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, sha256 TEXT NOT NULL,
-                        start_s REAL NOT NULL, end_s REAL NOT NULL, caption TEXT NOT NULL, motion REAL NOT NULL);
+                        start_s REAL NOT NULL, end_s REAL NOT NULL, caption TEXT NOT NULL, motion REAL NOT NULL,
+                        cut REAL NOT NULL, black REAL NOT NULL, bars REAL NOT NULL);
+    CREATE TABLE pieces (key TEXT PRIMARY KEY, first INTEGER NOT NULL, num INTEGER NOT NULL) WITHOUT ROWID;
     CREATE VIRTUAL TABLE captions USING fts5(caption, content='clips', content_rowid='id', tokenize='porter unicode61');
 """
 _AGAIN = "make it again with `storyanim index`"
@@ -39,7 +42,7 @@ _AGAIN = "make it again with `storyanim index`"
 _FILLERS = frozenset({"a", "an", "and", "are", "as", "at", "by", "for", "from", "in", "into", "is", "it", "its", "of", "on", "or",
                       "that", "the", "their", "this", "to", "with"})
 _RANK_OFFSET = 60                                    # of reciprocal rank fusion (Cormack et al. 2009)
-_STILL_PLACES = 5                                    # a clip that hardly moves falls so many places in each ranking
+_STILL_PLACES = 5                                    # a clip that hardly moves, is cut or black falls so many places in each
 
 
 class IndexInfo(Words):
@@ -55,11 +58,15 @@ class IndexInfo(Words):
     num_videos: int = Field(gt=0)
     skipped: dict[str, str] = Field(default_factory=dict)      # path → why it could not be read
     duplicates: dict[str, str] = Field(default_factory=dict)   # path → the path of the same bytes that was taken
+    sources: tuple[str, ...] = ()                    # what it was made of, told as `root` is; older ones do not say
+    captions: str | None = None                      # the table that was given for all of them
     files: dict[str, str]                            # path in the index folder → sha256
 
 
 class ClipIndex:
     """An opened index folder; every file was found to be as it was written.
+
+    It stays what it was when it was opened, also when another index takes the folder's name meanwhile.
 
     Args:
         folder: of `storyanim index`.
@@ -74,12 +81,26 @@ class ClipIndex:
         self.caption_weight = caption_weight
         self.min_motion = min_motion
         self.info = read_info(self.folder)
-        for name, sha256 in self.info.files.items():
-            path = self.folder / name
-            if not path.is_file():
-                raise IndexFolderError(f"the index {self.folder} lacks {name}", hint=_AGAIN)
-            if hub.file_sha256(path) != sha256:
-                raise IndexFolderError(f"the index {self.folder} is damaged: {name} is not as it was written", hint=_AGAIN)
+        while (info := self._open()) != self.info:    # while it was opened, another took its place
+            self.info = info
+
+    def _open(self) -> IndexInfo:
+        """Opens the files of `info` and checks them; gives what the folder says of itself afterwards."""
+        try:
+            # immutable: no journal is looked for, so that a folder without the right to write can be searched
+            name = f"{(self.folder / CLIPS).absolute().as_uri()}?mode=ro&immutable=1"
+            self._database = sqlite3.connect(name, uri=True, check_same_thread=False)
+            self._file = (self.folder / VECTORS).open("rb")
+            files = self.info.files.items()
+            damaged = next((name for name, sha256 in files if hub.file_sha256(self.folder / name) != sha256), "")
+        except (OSError, sqlite3.Error):
+            damaged = next((name for name in self.info.files if not (self.folder / name).is_file()), CLIPS)
+        info = read_info(self.folder)
+        if damaged and info == self.info:
+            if not (self.folder / damaged).is_file():
+                raise IndexFolderError(f"the index {self.folder} lacks {damaged}", hint=_AGAIN)
+            raise IndexFolderError(f"the index {self.folder} is damaged: {damaged} is not as it was written", hint=_AGAIN)
+        return info
 
     @property
     def fingerprint(self) -> str:
@@ -103,7 +124,7 @@ class ClipIndex:
         scores, ids = self._vectors.search(vector[None], depth)
         ranks = [_ranks(zip(ids[0].tolist(), scores[0].tolist(), strict=True)), self._word_ranks(query, depth)]
         rows = self._rows("id", {*ranks[0], *ranks[1]})
-        worth = {i: self._worth([rank.get(i) for rank in ranks], rows[i]["motion"]) for i in rows}
+        worth = {i: self._worth([rank.get(i) for rank in ranks], rows[i]) for i in rows}
         best = sorted(rows, key=lambda i: (-worth[i], i))[:k]
         return [self._match(rows[i], vector, rank) for rank, i in enumerate(best, 1)]
 
@@ -119,8 +140,8 @@ class ClipIndex:
                                    hint=f"choose the profile that it was made with, or {_AGAIN}")
         return encoder.encode_texts([query])[0]                         # (dim,)
 
-    def _worth(self, ranks: Sequence[int | None], motion: float) -> float:
-        behind = _RANK_OFFSET + (_STILL_PLACES if motion < self.min_motion else 0)
+    def _worth(self, ranks: Sequence[int | None], row: dict[str, Any]) -> float:
+        behind = _RANK_OFFSET + (_STILL_PLACES if row["motion"] < self.min_motion or is_marked(row) else 0)
         by_vector, by_words = (0.0 if rank is None else 1 / (behind + rank) for rank in ranks)
         return by_vector + self.caption_weight * by_words
 
@@ -129,18 +150,17 @@ class ClipIndex:
         words = " OR ".join(f'"{word}"' for word in re.findall(r"\w+", query.lower()) if word not in _FILLERS)
         if not words or self.caption_weight == 0:
             return {}
-        with closing(self._connect()) as database:
-            found = database.execute(
-                "SELECT rowid, -bm25(captions) FROM captions WHERE captions MATCH ? ORDER BY bm25(captions), rowid LIMIT ?",
-                (words, depth),
-            ).fetchall()
+        found = self._database.execute(
+            "SELECT rowid, -bm25(captions) FROM captions WHERE captions MATCH ? ORDER BY bm25(captions), rowid LIMIT ?",
+            (words, depth),
+        ).fetchall()
         return _ranks(found)
 
     def _rows(self, column: str, keys: Iterable[object]) -> dict[int, dict[str, Any]]:
         wanted = list(keys)
-        with closing(self._connect()) as database:
-            database.row_factory = sqlite3.Row
-            found = [row for key in wanted for row in database.execute(f"SELECT * FROM clips WHERE {column} = ?", (key,))]
+        cursor = self._database.cursor()
+        cursor.row_factory = sqlite3.Row
+        found = [row for key in wanted for row in cursor.execute(f"SELECT * FROM clips WHERE {column} = ?", (key,))]
         return {row["id"]: dict(row) for row in found}
 
     def _match(self, row: dict[str, Any], vector: Any, rank: int) -> ClipMatch:
@@ -148,16 +168,13 @@ class ClipIndex:
         fields = {name: row[name] for name in COLUMNS} | {"path": str(self.root / row["path"])}
         return ClipMatch(**fields, score=score, rank=rank)
 
-    def _connect(self) -> sqlite3.Connection:
-        # immutable: no journal is looked for, so that a folder without the right to write can be searched
-        return sqlite3.connect(f"{(self.folder / CLIPS).absolute().as_uri()}?mode=ro&immutable=1", uri=True)
-
     @cached_property
     def _vectors(self) -> Any:
         import faiss
 
         try:
-            return faiss.read_index(str(self.folder / VECTORS))
+            self._file.seek(0)
+            return faiss.read_index(faiss.PyCallbackIOReader(self._file.read))     # type: ignore[attr-defined]
         except RuntimeError as error:
             raise IndexFolderError(f"{self.folder / VECTORS} cannot be read by FAISS", hint=_AGAIN) from error
 

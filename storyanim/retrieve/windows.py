@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,30 +11,54 @@ import numpy as np
 
 from storyanim import video
 from storyanim.artifacts import Float32, Frames
+from storyanim.errors import VideoError
+from storyanim.retrieve.marks import bars_of, black_of, cut_of
 
 _LOOKS_PER_S = 8                                     # rate at which footage is looked at, for motion and for frames to embed
 _SHORT_SIDE_PX = 256                                 # enough for an encoder's 224
 _WINDOWS_A_READ = 16                                 # bounds the memory: 16 * 2 s * 8 fps * 256 * 455 px * 3 B = 90 MB
+_MAX_LOOK_PIXELS = 256 * 2048                        # of a look; only strips of film are longer
 _MOTION_BLOCK_PX = 8                                 # means over blocks hide film grain and compression
 
 
 @dataclass(frozen=True)
-class Window:
-    """A piece of a video: its time in seconds, its pictures, how much it moves."""
+class Limits:
+    """What a video that nobody vouches for may cost."""
+
+    max_seconds: float = 6 * 3600.0                  # what is longer is cut off, and listed
+    timeout_s: float = 600.0                         # of waiting for one video
+    memory_bytes: int = 8 * 2**30                    # of the process that decodes
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class Span:
+    """A piece of a video: its time in seconds, how much it moves, what speaks against it."""
 
     start_s: float
     end_s: float
-    frames: Frames
     motion: float                                    # mean absolute difference of successive frames, in [0, 1]
+    cut: float                                       # strongest jump, in [0, 1], see marks.py
+    black: float                                     # part of its looks that are black
+    bars: float                                      # part of the picture that is black bars
 
 
-def read_windows(path: Path, window_s: float) -> Iterator[Window]:
+@dataclass(frozen=True)
+class Window(Span):
+    """A piece with its pictures."""
+
+    frames: Frames
+
+
+def read_windows(path: Path, window_s: float, limits: Limits = DEFAULT_LIMITS) -> Iterator[Window]:
     """The windows of a video, in order: each `window_s` long, a last one of half that or more, one for a shorter video.
 
-    Raises VideoError when the video, or its rest, cannot be read.
+    Raises VideoError when the video, or its rest, cannot be read, or is beyond `limits`.
     """
     info = video.probe(path)
-    looks = max(2, round(window_s * _LOOKS_PER_S))
+    looks = looks_of(window_s)
     fps = looks / window_s
     size_px = _small(info.width_px, info.height_px)
     most = _WINDOWS_A_READ * looks
@@ -46,9 +71,21 @@ def read_windows(path: Path, window_s: float) -> Iterator[Window]:
             start_s, end_s = read_s + first / fps, read_s + last / fps
             if start_s < info.duration_s < end_s:
                 end_s = info.duration_s              # its last frame was looked at less than 1 / fps before the end
-            rgb = frames.rgb[first:last]
-            yield Window(round(start_s, 3), round(end_s, 3), Frames(rgb, fps), motion_of(rgb))
+            yield _window(start_s, end_s, Frames(frames.rgb[first:last], fps))
         read_s += most / fps
+        if more and read_s >= limits.max_seconds:
+            raise VideoError(f"{path} is longer than {limits.max_seconds:g} s", hint="cut it into parts")
+
+
+def _window(start_s: float, end_s: float, frames: Frames) -> Window:
+    rgb = frames.rgb
+    return Window(round(start_s, 3), round(end_s, 3), round(motion_of(rgb), 6), round(cut_of(rgb), 4), round(black_of(rgb), 4),
+                  bars_of(rgb), frames)
+
+
+def looks_of(window_s: float) -> int:
+    """How many frames of a full window are looked at."""
+    return max(2, round(window_s * _LOOKS_PER_S))
 
 
 def split(num_frames: int, frames_a_window: int, *, whole: bool) -> list[tuple[int, int]]:
@@ -72,5 +109,5 @@ def motion_of(rgb: np.ndarray) -> float:
 
 
 def _small(width_px: int, height_px: int) -> tuple[int, int]:
-    shrink = min(1.0, _SHORT_SIDE_PX / min(width_px, height_px))
+    shrink = min(1.0, _SHORT_SIDE_PX / min(width_px, height_px), math.sqrt(_MAX_LOOK_PIXELS / (width_px * height_px)))
     return max(1, round(width_px * shrink)), max(1, round(height_px * shrink))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,20 @@ class TestIndex:
         assert "failed: broken.mp4" in outcome.err
         assert outcome.complaint[0].startswith("1 of 5 videos")
         assert cli("index", "info", "index").code == 0
+
+    def test_an_archive_is_added_and_its_footage_used(self, cli: Cli, videos: Path, profile: Path, here: Path) -> None:
+        (here / "shards").mkdir()
+        with tarfile.open(here / "shards" / "0.tar", "w") as tar:
+            tar.add(videos / "more" / "green_frog.mp4", "frog.mp4")
+        family = ("--profile", profile)
+        assert cli("index", videos / "still.mp4", "-o", "index", *family).code == 0
+        added = cli("index", "shards/0.tar", "-o", "index", "--append", *family, "--json")
+        assert added.code == 0, added.err
+        assert (added.json["clips"], added.json["videos"]) == (2, 2)
+        (here / "one.txt").write_text("A frog jumps.")
+        assert cli("run", "one.txt", *family, "--index", "index", "--out", "run").code == 0
+        said = "".join(path.read_text() for path in (here / "run/shots/s01/match").glob("*.json"))
+        assert "shards/0.tar/frog.mp4" in said
 
     def test_a_single_video_with_captions(self, cli: Cli, profile: Path, here: Path) -> None:
         rgb = np.random.default_rng(0).integers(0, 255, (20, 32, 32, 3), dtype=np.uint8)

@@ -1,0 +1,22 @@
+"""A Reader without a process of its own, for tests that are about something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from storyanim.artifacts import Frames
+from storyanim.retrieve.reader import LooksAt, Reader
+from storyanim.retrieve.windows import Span, read_windows
+
+
+class NearReader(Reader):
+    """Reads windows in this process."""
+
+    def read(self, path: Path, looks_at: LooksAt | None = None) -> Iterator[tuple[Span, Frames | None]]:
+        for window in read_windows(path, self.window_s, self.limits):
+            rgb = np.ascontiguousarray(window.frames.rgb[looks_at(len(window.frames.rgb)) if looks_at else []])
+            span = Span(**{name: getattr(window, name) for name in Span.__dataclass_fields__})
+            yield span, Frames(rgb, window.frames.fps) if looks_at else None
