@@ -153,6 +153,8 @@ class Work:
             try:
                 database.execute("PRAGMA locking_mode = EXCLUSIVE")
                 database.execute("PRAGMA journal_mode = WAL")
+                # A killed process loses nothing. A power cut may take the last pieces, which are then read again.
+                database.execute("PRAGMA synchronous = NORMAL")
                 database.executescript(_SCHEMA)
                 return database
             except sqlite3.DatabaseError as error:
