@@ -132,7 +132,7 @@ class PersonalizeSettings(Section):
     static_depth: bool = True                        # pictures are learned under their own depth
     num_frames: int = Field(1, ge=1)                 # length of the static clip made of an image
     blank_caption: float = Field(0.1, ge=0, le=1)    # share of captions left empty
-    background_weight: float = Field(1.0, ge=0, le=1)  # of the loss around the character, where depth tells it apart
+    background_weight: float = Field(1.0, ge=0, le=1)  # of the loss around the character; below 1, captions get contexts
     num_prior_clips: int = Field(200, ge=0)          # regularisation clips of the noun, from the index
     prior_weight: float = Field(1.0, ge=0)
     guidance_scale: float | None = Field(None, ge=0) # for shots with a character; None: as for all shots

@@ -45,8 +45,15 @@ class ExampleMaker:
         self._fps, self._num_frames = settings.generate.fps, settings.personalize.num_frames
         self._seed, self._background_weight = settings.personalize.seed, settings.personalize.background_weight
 
-    def of_character(self, character: Character) -> Iterator[Example]:
-        """`VIEWS` examples of each picture, in order. Raises CharacterError when a picture is gone or broken."""
+    def of_character(self, character: Character, contexts: Sequence[str] = ()) -> Iterator[Example]:
+        """`VIEWS` examples of each picture, in order.
+
+        Args: contexts: what such characters do and where, see `contexts_of`. Most captions get one, whatever the picture
+            shows, since the loss hardly sees what is around the character. Else the token would only mean something in
+            sentences that say nothing else, and in a story's sentences the character would look as the other clips do.
+
+        Raises CharacterError when a picture is gone or broken.
+        """
         width_px, height_px = (round(side * PHOTO_SCALE) for side in self._size_px)
         who = f"{character.token} {character.noun}"
         for number, path in enumerate(character.images):
@@ -57,8 +64,10 @@ class ExampleMaker:
             views = [make_view(photo, near, counts, self._size_px, KINDS[k % len(KINDS)], rng) for k in range(VIEWS)]
             for view, latents in zip(views, self._latents(np.stack([view.rgb for view in views])), strict=True):
                 weight = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(view.weight)[None], latents.shape[-2:])[0]
-                captions = tuple(caption.format(who) for caption in view.kind.captions)
-                yield Example(latents[None], _half(view.near[None]), weight, captions)
+                captions = [caption.format(who) for caption in view.kind.captions]
+                if contexts:
+                    captions += [f"{caption} {contexts[rng.integers(len(contexts))]}" for caption in 2 * captions]
+                yield Example(latents[None], _half(view.near[None]), weight, tuple(captions))
 
     def of_clips(self, clips: Sequence[ClipMatch], noun: str) -> Iterator[Example]:
         """One example of each clip: as many frames from its middle as a static clip has. Raises VideoError."""
@@ -86,6 +95,12 @@ class ExampleMaker:
             latents = coded.latent_dist.mode() if hasattr(coded, "latent_dist") else coded.latents
             parts.append((latents - (vae.config.get("shift_factor") or 0.0)) * vae.config.scaling_factor)
         return torch.cat(parts).float().cpu()
+
+
+def contexts_of(clips: Sequence[ClipMatch], noun: str) -> tuple[str, ...]:
+    """What the captions say after the noun: "a red bear walking in the forest" → "walking in the forest". Each once, in order."""
+    tails = (clip.caption.partition(f" {noun} ")[2].strip() for clip in clips)
+    return tuple(dict.fromkeys(tail for tail in tails if tail))
 
 
 def _fitted(frame: UInt8, size_px: tuple[int, int]) -> UInt8:

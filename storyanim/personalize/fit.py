@@ -19,13 +19,13 @@ from storyanim.artifacts import Character, CharacterToken, ClipMatch
 from storyanim.config import PersonalizeSettings, Settings, canonical
 from storyanim.errors import ResourceError
 from storyanim.personalize import checkpoint as checkpoints
-from storyanim.personalize.examples import ExampleMaker
+from storyanim.personalize.examples import ExampleMaker, contexts_of
 from storyanim.personalize.lesson import Lesson, Student
 from storyanim.personalize.lora import arrays_of, frozen, learning, motion_off
 from storyanim.personalize.timeinv import make_table, noun_embedding, sampling_grid
 from storyanim.stages import DepthEstimator
 
-VERSION = 1                                          # of the learning: a change of what equal settings give
+VERSION = 2                                          # of the learning: a change of what equal settings give
 Watch = Callable[[float, dict[str, float]], None]    # share done in [0, 1], figures
 _CHECKPOINT_S = 20.0
 
@@ -76,7 +76,8 @@ class TimeInvLearner:
         priors = priors[:wanted.num_prior_clips] if wanted.learns_weights and wanted.prior_weight else ()
         with self._ready() as pipeline, learning(pipeline.unet, wanted) as weights:
             maker = ExampleMaker(pipeline, self._depth, self._settings)
-            own, others = list(maker.of_character(character)), list(maker.of_clips(priors, character.noun))
+            contexts = contexts_of(priors, character.noun) if wanted.background_weight < 1 else ()
+            own, others = list(maker.of_character(character, contexts)), list(maker.of_clips(priors, character.noun))
             student = self._student(pipeline, character, weights)
             lesson = Lesson(pipeline, self._settings, character.token, own, others)
             key = self._key(character, priors)
