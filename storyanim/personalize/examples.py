@@ -66,7 +66,7 @@ class ExampleMaker:
                 weight = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(view.weight)[None], latents.shape[-2:])[0]
                 captions = [caption.format(who) for caption in view.kind.captions]
                 if contexts:
-                    captions += [f"{caption} {contexts[rng.integers(len(contexts))]}" for caption in 2 * captions]
+                    captions += [f"{caption} {contexts[int(rng.integers(len(contexts)))]}" for caption in 2 * captions]
                 yield Example(latents[None], _half(view.near[None]), weight, tuple(captions))
 
     def of_clips(self, clips: Sequence[ClipMatch], noun: str) -> Iterator[Example]:

@@ -34,3 +34,9 @@ def test_cells_of_no_weight_do_not_count() -> None:
     weight = torch.ones(2, 2, 2)
     weight[0, :, 0] = 0
     assert errors_of(predicted, target, weight).tolist() == [1, 1]
+
+
+def test_a_view_without_the_character_teaches_nothing() -> None:
+    predicted, target = torch.ones(2, 4, 1, 3, 3), torch.zeros(2, 4, 1, 3, 3)
+    weight = torch.stack([torch.zeros(3, 3), torch.ones(3, 3)])
+    assert errors_of(predicted, target, weight).tolist() == [0, 1]
