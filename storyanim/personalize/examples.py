@@ -48,7 +48,7 @@ class ExampleMaker:
     def of_character(self, character: Character, contexts: Sequence[str] = ()) -> Iterator[Example]:
         """`VIEWS` examples of each picture, in order.
 
-        Args: contexts: what such characters do and where, see `contexts_of`. Most captions get one, whatever the picture
+        Args: contexts: what such characters do and where, see `contexts_of`. Half of the captions get one, whatever the picture
             shows, since the loss hardly sees what is around the character. Else the token would only mean something in
             sentences that say nothing else, and in a story's sentences the character would look as the other clips do.
 
@@ -66,7 +66,7 @@ class ExampleMaker:
                 weight = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(view.weight)[None], latents.shape[-2:])[0]
                 captions = [caption.format(who) for caption in view.kind.captions]
                 if contexts:
-                    captions += [f"{caption} {contexts[int(rng.integers(len(contexts)))]}" for caption in 2 * captions]
+                    captions += [f"{caption} {contexts[int(rng.integers(len(contexts)))]}" for caption in tuple(captions)]
                 yield Example(latents[None], _half(view.near[None]), weight, tuple(captions))
 
     def of_clips(self, clips: Sequence[ClipMatch], noun: str) -> Iterator[Example]:

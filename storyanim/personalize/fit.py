@@ -25,7 +25,7 @@ from storyanim.personalize.lora import arrays_of, frozen, learning, motion_off
 from storyanim.personalize.timeinv import make_table, noun_embedding, sampling_grid
 from storyanim.stages import DepthEstimator
 
-VERSION = 2                                          # of the learning: a change of what equal settings give
+VERSION = 3                                          # of the learning: a change of what equal settings give
 Watch = Callable[[float, dict[str, float]], None]    # share done in [0, 1], figures
 _CHECKPOINT_S = 20.0
 
