@@ -177,7 +177,7 @@ class TestParquet:
         assert "storyanim[parquet]" in caught.value.hint
 
     def test_the_real_one(self, clips: Path, expected: list, tmp_path: Path) -> None:
-        pyarrow = pytest.importorskip("pyarrow")
+        import pyarrow
         from pyarrow import parquet
 
         shutil.copytree(clips, tmp_path / "0")
