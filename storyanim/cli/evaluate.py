@@ -68,7 +68,7 @@ def structure(
 @app.command()
 def personalization(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("runs/eval-personalization"),
-    quick: Annotated[bool, typer.Option("--quick", help="One character, few prompts: some 12 minutes on two cores.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="One character and few prompts.")] = False,
     characters: Annotated[int | None, typer.Option(min=1, max=8, help="Held-out characters. [default: 6, quick 1]")] = None,
     prompts: Annotated[int | None, typer.Option(min=1, max=100, help="Of each character. [default: 20, quick 6]")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Of each prompt. [default: 2, quick 1]")] = None,

@@ -52,7 +52,7 @@ def load_character_token(path: Path) -> CharacterToken:
     _check_format(path, tensors["format"])
     try:
         words = json.loads(metadata[_METADATA])
-        if words.get("sha256", _checksum(tensors)) != _checksum(tensors):      # files of the first version have none
+        if "sha256" in words and words["sha256"] != _checksum(tensors):        # files of the first version have none
             raise ValueError("its values were changed after it was written")
         return _token(tensors, words)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

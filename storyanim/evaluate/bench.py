@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from storyanim import pipeline
-from storyanim.artifacts import DepthTrack, Float32, Frames
+from storyanim.artifacts import CharacterToken, DepthTrack, Float32, Frames, Shot
 from storyanim.config import Settings
 from storyanim.depth.dpt import build_depth_estimator
 from storyanim.engine.run_dir import RunDir
@@ -89,18 +89,14 @@ def make_references(bench: Bench, extractor: FeatureExtractor, count: int) -> Re
 
 
 def draw_all(
-    run: RunDir, name: str, shots: Sequence[tuple[Trial, DepthTrack | None]], generator: ShotGenerator, watch: Watch,
-    duration_s: float | None = None,
+    run: RunDir, name: str, shots: Sequence[tuple[Shot, DepthTrack | None]], generator: ShotGenerator, watch: Watch,
+    tokens: Sequence[CharacterToken] = (),
 ) -> list[Frames]:
-    """Draws trials into the folder `name` of the run, unless they lie there from before. Raises what drawing raises.
-
-    Args: duration_s: of each shot; None: as a trial says.
-    """
+    """Draws shots into the folder `name` of the run, unless they lie there from before. Raises what drawing raises."""
     drawn = []
-    for done, (trial, depth) in enumerate(shots):
-        watch(done / len(shots), f"{name}: {trial.prompt}")
-        shot = trial.shot.model_copy(update={"duration_s": duration_s} if duration_s else {})
-        drawn.append(run.step(f"{name}/{shot.id}", pipeline.draw, shot, depth, [], generator).value)
+    for done, (shot, depth) in enumerate(shots):
+        watch(done / len(shots), f"{name}: {shot.prompt}")
+        drawn.append(run.step(f"{name}/{shot.id}", pipeline.draw, shot, depth, list(tokens), generator).value)
     return drawn
 
 

@@ -67,9 +67,10 @@ class Lead:
         return found
 
     def shot(self, trial: Trial, token: str, seed: int) -> Shot:
-        """To draw with the character's pseudo-word before its noun."""
+        """To draw with the character's pseudo-word before its noun; each seed is a shot of its own."""
         prompt = word(trial.spec, trial.number, f"a {token} {self.actor.creature}")
-        return trial.shot.model_copy(update={"prompt": prompt, "seed": PROMPTS_KEPT * PROMPTS_KEPT * seed + trial.number})
+        number = PROMPTS_KEPT * PROMPTS_KEPT * seed + trial.number
+        return trial.shot.model_copy(update={"id": f"s{number + 1}", "prompt": prompt, "seed": number})
 
 
 def make_leads(count: int) -> list[Lead]:

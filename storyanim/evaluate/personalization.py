@@ -15,7 +15,7 @@ from storyanim.artifacts import Character, CharacterToken, DepthTrack, Float32, 
 from storyanim.engine.character_file import character_bytes
 from storyanim.engine.folders import write_file
 from storyanim.engine.run_dir import RunDir
-from storyanim.evaluate.bench import Bench, Watch
+from storyanim.evaluate.bench import Bench, Watch, draw_all
 from storyanim.evaluate.cast import Lead, make_leads
 from storyanim.evaluate.labels import ATTRIBUTES, labels_of
 from storyanim.evaluate.metrics import interval
@@ -95,7 +95,7 @@ def evaluate_personalization(
     found: dict[str, Any] = {}
     shown: dict[str, list[Frames]] = {}
     for method in methods:
-        tokens = [_learned(run, bench, tools, part, method, watch) for part in parts]
+        tokens = _learn_all(run, bench, tools, parts, method, watch)
         generator = build_generator(settings_of(method, bench.settings))
         drawn = _draw(run, method, parts, tokens, generator, size.seeds, watch)
         found[method] = _count(bench, tools, parts, drawn).scores() | _costs(run, method, parts, tokens)
@@ -121,15 +121,20 @@ def _part(run: RunDir, bench: Bench, tools: Tools, lead: Lead, num_prompts: int)
     return Part(lead, character, mean / np.linalg.norm(mean), trials, [bench.guide(trial) for trial in trials])
 
 
-def _learned(run: RunDir, bench: Bench, tools: Tools, part: Part, method: str, watch: Watch) -> CharacterToken:
+def _learn_all(run: RunDir, bench: Bench, tools: Tools, parts: Sequence[Part], method: str, watch: Watch) -> list[CharacterToken]:
+    """The characters of all parts, learned one after the other on one model."""
     own = settings_of(method, bench.settings)
     learner = TimeInvLearner(own, partial(load_pipeline, own.models), bench.depth)
-    told = pipeline.watched(learner, f"{part.lead.name} by {method}", watch)
-    token: CharacterToken = run.step(
-        f"{method}/{part.lead.name}/learned", pipeline.learn_character, part.character, told, tools.index, tools.encoder,
-        own.personalize.num_prior_clips,
-    ).value
-    return token
+
+    def learned(part: Part) -> CharacterToken:
+        told = pipeline.watched(learner, f"{part.lead.name} by {method}", watch)
+        token: CharacterToken = run.step(
+            f"{method}/{part.lead.name}/learned", pipeline.learn_character, part.character, told, tools.index, tools.encoder,
+            own.personalize.num_prior_clips,
+        ).value
+        return token
+
+    return [learned(part) for part in parts]
 
 
 def _draw(
@@ -138,15 +143,10 @@ def _draw(
 ) -> list[list[Frames]]:
     """All clips of each part, seed by seed."""
     drawn = []
-    for done, (part, token) in enumerate(zip(parts, tokens, strict=True)):
-        clips = []
-        for seed in range(seeds):
-            for trial, guide in zip(part.trials, part.guides, strict=True):
-                shot = part.lead.shot(trial, token.token, seed)
-                watch(done / len(parts), f"{name}: {shot.prompt}")
-                step = f"{name}/{part.lead.name}/{shot.id}-{seed}"
-                clips.append(run.step(step, pipeline.draw, shot, guide, [token], generator).value)
-        drawn.append(clips)
+    for part, token in zip(parts, tokens, strict=True):
+        shots = [(part.lead.shot(trial, token.token, seed), guide)
+                 for seed in range(seeds) for trial, guide in zip(part.trials, part.guides, strict=True)]
+        drawn.append(draw_all(run, f"{name}/{part.lead.name}", shots, generator, watch, [token]))
     return drawn
 
 

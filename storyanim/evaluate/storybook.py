@@ -56,12 +56,14 @@ def evaluate_storybook(run: RunDir, bench: Bench, size: StorybookSize, watch: Wa
     asked = trials.make_trials(size.prompts)
     watch(0.0, "rendering what to compare with")
     truth = make_truth(bench, asked)
-    drawn = draw_all(run, TEXT, [(trial, None) for trial in asked], bench.generator, watch)
+    shots = [trial.shot for trial in asked]
+    drawn = draw_all(run, TEXT, [(shot, None) for shot in shots], bench.generator, watch)
     watch(0.0, "depth of the guides")
     guides = [bench.guide(trial) for trial in asked[: size.guided]]
-    guided = draw_all(run, STRUCTURE, list(zip(asked, guides, strict=False)), bench.generator, watch)
+    guided = draw_all(run, STRUCTURE, list(zip(shots, guides, strict=False)), bench.generator, watch)
     wanted = bench.settings.generate
-    long = draw_all(run, LONG, [(trial, None) for trial in asked[: size.long]], bench.generator, watch, wanted.max_duration_s)
+    longest = [(shot.model_copy(update={"duration_s": wanted.max_duration_s}), None) for shot in shots[: size.long]]
+    long = draw_all(run, LONG, longest, bench.generator, watch)
     watch(1.0, "judging")
     readings = [bench.judge.read(clips) for clips in (drawn, guided)]
     seconds = [seconds_a_shot(run, name) for name in (TEXT, STRUCTURE)]

@@ -99,7 +99,7 @@ def draw_way(
     run: RunDir, bench: Bench, way: Way, shots: Sequence[tuple[Trial, DepthTrack]], on_curve: int, watch: Watch
 ) -> Drawn:
     """Draws the shots in one way; the first `on_curve` of them are points of the curves."""
-    asked = [(trial, depth if way.until else None) for trial, depth in shots]
+    asked = [(trial.shot, depth if way.until else None) for trial, depth in shots]
     drawn = draw_all(run, way.name, asked, _generator(bench, way), watch)
     reading = bench.judge.read(drawn)
     first = list(zip(drawn, shots, strict=True))[:on_curve]

@@ -7,7 +7,7 @@ structure branch explains the stillness and the token need not.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -69,12 +69,23 @@ class ExampleMaker:
                     captions += [f"{caption} {contexts[int(rng.integers(len(contexts)))]}" for caption in tuple(captions)]
                 yield Example(latents[None], _half(view.near[None]), weight, tuple(captions))
 
-    def of_clips(self, clips: Sequence[ClipMatch], noun: str) -> Iterator[Example]:
-        """One example of each clip: as many frames from its middle as a static clip has. Raises VideoError."""
+    def of_clips(self, clips: Sequence[ClipMatch], character: Character) -> Iterator[Example]:
+        """Examples of each clip: as many frames from its middle as a static clip has, as they are.
+
+        Where the loss hardly sees what is around the character in its pictures, these clips teach it: a second example has
+        the character's name in the caption and counts only what is around the clip's own figure. Else the token would bend
+        the scene to whatever it likes. Raises VideoError.
+        """
         for clip in clips:
             frames = self._frames(clip)
             near, latents = self._depth.estimate(frames).near, self._latents(frames.rgb)
-            yield Example(latents, _half(near), torch.ones(latents.shape[-2:]), (clip.caption or f"a {noun}",))
+            example = Example(latents, _half(near), torch.ones(latents.shape[-2:]), (clip.caption or f"a {character.noun}",))
+            yield example
+            named = _named(clip.caption, character)
+            around = 1 - np.stack([foreground(frame) for frame in near]).max(axis=0)                  # (H, W)
+            if named and self._background_weight < 1 and around.any():
+                weight = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(around)[None], latents.shape[-2:])[0]
+                yield replace(example, weight=weight, captions=(named,))
 
     def _frames(self, clip: ClipMatch) -> Frames:
         middle_s, half_s = (clip.start_s + clip.end_s) / 2, self._num_frames / self._fps / 2
@@ -101,6 +112,12 @@ def contexts_of(clips: Sequence[ClipMatch], noun: str) -> tuple[str, ...]:
     """What the captions say after the noun: "a red bear walking in the forest" → "walking in the forest". Each once, in order."""
     tails = (clip.caption.partition(f" {noun} ")[2].strip() for clip in clips)
     return tuple(dict.fromkeys(tail for tail in tails if tail))
+
+
+def _named(caption: str, character: Character) -> str:
+    """"a red bear walking in the forest" → "a <bo> bear walking in the forest"; "" when it does not name the noun."""
+    _, noun, tail = caption.partition(f" {character.noun} ")
+    return f"a {character.token}{noun}{tail}" if noun else ""
 
 
 def _fitted(frame: UInt8, size_px: tuple[int, int]) -> UInt8:

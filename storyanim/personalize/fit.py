@@ -25,7 +25,7 @@ from storyanim.personalize.lora import arrays_of, frozen, learning, motion_off
 from storyanim.personalize.timeinv import make_table, noun_embedding, sampling_grid
 from storyanim.stages import DepthEstimator
 
-VERSION = 3                                          # of the learning: a change of what equal settings give
+VERSION = 4                                          # of the learning: a change of what equal settings give
 Watch = Callable[[float, dict[str, float]], None]    # share done in [0, 1], figures
 _CHECKPOINT_S = 20.0
 
@@ -77,7 +77,7 @@ class TimeInvLearner:
         with self._ready() as pipeline, learning(pipeline.unet, wanted) as weights:
             maker = ExampleMaker(pipeline, self._depth, self._settings)
             contexts = contexts_of(priors, character.noun) if wanted.background_weight < 1 else ()
-            own, others = list(maker.of_character(character, contexts)), list(maker.of_clips(priors, character.noun))
+            own, others = list(maker.of_character(character, contexts)), list(maker.of_clips(priors, character))
             student = self._student(pipeline, character, weights)
             lesson = Lesson(pipeline, self._settings, character.token, own, others)
             key = self._key(character, priors)
@@ -90,7 +90,7 @@ class TimeInvLearner:
                     saved = time.monotonic()
                 if watch:
                     watch((step + 1) / wanted.num_steps, {"step": float(step + 1), "loss": loss})
-            token = self._token(character, student, len(others))
+            token = self._token(character, student, len(priors))
         if checkpoint:
             checkpoint.unlink(missing_ok=True)
         return token

@@ -46,9 +46,9 @@ def read_captions(path: Path) -> dict[str, str]:
     return captions
 
 
-def caption_of(relative: Path, captions: dict[str, str]) -> str:
-    """The table's caption under the relative path, the name or the stem; else the words of the name."""
+def caption_of(relative: Path, captions: dict[str, str], otherwise: str = "") -> str:
+    """The table's caption under the relative path, the name or the stem; else `otherwise`; else the words of the name."""
     for key in (relative.as_posix(), relative.name, relative.with_suffix("").as_posix(), relative.stem):
         if captions.get(key):
             return captions[key]
-    return re.sub(r"[\W_]+", " ", relative.stem).strip()
+    return otherwise or re.sub(r"[\W_]+", " ", relative.stem).strip()

@@ -19,6 +19,7 @@ from storyanim.stages import TextVideoEncoder
 
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
+
 class ClipEncoder:
     """A TextVideoEncoder on `CLIPModel`: a clip is the mean of its frames' unit embeddings, made unit again.
 
@@ -51,33 +52,21 @@ class ClipEncoder:
 
     def encode_texts(self, texts: Sequence[str]) -> Float32:
         """(N, dim) float32, unit length; words beyond the model's length are not read. Raises ModelError."""
-        import torch
+        def encode(some: Sequence[str]) -> Any:
+            length = self._model.config.text_config.max_position_embeddings
+            return self._model.get_text_features(**_tokens(self._processor.tokenizer, some, length).to(self._model.device))
 
-        found = [np.zeros((0, self.dim), np.float32)]
-        for start in range(0, len(texts), self.batch_size):
-            tokens = self._processor.tokenizer(
-                list(texts[start:start + self.batch_size]), padding=True, truncation=True,
-                max_length=self._model.config.text_config.max_position_embeddings, return_tensors="pt",
-            ).to(self._model.device)
-            with torch.inference_mode():
-                found.append(_unit(_features(self._model.get_text_features(**tokens))))
-        return np.concatenate(found)
+        return _in_batches(texts, self.batch_size, self.dim, encode)
 
     def encode_clips(self, clips: Sequence[Frames]) -> Float32:
         """(N, dim) float32, unit length. Raises ModelError."""
         pictures = [picture for clip in clips for picture in clip.rgb[self.looks_at(len(clip.rgb))]]
-        embeddings = [np.zeros((0, self.dim), np.float32)]
-        for start in range(0, len(pictures), self.batch_size):
-            embeddings.append(self._encode_pictures(pictures[start:start + self.batch_size]))
-        frames = np.concatenate(embeddings).reshape(len(clips), self.num_frames, self.dim)
-        return _unit(frames.mean(axis=1))
+        embeddings = _in_batches(pictures, self.batch_size, self.dim, self._encode_pictures)
+        return _unit(embeddings.reshape(len(clips), self.num_frames, self.dim).mean(axis=1))
 
-    def _encode_pictures(self, pictures: Sequence[UInt8]) -> Float32:   # B × (H, W, 3) → (B, dim)
-        import torch
-
+    def _encode_pictures(self, pictures: Sequence[UInt8]) -> Any:       # B × (H, W, 3) → (B, dim)
         images = self._processor.image_processor(images=list(pictures), input_data_format="channels_last", return_tensors="pt")
-        with torch.inference_mode():
-            return _unit(_features(self._model.get_image_features(pixel_values=images["pixel_values"].to(self._model.device))))
+        return self._model.get_image_features(pixel_values=images["pixel_values"].to(self._model.device))
 
     @cached_property
     def _model(self) -> Any:
@@ -127,17 +116,11 @@ class FrozenInTimeEncoder:
 
     def encode_texts(self, texts: Sequence[str]) -> Float32:
         """(N, dim) float32, unit length; words beyond the model's length are not read. Raises ModelError."""
-        import torch
+        def encode(some: Sequence[str]) -> Any:
+            tokens = _tokens(self._tokenizer, some, self._model.sizes.text.max_position_embeddings).to(self._device)
+            return self._model.encode_texts(tokens["input_ids"], tokens["attention_mask"])
 
-        found = [np.zeros((0, self.dim), np.float32)]
-        for start in range(0, len(texts), self.batch_size):
-            tokens = self._tokenizer(
-                list(texts[start:start + self.batch_size]), padding=True, truncation=True,
-                max_length=self._model.sizes.text.max_position_embeddings, return_tensors="pt",
-            ).to(self._device)
-            with torch.inference_mode():
-                found.append(_unit(_features(self._model.encode_texts(tokens["input_ids"], tokens["attention_mask"]))))
-        return np.concatenate(found)
+        return _in_batches(texts, self.batch_size, self.dim, encode)
 
     def encode_clips(self, clips: Sequence[Frames]) -> Float32:
         """(N, dim) float32, unit length. Raises ModelError."""
@@ -205,6 +188,21 @@ def _frozen_in_time(settings: Settings) -> TextVideoEncoder:
 
 
 _ENCODERS: dict[str, Callable[[Settings], TextVideoEncoder]] = {"clip": _clip, "frozen_in_time": _frozen_in_time}
+
+
+def _tokens(tokenizer: Any, texts: Sequence[str], max_length: int) -> Any:
+    return tokenizer(list(texts), padding=True, truncation=True, max_length=max_length, return_tensors="pt")
+
+
+def _in_batches(things: Sequence[Any], size: int, dim: int, encode: Callable[[Sequence[Any]], Any]) -> Float32:
+    """What a network gives for some texts or pictures at a time: (N, dim), unit length."""
+    import torch
+
+    found = [np.zeros((0, dim), np.float32)]
+    with torch.inference_mode():
+        for start in range(0, len(things), size):
+            found.append(_unit(_features(encode(things[start:start + size]))))
+    return np.concatenate(found)
 
 
 def _features(output: Any) -> Float32:

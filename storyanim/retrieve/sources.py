@@ -146,9 +146,7 @@ def _caption_in(data: bytes, suffix: str) -> str:
 
 def _caption(path: Path, base: Path, captions: Captions | None, own: str) -> str:
     relative = path.relative_to(base) if path.is_relative_to(base) else Path(path.name)
-    words = caption_of(relative, {})
-    given = caption_of(relative, captions or {})
-    return " ".join((given if given != words else own or words).split())
+    return " ".join(caption_of(relative, captions or {}, own).split())
 
 
 def _table_of(folder: Path) -> Captions:
