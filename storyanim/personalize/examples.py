@@ -17,7 +17,7 @@ from torch import Tensor
 from storyanim import video
 from storyanim.artifacts import Character, ClipMatch, Float32, Frames, UInt8
 from storyanim.config import Settings
-from storyanim.personalize.foreground import foreground
+from storyanim.personalize.foreground import foreground, surroundings
 from storyanim.personalize.images import load_image
 from storyanim.personalize.views import KINDS, PHOTO_SCALE, make_view
 from storyanim.stages import DepthEstimator
@@ -82,7 +82,7 @@ class ExampleMaker:
             example = Example(latents, _half(near), torch.ones(latents.shape[-2:]), (clip.caption or f"a {character.noun}",))
             yield example
             named = _named(clip.caption, character)
-            around = 1 - np.stack([foreground(frame) for frame in near]).max(axis=0)                  # (H, W)
+            around = np.min([surroundings(frame) for frame in near], axis=0)                      # (H, W)
             if named and self._background_weight < 1 and around.any():
                 weight = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(around)[None], latents.shape[-2:])[0]
                 yield replace(example, weight=weight, captions=(named,))

@@ -22,7 +22,7 @@ from storyanim.personalize import checkpoint as checkpoints
 from storyanim.personalize.examples import ExampleMaker, contexts_of
 from storyanim.personalize.lesson import Lesson, Student
 from storyanim.personalize.lora import arrays_of, frozen, learning, motion_off
-from storyanim.personalize.timeinv import make_table, noun_embedding, sampling_grid
+from storyanim.personalize.timeinv import make_table, word_embedding, sampling_grid
 from storyanim.stages import DepthEstimator
 
 VERSION = 4                                          # of the learning: a change of what equal settings give
@@ -78,8 +78,8 @@ class TimeInvLearner:
             maker = ExampleMaker(pipeline, self._depth, self._settings)
             contexts = contexts_of(priors, character.noun) if wanted.background_weight < 1 else ()
             own, others = list(maker.of_character(character, contexts)), list(maker.of_clips(priors, character))
-            student = self._student(pipeline, character, weights)
             lesson = Lesson(pipeline, self._settings, character.token, own, others)
+            student = self._student(pipeline, lesson, character.noun, weights)
             key = self._key(character, priors)
             done = checkpoints.resume(checkpoint, key, student.parts, student.optimizer) if checkpoint else 0
             saved = time.monotonic()
@@ -114,10 +114,11 @@ class TimeInvLearner:
                 raise ResourceError("not enough memory to learn a character",
                                     hint="set a smaller personalize.batch_size or num_frames, or close other programs") from error
 
-    def _student(self, pipeline: Any, character: Character, weights: dict[str, nn.Parameter]) -> Student:
+    def _student(self, pipeline: Any, lesson: Lesson, noun: str, weights: dict[str, nn.Parameter]) -> Student:
         wanted, steps = self._settings.personalize, pipeline.scheduler.config.num_train_timesteps
         grid = sampling_grid(pipeline.scheduler, self._settings.generate.num_inference_steps)
-        start = noun_embedding(pipeline.tokenizer, pipeline.text_encoder, character.noun)
+        word = lesson.best_word(wanted.first_words, noun, grid) if wanted.first_words else noun
+        start = word_embedding(pipeline.tokenizer, pipeline.text_encoder, word)
         table = make_table(wanted, start, grid, steps).to(pipeline.device)
         groups: list[dict[str, Any]] = []
         if table.weight.requires_grad:

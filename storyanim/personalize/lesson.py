@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from storyanim.personalize.objective import Objective, errors_of
 from storyanim.personalize.timeinv import TimeInvTable
 
 _MOST_GRADIENT = 1.0                                 # norm to which gradients are cut
+_GUESSED_AT = 48                                     # views of pictures, each at one timestep, that decide on the first word
 _LOSS_MEMORY = 0.95                                  # of the running mean of the loss
 
 
@@ -68,7 +69,8 @@ class Lesson:
     def step(self, student: Student, step: int) -> float:
         """One step; gives the loss over the character's own pictures. Raises ModelError when it is no number."""
         batch = self._draw(np.random.default_rng([self._settings.seed, step]), student.table)
-        errors = self._errors(batch, student.table)                                               # (B)
+        rows = {self._token: student.table.rows(batch.places)}
+        errors = self._errors(batch, student.table.timesteps[batch.places], rows)                 # (B)
         own = errors[:batch.own].mean()
         loss = own + self._settings.prior_weight * errors[batch.own:].mean() if self._others else own
         if not bool(torch.isfinite(loss)):
@@ -85,6 +87,22 @@ class Lesson:
         student.loss.copy_(_LOSS_MEMORY * student.loss + (1 - _LOSS_MEMORY) * now if step else torch.tensor([now]))
         return now
 
+    @torch.no_grad()
+    def best_word(self, words: Sequence[str], noun: str, grid: Tensor) -> str:
+        """The one of `words` that says before the noun what the pictures show: under it the model as it is denoises them best.
+
+        A diffusion model read as a classifier (arXiv 2303.16203), with the same pictures and noise for each word.
+
+        Args: grid: (R) timesteps of a drawing.
+        """
+        rng = np.random.default_rng(self._settings.seed)
+        chosen = [self._own[i] for i in rng.integers(len(self._own), size=_GUESSED_AT)]
+        places = torch.from_numpy(rng.integers(len(grid), size=_GUESSED_AT))
+        batch = self._batch(chosen, places, rng, len(chosen))
+        timesteps = grid.to(batch.latents.device)[batch.places]
+        found = [self._errors(replace(batch, captions=[f"a {word} {noun}"] * _GUESSED_AT), timesteps, {}).mean() for word in words]
+        return words[int(torch.stack(found).argmin())]
+
     def _draw(self, rng: np.random.Generator, table: TimeInvTable) -> _Batch:
         """Pictures and, half as many, clips of its kind, at uniform timesteps; a share of the captions is blank."""
         own = self._settings.batch_size
@@ -96,18 +114,23 @@ class Lesson:
         captions[:own] = ["" if hidden else caption for hidden, caption in zip(blank, captions[:own], strict=True)]
         num_rows = len(table.timesteps)
         places = torch.from_numpy(rng.choice(num_rows, size=len(chosen), replace=len(chosen) > num_rows))
+        return replace(self._batch(chosen, places, rng, own), captions=captions)
+
+    def _batch(self, chosen: list[Example], places: Tensor, rng: np.random.Generator, own: int) -> _Batch:
+        """Examples at their timesteps, without words."""
         frames, device = self._settings.num_frames, self._pipeline.device
         latents = torch.stack([e.latents.expand(frames, -1, -1, -1) for e in chosen]).transpose(1, 2)
         noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(int(rng.integers(2**62))))
         near = torch.stack([e.near.expand(frames, -1, -1) for e in chosen]).float()
         weight = torch.stack([e.weight for e in chosen])
-        return _Batch(latents.to(device), near.to(device), weight.to(device), noise.to(device), captions, places.to(device), own)
+        return _Batch(latents.to(device), near.to(device), weight.to(device), noise.to(device), [], places.to(device), own)
 
-    def _errors(self, batch: _Batch, table: TimeInvTable) -> Tensor:
-        pipeline, timesteps = self._pipeline, table.timesteps[batch.places]
+    def _errors(self, batch: _Batch, timesteps: Tensor, rows: dict[str, Tensor]) -> Tensor:
+        """(B). Args: timesteps: (B). rows: (B, d) of each pseudo-word."""
+        pipeline = self._pipeline
         noisy, target = self._objective.noisy_and_target(batch.latents, timesteps, batch.noise)
         with self._autocast():
-            text = pipeline.encode_prompt_rows(batch.captions, {self._token: table.rows(batch.places)})
+            text = pipeline.encode_prompt_rows(batch.captions, rows)
             guided = self._settings.static_depth and pipeline.structure is not None
             guide = pipeline.structure_guide(batch.near) if guided else None
             predicted = pipeline.predict(noisy, timesteps, text, guide)

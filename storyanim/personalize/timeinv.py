@@ -62,7 +62,7 @@ class TimeInvTable(nn.Module):
 def make_table(wanted: PersonalizeSettings, start: Tensor, grid: Tensor, num_train_timesteps: int) -> TimeInvTable:
     """The table that the settings ask for.
 
-    Args: start: (d), the noun's embedding. grid: (R), the timesteps of a drawing.
+    Args: start: (d), embedding of the word to start from. grid: (R), the timesteps of a drawing.
     """
     timesteps = grid if wanted.sampled_timesteps else torch.arange(num_train_timesteps)
     if wanted.table_rows == "all":
@@ -85,10 +85,10 @@ def sampling_grid(scheduler: Any, num_inference_steps: int) -> Tensor:
     return rounded.clamp(0, scheduler.config.num_train_timesteps - 1).unique()
 
 
-def noun_embedding(tokenizer: Any, text_encoder: Any, noun: str) -> Tensor:
-    """The mean of the noun's token embeddings, (d). Raises CharacterError when the noun has no tokens."""
-    ids = tokenizer(noun, add_special_tokens=False).input_ids
+def word_embedding(tokenizer: Any, text_encoder: Any, word: str) -> Tensor:
+    """The mean of a word's token embeddings, (d). Raises CharacterError when it has no tokens."""
+    ids = tokenizer(word, add_special_tokens=False).input_ids
     if not ids:
-        raise CharacterError(f"the model has no word for the noun {noun!r}", hint="give a plain noun, such as bear")
+        raise CharacterError(f"the model has no word for {word!r}", hint="give a plain noun, such as bear")
     embedding = text_encoder.get_input_embeddings().weight
     return embedding[torch.tensor(ids, device=embedding.device)].detach().float().mean(dim=0)

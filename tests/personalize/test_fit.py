@@ -22,7 +22,7 @@ from storyanim.generate.generator import StoryGenerator
 from storyanim.generate.story_pipeline import StoryVideoPipeline
 from storyanim.personalize import fit
 from storyanim.personalize.fit import TimeInvLearner
-from storyanim.personalize.timeinv import noun_embedding
+from storyanim.personalize.timeinv import word_embedding
 
 Make = Callable[..., Settings]
 GRID = [199, 399, 599, 799, 999]                     # of five steps, trailing
@@ -97,7 +97,7 @@ class TestTable:
         self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline
     ) -> None:
         table = learn(num_steps=4, batch_size=5).table
-        start = noun_embedding(shared_pipeline.tokenizer, shared_pipeline.text_encoder, "bear").numpy()
+        start = word_embedding(shared_pipeline.tokenizer, shared_pipeline.text_encoder, "bear").numpy()
         assert all(np.abs(table[t] - start).max() > 1e-6 for t in GRID)
         assert len(np.unique(table, axis=0)) == len(GRID)
         assert np.array_equal(table[0], table[199])
@@ -110,7 +110,7 @@ class TestTable:
     def test_nothing_is_learned_of_blank_captions(
         self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline
     ) -> None:
-        start = noun_embedding(shared_pipeline.tokenizer, shared_pipeline.text_encoder, "bear").numpy()
+        start = word_embedding(shared_pipeline.tokenizer, shared_pipeline.text_encoder, "bear").numpy()
         for rank in (0, 2):
             token = learn(blank_caption=1.0, lora_rank=rank)
             assert np.array_equal(token.table, np.tile(start, (1000, 1)))

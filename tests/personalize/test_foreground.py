@@ -17,7 +17,7 @@ def scene(figure: slice | None, nearness: float = 0.9) -> np.ndarray:
 
 def test_figure_counts_and_ground_does_not() -> None:
     sure = foreground(scene(slice(36, 60)))
-    assert (sure[20:52, 36:60] == 1).all()
+    assert (sure[20:78, 36:60] > 0.5).all()          # to its feet, which are as near as the ground they stand on
     assert (sure[:, :28] == 0).all()
     assert (sure[:, 68:] == 0).all()
     assert (sure[90:] == 0).all()                    # ground as near as the figure

@@ -10,7 +10,7 @@ from torch import nn
 
 from storyanim.config import PersonalizeSettings
 from storyanim.errors import CharacterError
-from storyanim.personalize.timeinv import TimeInvTable, make_table, noun_embedding, sampling_grid
+from storyanim.personalize.timeinv import TimeInvTable, make_table, word_embedding, sampling_grid
 
 
 class Encoder:
@@ -62,12 +62,12 @@ class TestNoun:
     def test_mean_of_the_pieces(self) -> None:
         encoder = Encoder()
         weight = encoder.embedding.weight.detach()
-        assert torch.equal(noun_embedding(tokenizer(), encoder, "bear"), weight[54])
-        assert torch.allclose(noun_embedding(tokenizer(), encoder, "a bear"), (weight[26] + weight[54]) / 2)
+        assert torch.equal(word_embedding(tokenizer(), encoder, "bear"), weight[54])
+        assert torch.allclose(word_embedding(tokenizer(), encoder, "a bear"), (weight[26] + weight[54]) / 2)
 
     def test_noun_without_tokens(self) -> None:
         with pytest.raises(CharacterError, match="no word"):
-            noun_embedding(tokenizer(), Encoder(), "")
+            word_embedding(tokenizer(), Encoder(), "")
 
 
 class TestKnots:
