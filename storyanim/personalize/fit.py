@@ -22,7 +22,7 @@ from storyanim.personalize import checkpoint as checkpoints
 from storyanim.personalize.examples import ExampleMaker, contexts_of
 from storyanim.personalize.lesson import Lesson, Student
 from storyanim.personalize.lora import arrays_of, frozen, learning, motion_off
-from storyanim.personalize.timeinv import make_table, word_embedding, sampling_grid
+from storyanim.personalize.timeinv import make_table, sampling_grid, word_embedding
 from storyanim.stages import DepthEstimator
 
 VERSION = 4                                          # of the learning: a change of what equal settings give

@@ -100,8 +100,9 @@ class Lesson:
         places = torch.from_numpy(rng.integers(len(grid), size=_GUESSED_AT))
         batch = self._batch(chosen, places, rng, len(chosen))
         timesteps = grid.to(batch.latents.device)[batch.places]
-        found = [self._errors(replace(batch, captions=[f"a {word} {noun}"] * _GUESSED_AT), timesteps, {}).mean() for word in words]
-        return words[int(torch.stack(found).argmin())]
+        said = (replace(batch, captions=[f"a {word} {noun}"] * _GUESSED_AT) for word in words)
+        errors = torch.stack([self._errors(worded, timesteps, {}).mean() for worded in said])
+        return words[int(errors.argmin())]
 
     def _draw(self, rng: np.random.Generator, table: TimeInvTable) -> _Batch:
         """Pictures and, half as many, clips of its kind, at uniform timesteps; a share of the captions is blank."""

@@ -115,6 +115,14 @@ class TestTable:
             token = learn(blank_caption=1.0, lora_rank=rank)
             assert np.array_equal(token.table, np.tile(start, (1000, 1)))
 
+    def test_all_rows_start_from_one_of_the_first_words(
+        self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline
+    ) -> None:
+        models = shared_pipeline.tokenizer, shared_pipeline.text_encoder
+        starts = [word_embedding(*models, word).numpy() for word in ("red", "blue")]
+        table = learn(blank_caption=1.0, first_words=("red", "blue")).table
+        assert any(np.array_equal(table, np.tile(start, (1000, 1))) for start in starts)
+
     def test_rank_zero_is_the_table_alone(self, learn: Callable[..., CharacterToken], priors: list[ClipMatch]) -> None:
         token = learn(priors=priors, lora_rank=0)
         assert token.lora == {}

@@ -10,7 +10,7 @@ from torch import nn
 
 from storyanim.config import PersonalizeSettings
 from storyanim.errors import CharacterError
-from storyanim.personalize.timeinv import TimeInvTable, make_table, word_embedding, sampling_grid
+from storyanim.personalize.timeinv import TimeInvTable, make_table, sampling_grid, word_embedding
 
 
 class Encoder:
