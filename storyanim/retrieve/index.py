@@ -2,18 +2,18 @@
 
     index.json          what it is, with the sha256 of every other file; written last
     clips.sqlite        one row a window, and its caption in a full-text table; which rows belong to a video as it was read
-    vectors.faiss       the embeddings for search, row i is id i
+    vectors.faiss       the embeddings for search, row i is id i; of a kind that fits their number (factory.py)
     embeddings/         the embeddings, (N, dim) float32 shards in the same order
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,13 @@ from pydantic import Field, ValidationError
 
 from storyanim import hub
 from storyanim.artifacts import ClipMatch, Words
-from storyanim.errors import IndexFolderError
+from storyanim.errors import IndexFolderError, ResourceError, UsageError
 from storyanim.retrieve.marks import is_marked
+from storyanim.retrieve.vectors import VECTORS, Vectors
 from storyanim.stages import TextVideoEncoder
 
 FORMAT = 1
-INFO, CLIPS, VECTORS, EMBEDDINGS = "index.json", "clips.sqlite", "vectors.faiss", "embeddings"
+INFO, CLIPS = "index.json", "clips.sqlite"
 COLUMNS = ("clip_id", "path", "sha256", "start_s", "end_s", "caption", "motion")
 MARKS = ("cut", "black", "bars")                     # see marks.py; indexes made before there were any lack them
 SCHEMA = """
@@ -52,6 +53,8 @@ class IndexInfo(Words):
     encoder: str                                     # fingerprint
     dim: int = Field(gt=0)
     factory: str                                     # FAISS's name of the kind of vectors.faiss
+    factory_given: str | None = None                 # what was asked for instead of the rule of factory.py
+    search: dict[str, int] = Field(default_factory=dict)       # what it is searched with, by FAISS's names
     window_s: float
     root: str                                        # folder of the videos; when relative, to the index folder
     num_clips: int = Field(gt=0)
@@ -72,17 +75,26 @@ class ClipIndex:
         folder: of `storyanim index`.
         caption_weight: of the words' ranks against the vectors' ranks; 0 leaves captions out.
         min_motion: mean absolute frame difference, in [0, 1], under which a clip ranks lower.
+        exact: all vectors are compared, whatever kind of FAISS index there is.
+        search: goes before what the index says it is searched with.
 
-    Raises IndexFolderError when a file is missing or changed.
+    Raises IndexFolderError when a file is missing or changed, UsageError when its kind has nothing of `search`.
     """
 
-    def __init__(self, folder: Path | str, *, caption_weight: float = 1.0, min_motion: float = 0.0) -> None:
+    def __init__(self, folder: Path | str, *, caption_weight: float = 1.0, min_motion: float = 0.0, exact: bool = False,
+                 search: Mapping[str, int] | None = None) -> None:
         self.folder = Path(folder)
         self.caption_weight = caption_weight
         self.min_motion = min_motion
+        self.exact = exact
+        self._search = dict(search or {})
         self.info = read_info(self.folder)
         while (info := self._open()) != self.info:    # while it was opened, another took its place
             self.info = info
+        if unknown := set(self._search) - set(self.info.search):
+            raise UsageError(f"an index of the kind {self.info.factory} is not searched with {', '.join(sorted(unknown))}",
+                             hint=f"it knows {', '.join(self.info.search) or 'no such settings: it is exact'}")
+        self._vectors.search |= self._search
 
     def _open(self) -> IndexInfo:
         """Opens the files of `info` and checks them; gives what the folder says of itself afterwards."""
@@ -90,10 +102,14 @@ class ClipIndex:
             # immutable: no journal is looked for, so that a folder without the right to write can be searched
             name = f"{(self.folder / CLIPS).absolute().as_uri()}?mode=ro&immutable=1"
             self._database = sqlite3.connect(name, uri=True, check_same_thread=False)
-            self._file = (self.folder / VECTORS).open("rb")
+            info = self.info
+            self._vectors = Vectors(self.folder, info.factory, info.num_clips, info.dim, dict(info.search))
             files = self.info.files.items()
             damaged = next((name for name, sha256 in files if hub.file_sha256(self.folder / name) != sha256), "")
-        except (OSError, sqlite3.Error):
+        except (OSError, sqlite3.Error) as error:
+            if isinstance(error, OSError) and error.errno == errno.EMFILE:
+                raise ResourceError(f"the index {self.folder} has more files than may be open at once",
+                                    hint="allow more with `ulimit -n 65536`") from error
             damaged = next((name for name in self.info.files if not (self.folder / name).is_file()), CLIPS)
         info = read_info(self.folder)
         if damaged and info == self.info:
@@ -106,7 +122,8 @@ class ClipIndex:
     def fingerprint(self) -> str:
         """Of what can be found in it, and how; where the videos lie stays out."""
         files = "".join(f"{name}\0{sha256}\n" for name, sha256 in sorted(self.info.files.items()))
-        return f"{hashlib.sha256(files.encode()).hexdigest()}:{self.caption_weight:g}:{self.min_motion:g}"
+        how = "".join(f":{name}={value}" for name, value in sorted(self._search.items())) + ":exact" * self.exact
+        return f"{hashlib.sha256(files.encode()).hexdigest()}:{self.caption_weight:g}:{self.min_motion:g}{how}"
 
     @property
     def root(self) -> Path:
@@ -121,8 +138,7 @@ class ClipIndex:
         """
         vector = self._query_vector(query, encoder)
         depth = min(self.info.num_clips, max(100, 10 * k))
-        scores, ids = self._vectors.search(vector[None], depth)
-        ranks = [_ranks(zip(ids[0].tolist(), scores[0].tolist(), strict=True)), self._word_ranks(query, depth)]
+        ranks = [_ranks(self._vectors.nearest(vector, depth, exact=self.exact)), self._word_ranks(query, depth)]
         rows = self._rows("id", {*ranks[0], *ranks[1]})
         worth = {i: self._worth([rank.get(i) for rank in ranks], rows[i]) for i in rows}
         best = sorted(rows, key=lambda i: (-worth[i], i))[:k]
@@ -164,19 +180,9 @@ class ClipIndex:
         return {row["id"]: dict(row) for row in found}
 
     def _match(self, row: dict[str, Any], vector: Any, rank: int) -> ClipMatch:
-        score = float(np.dot(self._vectors.reconstruct(row["id"]), vector))
+        score = float(np.dot(self._vectors.rows([row["id"]])[0], vector))
         fields = {name: row[name] for name in COLUMNS} | {"path": str(self.root / row["path"])}
         return ClipMatch(**fields, score=score, rank=rank)
-
-    @cached_property
-    def _vectors(self) -> Any:
-        import faiss
-
-        try:
-            self._file.seek(0)
-            return faiss.read_index(faiss.PyCallbackIOReader(self._file.read))     # type: ignore[attr-defined]
-        except RuntimeError as error:
-            raise IndexFolderError(f"{self.folder / VECTORS} cannot be read by FAISS", hint=_AGAIN) from error
 
 
 def read_info(folder: Path) -> IndexInfo:
