@@ -52,6 +52,8 @@ def search(
     query: Annotated[str, typer.Argument(help='What to look for: "a dog jumping".')],
     count: Annotated[int, typer.Option("--count", "-k", min=1, max=100, help="How many hits.")] = 8,
     sheet: Annotated[Path, typer.Option(help="PNG of the hits.")] = Path("search.png"),
+    filters: Annotated[list[str] | None, typer.Option("--filter", metavar="NAME>=VALUE", help="Only such clips, as in "
+                       "'motion>=0.01'; names: duration, aspect, motion, fps, source, licence.")] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Compare with all clips, whatever kind of index it is.")] = False,
     profile: flags.Profile = "storybook",
     json_: flags.AsJson = False,
@@ -65,7 +67,10 @@ def search(
 
     if not query.strip():
         raise UsageError("the query is empty", hint='say what to look for, as in "a dog jumping"')
-    settings = load_settings(profile, retrieve={"exact": True} if exact else {})
+    wanted: dict[str, object] = {"exact": True} if exact else {}
+    if filters:
+        wanted["filters"] = filters
+    settings = load_settings(profile, retrieve=wanted)
     check_place(sheet)
     hits = open_index(folder, settings).search(query, build_encoder(settings), count)
     draw_sheet(query, hits, sheet)

@@ -15,7 +15,7 @@ from storyanim.artifacts import Float32
 from storyanim.engine import folders
 from storyanim.errors import InputError, ResourceError
 from storyanim.retrieve import factory
-from storyanim.retrieve.index import CLIPS, COLUMNS, INFO, MARKS, SCHEMA, IndexInfo
+from storyanim.retrieve.index import CLIPS, INFO, MARKS, SCHEMA, IndexInfo
 from storyanim.retrieve.vectors import EMBEDDINGS, ROWS_A_SHARD, VECTORS
 from storyanim.retrieve.windows import Span
 from storyanim.retrieve.work import Piece, Work
@@ -48,7 +48,7 @@ class OldIndex:
         first, num = where
         names = ", ".join(("start_s", "end_s", "motion", *MARKS))
         rows = self._database.execute(f"SELECT {names} FROM clips WHERE id >= ? AND id < ? ORDER BY id", (first, first + num))
-        return Piece(tuple(Span(*row) for row in rows), self._vectors(first, num))
+        return Piece(tuple(Span(*(*row[:-1], row[-1].hex())) for row in rows), self._vectors(first, num))
 
     def _where(self, key: str) -> tuple[int, int] | None:
         if self._database is None or not self._knows:
@@ -84,7 +84,7 @@ def assemble(work: Work, old: OldIndex, facts: dict[str, Any]) -> IndexInfo:
     vectors = _Vectors(folder, facts["dim"])
     with closing(sqlite3.connect(folder / CLIPS)) as database, database:
         database.executescript(SCHEMA)
-        for place, caption, refused, sha256, key in work.identified():
+        for place, caption, source, licence, refused, sha256, key in work.identified():
             piece = None if refused else work.piece(key) or old.piece(key)
             reason = refused or (piece.failed if piece else "it was not read")
             twin = database.execute("SELECT path, sha256 FROM clips WHERE clip_id >= ? AND clip_id < ?",
@@ -97,7 +97,7 @@ def assemble(work: Work, old: OldIndex, facts: dict[str, Any]) -> IndexInfo:
             if twin and not refused:
                 skipped[place] = f"the first figures of its sha256 are those of {twin[0]}"
             elif piece is not None and piece.spans:
-                _insert(database, vectors, place, caption, sha256, key, piece)
+                _insert(database, vectors, (place, sha256, caption, source, licence), key, piece)
         database.execute("INSERT INTO captions (rowid, caption) SELECT id, caption FROM clips")
         num_videos = database.execute("SELECT COUNT(DISTINCT path) FROM clips").fetchone()[0]
     if not vectors.num:
@@ -111,11 +111,13 @@ def assemble(work: Work, old: OldIndex, facts: dict[str, Any]) -> IndexInfo:
     return info
 
 
-def _insert(database: sqlite3.Connection, vectors: _Vectors, path: str, caption: str, sha256: str, key: str,
+def _insert(database: sqlite3.Connection, vectors: _Vectors, of_video: tuple[str, str, str, int, str], key: str,
             piece: Piece) -> None:
-    rows = [(vectors.num + i, f"{sha256[:12]}@{span.start_s:g}-{span.end_s:g}", path, sha256, span.start_s, span.end_s, caption,
-             span.motion, span.cut, span.black, span.bars) for i, span in enumerate(piece.spans)]
-    columns = ("id", *COLUMNS, *MARKS)
+    sha256 = of_video[1]
+    rows = [(*of_video, vectors.num + i, f"{sha256[:12]}@{span.start_s:g}-{span.end_s:g}", span.start_s, span.end_s, span.motion,
+             span.cut, span.black, span.bars, span.aspect, span.fps, bytes.fromhex(span.look))
+            for i, span in enumerate(piece.spans)]
+    columns = ("path", "sha256", "caption", "source", "licence", "id", "clip_id", "start_s", "end_s", "motion", *MARKS)
     database.executemany(f"INSERT INTO clips ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})", rows)
     if not piece.failed:                             # what failed is tried again
         database.execute("INSERT INTO pieces VALUES (?, ?, ?)", (key, vectors.num, len(rows)))

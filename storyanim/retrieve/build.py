@@ -23,7 +23,7 @@ from storyanim.artifacts import Float32, Frames
 from storyanim.engine import folders
 from storyanim.errors import IndexFolderError, InputError, PartialError, VideoError
 from storyanim.retrieve.assemble import OldIndex, assemble
-from storyanim.retrieve.captions import read_captions
+from storyanim.retrieve.captions import read_captions, read_licences
 from storyanim.retrieve.factory import empty, factory_of
 from storyanim.retrieve.index import INFO, ClipIndex, IndexInfo
 from storyanim.retrieve.reader import Reader
@@ -34,7 +34,7 @@ from storyanim.stages import TextVideoEncoder
 
 Progress = Callable[[int, int, str], None]           # videos done, videos in all, what is being done
 _CLIPS_AT_ONCE = 16                                  # windows whose pictures are held for one call of the encoder
-_READING = 1                                         # counted up when the same video gives other windows or marks
+_READING = 2                                         # counted up when the same video gives other windows or marks
 _BLOCK_BYTES = 2**20
 _MANY = 10**6                                        # clips, enough for every kind of FAISS index
 
@@ -132,8 +132,9 @@ def _list(plan: _Plan, work: Work, dim: int) -> None:
     """Notes what the sources name, a video at a time."""
     given = read_captions(plan.captions) if plan.captions else None
     words, used = set(given.values()) if given else set(), False
-    for source in plan.sources:
-        for entry in read_source(source, given):
+    licences = read_licences(plan.captions) if plan.captions else None
+    for number, source in enumerate(plan.sources):
+        for entry in read_source(source, given, licences):
             if entry.vector is not None and entry.vector.shape != (dim,):
                 raise InputError(f"{source} has embeddings of {len(entry.vector)} numbers, the profile's encoder has {dim}",
                                  hint="choose the profile whose encoder made them")
@@ -141,7 +142,7 @@ def _list(plan: _Plan, work: Work, dim: int) -> None:
             place = entry.path.relative_to(plan.root).as_posix()
             if (shown := _encodable(place)) != place:
                 place, entry = shown, replace(entry, path=plan.root / shown, refused="its name is not UTF-8")
-            work.add(replace(entry, caption=_encodable(entry.caption)), place)
+            work.add(replace(entry, caption=_encodable(entry.caption), licence=_encodable(entry.licence)), place, number)
     if not work.count():
         raise InputError(f"no videos in {', '.join(map(str, plan.sources))}",
                          hint=f"known are {', '.join(sorted(video.SUFFIXES))}, and tables and archives of videos")
@@ -218,7 +219,7 @@ def _embedded(path: Path, vector: Float32, reader: Reader) -> Piece:
         return Piece((), nothing, failed)
     motion, black = (round(float(np.mean([getattr(span, name) for span in spans])), 6) for name in ("motion", "black"))
     whole = Span(spans[0].start_s, spans[-1].end_s, motion, max(span.cut for span in spans), black,
-                 min(span.bars for span in spans))
+                 min(span.bars for span in spans), spans[0].aspect, spans[0].fps, spans[len(spans) // 2].look)
     return Piece((whole,), (vector / length).astype(np.float32)[None])
 
 

@@ -23,6 +23,8 @@ from pydantic import Field, ValidationError
 from storyanim import hub
 from storyanim.artifacts import ClipMatch, Words
 from storyanim.errors import IndexFolderError, ResourceError, UsageError
+from storyanim.retrieve.alike import are_alike, folded
+from storyanim.retrieve.filters import Condition, condition_of, read_filter
 from storyanim.retrieve.marks import is_marked
 from storyanim.retrieve.vectors import VECTORS, Vectors
 from storyanim.stages import TextVideoEncoder
@@ -30,11 +32,12 @@ from storyanim.stages import TextVideoEncoder
 FORMAT = 1
 INFO, CLIPS = "index.json", "clips.sqlite"
 COLUMNS = ("clip_id", "path", "sha256", "start_s", "end_s", "caption", "motion")
-MARKS = ("cut", "black", "bars")                     # see marks.py; indexes made before there were any lack them
+MARKS = ("cut", "black", "bars", "aspect", "fps", "look")       # of a Span; older indexes lack some or all
 SCHEMA = """
     CREATE TABLE clips (id INTEGER PRIMARY KEY, clip_id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, sha256 TEXT NOT NULL,
                         start_s REAL NOT NULL, end_s REAL NOT NULL, caption TEXT NOT NULL, motion REAL NOT NULL,
-                        cut REAL NOT NULL, black REAL NOT NULL, bars REAL NOT NULL);
+                        cut REAL NOT NULL, black REAL NOT NULL, bars REAL NOT NULL, aspect REAL NOT NULL, fps REAL NOT NULL,
+                        look BLOB NOT NULL, source INTEGER NOT NULL, licence TEXT NOT NULL);
     CREATE TABLE pieces (key TEXT PRIMARY KEY, first INTEGER NOT NULL, num INTEGER NOT NULL) WITHOUT ROWID;
     CREATE VIRTUAL TABLE captions USING fts5(caption, content='clips', content_rowid='id', tokenize='porter unicode61');
 """
@@ -77,17 +80,22 @@ class ClipIndex:
         min_motion: mean absolute frame difference, in [0, 1], under which a clip ranks lower.
         exact: all vectors are compared, whatever kind of FAISS index there is.
         search: goes before what the index says it is searched with.
+        filters: what is found passes all of them (filters.py); `find` asks for none.
+        fold: difference of two clips' looks, as part of their contrast, up to which they are near copies (alike.py); 0: none are.
 
-    Raises IndexFolderError when a file is missing or changed, UsageError when its kind has nothing of `search`.
+    Raises IndexFolderError when a file is missing or changed, UsageError when its kind has nothing of `search` or
+    a filter is none; IndexFolderError, too, when it does not know what a filter asks, or no clip passes.
     """
 
     def __init__(self, folder: Path | str, *, caption_weight: float = 1.0, min_motion: float = 0.0, exact: bool = False,
-                 search: Mapping[str, int] | None = None) -> None:
+                 search: Mapping[str, int] | None = None, filters: Sequence[str] = (), fold: float = 0.0) -> None:
         self.folder = Path(folder)
         self.caption_weight = caption_weight
         self.min_motion = min_motion
         self.exact = exact
+        self.fold = fold
         self._search = dict(search or {})
+        self._filters = [read_filter(text) for text in filters]
         self.info = read_info(self.folder)
         while (info := self._open()) != self.info:    # while it was opened, another took its place
             self.info = info
@@ -95,6 +103,8 @@ class ClipIndex:
             raise UsageError(f"an index of the kind {self.info.factory} is not searched with {', '.join(sorted(unknown))}",
                              hint=f"it knows {', '.join(self.info.search) or 'no such settings: it is exact'}")
         self._vectors.search |= self._search
+        self._condition = self._condition_of()
+        self._allowed = self._ids_allowed() if self._filters else None
 
     def _open(self) -> IndexInfo:
         """Opens the files of `info` and checks them; gives what the folder says of itself afterwards."""
@@ -123,6 +133,7 @@ class ClipIndex:
         """Of what can be found in it, and how; where the videos lie stays out."""
         files = "".join(f"{name}\0{sha256}\n" for name, sha256 in sorted(self.info.files.items()))
         how = "".join(f":{name}={value}" for name, value in sorted(self._search.items())) + ":exact" * self.exact
+        how += "".join(sorted(f":{one}" for one in self._filters)) + (f":fold={self.fold:g}" if self.fold else "")
         return f"{hashlib.sha256(files.encode()).hexdigest()}:{self.caption_weight:g}:{self.min_motion:g}{how}"
 
     @property
@@ -134,14 +145,15 @@ class ClipIndex:
         """The k best clips for a query, best first.
 
         Ranks by cosine and by BM25 of the captions are joined: a clip's worth is the sum of 1 / (60 + rank), the words'
-        part times `caption_weight`. Raises IndexFolderError when the index was made with another encoder.
+        part times `caption_weight`. Near copies of a better clip come last. Raises IndexFolderError when the index was made
+        with another encoder.
         """
         vector = self._query_vector(query, encoder)
         depth = min(self.info.num_clips, max(100, 10 * k))
-        ranks = [_ranks(self._vectors.nearest(vector, depth, exact=self.exact)), self._word_ranks(query, depth)]
+        ranks = [_ranks(self._vectors.nearest(vector, depth, self._allowed, exact=self.exact)), self._word_ranks(query, depth)]
         rows = self._rows("id", {*ranks[0], *ranks[1]})
         worth = {i: self._worth([rank.get(i) for rank in ranks], rows[i]) for i in rows}
-        best = sorted(rows, key=lambda i: (-worth[i], i))[:k]
+        best = folded(sorted(rows, key=lambda i: (-worth[i], i)), rows, k, self.fold)
         return [self._match(rows[i], vector, rank) for rank, i in enumerate(best, 1)]
 
     def find(self, clip_id: str, query: str, encoder: TextVideoEncoder, *, rank: int = 1) -> ClipMatch | None:
@@ -149,6 +161,29 @@ class ClipIndex:
         vector = self._query_vector(query, encoder)
         rows = list(self._rows("clip_id", [clip_id]).values())
         return self._match(rows[0], vector, rank) if rows else None
+
+    def copies_of(self, clip_id: str, among: Sequence[str]) -> set[str]:
+        """Those of some clips, by their names, that are near copies of one, or are it."""
+        looks = {row["clip_id"]: row.get("look") or b"" for row in self._rows("clip_id", {clip_id, *among}).values()}
+        alike = are_alike([looks.get(name, b"") for name in among], looks.get(clip_id, b""), self.fold)
+        return {name for name, is_alike in zip(among, alike, strict=True) if name == clip_id or (is_alike and self.fold > 0)}
+
+    def _condition_of(self) -> Condition:
+        columns = {row[1] for row in self._database.execute("PRAGMA table_info(clips)")}
+        condition = condition_of(self._filters, columns, self.info.sources, self.folder)
+        if any(one.name == "licence" for one in self._filters) \
+                and not self._database.execute("SELECT 1 FROM clips WHERE licence != '' LIMIT 1").fetchone():
+            raise IndexFolderError(f"the index {self.folder} knows no licences",
+                                   hint="tell them in a column `licence` of captions.tsv, or of the table of videos")
+        return condition
+
+    def _ids_allowed(self) -> np.ndarray:
+        sql, values = self._condition
+        ids = np.array(self._database.execute(f"SELECT id FROM clips WHERE {sql} ORDER BY id", values).fetchall(), np.int64)
+        if not len(ids):
+            raise IndexFolderError(f"no clip of the index {self.folder} passes {', '.join(map(str, self._filters))}",
+                                   hint="ask for less, or leave some of the filters out")
+        return ids[:, 0]
 
     def _query_vector(self, query: str, encoder: TextVideoEncoder) -> Any:
         if encoder.fingerprint != self.info.encoder:
@@ -166,9 +201,12 @@ class ClipIndex:
         words = " OR ".join(f'"{word}"' for word in re.findall(r"\w+", query.lower()) if word not in _FILLERS)
         if not words or self.caption_weight == 0:
             return {}
+        sql, values = self._condition
+        allowed = f"AND rowid IN (SELECT id FROM clips WHERE {sql})" if self._filters else ""
         found = self._database.execute(
-            "SELECT rowid, -bm25(captions) FROM captions WHERE captions MATCH ? ORDER BY bm25(captions), rowid LIMIT ?",
-            (words, depth),
+            f"SELECT rowid, -bm25(captions) FROM captions WHERE captions MATCH ? {allowed} "
+            "ORDER BY bm25(captions), rowid LIMIT ?",
+            (words, *values, depth),
         ).fetchall()
         return _ranks(found)
 
