@@ -63,6 +63,7 @@ def search(
     from storyanim.engine.folders import check_place
     from storyanim.order import open_index
     from storyanim.retrieve.encoders import build_encoder
+    from storyanim.retrieve.filters import read_filter
     from storyanim.retrieve.sheet import draw_sheet
 
     if not query.strip():
@@ -70,6 +71,7 @@ def search(
     wanted: dict[str, object] = {"exact": True} if exact else {}
     if filters:
         wanted["filters"] = filters
+        _ = [read_filter(text) for text in filters]  # a mistake is told before anything is loaded
     settings = load_settings(profile, retrieve=wanted)
     check_place(sheet)
     hits = open_index(folder, settings).search(query, build_encoder(settings), count)

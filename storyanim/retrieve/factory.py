@@ -29,9 +29,9 @@ _TRAINED_A_LIST = 64                                 # vectors, of which the cen
 _FEWEST_A_LIST = 39                                  # FAISS warns below
 _TRAINED_AT_LEAST = 16384                            # vectors, for what else is learned (ranges, sub-quantizers)
 _ROUNDS = 10                                         # of k-means
-_EF_SEARCH = 256
-_LISTS_A_PROBE = 16                                  # a search looks into one of so many lists
-_K_FACTOR = 4                                        # times the asked number are looked at again by Refine
+_EF_SEARCH = 512
+_LISTS_A_PROBE = 12                                  # a search looks into one of so many lists
+_K_FACTOR = 8                                        # times the asked number are looked at again by Refine
 _GPU_FROM = 200_000                                  # vectors; for fewer the start of CUDA takes longer than all searches
 _GPU_MOST = 2048                                     # hits and lists that FAISS serves on a GPU
 
