@@ -49,9 +49,10 @@ library: $(READY) ## Render the bundled clips, their index and the example chara
 	$(BIN)/storyanim train examples
 
 .PHONY: bench
-bench: $(READY) ## Measure speed: the world, a shot, a film, personalisation.
+bench: $(READY) ## Measure speed: the world, a shot, a film, personalisation, search.
 	$(BIN)/python benchmarks/world_speed.py
 	$(BIN)/python benchmarks/film_speed.py
+	$(BIN)/python benchmarks/search.py
 
 .PHONY: clean
 clean: ## Remove runs and caches, not .venv.

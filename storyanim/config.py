@@ -62,6 +62,9 @@ class PlanSettings(Section):
     style: str = ""                                  # put after every prompt
 
 
+SearchSetting = Literal["nprobe", "efSearch", "k_factor"]     # of FAISS: lists, neighbours, times as many to refine
+
+
 class RetrieveSettings(Section):
     """Query to footage."""
 
@@ -70,6 +73,11 @@ class RetrieveSettings(Section):
     window_s: float = Field(2.0, gt=0)               # length of an indexed window
     min_motion: float = Field(0.004, ge=0)           # mean absolute frame difference under which a clip ranks lower
     caption_weight: float = Field(1.0, ge=0)         # of BM25 ranks against vector ranks
+    factory: str | None = None                       # FAISS's name of the kind of a new index; None: by size (factory.py)
+    search: dict[SearchSetting, int] = Field(default_factory=dict)   # before what the index says that it is searched with
+    filters: tuple[str, ...] = ()                    # what footage must pass, as in "motion>=0.01" (retrieve/filters.py)
+    fold: float = Field(0.1, ge=0, lt=1)             # part of the contrast by which near copies differ (alike.py); 0: none
+    exact: bool = False                              # compare all vectors, whatever kind the index is
     batch_size: int = Field(32, ge=1, json_schema_extra=SPEED)
 
 

@@ -88,7 +88,8 @@ def build_tools(settings: Settings, index: str | None) -> Tools:
 def open_index(folder: Path, settings: Settings) -> ClipIndex:
     """Raises IndexFolderError."""
     wanted = settings.retrieve
-    return ClipIndex(folder, caption_weight=wanted.caption_weight, min_motion=wanted.min_motion)
+    return ClipIndex(folder, caption_weight=wanted.caption_weight, min_motion=wanted.min_motion, exact=wanted.exact,
+                     search={str(name): value for name, value in wanted.search.items()}, filters=wanted.filters, fold=wanted.fold)
 
 
 def run_order(run: RunDir, order: Order, given: Storyboard | None, watch: Watch) -> Production:

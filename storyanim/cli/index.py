@@ -17,6 +17,7 @@ def index(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Index folder to write.")] = None,
     append: Annotated[bool, typer.Option("--append", help="Add to the index, and follow what changed in its sources.")] = False,
     captions: Annotated[Path | None, typer.Option(help="CSV of file and caption. [default: captions.tsv in SOURCE]")] = None,
+    factory: Annotated[str | None, typer.Option(help="FAISS's name of the kind of index. [default: by size]")] = None,
     profile: flags.Profile = "storybook",
     json_: flags.AsJson = False,
 ) -> None:
@@ -31,12 +32,13 @@ def index(
     from storyanim.retrieve.build import build_index
     from storyanim.retrieve.encoders import build_encoder
 
-    settings = load_settings(profile)
+    settings = load_settings(profile, retrieve={} if factory is None else {"factory": factory})
     check_place(out)
     try:
         with show.progress("index") as bar:
             info = build_index(
-                sources, out, build_encoder(settings), window_s=settings.retrieve.window_s, captions=captions, append=append,
+                sources, out, build_encoder(settings), window_s=settings.retrieve.window_s, captions=captions,
+                factory=settings.retrieve.factory, append=append,
                 progress=lambda done, total, text: bar(done / max(1, total), f"{done} of {total} videos  {text}"),
             )
     except PartialError:
@@ -50,6 +52,9 @@ def search(
     query: Annotated[str, typer.Argument(help='What to look for: "a dog jumping".')],
     count: Annotated[int, typer.Option("--count", "-k", min=1, max=100, help="How many hits.")] = 8,
     sheet: Annotated[Path, typer.Option(help="PNG of the hits.")] = Path("search.png"),
+    filters: Annotated[list[str] | None, typer.Option("--filter", metavar="NAME>=VALUE", help="Only such clips, as in "
+                       "'motion>=0.01'; names: duration, aspect, motion, fps, source, licence.")] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Compare with all clips, whatever kind of index it is.")] = False,
     profile: flags.Profile = "storybook",
     json_: flags.AsJson = False,
 ) -> None:
@@ -58,11 +63,16 @@ def search(
     from storyanim.engine.folders import check_place
     from storyanim.order import open_index
     from storyanim.retrieve.encoders import build_encoder
+    from storyanim.retrieve.filters import read_filter
     from storyanim.retrieve.sheet import draw_sheet
 
     if not query.strip():
         raise UsageError("the query is empty", hint='say what to look for, as in "a dog jumping"')
-    settings = load_settings(profile)
+    wanted: dict[str, object] = {"exact": True} if exact else {}
+    if filters:
+        wanted["filters"] = filters
+        _ = [read_filter(text) for text in filters]  # a mistake is told before anything is loaded
+    settings = load_settings(profile, retrieve=wanted)
     check_place(sheet)
     hits = open_index(folder, settings).search(query, build_encoder(settings), count)
     draw_sheet(query, hits, sheet)
@@ -84,4 +94,4 @@ def _facts(folder: Path) -> dict[str, object]:
     info = read_info(folder)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return {"clips": info.num_clips, "videos": info.num_videos, "skipped": info.skipped, "encoder": info.encoder,
-            "factory": info.factory, "bytes": size}
+            "factory": info.factory, "search": info.search, "bytes": size}

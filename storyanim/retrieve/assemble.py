@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,11 @@ from storyanim import hub
 from storyanim.artifacts import Float32
 from storyanim.engine import folders
 from storyanim.errors import InputError, ResourceError
-from storyanim.retrieve.index import CLIPS, COLUMNS, EMBEDDINGS, INFO, MARKS, SCHEMA, VECTORS, IndexInfo
+from storyanim.retrieve import factory
+from storyanim.retrieve.index import CLIPS, INFO, MARKS, SCHEMA, IndexInfo
+from storyanim.retrieve.vectors import EMBEDDINGS, ROWS_A_SHARD, VECTORS
 from storyanim.retrieve.windows import Span
 from storyanim.retrieve.work import Piece, Work
-
-ROWS_A_SHARD = 4096
 
 
 class OldIndex:
@@ -47,7 +48,7 @@ class OldIndex:
         first, num = where
         names = ", ".join(("start_s", "end_s", "motion", *MARKS))
         rows = self._database.execute(f"SELECT {names} FROM clips WHERE id >= ? AND id < ? ORDER BY id", (first, first + num))
-        return Piece(tuple(Span(*row) for row in rows), self._vectors(first, num))
+        return Piece(tuple(Span(*(*row[:-1], row[-1].hex())) for row in rows), self._vectors(first, num))
 
     def _where(self, key: str) -> tuple[int, int] | None:
         if self._database is None or not self._knows:
@@ -80,9 +81,10 @@ def assemble(work: Work, old: OldIndex, facts: dict[str, Any]) -> IndexInfo:
     (folder / EMBEDDINGS).mkdir()
     skipped: dict[str, str] = {}
     duplicates: dict[str, str] = {}
-    with closing(sqlite3.connect(folder / CLIPS)) as database, database, closing(_Vectors(folder, facts)) as vectors:
+    vectors = _Vectors(folder, facts["dim"])
+    with closing(sqlite3.connect(folder / CLIPS)) as database, database:
         database.executescript(SCHEMA)
-        for place, caption, refused, sha256, key in work.identified():
+        for place, caption, source, licence, refused, sha256, key in work.identified():
             piece = None if refused else work.piece(key) or old.piece(key)
             reason = refused or (piece.failed if piece else "it was not read")
             twin = database.execute("SELECT path, sha256 FROM clips WHERE clip_id >= ? AND clip_id < ?",
@@ -95,23 +97,27 @@ def assemble(work: Work, old: OldIndex, facts: dict[str, Any]) -> IndexInfo:
             if twin and not refused:
                 skipped[place] = f"the first figures of its sha256 are those of {twin[0]}"
             elif piece is not None and piece.spans:
-                _insert(database, vectors, place, caption, sha256, key, piece)
+                _insert(database, vectors, (place, sha256, caption, source, licence), key, piece)
         database.execute("INSERT INTO captions (rowid, caption) SELECT id, caption FROM clips")
         num_videos = database.execute("SELECT COUNT(DISTINCT path) FROM clips").fetchone()[0]
     if not vectors.num:
         raise InputError(f"none of {work.count()} videos can be read", hint=f"the first: {next(iter(skipped.values()))}")
+    kind = vectors.finish(facts["factory_given"])
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     files = {path.relative_to(folder).as_posix(): hub.file_sha256(path) for path in paths}
-    info = IndexInfo(**facts, num_clips=vectors.num, num_videos=num_videos, skipped=skipped, duplicates=duplicates, files=files)
+    info = IndexInfo(**facts, factory=kind, search=factory.search_of(kind), num_clips=vectors.num, num_videos=num_videos,
+                     skipped=skipped, duplicates=duplicates, files=files)
     folders.write_file(folder / INFO, (info.model_dump_json(indent=1) + "\n").encode())
     return info
 
 
-def _insert(database: sqlite3.Connection, vectors: _Vectors, path: str, caption: str, sha256: str, key: str,
+def _insert(database: sqlite3.Connection, vectors: _Vectors, of_video: tuple[str, str, str, int, str], key: str,
             piece: Piece) -> None:
-    rows = [(vectors.num + i, f"{sha256[:12]}@{span.start_s:g}-{span.end_s:g}", path, sha256, span.start_s, span.end_s, caption,
-             span.motion, span.cut, span.black, span.bars) for i, span in enumerate(piece.spans)]
-    columns = ("id", *COLUMNS, *MARKS)
+    sha256 = of_video[1]
+    rows = [(*of_video, vectors.num + i, f"{sha256[:12]}@{span.start_s:g}-{span.end_s:g}", span.start_s, span.end_s, span.motion,
+             span.cut, span.black, span.bars, span.aspect, span.fps, bytes.fromhex(span.look))
+            for i, span in enumerate(piece.spans)]
+    columns = ("path", "sha256", "caption", "source", "licence", "id", "clip_id", "start_s", "end_s", "motion", *MARKS)
     database.executemany(f"INSERT INTO clips ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})", rows)
     if not piece.failed:                             # what failed is tried again
         database.execute("INSERT INTO pieces VALUES (?, ?, ?)", (key, vectors.num, len(rows)))
@@ -119,14 +125,12 @@ def _insert(database: sqlite3.Connection, vectors: _Vectors, path: str, caption:
 
 
 class _Vectors:
-    """The two places of embeddings, filled together: shards of numpy, and FAISS's file at the end."""
+    """The two places of embeddings: shards of numpy, filled as they come, and FAISS's file, made of them at the end."""
 
-    def __init__(self, folder: Path, facts: dict[str, Any]) -> None:
-        import faiss
-
+    def __init__(self, folder: Path, dim: int) -> None:
         self.num = 0
-        self._folder, self._waiting = folder, np.zeros((0, facts["dim"]), np.float32)
-        self._index = faiss.index_factory(facts["dim"], facts["factory"], faiss.METRIC_INNER_PRODUCT)
+        self._folder, self._dim, self._written = folder, dim, 0
+        self._waiting = np.zeros((0, dim), np.float32)
 
     def add(self, vectors: Float32) -> None:
         self.num += len(vectors)
@@ -134,18 +138,28 @@ class _Vectors:
         while len(self._waiting) >= ROWS_A_SHARD:
             self._write(ROWS_A_SHARD)
 
-    def close(self) -> None:
+    def finish(self, wanted: str | None) -> str:
+        """The kind that FAISS's file has: `wanted`, or by the rule."""
         import faiss
 
         if len(self._waiting):
             self._write(len(self._waiting))
+        kind = factory.factory_of(self.num, self._dim, wanted)
+        index = factory.made(kind, self._dim, self.num, self._shards)
         try:
-            faiss.write_index(self._index, str(self._folder / VECTORS))
+            faiss.write_index(index, str(self._folder / VECTORS))
         except RuntimeError as error:
             raise ResourceError(f"{self._folder / VECTORS} cannot be written by FAISS", hint="free some space") from error
+        return kind
+
+    def _shards(self) -> Iterator[Float32]:
+        for number in range(self._written):
+            yield np.load(self._path(number), allow_pickle=False)
 
     def _write(self, num: int) -> None:
-        shard = np.ascontiguousarray(self._waiting[:num])
-        np.save(self._folder / EMBEDDINGS / f"{self._index.ntotal // ROWS_A_SHARD:05d}.npy", shard)
-        self._index.add(shard)
+        np.save(self._path(self._written), np.ascontiguousarray(self._waiting[:num]))
+        self._written += 1
         self._waiting = self._waiting[num:]
+
+    def _path(self, number: int) -> Path:
+        return self._folder / EMBEDDINGS / f"{number:05d}.npy"

@@ -23,7 +23,8 @@ from storyanim.artifacts import Float32, Frames
 from storyanim.engine import folders
 from storyanim.errors import IndexFolderError, InputError, PartialError, VideoError
 from storyanim.retrieve.assemble import OldIndex, assemble
-from storyanim.retrieve.captions import read_captions
+from storyanim.retrieve.captions import read_captions, read_licences
+from storyanim.retrieve.factory import empty, factory_of
 from storyanim.retrieve.index import INFO, ClipIndex, IndexInfo
 from storyanim.retrieve.reader import Reader
 from storyanim.retrieve.sources import Entry, base_of, read_source
@@ -32,10 +33,10 @@ from storyanim.retrieve.work import Piece, Work
 from storyanim.stages import TextVideoEncoder
 
 Progress = Callable[[int, int, str], None]           # videos done, videos in all, what is being done
-_FACTORY = "Flat"                                    # exact search
 _CLIPS_AT_ONCE = 16                                  # windows whose pictures are held for one call of the encoder
-_READING = 1                                         # counted up when the same video gives other windows or marks
+_READING = 2                                         # counted up when the same video gives other windows or marks
 _BLOCK_BYTES = 2**20
+_MANY = 10**6                                        # clips, enough for every kind of FAISS index
 
 
 @dataclass(frozen=True)
@@ -47,35 +48,38 @@ class _Plan:
     root: Path                                       # that all of them lie in
     old: Path | None                                 # index to which is added
     window_s: float
+    factory: str | None                              # kind of FAISS index that was asked for
 
     def facts(self, encoder: TextVideoEncoder, out: Path) -> dict[str, Any]:
         """What `index.json` says of it. Places are told through links, but for `root`, which is looked up by any program."""
         return {
-            "encoder": encoder.fingerprint, "dim": encoder.dim, "factory": _FACTORY, "window_s": self.window_s,
+            "encoder": encoder.fingerprint, "dim": encoder.dim, "factory_given": self.factory, "window_s": self.window_s,
             "root": _told(self.root.resolve(), out.parent.resolve() / out.name),
             "sources": tuple(_told(source, out) for source in self.sources),
             "captions": None if self.captions is None else _told(self.captions, out),
         }
 
 
-def build_index(
+def build_index(  # noqa: PLR0913  what is asked for, and how it is told
     sources: Sequence[Path], out: Path, encoder: TextVideoEncoder, *, window_s: float = 2.0, captions: Path | None = None,
-    append: bool = False, limits: Limits = DEFAULT_LIMITS, progress: Progress = lambda done, total, text: None,
+    factory: str | None = None, append: bool = False, limits: Limits = DEFAULT_LIMITS,
+    progress: Progress = lambda done, total, text: None,
 ) -> IndexInfo:
     """Indexes all videos of `sources` (see sources.py) into the folder `out`, replacing an index there.
 
     Captions are looked up in `captions`, else in what the source brings, else made of the file's name. Videos of equal bytes
     are taken once. With `append`, the sources of the index in `out` come first, and only what is new or has other bytes is
     read: the result is the one that all sources together would give. When a build was killed, the next one goes on.
+    `factory` is the kind of FAISS index, else that of the index to which is added, else what the rule of factory.py says.
 
-    Raises InputError when there is nothing to index (nothing is written then), IndexFolderError when `out` is something else
-    than an index, or none that can be added to, ResourceError when it cannot be written, and PartialError *after* writing when
-    some videos could not be read.
+    Raises UsageError when FAISS has no such kind or there are too few clips for it, InputError when there is nothing to index
+    (nothing is written then), IndexFolderError when `out` is something else than an index, or none that can be added to,
+    ResourceError when it cannot be written, and PartialError *after* writing when some videos could not be read.
     """
     out = Path(os.path.realpath(out)) if out.is_symlink() else _absolute(out)
     _check_out(out)
     with Work(out) as work:
-        plan = _planned(sources, out, encoder, window_s, captions, append)
+        plan = _planned(sources, out, encoder, window_s, captions, factory, append)
         _list(plan, work, encoder.dim)
         with closing(OldIndex(plan.old)) as old:
             _read_all(plan, work, old, encoder, limits, progress)
@@ -101,7 +105,8 @@ def _check_out(out: Path) -> None:
 
 
 def _planned(
-    sources: Sequence[Path], out: Path, encoder: TextVideoEncoder, window_s: float, captions: Path | None, append: bool
+    sources: Sequence[Path], out: Path, encoder: TextVideoEncoder, window_s: float, captions: Path | None, kind: str | None,
+    append: bool,
 ) -> _Plan:
     given = [_absolute(source) for source in sources]
     old = out if append and (out / INFO).is_file() else None
@@ -116,16 +121,20 @@ def _planned(
                                    hint="choose the profile that it was made with, or make it again without --append")
         given = [*before, *(source for source in given if source not in before)]
         captions = captions or (_absolute(out / info.captions) if info.captions else None)
+        kind = kind or info.factory_given
+    if kind is not None:
+        empty(factory_of(_MANY, encoder.dim, kind), encoder.dim)       # a wrong one is told before any work
     root = Path(os.path.commonpath([base_of(source) for source in given]))
-    return _Plan(tuple(given), None if captions is None else _absolute(captions), root, old, window_s)
+    return _Plan(tuple(given), None if captions is None else _absolute(captions), root, old, window_s, kind)
 
 
 def _list(plan: _Plan, work: Work, dim: int) -> None:
     """Notes what the sources name, a video at a time."""
     given = read_captions(plan.captions) if plan.captions else None
     words, used = set(given.values()) if given else set(), False
-    for source in plan.sources:
-        for entry in read_source(source, given):
+    licences = read_licences(plan.captions) if plan.captions else None
+    for number, source in enumerate(plan.sources):
+        for entry in read_source(source, given, licences):
             if entry.vector is not None and entry.vector.shape != (dim,):
                 raise InputError(f"{source} has embeddings of {len(entry.vector)} numbers, the profile's encoder has {dim}",
                                  hint="choose the profile whose encoder made them")
@@ -133,7 +142,7 @@ def _list(plan: _Plan, work: Work, dim: int) -> None:
             place = entry.path.relative_to(plan.root).as_posix()
             if (shown := _encodable(place)) != place:
                 place, entry = shown, replace(entry, path=plan.root / shown, refused="its name is not UTF-8")
-            work.add(replace(entry, caption=_encodable(entry.caption)), place)
+            work.add(replace(entry, caption=_encodable(entry.caption), licence=_encodable(entry.licence)), place, number)
     if not work.count():
         raise InputError(f"no videos in {', '.join(map(str, plan.sources))}",
                          hint=f"known are {', '.join(sorted(video.SUFFIXES))}, and tables and archives of videos")
@@ -210,7 +219,7 @@ def _embedded(path: Path, vector: Float32, reader: Reader) -> Piece:
         return Piece((), nothing, failed)
     motion, black = (round(float(np.mean([getattr(span, name) for span in spans])), 6) for name in ("motion", "black"))
     whole = Span(spans[0].start_s, spans[-1].end_s, motion, max(span.cut for span in spans), black,
-                 min(span.bars for span in spans))
+                 min(span.bars for span in spans), spans[0].aspect, spans[0].fps, spans[len(spans) // 2].look)
     return Piece((whole,), (vector / length).astype(np.float32)[None])
 
 

@@ -11,6 +11,7 @@ from storyanim.errors import InputError
 TABLE = "captions.tsv"                               # read by itself when it lies beside the videos
 _NAMES = {"file", "filename", "name", "path", "video"}
 _CAPTIONS = {"caption", "text", "description"}
+LICENCES = ("licence", "license", "rights")          # columns, here and in other tables
 
 
 def read_captions(path: Path) -> dict[str, str]:
@@ -18,6 +19,16 @@ def read_captions(path: Path) -> dict[str, str]:
 
     Raises InputError when it is not such a table in UTF-8.
     """
+    return {name: caption for name, caption, _ in _read(path)}
+
+
+def read_licences(path: Path) -> dict[str, str]:
+    """Name or relative path of a video → its licence, where the first line of names has one. Raises InputError."""
+    return {name: licence for name, _, licence in _read(path) if licence}
+
+
+def _read(path: Path) -> list[tuple[str, str, str]]:
+    """(name, caption, licence) of each line."""
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -26,29 +37,34 @@ def read_captions(path: Path) -> dict[str, str]:
     tabs = "\t" in text.partition("\n")[0]
     lines = text.splitlines()
     rows = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE) if tabs else csv.reader(lines)
-    captions: dict[str, str] = {}
-    name_at, caption_at = 0, 1
+    found: list[tuple[str, str, str]] = []
+    name_at, caption_at, licence_at = 0, 1, None
     try:
         for number, row in enumerate(rows, 1):
             cells = [cell.strip() for cell in row]
             if not any(cells) or cells[0].startswith("#"):
                 continue
             words = [cell.lower() for cell in cells]
-            if not captions and _NAMES & set(words) and _CAPTIONS & set(words):
+            if not found and _NAMES & set(words) and _CAPTIONS & set(words):
                 name_at = next(i for i, word in enumerate(words) if word in _NAMES)
                 caption_at = next(i for i, word in enumerate(words) if word in _CAPTIONS)
+                licence_at = next((i for i, word in enumerate(words) if word in LICENCES), None)
                 continue
             if len(cells) <= max(name_at, caption_at) or not cells[name_at]:
                 raise InputError(f"{path}, line {number}: no name and caption", hint="each line is: file, caption")
-            captions[Path(cells[name_at].replace("\\", "/")).as_posix()] = cells[caption_at]
+            licence = cells[licence_at] if licence_at is not None and licence_at < len(cells) else ""
+            found.append((Path(cells[name_at].replace("\\", "/")).as_posix(), cells[caption_at], licence))
     except csv.Error as error:
         raise InputError(f"the captions {path} cannot be read: {error}", hint="each line is: file, caption") from error
-    return captions
+    return found
 
 
 def caption_of(relative: Path, captions: dict[str, str], otherwise: str = "") -> str:
     """The table's caption under the relative path, the name or the stem; else `otherwise`; else the words of the name."""
-    for key in (relative.as_posix(), relative.name, relative.with_suffix("").as_posix(), relative.stem):
-        if captions.get(key):
-            return captions[key]
-    return otherwise or re.sub(r"[\W_]+", " ", relative.stem).strip()
+    return looked_up(relative, captions) or otherwise or re.sub(r"[\W_]+", " ", relative.stem).strip()
+
+
+def looked_up(relative: Path, table: dict[str, str]) -> str:
+    """What a table says under the relative path, the name or the stem; else nothing."""
+    keys = (relative.as_posix(), relative.name, relative.with_suffix("").as_posix(), relative.stem)
+    return next((table[key] for key in keys if table.get(key)), "")

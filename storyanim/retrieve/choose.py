@@ -16,9 +16,9 @@ def choose(
 ) -> Candidates:
     """The k candidates for a shot, and the chosen one (AaS 3.1).
 
-    A pinned clip wins. Else it is the best candidate that was not refused and that is not the clip of the shot just before;
-    only when there is no other is that one taken again. Of the shots before only the last counts, so that a changed shot
-    can change the choice of its neighbour but hardly that of the whole film.
+    A pinned clip wins. Else it is the best candidate that was not refused and that is not the clip of the shot just before,
+    nor a near copy of it; only when there is no other is a copy taken, and at last that one again. Of the shots before only
+    the last counts, so that a changed shot can change the choice of its neighbour but hardly that of the whole film.
 
     Args:
         pinned: clip_id that a person chose; it joins the candidates if it was not among them.
@@ -36,10 +36,12 @@ def choose(
     if not matches:
         raise StoryError(f"every clip that was found for {query!r} is banned", hint="take some out of the shot's `banned` list")
     last = set(previous[-1:])
-    if all(match.clip_id in last for match in matches):
+    near = index.copies_of(previous[-1], [match.clip_id for match in allowed]) if previous else set()
+    if all(match.clip_id in near for match in matches):
         matches = allowed                            # only with k = 1: show one more rather than the same clip twice
-    chosen = next((i for i, match in enumerate(matches) if match.clip_id not in last), 0)
-    why = "best match" if chosen == 0 else "best match but for the clip of the shot before"
+    others = ([i for i, match in enumerate(matches) if match.clip_id not in refused_too] for refused_too in (near, last, ()))
+    chosen = next(found[0] for found in others if found)
+    why = "best match" if chosen == 0 else "best match but for the clip of the shot before" + ", or a copy" * (near > last)
     return Candidates(query=query, matches=tuple(matches), chosen=chosen, why=why)
 
 

@@ -2,18 +2,18 @@
 
     index.json          what it is, with the sha256 of every other file; written last
     clips.sqlite        one row a window, and its caption in a full-text table; which rows belong to a video as it was read
-    vectors.faiss       the embeddings for search, row i is id i
+    vectors.faiss       the embeddings for search, row i is id i; of a kind that fits their number (factory.py)
     embeddings/         the embeddings, (N, dim) float32 shards in the same order
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +22,22 @@ from pydantic import Field, ValidationError
 
 from storyanim import hub
 from storyanim.artifacts import ClipMatch, Words
-from storyanim.errors import IndexFolderError
+from storyanim.errors import IndexFolderError, ResourceError, UsageError
+from storyanim.retrieve.alike import are_alike, folded
+from storyanim.retrieve.filters import Condition, condition_of, read_filter
 from storyanim.retrieve.marks import is_marked
+from storyanim.retrieve.vectors import VECTORS, Vectors
 from storyanim.stages import TextVideoEncoder
 
 FORMAT = 1
-INFO, CLIPS, VECTORS, EMBEDDINGS = "index.json", "clips.sqlite", "vectors.faiss", "embeddings"
+INFO, CLIPS = "index.json", "clips.sqlite"
 COLUMNS = ("clip_id", "path", "sha256", "start_s", "end_s", "caption", "motion")
-MARKS = ("cut", "black", "bars")                     # see marks.py; indexes made before there were any lack them
+MARKS = ("cut", "black", "bars", "aspect", "fps", "look")       # of a Span; older indexes lack some or all
 SCHEMA = """
     CREATE TABLE clips (id INTEGER PRIMARY KEY, clip_id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, sha256 TEXT NOT NULL,
                         start_s REAL NOT NULL, end_s REAL NOT NULL, caption TEXT NOT NULL, motion REAL NOT NULL,
-                        cut REAL NOT NULL, black REAL NOT NULL, bars REAL NOT NULL);
+                        cut REAL NOT NULL, black REAL NOT NULL, bars REAL NOT NULL, aspect REAL NOT NULL, fps REAL NOT NULL,
+                        look BLOB NOT NULL, source INTEGER NOT NULL, licence TEXT NOT NULL);
     CREATE TABLE pieces (key TEXT PRIMARY KEY, first INTEGER NOT NULL, num INTEGER NOT NULL) WITHOUT ROWID;
     CREATE VIRTUAL TABLE captions USING fts5(caption, content='clips', content_rowid='id', tokenize='porter unicode61');
 """
@@ -52,6 +56,8 @@ class IndexInfo(Words):
     encoder: str                                     # fingerprint
     dim: int = Field(gt=0)
     factory: str                                     # FAISS's name of the kind of vectors.faiss
+    factory_given: str | None = None                 # what was asked for instead of the rule of factory.py
+    search: dict[str, int] = Field(default_factory=dict)       # what it is searched with, by FAISS's names
     window_s: float
     root: str                                        # folder of the videos; when relative, to the index folder
     num_clips: int = Field(gt=0)
@@ -72,17 +78,33 @@ class ClipIndex:
         folder: of `storyanim index`.
         caption_weight: of the words' ranks against the vectors' ranks; 0 leaves captions out.
         min_motion: mean absolute frame difference, in [0, 1], under which a clip ranks lower.
+        exact: all vectors are compared, whatever kind of FAISS index there is.
+        search: goes before what the index says it is searched with.
+        filters: what is found passes all of them (filters.py); `find` asks for none.
+        fold: difference of two clips' looks, as part of their contrast, up to which they are near copies (alike.py); 0: none are.
 
-    Raises IndexFolderError when a file is missing or changed.
+    Raises IndexFolderError when a file is missing or changed, UsageError when its kind has nothing of `search` or
+    a filter is none; IndexFolderError, too, when it does not know what a filter asks, or no clip passes.
     """
 
-    def __init__(self, folder: Path | str, *, caption_weight: float = 1.0, min_motion: float = 0.0) -> None:
+    def __init__(self, folder: Path | str, *, caption_weight: float = 1.0, min_motion: float = 0.0, exact: bool = False,
+                 search: Mapping[str, int] | None = None, filters: Sequence[str] = (), fold: float = 0.0) -> None:
         self.folder = Path(folder)
         self.caption_weight = caption_weight
         self.min_motion = min_motion
+        self.exact = exact
+        self.fold = fold
+        self._search = dict(search or {})
+        self._filters = [read_filter(text) for text in filters]
         self.info = read_info(self.folder)
         while (info := self._open()) != self.info:    # while it was opened, another took its place
             self.info = info
+        if unknown := set(self._search) - set(self.info.search):
+            raise UsageError(f"an index of the kind {self.info.factory} is not searched with {', '.join(sorted(unknown))}",
+                             hint=f"it knows {', '.join(self.info.search) or 'no such settings: it is exact'}")
+        self._vectors.search |= self._search
+        self._condition = self._condition_of()
+        self._allowed = self._ids_allowed() if self._filters else None
 
     def _open(self) -> IndexInfo:
         """Opens the files of `info` and checks them; gives what the folder says of itself afterwards."""
@@ -90,10 +112,14 @@ class ClipIndex:
             # immutable: no journal is looked for, so that a folder without the right to write can be searched
             name = f"{(self.folder / CLIPS).absolute().as_uri()}?mode=ro&immutable=1"
             self._database = sqlite3.connect(name, uri=True, check_same_thread=False)
-            self._file = (self.folder / VECTORS).open("rb")
+            info = self.info
+            self._vectors = Vectors(self.folder, info.factory, info.num_clips, info.dim, dict(info.search))
             files = self.info.files.items()
             damaged = next((name for name, sha256 in files if hub.file_sha256(self.folder / name) != sha256), "")
-        except (OSError, sqlite3.Error):
+        except (OSError, sqlite3.Error) as error:
+            if isinstance(error, OSError) and error.errno == errno.EMFILE:
+                raise ResourceError(f"the index {self.folder} has more files than may be open at once",
+                                    hint="allow more with `ulimit -n 65536`") from error
             damaged = next((name for name in self.info.files if not (self.folder / name).is_file()), CLIPS)
         info = read_info(self.folder)
         if damaged and info == self.info:
@@ -106,7 +132,9 @@ class ClipIndex:
     def fingerprint(self) -> str:
         """Of what can be found in it, and how; where the videos lie stays out."""
         files = "".join(f"{name}\0{sha256}\n" for name, sha256 in sorted(self.info.files.items()))
-        return f"{hashlib.sha256(files.encode()).hexdigest()}:{self.caption_weight:g}:{self.min_motion:g}"
+        how = "".join(f":{name}={value}" for name, value in sorted(self._search.items())) + ":exact" * self.exact
+        how += "".join(sorted(f":{one}" for one in self._filters)) + (f":fold={self.fold:g}" if self.fold else "")
+        return f"{hashlib.sha256(files.encode()).hexdigest()}:{self.caption_weight:g}:{self.min_motion:g}{how}"
 
     @property
     def root(self) -> Path:
@@ -117,15 +145,15 @@ class ClipIndex:
         """The k best clips for a query, best first.
 
         Ranks by cosine and by BM25 of the captions are joined: a clip's worth is the sum of 1 / (60 + rank), the words'
-        part times `caption_weight`. Raises IndexFolderError when the index was made with another encoder.
+        part times `caption_weight`. Near copies of a better clip come last. Raises IndexFolderError when the index was made
+        with another encoder.
         """
         vector = self._query_vector(query, encoder)
         depth = min(self.info.num_clips, max(100, 10 * k))
-        scores, ids = self._vectors.search(vector[None], depth)
-        ranks = [_ranks(zip(ids[0].tolist(), scores[0].tolist(), strict=True)), self._word_ranks(query, depth)]
+        ranks = [_ranks(self._vectors.nearest(vector, depth, self._allowed, exact=self.exact)), self._word_ranks(query, depth)]
         rows = self._rows("id", {*ranks[0], *ranks[1]})
         worth = {i: self._worth([rank.get(i) for rank in ranks], rows[i]) for i in rows}
-        best = sorted(rows, key=lambda i: (-worth[i], i))[:k]
+        best = folded(sorted(rows, key=lambda i: (-worth[i], i)), rows, k, self.fold)
         return [self._match(rows[i], vector, rank) for rank, i in enumerate(best, 1)]
 
     def find(self, clip_id: str, query: str, encoder: TextVideoEncoder, *, rank: int = 1) -> ClipMatch | None:
@@ -133,6 +161,29 @@ class ClipIndex:
         vector = self._query_vector(query, encoder)
         rows = list(self._rows("clip_id", [clip_id]).values())
         return self._match(rows[0], vector, rank) if rows else None
+
+    def copies_of(self, clip_id: str, among: Sequence[str]) -> set[str]:
+        """Those of some clips, by their names, that are near copies of one, or are it."""
+        looks = {row["clip_id"]: row.get("look") or b"" for row in self._rows("clip_id", {clip_id, *among}).values()}
+        alike = are_alike([looks.get(name, b"") for name in among], looks.get(clip_id, b""), self.fold)
+        return {name for name, is_alike in zip(among, alike, strict=True) if name == clip_id or (is_alike and self.fold > 0)}
+
+    def _condition_of(self) -> Condition:
+        columns = {row[1] for row in self._database.execute("PRAGMA table_info(clips)")}
+        condition = condition_of(self._filters, columns, self.info.sources, self.folder)
+        if any(one.name == "licence" for one in self._filters) \
+                and not self._database.execute("SELECT 1 FROM clips WHERE licence != '' LIMIT 1").fetchone():
+            raise IndexFolderError(f"the index {self.folder} knows no licences",
+                                   hint="tell them in a column `licence` of captions.tsv, or of the table of videos")
+        return condition
+
+    def _ids_allowed(self) -> np.ndarray:
+        sql, values = self._condition
+        ids = np.array(self._database.execute(f"SELECT id FROM clips WHERE {sql} ORDER BY id", values).fetchall(), np.int64)
+        if not len(ids):
+            raise IndexFolderError(f"no clip of the index {self.folder} passes {', '.join(map(str, self._filters))}",
+                                   hint="ask for less, or leave some of the filters out")
+        return ids[:, 0]
 
     def _query_vector(self, query: str, encoder: TextVideoEncoder) -> Any:
         if encoder.fingerprint != self.info.encoder:
@@ -150,9 +201,12 @@ class ClipIndex:
         words = " OR ".join(f'"{word}"' for word in re.findall(r"\w+", query.lower()) if word not in _FILLERS)
         if not words or self.caption_weight == 0:
             return {}
+        sql, values = self._condition
+        allowed = f"AND rowid IN (SELECT id FROM clips WHERE {sql})" if self._filters else ""
         found = self._database.execute(
-            "SELECT rowid, -bm25(captions) FROM captions WHERE captions MATCH ? ORDER BY bm25(captions), rowid LIMIT ?",
-            (words, depth),
+            f"SELECT rowid, -bm25(captions) FROM captions WHERE captions MATCH ? {allowed} "
+            "ORDER BY bm25(captions), rowid LIMIT ?",
+            (words, *values, depth),
         ).fetchall()
         return _ranks(found)
 
@@ -164,19 +218,9 @@ class ClipIndex:
         return {row["id"]: dict(row) for row in found}
 
     def _match(self, row: dict[str, Any], vector: Any, rank: int) -> ClipMatch:
-        score = float(np.dot(self._vectors.reconstruct(row["id"]), vector))
+        score = float(np.dot(self._vectors.rows([row["id"]])[0], vector))
         fields = {name: row[name] for name in COLUMNS} | {"path": str(self.root / row["path"])}
         return ClipMatch(**fields, score=score, rank=rank)
-
-    @cached_property
-    def _vectors(self) -> Any:
-        import faiss
-
-        try:
-            self._file.seek(0)
-            return faiss.read_index(faiss.PyCallbackIOReader(self._file.read))     # type: ignore[attr-defined]
-        except RuntimeError as error:
-            raise IndexFolderError(f"{self.folder / VECTORS} cannot be read by FAISS", hint=_AGAIN) from error
 
 
 def read_info(folder: Path) -> IndexInfo:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -18,11 +18,13 @@ from storyanim import archive, video
 from storyanim.artifacts import Float32
 from storyanim.errors import InputError
 from storyanim.retrieve import tables
-from storyanim.retrieve.captions import TABLE, caption_of, read_captions
+from storyanim.retrieve.captions import LICENCES, TABLE, caption_of, looked_up, read_captions, read_licences
 
 EMBEDDED = "img_emb"                                 # folder of embeddings, as clip-retrieval lays them out
 _MAX_TEXT = 2**20                                    # bytes of a caption's file in an archive
 _CAPTIONS = (".txt", ".json")                        # of a member's key in an archive, the first that says something
+_SAYING = ("caption", "text", "name", "title", "description")    # in its .json, the first that says something
+_LICENCE = "licence"
 
 Captions = dict[str, str]
 
@@ -37,6 +39,7 @@ class Entry:
     size: int | None = None                          # how many they are; None: a file of its own
     vector: Float32 | None = None                    # (dim,) when its embedding was given
     refused: str = ""
+    licence: str = ""                                # empty: not known
 
 
 def base_of(source: Path) -> Path:
@@ -44,8 +47,8 @@ def base_of(source: Path) -> Path:
     return source if source.is_dir() else source.parent
 
 
-def read_source(source: Path, captions: Captions | None) -> Iterator[Entry]:
-    """The videos of a source, an absolute path; `captions` go before those that the source has itself.
+def read_source(source: Path, captions: Captions | None, licences: Captions | None = None) -> Iterator[Entry]:
+    """The videos of a source, an absolute path; `captions` and `licences` go before those that the source has itself.
 
     Raises InputError when the source is not there, or is a table or an archive that cannot be read.
     """
@@ -55,7 +58,12 @@ def read_source(source: Path, captions: Captions | None) -> Iterator[Entry]:
         read: Callable[[Path, Captions | None], Iterator[Entry]] = _embedded if (source / EMBEDDED).is_dir() else _folder
     else:
         read = _KINDS.get(source.suffix.lower(), _file)
-    yield from read(source, captions)
+    base = base_of(source)
+    if licences is None and read in (_folder, _file) and (base / TABLE).is_file():
+        licences = read_licences(base / TABLE)
+    for entry in read(source, captions):
+        given = looked_up(entry.path.relative_to(base), licences) if licences and entry.path.is_relative_to(base) else ""
+        yield replace(entry, licence=given or entry.licence)
 
 
 def _folder(source: Path, captions: Captions | None) -> Iterator[Entry]:
@@ -83,7 +91,8 @@ def _file(source: Path, captions: Captions | None) -> Iterator[Entry]:
 def _table(source: Path, captions: Captions | None) -> Iterator[Entry]:
     for row in tables.read_rows(source):
         place = tables.place_of(row, source.parent, source.stem)
-        yield Entry(place.path, _caption(place.path, source.parent, captions, row.caption), refused=place.refused)
+        yield Entry(place.path, _caption(place.path, source.parent, captions, row.caption), refused=place.refused,
+                    licence=row.licence)
 
 
 def _archive(source: Path, captions: Captions | None) -> Iterator[Entry]:
@@ -104,7 +113,10 @@ def _archive(source: Path, captions: Captions | None) -> Iterator[Entry]:
             found.append(Entry(source / member.name, "", member.start, member.size))
         elif suffix in _CAPTIONS and member.size <= _MAX_TEXT:
             with archive.open_part(source, member.start, member.size) as file:
-                told[suffix] = _caption_in(file.read(), suffix)
+                data = file.read()
+            told[suffix] = _said(data, suffix, _SAYING)
+            if suffix == ".json":
+                told[_LICENCE] = _said(data, suffix, LICENCES)
     yield from (_told(entry, source, told, captions) for entry in found)
 
 
@@ -117,21 +129,21 @@ def _archive_or_refusal(source: Path, captions: Captions | None) -> Iterator[Ent
 
 def _told(entry: Entry, source: Path, told: dict[str, str], captions: Captions | None) -> Entry:
     own = next((told[suffix] for suffix in _CAPTIONS if told.get(suffix)), "")
-    return replace(entry, caption=_caption(entry.path, source, captions, own))
+    return replace(entry, caption=_caption(entry.path, source, captions, own), licence=told.get(_LICENCE, ""))
 
 
 def _embedded(source: Path, captions: Captions | None) -> Iterator[Entry]:
     for row, vector in tables.read_embedded(source, source / EMBEDDED):
         place = tables.place_of(row, source, "")
         caption = _caption(place.path, source, captions, row.caption)
-        yield Entry(place.path, caption, vector=vector, refused=place.refused)
+        yield Entry(place.path, caption, vector=vector, refused=place.refused, licence=row.licence)
 
 
 def _key(name: PurePosixPath) -> str:
     return f"{name.parent}/{name.name.partition('.')[0]}"            # as webdataset has it: up to the first dot of the name
 
 
-def _caption_in(data: bytes, suffix: str) -> str:
+def _said(data: bytes, suffix: str, names: Sequence[str]) -> str:
     text = data.decode("utf-8", "replace").strip()
     if suffix == ".txt":
         return text
@@ -139,9 +151,8 @@ def _caption_in(data: bytes, suffix: str) -> str:
         facts = json.loads(text)
     except (ValueError, RecursionError):
         return ""
-    names = ("caption", "text", "name", "title", "description")
     said = next((facts[name] for name in names if facts.get(name)), "") if isinstance(facts, dict) else ""
-    return said if isinstance(said, str) else ""
+    return said.strip() if isinstance(said, str) else ""
 
 
 def _caption(path: Path, base: Path, captions: Captions | None, own: str) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 
 from storyanim.artifacts import Float32
 from storyanim.errors import InputError
+from storyanim.retrieve.captions import LICENCES
 
 PARQUET = ".parquet"
 _PATHS = ("path", "video_path", "image_path", "file", "filename", "video")       # columns, the first that says something
@@ -37,6 +38,7 @@ class Row:
     folder: str                                      # below videos/
     caption: str
     failed: str = ""                                 # why it was not downloaded
+    licence: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ def read_rows(path: Path) -> Iterator[Row]:
         checked = True
         status = str(row.get(_STATUS) or "success")
         failed = "" if status == "success" else f"it was not downloaded: {row.get(_ERROR) or status}"
-        yield Row(_text(row, _PATHS), _text(row, _KEYS), _text(row, (_FOLDER,)), _text(row, _CAPTIONS), failed)
+        yield Row(_text(row, _PATHS), _text(row, _KEYS), _text(row, (_FOLDER,)), _text(row, _CAPTIONS), failed,
+                  _text(row, LICENCES))
 
 
 def read_embedded(folder: Path, embeddings: Path) -> Iterator[tuple[Row, Float32]]:
@@ -120,7 +123,7 @@ def _parquet(path: Path) -> Iterator[dict[str, Any]]:
     except ImportError as error:
         raise InputError(f"{path} is parquet, which needs pyarrow",
                          hint="pip install 'storyanim[parquet]', or give the table as CSV") from error
-    wanted = {*_PATHS, *_KEYS, *_CAPTIONS, _FOLDER, _STATUS, _ERROR}
+    wanted = {*_PATHS, *_KEYS, *_CAPTIONS, *LICENCES, _FOLDER, _STATUS, _ERROR}
     try:
         with parquet.ParquetFile(path) as file:
             columns = [name for name in file.schema_arrow.names if name.lower() in wanted] or None

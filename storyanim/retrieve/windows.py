@@ -12,6 +12,7 @@ import numpy as np
 from storyanim import video
 from storyanim.artifacts import Float32, Frames
 from storyanim.errors import VideoError
+from storyanim.retrieve.alike import look_of
 from storyanim.retrieve.marks import bars_of, black_of, cut_of
 
 _LOOKS_PER_S = 8                                     # rate at which footage is looked at, for motion and for frames to embed
@@ -43,6 +44,9 @@ class Span:
     cut: float                                       # strongest jump, in [0, 1], see marks.py
     black: float                                     # part of its looks that are black
     bars: float                                      # part of the picture that is black bars
+    aspect: float                                    # width by height of the video
+    fps: float                                       # of the video
+    look: str                                        # see alike.py
 
 
 @dataclass(frozen=True)
@@ -71,16 +75,16 @@ def read_windows(path: Path, window_s: float, limits: Limits = DEFAULT_LIMITS) -
             start_s, end_s = read_s + first / fps, read_s + last / fps
             if start_s < info.duration_s < end_s:
                 end_s = info.duration_s              # its last frame was looked at less than 1 / fps before the end
-            yield _window(start_s, end_s, Frames(frames.rgb[first:last], fps))
+            yield _window(start_s, end_s, info, Frames(frames.rgb[first:last], fps))
         read_s += most / fps
         if more and read_s >= limits.max_seconds:
             raise VideoError(f"{path} is longer than {limits.max_seconds:g} s", hint="cut it into parts")
 
 
-def _window(start_s: float, end_s: float, frames: Frames) -> Window:
+def _window(start_s: float, end_s: float, info: video.VideoInfo, frames: Frames) -> Window:
     rgb = frames.rgb
     return Window(round(start_s, 3), round(end_s, 3), round(motion_of(rgb), 6), round(cut_of(rgb), 4), round(black_of(rgb), 4),
-                  bars_of(rgb), frames)
+                  bars_of(rgb), round(info.width_px / info.height_px, 6), round(info.fps, 6), look_of(rgb), frames)
 
 
 def looks_of(window_s: float) -> int:

@@ -32,8 +32,9 @@ from storyanim.retrieve.windows import Span
 _SCHEMA = """
     CREATE TABLE IF NOT EXISTS pieces (key TEXT PRIMARY KEY, spans TEXT NOT NULL, vectors BLOB NOT NULL, failed TEXT NOT NULL);
     DROP TABLE IF EXISTS entries;
-    CREATE TABLE entries (place BLOB PRIMARY KEY, path TEXT NOT NULL, caption TEXT NOT NULL, start INTEGER NOT NULL,
-                          size INTEGER, vector BLOB, refused TEXT NOT NULL, sha256 TEXT, key TEXT);
+    CREATE TABLE entries (place BLOB PRIMARY KEY, path TEXT NOT NULL, caption TEXT NOT NULL, source INTEGER NOT NULL,
+                          licence TEXT NOT NULL, start INTEGER NOT NULL, size INTEGER, vector BLOB,
+                          refused TEXT NOT NULL, sha256 TEXT, key TEXT);
 """
 
 
@@ -75,7 +76,7 @@ class Work:
                 for folder in self._made[1:]:
                     folder.rmdir()
 
-    def add(self, entry: Entry, place: str) -> None:
+    def add(self, entry: Entry, place: str, source: int) -> None:
         """Notes a video to index; `place`, its path below the index's root, is its name and its place in the order.
 
         What comes later under the same name counts, but for what cannot be read.
@@ -83,8 +84,9 @@ class Work:
         vector = None if entry.vector is None else np.ascontiguousarray(entry.vector, np.float32).tobytes()
         how = "IGNORE" if entry.refused else "REPLACE"
         with self.disk_errors():
-            self._database.execute(f"INSERT OR {how} INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
-                                   (_blob(place), str(entry.path), entry.caption, entry.start, entry.size, vector, entry.refused))
+            self._database.execute(f"INSERT OR {how} INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
+                                   (_blob(place), str(entry.path), entry.caption, source, entry.licence, entry.start, entry.size,
+                                    vector, entry.refused))
 
     def entries(self) -> Iterator[tuple[str, Entry]]:
         """All videos by their places, in order."""
@@ -104,10 +106,10 @@ class Work:
         """Says why a video cannot be read at all."""
         self._database.execute("UPDATE entries SET refused = ? WHERE place = ?", (reason, _blob(place)))
 
-    def identified(self) -> Iterator[tuple[str, str, str, str, str]]:
-        """(place, caption, why it was refused, sha256, key of its piece) of all videos, in order."""
-        for place, caption, refused, sha256, key in self._each("caption, refused, sha256, key"):
-            yield _words(place), caption, refused, sha256 or "", key or ""
+    def identified(self) -> Iterator[tuple[str, str, int, str, str, str, str]]:
+        """(place, caption, source, licence, why it was refused, sha256, key of its piece) of all videos, in order."""
+        for place, caption, source, licence, refused, sha256, key in self._each("caption, source, licence, refused, sha256, key"):
+            yield _words(place), caption, source, licence, refused, sha256 or "", key or ""
 
     def keep(self, key: str, piece: Piece) -> None:
         """Writes a piece, to stay."""

@@ -30,7 +30,7 @@ MISTAKES = [
     ["index"], ["index", "full"], ["index", "info"], ["index", "info", "a", "b"],
     ["index", "full", "-o", "i", "--profile", "nonsense"],
     ["search", "index"], ["search", "index", " "], ["search", "index", "bear", "--count", "0"],
-    ["search", "index", "bear", "--profile", "nonsense"],
+    ["search", "index", "bear", "--profile", "nonsense"], ["search", "index", "bear", "--filter", "colour=red"],
     ["personalize"], ["personalize", "full", "-o", "bear.zip"], ["personalize", "full", "--profile", "nonsense"],
     ["shot", "nonsense"], ["shot", "redo", "run"], ["shot", "replace", "run", "s01"], ["shot", "insert", "run", "s01"],
     ["eval", "nonsense"], ["eval", "storybook", "--profile", "nonsense"], ["eval", "structure", "--quality", "best"],

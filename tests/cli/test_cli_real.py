@@ -95,6 +95,22 @@ class TestIndex:
         assert (here / "hits/frog.png").read_bytes().startswith(b"\x89PNG")
         assert found.err == ""
 
+    def test_another_kind_searched_with_filters(self, cli: Cli, videos: Path, profile: Path, here: Path) -> None:
+        family = ("--profile", profile)
+        made = cli("index", videos, "-o", "index", "--factory", "HNSW32", *family, "--json")
+        assert made.code == 0, made.err
+        assert (made.json["factory"], made.json["search"]) == ("HNSW32", {"efSearch": 512})
+        asked = ("search", "index", "a frog", *family, "--json")
+        assert cli(*asked, "--exact").json == cli(*asked).json
+        few = cli(*asked, "--filter", "duration>=2", "--filter", "motion>0.002").json
+        assert {Path(hit["path"]).stem for hit in few} == {"green_frog", "it's blue ü", "red bear runs"}
+        assert all(hit["end_s"] - hit["start_s"] >= 2 for hit in few)
+        lost = cli(*asked, "--filter", "licence=CC0")
+        assert lost.code == 4
+        assert "knows no licences" in lost.complaint[0]
+        assert cli("index", videos, "-o", "other", "--factory", "nonsense", *family).code == 2
+        assert not (here / "other").exists()
+
     def test_unreadable_videos_are_listed_and_skipped(self, cli: Cli, videos: Path, profile: Path, here: Path) -> None:
         mine = shutil.copytree(videos, here / "mine")
         (mine / "broken.mp4").write_bytes(b"no video")

@@ -167,7 +167,7 @@ class TestOddVideos:
 WILD = """
 import json, os, signal, sys, time
 print_line = lambda reply: sys.stdout.buffer.write(json.dumps(reply).encode() + b"\\n")
-span = dict(start_s=0.0, end_s=2.0, motion=0.1, cut=0.0, black=0.0, bars=0.0)
+span = dict(start_s=0.0, end_s=2.0, motion=0.1, cut=0.0, black=0.0, bars=0.0, aspect=1.0, fps=8.0, look="00" * 128)
 spoiled = False
 for line in sys.stdin.buffer:
     name = os.path.basename(json.loads(line)["path"])
@@ -188,6 +188,8 @@ for line in sys.stdin.buffer:
         print_line(dict(span=span, shape=[2, 2**40, 8, 3], fps=8.0))
     elif name == "odd.mp4":
         print_line(dict(span=span | dict(end_s=float("nan")), shape=[2, 8, 8, 3], fps=8.0))
+    elif name == "look.mp4":
+        print_line(dict(span=span | dict(look="00"), shape=[2, 8, 8, 3], fps=8.0))
     elif name == "words.mp4":
         print_line(["span"])
     if name in ("a.mp4", "b.mp4", "good.mp4"):
@@ -207,7 +209,7 @@ class TestTheDecoder:
         monkeypatch.setattr(Reader, "_started", lambda self: subprocess.Popen([sys.executable, "-c", WILD], **pipes))
 
     def test_it_may_die_or_lie(self, tmp_path: Path) -> None:
-        wild = ["die.mp4", "half.mp4", "huge.mp4", "noise.mp4", "odd.mp4", "words.mp4"]
+        wild = ["die.mp4", "half.mp4", "huge.mp4", "look.mp4", "noise.mp4", "odd.mp4", "words.mp4"]
         for i, name in enumerate([*wild, "a.mp4", "good.mp4"]):
             (tmp_path / name).write_bytes(bytes([i]))
         skipped = skipped_of(tmp_path, tmp_path / "index")

@@ -1,0 +1,240 @@
+"""Footage that passes filters, and near copies that are folded."""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from coloured import COLOURS, ColourEncoder, save_video
+from near_reader import NearReader
+
+from storyanim import video
+from storyanim.artifacts import Frames
+from storyanim.errors import IndexFolderError, UsageError
+from storyanim.retrieve import build, vectors
+from storyanim.retrieve.alike import LOOK_BYTES, are_alike, folded, look_of
+from storyanim.retrieve.build import build_index
+from storyanim.retrieve.choose import choose
+from storyanim.retrieve.filters import Filter, read_filter
+from storyanim.retrieve.index import ClipIndex
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with licences, a table, an archive; wide and tall videos at 8 and 24 frames per second."""
+    here = tmp_path_factory.mktemp("sources")
+    save_video(here / "own" / "bear.mp4", "red")
+    save_video(here / "own" / "sub" / "frog.mp4", "green", seconds=3.0)
+    save_video(here / "own" / "stone.mp4", "red", still=True)
+    (here / "own" / "captions.tsv").write_text("file\tcaption\tlicence\nbear.mp4\tA bear\tCC0\nfrog.mp4\tA frog\tCC BY 4.0\n")
+    tall = np.full((48, 64, 32, 3), COLOURS["blue"], np.uint8)
+    for i in range(48):
+        tall[i, i:i + 10, 10:20] = 255
+    video.write(Frames(tall, 24.0), here / "web" / "videos" / "7.mp4", width_px=32, height_px=64, fps=24)
+    (here / "web" / "table.csv").write_text("videoid,name,License\n7,a tall fish,CC BY-SA [x]\n")
+    save_video(here / "whale.mp4", "blue", side_px=16)
+    with tarfile.open(here / "all.tar", "w") as archive:
+        for name, data in (("w.mp4", (here / "whale.mp4").read_bytes()),
+                           ("w.json", json.dumps({"caption": "a whale", "rights": " mine "}).encode())):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    (here / "whale.mp4").unlink()
+    return here
+
+
+def given(sources: Path) -> list[Path]:
+    return [sources / "own", sources / "web" / "table.csv", sources / "all.tar"]
+
+
+@pytest.fixture(scope="module")
+def folder(sources: Path) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "Reader", NearReader)
+        build_index(given(sources), sources / "index", ColourEncoder())
+    return sources / "index"
+
+
+def names(folder: Path, *filters: str, query: str = "red", **named: object) -> list[str]:
+    found = ClipIndex(folder, filters=filters, **named).search(query, ColourEncoder(), 9)
+    return sorted(f"{Path(match.path).stem}{match.start_s:g}" for match in found)
+
+
+ALL = ["70", "bear0", "frog0", "frog2", "stone0", "w0"]
+
+
+class TestFilters:
+    @pytest.mark.parametrize(("filters", "passing"), [
+        ([], ALL),
+        (["duration>=2"], ["70", "bear0", "frog0", "stone0", "w0"]),
+        (["duration<2"], ["frog2"]),
+        (["aspect=1:2"], ["70"]),
+        (["aspect>1"], ["bear0", "frog0", "frog2", "stone0", "w0"]),
+        (["aspect=1.33"], ["bear0", "frog0", "frog2", "stone0", "w0"]),
+        (["aspect!=4:3"], ["70"]),
+        (["motion>0.002"], ["70", "bear0", "frog0", "frog2", "w0"]),
+        ([" FPS = 24.1 "], ["70"]),
+        (["fps<=8"], ["bear0", "frog0", "frog2", "stone0", "w0"]),
+        (["source=own"], ["bear0", "frog0", "frog2", "stone0"]),
+        (["source=*.csv"], ["70"]),
+        (["source!=own"], ["70", "w0"]),
+        (["licence=cc0"], ["bear0"]),
+        (["license=CC*"], ["70", "bear0", "frog0", "frog2"]),
+        (["licence!=CC0"], ["70", "frog0", "frog2", "w0"]),
+        (["licence=mine"], ["w0"]),
+        (["licence=CC BY-SA [x]"], ["70"]),
+        (["licence=CC BY-SA ?x?", "fps>1"], None),
+        (["licence=CC*", "duration>=2", "source=own"], ["bear0", "frog0"]),
+        (["duration>2"], None),
+    ])
+    def test_what_passes(self, folder: Path, filters: list[str], passing: list[str] | None) -> None:
+        if passing is None:
+            with pytest.raises(IndexFolderError, match="no clip"):
+                ClipIndex(folder, filters=filters)
+        else:
+            assert names(folder, *filters) == passing
+
+    def test_words_pass_them_too(self, folder: Path) -> None:
+        assert names(folder, "fps=24", query="a frog and a bear") == ["70"]
+        index = ClipIndex(folder, filters=["source=own"], caption_weight=50)
+        assert index.search("frog", ColourEncoder(), 1)[0].caption == "A frog"
+        assert set(index._word_ranks("frog fish whale", 9)) == set(ClipIndex(folder)._word_ranks("frog", 9))
+
+    @pytest.mark.parametrize("kind", ["HNSW32", "IVFx,SQ8"])
+    @pytest.mark.parametrize("few", [0, 99])
+    def test_in_indexes_of_other_kinds(self, sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str,
+                                       few: int) -> None:
+        monkeypatch.setattr(build, "Reader", NearReader)
+        monkeypatch.setattr(vectors, "_FEW", few)
+        build_index(given(sources), tmp_path / "index", ColourEncoder(), factory=kind)
+        assert names(tmp_path / "index", "source=own", "motion>0.002") == ["bear0", "frog0", "frog2"]
+        assert names(tmp_path / "index", "source=own", "motion>0.002", exact=True) == ["bear0", "frog0", "frog2"]
+
+    def test_a_pinned_clip_needs_to_pass_none(self, folder: Path) -> None:
+        whale = ClipIndex(folder, filters=["source=all.tar"]).search("blue", ColourEncoder(), 1)[0]
+        index = ClipIndex(folder, filters=["source=own"])
+        assert choose("red", index, ColourEncoder(), 2, pinned=whale.clip_id).match.clip_id == whale.clip_id
+
+    def test_the_fingerprint_follows_them(self, folder: Path) -> None:
+        prints = [ClipIndex(folder, filters=filters).fingerprint
+                  for filters in ([], ["fps>1"], ["fps>1", "motion>0"], ["motion > 0", "fps>1"])]
+        assert len(set(prints)) == 3
+        assert prints[2] == prints[3]
+
+    @pytest.mark.parametrize("text", ["", "fps", "fps>", ">3", "fps~3", "colour=red", "fps>fast", "aspect=16:0", "aspect=a:b",
+                                      "motion=", "licence>CC0", "fps=1 OR 1=1", "fps>1;"])
+    def test_what_is_no_filter(self, folder: Path, text: str) -> None:
+        with pytest.raises(UsageError) as caught:
+            ClipIndex(folder, filters=[text])
+        assert caught.value.hint
+
+    @pytest.mark.parametrize("text", ["licence=x') OR 1=1 --", "source=own", "licence=*%_'"])
+    def test_words_are_never_sql(self, folder: Path, text: str) -> None:
+        assert str(read_filter(text)) == text
+        if "source" not in text:
+            with pytest.raises(IndexFolderError, match="no clip"):
+                ClipIndex(folder, filters=[text])
+
+    def test_numbers(self) -> None:
+        assert Filter("aspect", "=", "16:9").number == pytest.approx(16 / 9)
+        assert Filter("motion", ">", "1e-3").number == 0.001
+
+    def test_what_the_index_does_not_know(self, folder: Path, index_folder: Path, tmp_path: Path) -> None:
+        with pytest.raises(IndexFolderError, match="no source 'nowhere'") as caught:
+            ClipIndex(folder, filters=["source=nowhere"])
+        assert "../own" in caught.value.hint
+        with pytest.raises(IndexFolderError, match="no licences") as caught:
+            ClipIndex(index_folder, filters=["licence=CC0"])
+        assert "captions.tsv" in caught.value.hint
+
+    @pytest.mark.parametrize("name", ["fps", "aspect", "source", "licence"])
+    def test_older_indexes(self, name: str) -> None:
+        bundled = Path(build.__file__).parents[1] / "assets" / "storybook" / "index"
+        with sqlite3.connect(f"{(bundled / 'clips.sqlite').as_uri()}?mode=ro&immutable=1", uri=True) as database:
+            known = {row[1] for row in database.execute("PRAGMA table_info(clips)")}
+        if name in known:
+            pytest.skip("the bundled index was made again")
+        with pytest.raises(IndexFolderError, match=f"does not know the {name}"):
+            ClipIndex(bundled, filters=[f"{name}=1"])
+        assert ClipIndex(bundled, filters=["duration>=2", "motion>0"], fold=0.1).info.num_clips == 528
+
+
+def scene(seed: int, shift: int = 0) -> np.ndarray:
+    """(16, 48, 64, 3) of coarse noise that moves."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(20, 235, (6, 8, 3), dtype=np.uint8)
+    still = np.kron(coarse, np.ones((8, 8, 1), np.uint8))
+    return np.stack([np.roll(still, shift + i, axis=1) for i in range(16)])
+
+
+class TestAlike:
+    def test_copies_at_other_sizes_and_qualities(self, tmp_path: Path) -> None:
+        original = bytes.fromhex(look_of(scene(1)))
+        assert len(original) == LOOK_BYTES
+        for side, crf in ((96, 20), (32, 30), (64, 40)):
+            video.write(Frames(scene(1), 8.0), tmp_path / "a.mp4", width_px=side, height_px=side * 3 // 4, fps=8, crf=crf)
+            copy = bytes.fromhex(look_of(video.read(tmp_path / "a.mp4").rgb))
+            assert are_alike([original], copy, 0.1).tolist() == [True]
+
+    def test_others_are_not(self) -> None:
+        looks = [bytes.fromhex(look_of(scene(seed, shift))) for seed, shift in ((1, 0), (2, 0), (1, 20), (1, 0))]
+        assert are_alike(looks, looks[0], 0.1).tolist() == [True, False, False, True]
+        assert are_alike([b"", looks[0]], looks[0], 0.1).tolist() == [False, True]
+        assert are_alike([b""], b"", 0.1).tolist() == [False]
+        assert are_alike([], looks[0], 0.1).tolist() == []
+
+    @pytest.mark.parametrize("shape", [(1, 1, 1, 3), (2, 3, 200, 3), (16, 9, 8, 3), (5, 7, 1, 3)])
+    def test_every_size_has_a_look(self, shape: tuple[int, ...]) -> None:
+        assert bytes.fromhex(look_of(np.full(shape, 77, np.uint8))) == bytes([77]) * LOOK_BYTES
+
+    def test_flat_pictures_differ_by_their_brightness(self) -> None:
+        looks = [bytes.fromhex(look_of(np.full((4, 8, 8, 3), level, np.uint8))) for level in (10, 10, 12)]
+        assert are_alike(looks, looks[0], 0.1).tolist() == [True, True, False]
+
+    def test_folding_keeps_the_order_and_fills_up(self) -> None:
+        a, b = bytes.fromhex(look_of(scene(1))), bytes.fromhex(look_of(scene(2)))
+        rows = {i: {"look": look} for i, look in enumerate((a, a, b, a, b))} | {5: {}}
+        assert folded([3, 0, 2, 4, 5, 1], rows, 3, 0.1) == [3, 2, 5]
+        assert folded([3, 0, 2, 4, 5, 1], rows, 5, 0.1) == [3, 2, 5, 0, 4]
+        assert folded([3, 0, 2, 4, 5, 1], rows, 3, 0.0) == [3, 0, 2]
+
+
+class TestFolded:
+    @pytest.fixture
+    def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setattr(build, "Reader", NearReader)
+        for name, seed, side in (("a", 1, 64), ("b", 1, 96), ("c", 2, 64), ("d", 1, 48)):
+            video.write(Frames(scene(seed), 8.0), tmp_path / "v" / f"{name}.mp4", width_px=side, height_px=side * 3 // 4, fps=8)
+        (tmp_path / "v" / "captions.tsv").write_text("a\ta red hare\nb\ta red hare\nc\ta hen\nd\ta red\n")
+        build_index([tmp_path / "v"], tmp_path / "index", ColourEncoder())
+        return tmp_path / "index"
+
+    def order(self, found: Sequence[object]) -> list[str]:
+        return [Path(match.path).stem for match in found]
+
+    def test_copies_come_last(self, folder: Path) -> None:
+        plain = self.order(ClipIndex(folder).search("hare", ColourEncoder(), 4))
+        assert set(plain[:2]) == {"a", "b"}
+        found = ClipIndex(folder, fold=0.1).search("hare", ColourEncoder(), 4)
+        order = self.order(found)
+        assert order[:2] == [plain[0], "c"]
+        assert order[2:] == [name for name in plain if name not in order[:2]]
+        assert [match.rank for match in found] == [1, 2, 3, 4]
+        assert ClipIndex(folder, fold=0.1).fingerprint != ClipIndex(folder).fingerprint
+
+    def test_a_copy_does_not_follow_its_like(self, folder: Path) -> None:
+        index = ClipIndex(folder, fold=0.1)
+        by_name = {Path(match.path).stem: match.clip_id for match in index.search("hare", ColourEncoder(), 4)}
+        after = choose("hare", index, ColourEncoder(), 4, previous=[by_name["d"]])
+        assert self.order([after.match]) == ["c"]
+        assert "copy" in after.why
+        only = choose("hare", index, ColourEncoder(), 4, previous=[by_name["a"]], banned=[by_name["c"]])
+        assert self.order([only.match])[0] in {"b", "d"}             # a copy rather than the same
+        assert index.copies_of("gone@0-2", list(by_name.values())) == set()
+        assert index.copies_of(by_name["a"], [by_name["a"], by_name["c"]]) == {by_name["a"]}
