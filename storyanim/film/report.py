@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +11,7 @@ from urllib.parse import quote
 from pydantic import Field
 
 from storyanim.artifacts import Candidates, Clip, Film, Shot, Storyboard, Words
+from storyanim.film.page import fill
 
 
 class ReportShot(Words):
@@ -41,14 +41,10 @@ class Report(Words):
 
 def render(report: Report, folder: Path) -> str:
     """The page, as HTML that lies in `folder`. Files are linked by their path from there; nothing else is loaded."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["link"] = lambda path: _link(Path(path), folder)
-    environment.filters["duration"] = _duration
-    template = environment.from_string(resources.files("storyanim.film").joinpath("report.html").read_text("utf-8"))
+    filters = {"link": lambda path: _link(Path(path), folder), "duration": _duration}
     total_s = sum(report.seconds.values()) + sum(sum(shot.seconds.values()) for shot in report.shots)
-    return template.render(report=report, board=report.storyboard, settings=list(_rows(report.settings)), total_s=total_s)
+    settings = list(_rows(report.settings))
+    return fill("report.html", filters, report=report, board=report.storyboard, settings=settings, total_s=total_s)
 
 
 def _link(path: Path, folder: Path) -> str:

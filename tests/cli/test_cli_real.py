@@ -63,7 +63,18 @@ def test_a_character_file_draws_what_its_folder_does(cli: Cli, tale: Path, profi
     assert outcome.code == 0, outcome.err
     assert (outcome.json["token"], outcome.json["noun"], outcome.json["pictures"]) == ("<bear>", "bear", "3")
     assert (here / "out/bear.png").read_bytes().startswith(b"\x89PNG")
-    assert load_character_token(here / "out/bear.safetensors").lora
+    figures, token = json.loads((here / "out/bear.report.json").read_text()), load_character_token(here / "out/bear.safetensors")
+    assert token.lora
+    assert (figures["steps"], figures["chosen_step"]) == (2, int(token.metadata["chosen_step"]))
+    assert float(token.metadata["likeness"]) == pytest.approx(figures["likeness_after"], abs=1e-4)
+    assert len(figures["prompts"]) == len(figures["scenes"]["prompts"]) == 4
+    page = (here / "out/bear.report.html").read_text()
+    assert page.count("data:image/webp;base64,") == 3 + 4 * 4
+    assert 'src="out' not in page
+    plain = cli("personalize", pictures, "-o", "plain/bear.safetensors", *family, "--no-report")
+    assert plain.code == 0
+    assert [path.name for path in (here / "plain").iterdir()] == ["bear.safetensors"]
+    assert np.array_equal(load_character_token(here / "plain/bear.safetensors").table, token.table)
     for name, given in (("by-file", "out/bear.safetensors"), ("by-folder", pictures)):
         assert cli("run", tale, "--character", given, *family, "--out", name).code == 0
     assert np.array_equal(drawn(here / "by-file", "s01"), drawn(here / "by-folder", "s01"))
