@@ -20,10 +20,11 @@ from storyanim.config import Settings, asset, load_settings
 from storyanim.depth.dpt import build_depth_estimator
 from storyanim.engine.local import LocalExecutor
 from storyanim.engine.run_dir import RunDir
+from storyanim.engine.store import load_character_token
 from storyanim.errors import CharacterError, IndexFolderError, InputError, StoryError
-from storyanim.film.report import Report, ReportShot, render
+from storyanim.film.report import Report, ReportCharacter, ReportShot, render
 from storyanim.generate.generator import build_generator
-from storyanim.personalize.images import Survey, read_character, read_pictures
+from storyanim.personalize.images import Survey, character_name, read_character, read_pictures
 from storyanim.pipeline import Production, ShotWork, Tools, Watch
 from storyanim.plan import build_planner, guess_noun, is_storyboard, load_vocabulary, nouns_of, read_story, read_storyboard
 from storyanim.plan.keep import keep_ids
@@ -208,12 +209,44 @@ def report_of(run: RunDir, production: Production) -> Report:
     seconds = run.seconds()
     shots = tuple(_report_shot(work, seconds) for work in production.work)
     return Report(
-        storyboard=production.storyboard, shots=shots,
+        storyboard=production.storyboard, shots=shots, cast=_report_cast(run, production),
         film=production.film.value.model_copy(update={"path": run.path / "film.mp4"}) if production.film else None,
         sheet=run.path / "sheet.png" if production.sheet else None,
         settings=production.settings.model_dump(mode="json"), versions=versions(),
         seconds={name: value for name, value in seconds.items() if not name.startswith("shots/")},
     )
+
+
+def _report_cast(run: RunDir, production: Production) -> tuple[ReportCharacter, ...]:
+    """Who each pseudo-word of the storyboard was bound to."""
+    sources, given = _given_characters(run)
+    found = []
+    for who in production.storyboard.characters:
+        learned: Any = run.done(f"characters/{who.name}")
+        token: CharacterToken | None = learned.value if learned else given.get(who.name)
+        said = token.metadata if token else {}
+        shots = tuple(shot.id for shot in production.storyboard.shots if who.name in shot.characters)
+        found.append(ReportCharacter(
+            name=who.name, token=who.token, noun=who.noun, source=sources.get(who.name, ""),
+            method=said.get("method", "by other means") if token else "", pictures=said.get("pictures", ""), shots=shots,
+        ))
+    return tuple(found)
+
+
+def _given_characters(run: RunDir) -> tuple[dict[str, str], dict[str, CharacterToken]]:
+    """Name → the folder or file that was given, and name → what its file holds; without those that are gone."""
+    sources, tokens = {}, {}
+    for asked in read_order(run.path).characters if (run.path / "run.json").is_file() else ():
+        path = Path(asked.path)
+        name = character_name(path)
+        if not path.is_dir():
+            try:
+                token = load_character_token(path)
+            except CharacterError:
+                continue
+            name, tokens[token.name] = token.name, token
+        sources[name] = f"folder {path.name}" if path.is_dir() else path.name
+    return sources, tokens
 
 
 def versions() -> dict[str, str]:

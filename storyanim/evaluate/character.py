@@ -55,9 +55,11 @@ def examine(learned: Learned, settings: Settings, watch: Watch) -> tuple[Charact
     told = _draw(learned, PROMPTS, guides, watch, 0.0)
     there = _guide(learned, settings, SAME.format(f"a {token.noun}"))
     placed = _draw(learned, [f"{SAME} {place}" for place in PLACES], [there] * len(PLACES), watch, 0.5)
-    near = fit_depth(there, (1, height_px, width_px))[0]                                          # (H, W)
-    prompts, alike = _prompts(learned.tools.encoder, told, photos)
-    scenes = scene_check(learned.tools.encoder, placed.prompts, placed.before, placed.after, foreground(near))
+    tools, size = learned.tools, (1, height_px, width_px)
+    looks = [alone(rgb, foreground(tools.depth.estimate(Frames(rgb[None], guides[0].fps)).near[0])) for rgb in photos]
+    stands = [foreground(fit_depth(guide, size)[0]) for guide in guides]                          # (H, W) each
+    prompts, alike = _prompts(tools.encoder, told, stands, looks)
+    scenes = scene_check(tools.encoder, placed.prompts, placed.before, placed.after, foreground(fit_depth(there, size)[0]))
     report = _report(learned, settings, prompts, alike, scenes)
     return report, Drawings(photos, told.before, told.after, placed.before, placed.after)
 
@@ -75,7 +77,7 @@ def scene_check(
     spreads, read = [], []
     said = encoder.encode_texts(prompts)                                                          # (N, D)
     for pictures in (before, after):
-        covered = [_without(picture, sure) for picture in pictures] if hidden else pictures
+        covered = [alone(picture, 1 - sure) for picture in pictures] if hidden else pictures
         spreads.append(spread(_seen(encoder, covered)))
         nearest = (_seen(encoder, pictures) @ said.T).argmax(axis=1)
         read.append(int((nearest == np.arange(len(prompts))).sum()))
@@ -124,16 +126,24 @@ def _draw(learned: Learned, sentences: Sequence[str], guides: Sequence[DepthTrac
     return _Pair(plain, drawn[:len(sentences)], drawn[len(sentences):])
 
 
-def _prompts(encoder: TextVideoEncoder, told: _Pair, photos: Sequence[UInt8]) -> tuple[list[DrawnPrompt], float]:
-    """Each prompt's cosines, and the mean cosine of the photographs with each other."""
-    looks, said = _seen(encoder, photos), encoder.encode_texts(told.prompts)
-    before, after = _seen(encoder, told.before), _seen(encoder, told.after)                       # (N, D)
-    found = [
-        DrawnPrompt(prompt=prompt, agreement_before=float(said[k] @ before[k]), agreement_after=float(said[k] @ after[k]),
-                    likeness_before=float((looks @ before[k]).mean()), likeness_after=float((looks @ after[k]).mean()))
-        for k, prompt in enumerate(told.prompts)
-    ]
-    return found, 1 - spread(looks)
+def _prompts(
+    encoder: TextVideoEncoder, told: _Pair, stands: Sequence[Float32], photos: Sequence[UInt8]
+) -> tuple[list[DrawnPrompt], float]:
+    """Each prompt's cosines, and the mean cosine of the photographs with each other.
+
+    Args:
+        stands: (H, W) each, where the figure stands in a prompt's drawings.
+        photos: the figures alone.
+    """
+    looks, said = _seen(encoder, photos), encoder.encode_texts(told.prompts)                      # (M, D), (N, D)
+    found: dict[str, list[float]] = {}
+    for when, pictures in (("before", told.before), ("after", told.after)):
+        figures = _seen(encoder, [alone(rgb, sure) for rgb, sure in zip(pictures, stands, strict=True)])
+        found[f"likeness_{when}"] = (figures @ looks.T).mean(axis=1).tolist()
+        found[f"agreement_{when}"] = (_seen(encoder, pictures) * said).sum(axis=1).tolist()
+    each = [DrawnPrompt(prompt=prompt, **{name: values[k] for name, values in found.items()})
+            for k, prompt in enumerate(told.prompts)]
+    return each, 1 - spread(looks)
 
 
 def _report(
@@ -170,7 +180,7 @@ def _seen(encoder: TextVideoEncoder, pictures: Sequence[UInt8]) -> Float32:
     return encoder.encode_clips([Frames(np.repeat(rgb[None], encoder.num_frames, axis=0), 1.0) for rgb in pictures])
 
 
-def _without(rgb: UInt8, sure: Float32) -> UInt8:
-    """The picture with the figure grey."""
-    mixed = rgb * (1 - sure[..., None]) + _GREY * sure[..., None]
+def alone(rgb: UInt8, sure: Float32) -> UInt8:
+    """The figure on grey: (H, W, 3) and, (H, W) in [0, 1], how surely it is there."""
+    mixed = rgb * sure[..., None] + _GREY * (1 - sure[..., None])
     return np.rint(mixed).astype(np.uint8)

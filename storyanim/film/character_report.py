@@ -20,7 +20,7 @@ class DrawnPrompt(Words):
     """One prompt, drawn with the noun alone (before) and with the token (after). Cosines in [-1, 1]."""
 
     prompt: str
-    likeness_before: float                           # mean over the character's pictures
+    likeness_before: float                           # of the figures, mean over the character's pictures
     likeness_after: float
     agreement_before: float                          # with the prompt
     agreement_after: float

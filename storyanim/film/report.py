@@ -27,11 +27,24 @@ class ReportShot(Words):
     error: str = ""                                  # why there is no clip
 
 
+class ReportCharacter(Words):
+    """Who a word of the prompts was bound to."""
+
+    name: str
+    token: str                                       # in prompts, before the noun
+    noun: str
+    source: str                                      # the folder or file that was given, without its path; "" when it is gone
+    method: str                                      # how it was learned, see personalize/fit.py; "" when it is not yet
+    pictures: str                                    # how many; "" when unknown
+    shots: tuple[str, ...]                           # ids of those it plays in
+
+
 class Report(Words):
     """All that the page tells."""
 
     storyboard: Storyboard
     shots: tuple[ReportShot, ...]
+    cast: tuple[ReportCharacter, ...] = ()
     film: Film | None = None
     sheet: Path | None = None
     settings: dict[str, Any] = Field(default_factory=dict)  # of the run, nested

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from coloured import COLOURS, ColourEncoder
 
-from storyanim.evaluate.character import LEAST_RATIO, PROMPTS, scene_check, spread
+from storyanim.evaluate.character import LEAST_RATIO, PROMPTS, alone, scene_check, spread
 from storyanim.film.character_report import CharacterReport, Drawings, DrawnPrompt, SceneCheck, render_character
 from storyanim.personalize.views import ENLARGED, PLAIN, SHRUNK
 
@@ -27,6 +27,12 @@ def drawn(places: Sequence[str], figure: Sequence[int] = (250, 250, 250)) -> lis
         rgb[4:12, 4:12] = figure
         pictures.append(rgb)
     return pictures
+
+
+def test_a_figure_alone_has_no_scene() -> None:
+    red, green = (alone(drawn([place], (10, 20, 30))[0], FIGURE) for place in ("red", "green"))
+    assert np.array_equal(red, green)
+    assert {tuple(pixel) for pixel in red.reshape(-1, 3).tolist()} == {(10, 20, 30), (128, 128, 128)}
 
 
 class TestScenes:
