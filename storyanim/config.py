@@ -136,6 +136,7 @@ class PersonalizeSettings(Section):
     num_prior_clips: int = Field(200, ge=0)          # clips of the noun, from the index: contexts for captions, regularisation
     prior_weight: float = Field(1.0, ge=0)           # of regularisation in the loss; 0: none, captions keep their contexts
     held_out_checks: int = Field(8, ge=0)            # times that views not learned from choose the step; 0: the last is kept
+    gradient_checkpointing: bool = Field(False, json_schema_extra=SPEED)   # blocks are computed twice: slower, less memory
     guidance_scale: float | None = Field(None, ge=0) # for shots with a character; None: as for all shots
     seed: int = 0
 

@@ -22,7 +22,7 @@ from storyanim.errors import ResourceError
 from storyanim.personalize import checkpoint as checkpoints
 from storyanim.personalize.examples import ExampleMaker, contexts_of
 from storyanim.personalize.lesson import Lesson, Student
-from storyanim.personalize.lora import arrays_of, frozen, learning, motion_off
+from storyanim.personalize.lora import arrays_of, computed_twice, frozen, learning, motion_off
 from storyanim.personalize.stopping import HeldOut
 from storyanim.personalize.timeinv import make_table, noun_embedding, sampling_grid
 from storyanim.stages import DepthEstimator
@@ -30,6 +30,7 @@ from storyanim.stages import DepthEstimator
 VERSION = 5                                          # of the learning: a change of what equal settings give
 Watch = Callable[[float, dict[str, float]], None]    # share done in [0, 1], figures
 _CHECKPOINT_S = 20.0
+_NOT_THE_LEARNING_S = {"guidance_scale", "gradient_checkpointing"}   # settings that leave what is learned as it is
 _POINTS = 50                                         # of the loss curve in the metadata
 
 
@@ -55,7 +56,7 @@ class TimeInvLearner:
             "motion_adapter": hub.fingerprint(models.motion_adapter) if models.motion_adapter else None,
             "structure": [models.structure_kind, hub.fingerprint(models.structure)],
             "depth": self._depth.fingerprint,
-            "settings": self._settings.personalize.model_dump(mode="json", exclude={"guidance_scale"}),
+            "settings": self._settings.personalize.model_dump(mode="json", exclude=_NOT_THE_LEARNING_S),
             "size_px": [drawn.width_px, drawn.height_px],
             "fps": drawn.fps,
             "num_inference_steps": drawn.num_inference_steps if sampled else None,
@@ -117,13 +118,15 @@ class TimeInvLearner:
         pipeline = self._pipeline
         with ExitStack() as after:
             after.enter_context(frozen(pipeline.unet, pipeline.text_encoder, pipeline.vae, pipeline.structure))
+            if self._settings.personalize.gradient_checkpointing:
+                after.enter_context(computed_twice(pipeline.unet))
             if self._settings.personalize.num_frames == 1:
                 after.enter_context(motion_off(pipeline.unet))
             try:
                 yield pipeline
             except (MemoryError, torch.OutOfMemoryError) as error:
-                raise ResourceError("not enough memory to learn a character",
-                                    hint="set a smaller personalize.batch_size or num_frames, or close other programs") from error
+                hint = "set personalize.gradient_checkpointing, or a smaller batch_size or num_frames"
+                raise ResourceError("not enough memory to learn a character", hint=hint) from error
 
     def _student(self, pipeline: Any, character: Character, weights: dict[str, nn.Parameter]) -> Student:
         wanted, steps = self._settings.personalize, pipeline.scheduler.config.num_train_timesteps

@@ -180,6 +180,22 @@ class TestLearning:
         assert sample.shape == (4, 6, 3, 8, 8)
         assert not torch.equal(sample[:, :, 0], sample[:, :, 1])                                  # the noise is each frame's
 
+    @pytest.mark.parametrize("num_frames", [1, 2])
+    def test_gradient_checkpointing_teaches_the_same_with_less_kept(
+        self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline, num_frames: int
+    ) -> None:
+        kept, tokens = [], []
+        for twice in (False, True):
+            sizes: list[int] = []
+            with torch.autograd.graph.saved_tensors_hooks(lambda t, s=sizes: (s.append(t.nbytes), t)[1], lambda t: t):
+                tokens.append(learn(num_steps=2, num_frames=num_frames, gradient_checkpointing=twice))
+            kept.append(sum(sizes))
+        assert kept[1] < 0.8 * kept[0]
+        assert np.array_equal(tokens[0].table, tokens[1].table)
+        assert all(np.array_equal(tokens[0].lora[key], tokens[1].lora[key]) for key in tokens[0].lora)
+        assert tokens[0].metadata["fingerprint"] == tokens[1].metadata["fingerprint"]
+        assert not shared_pipeline.unet.is_gradient_checkpointing
+
     def test_tells_how_far_it_is(self, learn: Callable[..., CharacterToken]) -> None:
         told: list[tuple[float, float]] = []
         learn(watch=lambda done, now: told.append((round(done, 3), now["step"])))
