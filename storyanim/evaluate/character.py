@@ -28,7 +28,9 @@ Watch = Callable[[float, str], None]                 # share done in [0, 1], wha
 PROMPTS = ("in the forest there is {}, standing", "{}, in the snow, is walking", "{} is on the beach, sitting",
            "waving in a meadow, {}")
 SAME, PLACES = "{} standing", ("in the forest", "in the snow", "on the beach", "in the city")
-LEAST_RATIO = 0.5                                    # of the distances between places
+# Of the distances between places: half is gone. The example bear had 1.09 after 300 steps, and 0.91 after 200 at three times the
+# rate with its pictures' surroundings in the loss.
+LEAST_RATIO = 0.5
 _SEED = 5
 _GREY = 128
 
@@ -156,8 +158,9 @@ def _report(
 
     means = {name: mean(name) for name in ("likeness_before", "likeness_after", "agreement_before", "agreement_after")}
     warnings = []
-    if scenes.ratio < scenes.least:
-        warnings.append(f"the scene hardly changes with the text: drawings of it differ {scenes.ratio:.2f} times as much as "
+    if scenes.holds_on:
+        warnings.append(f"the text changes the scene too little: {scenes.read_after} of {len(scenes.prompts)} places are right "
+                        f"({scenes.read_before} with the noun), and drawings of them differ {scenes.ratio:.2f} times as much as "
                         f"without {token.token}; learn fewer steps (personalize.num_steps), or from other surroundings")
     if means["likeness_after"] <= means["likeness_before"]:
         warnings.append(f"drawings with {token.token} are no more like the pictures than those without: "

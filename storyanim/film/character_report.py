@@ -38,6 +38,11 @@ class SceneCheck(Words):
     read_before: int                                 # drawings that are nearer to their own prompt than to the others
     read_after: int
 
+    @property
+    def holds_on(self) -> bool:
+        """Whether the token keeps to a scene: drawings differ too little, or two more of them are read as another place."""
+        return self.ratio < self.least or self.read_after < self.read_before - 1
+
 
 class CharacterReport(Words):
     """All that the page and the JSON tell."""

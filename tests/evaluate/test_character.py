@@ -47,6 +47,9 @@ class TestScenes:
         assert found.ratio == pytest.approx(0, abs=1e-5)
         assert found.ratio < LEAST_RATIO == found.least
         assert found.read_after == 1
+        assert found.holds_on
+        right = found.model_copy(update={"ratio": 0.9, "read_after": 2})
+        assert [right.holds_on, right.model_copy(update={"read_after": 1}).holds_on] == [False, True]
 
     def test_what_the_figure_looks_like_does_not_count(self) -> None:
         """With the noun alone each drawing may have another creature; with the token all have the same one."""
