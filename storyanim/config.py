@@ -142,8 +142,10 @@ class PersonalizeSettings(Section):
     num_frames: int = Field(1, ge=1)                 # length of the static clip made of an image
     blank_caption: float = Field(0.1, ge=0, le=1)    # share of captions left empty
     background_weight: float = Field(1.0, ge=0, le=1)  # of the loss around the character; below 1, captions get contexts
-    num_prior_clips: int = Field(200, ge=0)          # regularisation clips of the noun, from the index
-    prior_weight: float = Field(1.0, ge=0)
+    num_prior_clips: int = Field(200, ge=0)          # clips of the noun, from the index: contexts for captions, regularisation
+    prior_weight: float = Field(1.0, ge=0)           # of regularisation in the loss; 0: none, captions keep their contexts
+    held_out_checks: int = Field(8, ge=0)            # times that views not learned from choose the step; 0: the last is kept
+    gradient_checkpointing: bool = Field(False, json_schema_extra=SPEED)   # blocks are computed twice: slower, less memory
     guidance_scale: float | None = Field(None, ge=0) # for shots with a character; None: as for all shots
     seed: int = 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -13,21 +14,20 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from storyanim import pipeline
-from storyanim.artifacts import Character, CharacterToken, Shot, Story, Storyboard, UInt8, Words
+from storyanim.artifacts import Character, CharacterToken, Story, Storyboard, Words
 from storyanim.cast import Cast, CharacterOrder, check_bases, read_cast, warn_of_cuts
 from storyanim.config import Settings, asset, load_settings
 from storyanim.depth.dpt import build_depth_estimator
 from storyanim.engine.local import LocalExecutor
 from storyanim.engine.run_dir import RunDir
+from storyanim.engine.store import load_character_token
 from storyanim.errors import CharacterError, IndexFolderError, InputError, StoryError
-from storyanim.film.report import Report, ReportShot, render
+from storyanim.film.report import Report, ReportCharacter, ReportShot, render
 from storyanim.generate.generator import build_generator
-from storyanim.personalize.images import Survey, read_character, read_pictures
-from storyanim.personalize.sheet import before_after_sheet
+from storyanim.personalize.images import Survey, character_name, read_character, read_pictures
 from storyanim.pipeline import Production, ShotWork, Tools, Watch
 from storyanim.plan import build_planner, guess_noun, is_storyboard, load_vocabulary, nouns_of, read_story, read_storyboard
 from storyanim.plan.keep import keep_ids
-from storyanim.retrieve.choose import choose
 from storyanim.retrieve.encoders import build_encoder
 from storyanim.retrieve.index import ClipIndex
 
@@ -35,7 +35,6 @@ DEFAULT_INDEX = "storybook/index"                    # in the package's assets
 _PACKAGES = ("storyanim", "torch", "diffusers", "transformers", "peft", "av", "numpy")
 _MARK = "# plan "
 _FOLDERS = {"candidates": "match", "thumbnails": "thumbnails", "depth": "depth", "frames": "frames", "clip": "clip"}
-_SHEET = ("standing in the forest", "walking in the snow", "sitting on the beach", "waving in a meadow")
 
 
 class Order(Words):
@@ -53,6 +52,16 @@ class Order(Words):
     def settings(self) -> Settings:
         """Raises UsageError."""
         return load_settings(self.profile, self.quality, **self.flags)   # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A character that was learned for a file."""
+
+    character: Character
+    token: CharacterToken
+    survey: Survey                                   # what lies in its folder
+    tools: Tools                                     # they draw single frames
 
 
 def read_source(path: Path) -> Story | Storyboard:
@@ -177,33 +186,23 @@ def production_of(run: RunDir) -> Production:
     return production
 
 
-def learn_to_file(
-    folder: Path, noun: str | None, settings: Settings, index: str | None, watch: Watch
-) -> tuple[CharacterToken, bytes, Survey]:
-    """A character's token, a PNG of pictures, drawings without and drawings with it, and what lies in its folder."""
-    tools = build_tools(settings, index)
+def learn_to_file(folder: Path, noun: str | None, settings: Settings, index: str | None, watch: Watch) -> Learned:
+    """Learns the character of a folder's pictures. Raises what reading, retrieving and learning raise."""
+    tools = build_tools(_stills(settings), index)
     survey = read_pictures(folder)
     character = read_character(folder, noun=noun or guess_noun(folder.name, "", load_vocabulary(settings)), survey=survey)
     survey = warn_of_cuts(character, survey, tools.depth, settings)
     count = settings.personalize.num_prior_clips
     learner = pipeline.watched(tools.learner, character.name, watch)
     token = pipeline.learn_character(character, learner, tools.index, tools.encoder, count)
-    watch(1.0, "drawing the sheet")
-    before, after = zip(*(_drawn_twice(tools, settings, token, what) for what in _SHEET), strict=True)
-    return token, before_after_sheet(character.images, before, after), survey
+    return Learned(character, token, survey, tools)
 
 
-def _drawn_twice(tools: Tools, settings: Settings, token: CharacterToken, what: str) -> tuple[UInt8, UInt8]:
-    """The middle frame of a shot without and with the token, under the same footage."""
-    wanted, plain = settings.generate, f"a {token.noun} {what}"
-    match = choose(plain, tools.index, tools.encoder, 1).match
-    depth = pipeline.estimate_depth(match, tools.depth, wanted.num_frames, wanted.fps)
-    drawn = []
-    for prompt, tokens in ((plain, []), (f"a {token.token} {token.noun} {what}", [token])):
-        shot = Shot(id="s01", text="", query="", prompt=prompt, seed=5, duration_s=wanted.num_frames / wanted.fps)
-        rgb = tools.generator.draw(shot, depth, tokens).rgb
-        drawn.append(rgb[len(rgb) // 2])
-    return drawn[0], drawn[1]
+def _stills(settings: Settings) -> Settings:
+    """The settings, but for shots of one frame, all drawn under the guidance scale of characters; learning is the same."""
+    scale = settings.personalize.guidance_scale
+    changes: dict[str, Any] = {"num_frames": 1} | ({} if scale is None else {"guidance_scale": scale})
+    return settings.model_copy(update={"generate": settings.generate.model_copy(update=changes)})
 
 
 def report_of(run: RunDir, production: Production) -> Report:
@@ -211,12 +210,44 @@ def report_of(run: RunDir, production: Production) -> Report:
     seconds = run.seconds()
     shots = tuple(_report_shot(work, seconds) for work in production.work)
     return Report(
-        storyboard=production.storyboard, shots=shots,
+        storyboard=production.storyboard, shots=shots, cast=_report_cast(run, production),
         film=production.film.value.model_copy(update={"path": run.path / "film.mp4"}) if production.film else None,
         sheet=run.path / "sheet.png" if production.sheet else None,
         settings=production.settings.model_dump(mode="json"), versions=versions(),
         seconds={name: value for name, value in seconds.items() if not name.startswith("shots/")},
     )
+
+
+def _report_cast(run: RunDir, production: Production) -> tuple[ReportCharacter, ...]:
+    """Who each pseudo-word of the storyboard was bound to."""
+    sources, given = _given_characters(run)
+    found = []
+    for who in production.storyboard.characters:
+        learned: Any = run.done(f"characters/{who.name}")
+        token: CharacterToken | None = learned.value if learned else given.get(who.name)
+        said = token.metadata if token else {}
+        shots = tuple(shot.id for shot in production.storyboard.shots if who.name in shot.characters)
+        found.append(ReportCharacter(
+            name=who.name, token=who.token, noun=who.noun, source=sources.get(who.name, ""),
+            method=said.get("method", "by other means") if token else "", pictures=said.get("pictures", ""), shots=shots,
+        ))
+    return tuple(found)
+
+
+def _given_characters(run: RunDir) -> tuple[dict[str, str], dict[str, CharacterToken]]:
+    """Name → the folder or file that was given, and name → what its file holds; without those that are gone."""
+    sources, tokens = {}, {}
+    for asked in read_order(run.path).characters if (run.path / "run.json").is_file() else ():
+        path = Path(asked.path)
+        name = character_name(path)
+        if not path.is_dir():
+            try:
+                token = load_character_token(path)
+            except CharacterError:
+                continue
+            name, tokens[token.name] = token.name, token
+        sources[name] = f"folder {path.name}" if path.is_dir() else path.name
+    return sources, tokens
 
 
 def versions() -> dict[str, str]:

@@ -13,6 +13,7 @@ from storyanim.cli import flags, show
 from storyanim.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from storyanim.artifacts import CharacterToken
     from storyanim.personalize.export import Loss
 
 
@@ -83,13 +84,14 @@ def character(
     else:
         data, loss = embedding_file(token, collapse=collapse)
         facts["collapse"] = asdict(loss)
-        lines = f"{out}: {token.token}, one embedding for all timesteps\nleft out: {_left_out(loss, bool(token.lora))}"
+        lines = f"{out}: {token.token}, one embedding for all timesteps\nleft out: {_left_out(loss, token)}"
     write_file(out, data)
     show.result(facts, lines, json_)
 
 
-def _left_out(loss: Loss, lora: bool) -> str:
+def _left_out(loss: Loss, token: CharacterToken) -> str:
     rows = (f"how {loss.rows} rows differ (they lie {100 * loss.mean:.1f} % of their norm from the mean, "
             f"{100 * loss.largest:.1f} % at most)")
-    parts = [*(["the LoRA"] if lora else []), *([rows] if loss.rows > 1 else [])]
+    whole = [f"{len(token.weights)} whole weights of the U-Net"] if token.weights else []
+    parts = [*(["the LoRA"] if token.lora else []), *whole, *([rows] if loss.rows > 1 else [])]
     return ", and ".join(parts) or "nothing"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +11,7 @@ from urllib.parse import quote
 from pydantic import Field
 
 from storyanim.artifacts import Candidates, Clip, Film, Shot, Storyboard, Words
+from storyanim.film.page import fill
 
 
 class ReportShot(Words):
@@ -27,11 +27,24 @@ class ReportShot(Words):
     error: str = ""                                  # why there is no clip
 
 
+class ReportCharacter(Words):
+    """Who a word of the prompts was bound to."""
+
+    name: str
+    token: str                                       # in prompts, before the noun
+    noun: str
+    source: str                                      # the folder or file that was given, without its path; "" when it is gone
+    method: str                                      # how it was learned, see personalize/fit.py; "" when it is not yet
+    pictures: str                                    # how many; "" when unknown
+    shots: tuple[str, ...]                           # ids of those it plays in
+
+
 class Report(Words):
     """All that the page tells."""
 
     storyboard: Storyboard
     shots: tuple[ReportShot, ...]
+    cast: tuple[ReportCharacter, ...] = ()
     film: Film | None = None
     sheet: Path | None = None
     settings: dict[str, Any] = Field(default_factory=dict)  # of the run, nested
@@ -41,14 +54,10 @@ class Report(Words):
 
 def render(report: Report, folder: Path) -> str:
     """The page, as HTML that lies in `folder`. Files are linked by their path from there; nothing else is loaded."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["link"] = lambda path: _link(Path(path), folder)
-    environment.filters["duration"] = _duration
-    template = environment.from_string(resources.files("storyanim.film").joinpath("report.html").read_text("utf-8"))
+    filters = {"link": lambda path: _link(Path(path), folder), "duration": _duration}
     total_s = sum(report.seconds.values()) + sum(sum(shot.seconds.values()) for shot in report.shots)
-    return template.render(report=report, board=report.storyboard, settings=list(_rows(report.settings)), total_s=total_s)
+    settings = list(_rows(report.settings))
+    return fill("report.html", filters, report=report, board=report.storyboard, settings=settings, total_s=total_s)
 
 
 def _link(path: Path, folder: Path) -> str:

@@ -20,7 +20,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "no_timeinv": {"table_rows": "one"},
     "no_lora": {"lora_rank": 0},
     "no_static_depth": {"static_depth": False},
-    "no_regularisation": {"num_prior_clips": 0},
+    "no_regularisation": {"prior_weight": 0.0},
     "knots": {"table_rows": "knots"},
     "all_timesteps": {"sampled_timesteps": False},
 }

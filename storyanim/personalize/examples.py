@@ -19,10 +19,11 @@ from storyanim.artifacts import Character, ClipMatch, Float32, Frames, UInt8
 from storyanim.config import Settings
 from storyanim.personalize.foreground import foreground, surroundings
 from storyanim.personalize.images import load_image
-from storyanim.personalize.views import KINDS, PHOTO_SCALE, make_view
+from storyanim.personalize.views import KINDS, PHOTO_SCALE, PLAIN, make_view
 from storyanim.stages import DepthEstimator
 
 VIEWS = 16                                           # of each picture
+MOST_HELD_OUT = 8                                    # pictures that have a further view which nothing is learned from
 _AT_ONCE = 8                                         # pictures in one call of the VAE
 
 
@@ -34,6 +35,7 @@ class Example:
     near: Tensor                                     # (T, H, W) float16 in [0, 1]
     weight: Tensor                                   # (h, w) float32: share of each cell that counts
     captions: tuple[str, ...]                        # any of them fits
+    held_out: bool = False                           # to be looked at, not to be learned from
 
 
 class ExampleMaker:
@@ -43,10 +45,11 @@ class ExampleMaker:
         self._pipeline, self._depth = pipeline, depth
         self._size_px = settings.generate.width_px, settings.generate.height_px
         self._fps, self._num_frames = settings.generate.fps, settings.personalize.num_frames
+        self._held_out = MOST_HELD_OUT if settings.personalize.held_out_checks else 0
         self._seed, self._background_weight = settings.personalize.seed, settings.personalize.background_weight
 
     def of_character(self, character: Character, contexts: Sequence[str] = ()) -> Iterator[Example]:
-        """`VIEWS` examples of each picture, in order.
+        """`VIEWS` examples of each picture, in order; of the first pictures one more each, held out.
 
         Args: contexts: what such characters do and where, see `contexts_of`. Half of the captions get one, whatever the picture
             shows, since the loss hardly sees what is around the character. Else the token would only mean something in
@@ -62,12 +65,15 @@ class ExampleMaker:
             rng = np.random.default_rng([self._seed, number])
             counts = self._background_weight + (1 - self._background_weight) * foreground(near)
             views = [make_view(photo, near, counts, self._size_px, KINDS[k % len(KINDS)], rng) for k in range(VIEWS)]
-            for view, latents in zip(views, self._latents(np.stack([view.rgb for view in views])), strict=True):
+            if number < self._held_out:
+                apart = np.random.default_rng([self._seed, number, VIEWS])                        # what is learned stays the same
+                views.append(make_view(photo, near, counts, self._size_px, PLAIN, apart))
+            for place, (view, latents) in enumerate(zip(views, self._latents(np.stack([v.rgb for v in views])), strict=True)):
                 weight = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(view.weight)[None], latents.shape[-2:])[0]
                 captions = [caption.format(who) for caption in view.kind.captions]
-                if contexts:
+                if contexts and place < VIEWS:
                     captions += [f"{caption} {contexts[int(rng.integers(len(contexts)))]}" for caption in tuple(captions)]
-                yield Example(latents[None], _half(view.near[None]), weight, tuple(captions))
+                yield Example(latents[None], _half(view.near[None]), weight, tuple(captions), held_out=place == VIEWS)
 
     def of_clips(self, clips: Sequence[ClipMatch], character: Character) -> Iterator[Example]:
         """Examples of each clip: as many frames from its middle as a static clip has, as they are.

@@ -11,8 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from storyanim import hub
 from storyanim.artifacts import Character, CharacterToken, ClipMatch
@@ -21,13 +22,16 @@ from storyanim.errors import ResourceError
 from storyanim.personalize import checkpoint as checkpoints
 from storyanim.personalize.examples import ExampleMaker, contexts_of
 from storyanim.personalize.lesson import Lesson, Student
-from storyanim.personalize.lora import arrays_of, frozen, learning, motion_off
+from storyanim.personalize.lora import arrays_of, computed_twice, frozen, learning, motion_off
+from storyanim.personalize.stopping import HeldOut
 from storyanim.personalize.timeinv import make_table, sampling_grid, word_embedding
 from storyanim.stages import DepthEstimator
 
-VERSION = 4                                          # of the learning: a change of what equal settings give
+VERSION = 5                                          # of the learning: a change of what equal settings give
 Watch = Callable[[float, dict[str, float]], None]    # share done in [0, 1], figures
 _CHECKPOINT_S = 20.0
+_NOT_THE_LEARNING_S = {"guidance_scale", "gradient_checkpointing"}   # settings that leave what is learned as it is
+_POINTS = 50                                         # of the loss curve in the metadata
 
 
 class TimeInvLearner:
@@ -52,7 +56,7 @@ class TimeInvLearner:
             "motion_adapter": hub.fingerprint(models.motion_adapter) if models.motion_adapter else None,
             "structure": [models.structure_kind, hub.fingerprint(models.structure)],
             "depth": self._depth.fingerprint,
-            "settings": self._settings.personalize.model_dump(mode="json", exclude={"guidance_scale"}),
+            "settings": self._settings.personalize.model_dump(mode="json", exclude=_NOT_THE_LEARNING_S),
             "size_px": [drawn.width_px, drawn.height_px],
             "fps": drawn.fps,
             "num_inference_steps": drawn.num_inference_steps if sampled else None,
@@ -66,31 +70,39 @@ class TimeInvLearner:
         """The token of a character; on the CPU equal inputs give equal bits, interrupted or not.
 
         Args:
-            priors: clips of the character's kind, best first, so that "bear" alone still means any bear.
+            priors: clips of the character's kind, best first. Their captions say what such characters do and where; learned
+                from, they see to it that "bear" alone still means any bear.
             watch: told after each step the share done and `step`, `loss`.
             checkpoint: a file for the state of unfinished work, taken up again when all inputs are equal, removed at the end.
 
         Raises CharacterError, VideoError, ModelError, ResourceError.
         """
         wanted = self._settings.personalize
-        priors = priors[:wanted.num_prior_clips] if wanted.learns_weights and wanted.prior_weight else ()
+        priors = priors[:wanted.num_prior_clips]
+        learned = priors if wanted.learns_weights and wanted.prior_weight else ()
         with self._ready() as pipeline, learning(pipeline.unet, wanted) as weights:
             maker = ExampleMaker(pipeline, self._depth, self._settings)
             contexts = contexts_of(priors, character.noun) if wanted.background_weight < 1 else ()
-            own, others = list(maker.of_character(character, contexts)), list(maker.of_clips(priors, character))
+            own, others = list(maker.of_character(character, contexts)), list(maker.of_clips(learned, character))
             lesson = Lesson(pipeline, self._settings, character.token, own, others)
             student = self._student(pipeline, lesson, character.noun, weights)
+            held_out = HeldOut(student, wanted.num_steps, wanted.held_out_checks, lesson.num_held_out)
+            state = student.parts | held_out.parts
             key = self._key(character, priors)
-            done = checkpoints.resume(checkpoint, key, student.parts, student.optimizer) if checkpoint else 0
+            done = checkpoints.resume(checkpoint, key, state, student.optimizer) if checkpoint else 0
             saved = time.monotonic()
+            if not done and held_out.steps:
+                held_out.note(0, lesson.look(student))
             for step in range(done, wanted.num_steps):
                 loss = lesson.step(student, step)
+                if step + 1 in held_out.steps:
+                    held_out.note(step + 1, lesson.look(student))
                 if checkpoint and time.monotonic() - saved > _CHECKPOINT_S:
-                    checkpoints.save(checkpoint, key, step + 1, student.parts, student.optimizer)
+                    checkpoints.save(checkpoint, key, step + 1, state, student.optimizer)
                     saved = time.monotonic()
                 if watch:
                     watch((step + 1) / wanted.num_steps, {"step": float(step + 1), "loss": loss})
-            token = self._token(character, student, len(priors))
+            token = self._token(character, student, held_out, len(learned))
         if checkpoint:
             checkpoint.unlink(missing_ok=True)
         return token
@@ -106,13 +118,15 @@ class TimeInvLearner:
         pipeline = self._pipeline
         with ExitStack() as after:
             after.enter_context(frozen(pipeline.unet, pipeline.text_encoder, pipeline.vae, pipeline.structure))
+            if self._settings.personalize.gradient_checkpointing:
+                after.enter_context(computed_twice(pipeline.unet))
             if self._settings.personalize.num_frames == 1:
                 after.enter_context(motion_off(pipeline.unet))
             try:
                 yield pipeline
             except (MemoryError, torch.OutOfMemoryError) as error:
-                raise ResourceError("not enough memory to learn a character",
-                                    hint="set a smaller personalize.batch_size or num_frames, or close other programs") from error
+                hint = "set personalize.gradient_checkpointing, or a smaller batch_size or num_frames"
+                raise ResourceError("not enough memory to learn a character", hint=hint) from error
 
     def _student(self, pipeline: Any, lesson: Lesson, noun: str, weights: dict[str, nn.Parameter]) -> Student:
         wanted, steps = self._settings.personalize, pipeline.scheduler.config.num_train_timesteps
@@ -128,19 +142,22 @@ class TimeInvLearner:
             # Those that are learned as they are start far from zero: decay would pull at what the base knows.
             decay = {} if wanted.weights == "lora" else {"weight_decay": 0.0}
             groups.append({"params": list(weights.values()), "lr": wanted.lora_learning_rate, **decay})
-        return Student(table, weights, torch.optim.AdamW(groups), torch.zeros(1))
+        return Student(table, weights, torch.optim.AdamW(groups), torch.zeros(1), torch.zeros(wanted.num_steps))
 
     def _key(self, character: Character, priors: Sequence[ClipMatch]) -> str:
         images = [hub.file_sha256(path) for path in character.images]
         facts = [self.fingerprint, character.name, character.token, character.noun, images, [clip.canonical() for clip in priors]]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
-    def _token(self, character: Character, student: Student, num_priors: int) -> CharacterToken:
+    def _token(self, character: Character, student: Student, held_out: HeldOut, num_priors: int) -> CharacterToken:
         metadata = {
+            "chosen_step": str(held_out.settle()),
             "method": _method(self._settings.personalize),
             "version": str(VERSION),
             "steps": str(self._settings.personalize.num_steps),
             "loss": f"{float(student.loss):.6f}",
+            "loss_curve": json.dumps(_rounded(_curve(student.losses))),
+            "held_out_curve": json.dumps(_rounded(held_out.curve)),
             "pictures": str(len(character.images)),
             "prior_clips": str(num_priors),
             "settings": canonical(self._settings.personalize),
@@ -153,6 +170,16 @@ class TimeInvLearner:
             lora=arrays if low_rank else {}, weights={} if low_rank else arrays,
             base=hub.fingerprint(self._settings.models.pipeline), metadata=metadata,
         )
+
+
+def _curve(losses: Tensor) -> list[tuple[int, float]]:
+    """(num_steps) → (step, mean of the steps since the point before), `_POINTS` at most."""
+    parts = losses.tensor_split(min(_POINTS, len(losses)))
+    return list(zip(np.cumsum([len(part) for part in parts]).tolist(), (float(part.mean()) for part in parts), strict=True))
+
+
+def _rounded(curve: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    return [(step, round(value, 6)) for step, value in curve]
 
 
 def _method(wanted: PersonalizeSettings) -> str:

@@ -70,8 +70,13 @@ def read_character(folder: Path, *, noun: str, name: str | None = None, survey: 
     if not noun:
         raise CharacterError(f"the character in {folder} has no noun", hint="give one, as in --character ./bruno=bear")
     survey = survey or read_pictures(folder)
-    name = " ".join((name or folder.resolve().name).split()) or noun
+    name = " ".join((name or character_name(folder)).split()) or noun
     return Character(name=name, token=pseudo_word(name, noun), noun=noun, images=survey.images)
+
+
+def character_name(folder: Path) -> str:
+    """What a character of that folder is called."""
+    return " ".join(folder.resolve().name.split())
 
 
 def read_pictures(folder: Path) -> Survey:

@@ -21,6 +21,7 @@ from storyanim.personalize.timeinv import TimeInvTable
 _MOST_GRADIENT = 1.0                                 # norm to which gradients are cut
 _GUESSED_AT = 48                                     # views of pictures, each at one timestep, that decide on the first word
 _LOSS_MEMORY = 0.95                                  # of the running mean of the loss
+_TIMES = 4                                           # timesteps at which a held-out view is looked at
 
 
 @dataclass
@@ -31,6 +32,7 @@ class Student:
     weights: dict[str, nn.Parameter]                 # of the U-Net
     optimizer: torch.optim.Optimizer
     loss: Tensor                                     # (1) running mean over the character's own pictures
+    losses: Tensor                                   # (num_steps) of each step
 
     @property
     def learned(self) -> list[nn.Parameter]:
@@ -38,41 +40,48 @@ class Student:
         return [self.table.weight, *self.weights.values()]
 
     @property
+    def kept(self) -> dict[str, Tensor]:
+        """All that a token is made of."""
+        return {"table": self.table.weight, "drawn": self.table.drawn, "loss": self.loss, **self.weights}
+
+    @property
     def parts(self) -> dict[str, Tensor]:
         """All that a checkpoint holds, apart from the optimizer's own."""
-        return {"table": self.table.weight, "drawn": self.table.drawn, "loss": self.loss, **self.weights}
+        return {**self.kept, "losses": self.losses}
 
 
 @dataclass(frozen=True)
 class _Batch:
-    """B examples at their timesteps; the first `own` of them show the character."""
+    """B examples, and noise for them."""
 
     latents: Tensor                                  # (B, C, T, h, w)
     near: Tensor                                     # (B, T, H, W)
     weight: Tensor                                   # (B, h, w)
     noise: Tensor                                    # (B, C, T, h, w)
     captions: list[str]
-    places: Tensor                                   # (B) rows of the table
-    own: int
 
 
 class Lesson:
     """One character's examples, and a step of learning from them. What step k draws depends on the seed and k alone."""
 
     def __init__(self, pipeline: Any, settings: Settings, token: str, own: list[Example], others: list[Example]) -> None:
-        """Args: token: the pseudo-word; own: examples of the character; others: of its kind, may be none."""
+        """Args: token: the pseudo-word; own: examples of the character; others: of its kind, may be none.
+
+        Nothing is learned from the examples that are held out.
+        """
         self._pipeline, self._settings, self._token = pipeline, settings.personalize, token
-        self._own, self._others = own, others
+        self._own, self._others = [example for example in own if not example.held_out], others
+        self._held_out = [example for example in own if example.held_out]
         self._objective = Objective(pipeline.scheduler)
         self._autocast = _autocast(pipeline.device, settings.generate.dtype)
 
     def step(self, student: Student, step: int) -> float:
         """One step; gives the loss over the character's own pictures. Raises ModelError when it is no number."""
-        batch = self._draw(np.random.default_rng([self._settings.seed, step]), student.table)
-        rows = {self._token: student.table.rows(batch.places)}
-        errors = self._errors(batch, student.table.timesteps[batch.places], rows)                 # (B)
-        own = errors[:batch.own].mean()
-        loss = own + self._settings.prior_weight * errors[batch.own:].mean() if self._others else own
+        batch, places = self._draw(np.random.default_rng([self._settings.seed, step]), student.table)
+        errors = self._errors(batch, student.table.timesteps[places], student.table.rows(places)) # (B)
+        pictures = self._settings.batch_size         # the others follow
+        own = errors[:pictures].mean()
+        loss = own + self._settings.prior_weight * errors[pictures:].mean() if self._others else own
         if not bool(torch.isfinite(loss)):
             raise ModelError("the model gave values that are not numbers while it learned",
                              hint="set generate.dtype to float32, or smaller learning rates")
@@ -82,8 +91,9 @@ class Lesson:
             nn.utils.clip_grad_norm_([weight for weight in student.learned if weight.grad is not None], _MOST_GRADIENT)
             student.optimizer.step()
         named = [self._token in caption for caption in batch.captions]
-        student.table.mark(batch.places[torch.tensor(named, device=batch.places.device)])
+        student.table.mark(places[torch.tensor(named, device=places.device)])
         now = float(own.detach())
+        student.losses[step] = now
         student.loss.copy_(_LOSS_MEMORY * student.loss + (1 - _LOSS_MEMORY) * now if step else torch.tensor([now]))
         return now
 
@@ -97,15 +107,17 @@ class Lesson:
         """
         rng = np.random.default_rng(self._settings.seed)
         chosen = [self._own[i] for i in rng.integers(len(self._own), size=_GUESSED_AT)]
-        places = torch.from_numpy(rng.integers(len(grid), size=_GUESSED_AT))
-        batch = self._batch(chosen, places, rng, len(chosen))
-        timesteps = grid.to(batch.latents.device)[batch.places]
+        timesteps = grid[torch.from_numpy(rng.integers(len(grid), size=_GUESSED_AT))].to(self._pipeline.device)
+        batch = self._batch(chosen, [], torch.Generator().manual_seed(self._settings.seed))
         said = (replace(batch, captions=[f"a {word} {noun}"] * _GUESSED_AT) for word in words)
-        errors = torch.stack([self._errors(worded, timesteps, {}).mean() for worded in said])
+        errors = torch.stack([self._errors(worded, timesteps).mean() for worded in said])
         return words[int(errors.argmin())]
 
-    def _draw(self, rng: np.random.Generator, table: TimeInvTable) -> _Batch:
-        """Pictures and, half as many, clips of its kind, at uniform timesteps; a share of the captions is blank."""
+    def _draw(self, rng: np.random.Generator, table: TimeInvTable) -> tuple[_Batch, Tensor]:
+        """Pictures and, half as many, clips of its kind, at uniform timesteps; a share of the captions is blank.
+
+        Also (B), their rows in the table.
+        """
         own = self._settings.batch_size
         others = max(1, own // 2) if self._others else 0
         chosen = [self._own[i] for i in rng.integers(len(self._own), size=own)]
@@ -115,23 +127,45 @@ class Lesson:
         captions[:own] = ["" if hidden else caption for hidden, caption in zip(blank, captions[:own], strict=True)]
         num_rows = len(table.timesteps)
         places = torch.from_numpy(rng.choice(num_rows, size=len(chosen), replace=len(chosen) > num_rows))
-        return replace(self._batch(chosen, places, rng, own), captions=captions)
+        noise = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        return self._batch(chosen, captions, noise), places.to(self._pipeline.device)
 
-    def _batch(self, chosen: list[Example], places: Tensor, rng: np.random.Generator, own: int) -> _Batch:
-        """Examples at their timesteps, without words."""
+    def _batch(self, chosen: list[Example], captions: list[str], generator: torch.Generator) -> _Batch:
         frames, device = self._settings.num_frames, self._pipeline.device
         latents = torch.stack([e.latents.expand(frames, -1, -1, -1) for e in chosen]).transpose(1, 2)
-        noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(int(rng.integers(2**62))))
+        noise = torch.randn(latents.shape, generator=generator)
         near = torch.stack([e.near.expand(frames, -1, -1) for e in chosen]).float()
         weight = torch.stack([e.weight for e in chosen])
-        return _Batch(latents.to(device), near.to(device), weight.to(device), noise.to(device), [], places.to(device), own)
+        return _Batch(latents.to(device), near.to(device), weight.to(device), noise.to(device), captions)
 
-    def _errors(self, batch: _Batch, timesteps: Tensor, rows: dict[str, Tensor]) -> Tensor:
-        """(B). Args: timesteps: (B). rows: (B, d) of each pseudo-word."""
+    @property
+    def num_held_out(self) -> int:
+        """M, how many errors `look` gives."""
+        return _TIMES * len(self._held_out)
+
+    @torch.no_grad()
+    def look(self, student: Student) -> Tensor:
+        """(M) errors on the held-out views, always of the same noise at the same timesteps, with the table as it would draw."""
+        table, device = student.table, self._pipeline.device
+        places = torch.linspace(0, len(table.timesteps) - 1, _TIMES + 2)[1:-1].round().long()
+        timesteps = table.timesteps[places.to(device)].repeat(len(self._held_out))                # (M)
+        rows = table.full()[timesteps.cpu()].to(device)                                           # (M, d)
+        chosen = [example for example in self._held_out for _ in range(_TIMES)]
+        noise = torch.Generator().manual_seed(self._settings.seed)
+        found = []
+        for first in range(0, len(chosen), self._settings.batch_size):
+            some = np.s_[first:first + self._settings.batch_size]
+            captions = [example.captions[0] for example in chosen[some]]
+            batch = self._batch(chosen[some], captions, noise)
+            found.append(self._errors(batch, timesteps[some], rows[some]))
+        return torch.cat(found).cpu()
+
+    def _errors(self, batch: _Batch, timesteps: Tensor, rows: Tensor | None = None) -> Tensor:
+        """(B). Args: timesteps: (B). rows: (B, d) of the pseudo-word, where captions have it."""
         pipeline = self._pipeline
         noisy, target = self._objective.noisy_and_target(batch.latents, timesteps, batch.noise)
         with self._autocast():
-            text = pipeline.encode_prompt_rows(batch.captions, rows)
+            text = pipeline.encode_prompt_rows(batch.captions, {} if rows is None else {self._token: rows})
             guided = self._settings.static_depth and pipeline.structure is not None
             guide = pipeline.structure_guide(batch.near) if guided else None
             predicted = pipeline.predict(noisy, timesteps, text, guide)

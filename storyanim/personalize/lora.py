@@ -67,6 +67,16 @@ def motion_off(unet: Any) -> Iterator[None]:
 
 
 @contextmanager
+def computed_twice(unet: Any) -> Iterator[None]:
+    """While it is open the U-Net keeps the inputs of its blocks alone, and computes the rest again when gradients go back."""
+    unet.enable_gradient_checkpointing()
+    try:
+        yield
+    finally:
+        unet.disable_gradient_checkpointing()
+
+
+@contextmanager
 def frozen(*modules: nn.Module | None) -> Iterator[None]:
     """While it is open nothing in the modules is learned, and dropout is off; then all is as it was."""
     present = [module for module in modules if module is not None]

@@ -20,14 +20,15 @@ from storyanim.engine.store import save_character_token
 LAYER = "unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_v"
 
 
-def save_character(path: Path, *, base: str = "another", rows: int = 10, lora: bool = True) -> Path:
+def save_character(path: Path, *, base: str = "another", rows: int = 10, lora: bool = True, whole: bool = False) -> Path:
     rng = np.random.default_rng(0)
     halves = {f"{LAYER}.lora_A.weight": (4, 8), f"{LAYER}.lora_B.weight": (8, 4)} if lora else {}
     matrices = {key: rng.standard_normal(shape).astype(np.float32) for key, shape in halves.items()}
     table = rng.standard_normal((rows, 8)).astype(np.float32).repeat(10 // rows, axis=0)
     metadata = {"method": "timeinv+lora", "steps": "600", "loss": "0.25", "note": "[b]",
                 "settings": '{"lora_rank": 4, "seed": 0}'}
-    save_character_token(path, CharacterToken("bruno", "<bruno>", "bear", table, matrices, base, metadata))
+    weights = {f"{LAYER}.weight": rng.standard_normal((8, 6)).astype(np.float32)} if whole else {}
+    save_character_token(path, CharacterToken("bruno", "<bruno>", "bear", table, matrices, base, metadata, weights))
     return path
 
 
@@ -51,9 +52,11 @@ class TestShow:
         assert outcome.code == 0, outcome.err
         assert outcome.json == {
             "file": str(path), "bytes": path.stat().st_size, "format": 1, "name": "bruno", "token": "<bruno>", "noun": "bear",
-            "base": "another", "method": "timeinv+lora", "version": None, "steps": 600, "pictures": None, "prior_clips": None,
+            "base": "another", "method": "timeinv+lora", "version": None, "steps": 600, "chosen_step": None, "pictures": None,
+            "prior_clips": None,
             "settings": {"lora_rank": 4, "seed": 0}, "fingerprint": None, "table": {"shape": [10, 8], "different_rows": 5},
-            "lora": {"rank": 4, "modules": [LAYER.removeprefix("unet.")]}, "metrics": {"loss": 0.25, "note": "[b]"},
+            "lora": {"rank": 4, "modules": [LAYER.removeprefix("unet.")]}, "weights": {"values": 0, "tensors": {}},
+            "metrics": {"loss": 0.25, "note": "[b]"},
             "profile": str(profile), "fits": False,
         }
         assert outcome.err == ""
@@ -69,6 +72,27 @@ class TestShow:
                       "fits no, it was learned"):
             assert words in text
         assert "f" * 64 in "".join(lines).replace(" ", "")
+
+    def test_whole_weights_are_told(self, cli: Cli, here: Path, profile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("COLUMNS", "200")
+        path = save_character(here / "bruno.safetensors", lora=False, whole=True)
+        facts = cli("character", "show", path, "--profile", profile, "--json").json
+        name = f"{LAYER.removeprefix('unet.')}.weight"
+        assert facts["weights"] == {"values": 48, "tensors": {name: [8, 6]}}
+        text = " ".join(cli("character", "show", path, "--profile", profile).out.split())
+        assert "weights values 48" in text
+        assert f"{name} 8 x 6" in text
+        assert "lora modules none" in text
+
+    def test_curves_and_figures_of_the_report_are_metrics(self, cli: Cli, here: Path, profile: Path) -> None:
+        table = np.zeros((10, 8), np.float32)
+        said = {"likeness": "0.8123", "held_out_curve": "[[0, 0.5], [300, 0.25]]", "loss_curve": "[]", "chosen_step": "300"}
+        save_character_token(here / "b.safetensors", CharacterToken("b", "<b>", "bear", table, {}, "x", said))
+        facts = cli("character", "show", "b.safetensors", "--profile", profile, "--json").json
+        assert facts["metrics"] == {"likeness": 0.8123, "held_out_curve": [[0, 0.5], [300, 0.25]], "loss_curve": []}
+        assert facts["chosen_step"] == 300
+        text = " ".join(cli("character", "show", "b.safetensors", "--profile", profile).out.split())
+        assert "metrics held_out_curve 0: 0.5, 300: 0.25 " in text
 
     def test_it_tells_whether_it_fits_a_profile(self, cli: Cli, here: Path, profile: Path) -> None:
         base = hub.fingerprint(load_settings(str(profile)).models.pipeline)
@@ -120,6 +144,7 @@ class TestExport:
 
     @pytest.mark.parametrize(("form", "made", "word"), [
         ("ti-embedding", {}, "10 different rows"), ("diffusers-lora", {"lora": False}, "no LoRA"),
+        ("diffusers-lora", {"lora": False, "whole": True}, "1 whole weights of the U-Net"),
     ])
     def test_what_the_character_lacks_is_a_usage_error(
         self, cli: Cli, here: Path, form: str, made: dict[str, object], word: str
@@ -179,6 +204,6 @@ def test_personalize_tells_what_is_wrong_with_pictures(
     assert "tall.png" in outcome.json["warnings"]
     assert len(outcome.json["warnings"]) == 2
     assert all(file in caplog.text for file in ("cut.png", "white.png", "tall.png"))
-    told = cli("personalize", folder, "-o", "bear.safetensors").out
+    told = cli("personalize", folder, "-o", "bear.safetensors", "--no-report").out
     assert "white.png: not used, it shows nothing but one colour" in told
     assert "tall.png: its middle" in told

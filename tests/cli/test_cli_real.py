@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tarfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from command_line import Cli
 from family import save_pictures
 
@@ -63,13 +65,48 @@ def test_a_character_file_draws_what_its_folder_does(cli: Cli, tale: Path, profi
     assert outcome.code == 0, outcome.err
     assert (outcome.json["token"], outcome.json["noun"], outcome.json["pictures"]) == ("<bear>", "bear", "3")
     assert (here / "out/bear.png").read_bytes().startswith(b"\x89PNG")
-    assert load_character_token(here / "out/bear.safetensors").lora
+    figures, token = json.loads((here / "out/bear.report.json").read_text()), load_character_token(here / "out/bear.safetensors")
+    assert token.lora
+    assert (figures["steps"], figures["chosen_step"]) == (2, int(token.metadata["chosen_step"]))
+    assert float(token.metadata["likeness"]) == pytest.approx(figures["likeness_after"], abs=1e-4)
+    assert len(figures["prompts"]) == len(figures["scenes"]["prompts"]) == 4
+    page = (here / "out/bear.report.html").read_text()
+    assert page.count("data:image/webp;base64,") == 3 + 4 * 4
+    assert 'src="out' not in page
+    plain = cli("personalize", pictures, "-o", "plain/bear.safetensors", *family, "--no-report")
+    assert plain.code == 0
+    assert [path.name for path in (here / "plain").iterdir()] == ["bear.safetensors"]
+    assert np.array_equal(load_character_token(here / "plain/bear.safetensors").table, token.table)
     for name, given in (("by-file", "out/bear.safetensors"), ("by-folder", pictures)):
         assert cli("run", tale, "--character", given, *family, "--out", name).code == 0
     assert np.array_equal(drawn(here / "by-file", "s01"), drawn(here / "by-folder", "s01"))
     assert cli("run", tale, *family, "--out", "without").code == 0
     assert not np.array_equal(drawn(here / "without", "s01"), drawn(here / "by-file", "s01"))
     assert np.array_equal(drawn(here / "without", "s02"), drawn(here / "by-file", "s02"))
+
+
+def test_two_characters_play_in_one_film(cli: Cli, here: Path, profile: Path, real_index: Path) -> None:
+    """Each wears its own weights in its own shots, on one base, and the report says who is who."""
+    family = ("--profile", profile, "--index", real_index)
+    bear, pip = save_pictures(here / "bear"), save_pictures(here / "pip", count=4)
+    cast = ("--character", bear, "--character", f"{pip}=frog")
+    (here / "two.txt").write_text("A bear runs. A frog jumps. A bear sleeps.")
+    assert cli("plan", "two.txt", *cast, "--profile", profile, "-o", "board.yaml").code == 0
+    board = yaml.safe_load((here / "board.yaml").read_text())
+    first, *_, last = board["shots"]
+    last |= {"characters": ["bear", "pip"], "prompt": "a <bear> bear sees a <pip> frog"}
+    (here / "board.yaml").write_text(yaml.safe_dump(board, sort_keys=False))
+    outcome = cli("run", "board.yaml", *cast, *family, "--out", "both")
+    assert outcome.code == 0, outcome.err
+    # The bear's own shot is the same bytes as in a film in which nobody else plays.
+    alone = board | {"characters": board["characters"][:1], "shots": [first]}
+    (here / "alone.yaml").write_text(yaml.safe_dump(alone, sort_keys=False))
+    assert cli("run", "alone.yaml", *cast[:2], *family, "--out", "alone").code == 0
+    assert np.array_equal(drawn(here / "both", "s01"), drawn(here / "alone", "s01"))
+    page = " ".join(re.sub("<[^>]*>", " ", (here / "both/report.html").read_text()).split())
+    assert "&lt;bear&gt; bear bear, folder bear timeinv+lora, 3 pictures s01 , s03" in page
+    assert "&lt;pip&gt; frog pip, folder pip timeinv+lora, 4 pictures s02 , s03" in page
+    assert "bear as &lt;bear&gt;, pip as &lt;pip&gt;" in page
 
 
 def test_structure_until_changes_the_drawing(cli: Cli, here: Path, profile: Path, real_index: Path) -> None:

@@ -15,7 +15,7 @@ from storyanim import video
 from storyanim.artifacts import Candidates, CastMember, Clip, ClipMatch, Film, Frames, Shot, Storyboard
 from storyanim.config import FilmSettings, GenerateSettings
 from storyanim.errors import VideoError
-from storyanim.film.report import Report, ReportShot, render
+from storyanim.film.report import Report, ReportCharacter, ReportShot, render
 from storyanim.film.sheet import THUMB_PX, draw_sheet, draw_thumbnails
 
 NASTY = "<script>alert('x')</script> & \"quotes\""
@@ -66,6 +66,8 @@ def report(tmp_path: Path) -> Report:
         film=Film(path=folder / "film.mp4", clips=(made,), duration_s=2.5), sheet=folder / "sheet.png",
         settings={"profile": "storybook", "generate": GenerateSettings().model_dump()}, versions={"torch": "2.15"},
         seconds={"film": 1.25},
+        cast=(ReportCharacter(name="bear", token="<bear>", noun="bear", source="folder bear", method="timeinv+lora", pictures="5",
+                              shots=("s01",)),),
     )
 
 
@@ -82,6 +84,15 @@ def test_it_links_only_files_beside_it(report: Report, tmp_path: Path) -> None:
         "shots/s01/frames/a picture?.png", "shots/s01/match/candidate-1.png", "shots/s01/match/candidate-2.png",
     }
     assert str(tmp_path) not in html
+
+
+def test_it_tells_what_was_bound_to_whom(report: Report, tmp_path: Path) -> None:
+    html, seen = page(report, tmp_path)
+    cells = "".join(f"<td>{words}</td>" for words in ("&lt;bear&gt; bear", "bear, folder bear", "timeinv+lora, 5 pictures"))
+    assert cells in html
+    assert "bear as <bear>" in " ".join(seen.words.split())
+    alone = report.model_copy(update={"cast": ()})
+    assert "The cast" not in render(alone, tmp_path / "run")
 
 
 def test_words_of_a_story_are_no_markup(report: Report, tmp_path: Path) -> None:

@@ -188,6 +188,22 @@ class TestLearning:
         assert sample.shape == (4, 6, 3, 8, 8)
         assert not torch.equal(sample[:, :, 0], sample[:, :, 1])                                  # the noise is each frame's
 
+    @pytest.mark.parametrize("num_frames", [1, 2])
+    def test_gradient_checkpointing_teaches_the_same_with_less_kept(
+        self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline, num_frames: int
+    ) -> None:
+        kept, tokens = [], []
+        for twice in (False, True):
+            sizes: list[int] = []
+            with torch.autograd.graph.saved_tensors_hooks(lambda t, s=sizes: (s.append(t.nbytes), t)[1], lambda t: t):
+                tokens.append(learn(num_steps=2, num_frames=num_frames, gradient_checkpointing=twice))
+            kept.append(sum(sizes))
+        assert kept[1] < 0.8 * kept[0]
+        assert np.array_equal(tokens[0].table, tokens[1].table)
+        assert all(np.array_equal(tokens[0].lora[key], tokens[1].lora[key]) for key in tokens[0].lora)
+        assert tokens[0].metadata["fingerprint"] == tokens[1].metadata["fingerprint"]
+        assert not shared_pipeline.unet.is_gradient_checkpointing
+
     def test_tells_how_far_it_is(self, learn: Callable[..., CharacterToken]) -> None:
         told: list[tuple[float, float]] = []
         learn(watch=lambda done, now: told.append((round(done, 3), now["step"])))
@@ -210,6 +226,20 @@ class TestPriors:
         assert tokens[0].metadata["prior_clips"] == "0"
         assert len({b"".join(token.lora[key].tobytes() for key in token.lora) for token in tokens}) == 3
 
+    def test_without_their_weight_captions_keep_their_contexts(
+        self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline, monkeypatch: pytest.MonkeyPatch,
+        priors: list[ClipMatch],
+    ) -> None:
+        told = [clip.model_copy(update={"caption": "a grey bear at sea"}) for clip in priors]
+        said, drawn = spy(monkeypatch, shared_pipeline, "encode_prompt_rows"), spy(monkeypatch, shared_pipeline, "predict")
+        for changes in ({"prior_weight": 0.0}, {"lora_rank": 0}):
+            said.clear()
+            learn(priors=told, num_steps=3, background_weight=0.0, **changes)
+            captions = [caption for call in said for caption in call[0]]
+            assert all("<bruno> bear" in caption for caption in captions)
+            assert 0 < sum(caption.endswith(" at sea") for caption in captions) < len(captions)
+        assert {len(call[0]) for call in drawn} == {4}                                            # no clip was learned from
+
     def test_a_clip_that_is_gone(self, learn: Callable[..., CharacterToken], priors: list[ClipMatch]) -> None:
         Path(priors[1].path).unlink()
         with pytest.raises(VideoError, match="clip1"):
@@ -217,10 +247,13 @@ class TestPriors:
 
 
 class TestCheckpoint:
+    @pytest.mark.parametrize("checks", [0, 3])
     def test_interrupted_learning_ends_the_same(
-        self, learn: Callable[..., CharacterToken], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, priors: list[ClipMatch]
+        self, learn: Callable[..., CharacterToken], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, priors: list[ClipMatch],
+        checks: int,
     ) -> None:
-        whole = learn(priors=priors, num_steps=6)
+        asked: dict[str, Any] = {"priors": priors, "num_steps": 6, "held_out_checks": checks}
+        whole = learn(**asked)
         monkeypatch.setattr(fit, "_CHECKPOINT_S", 0.0)
         place, steps = tmp_path / "learning.safetensors", []
 
@@ -230,9 +263,9 @@ class TestCheckpoint:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            learn(priors=priors, num_steps=6, checkpoint=place, watch=interrupt)
+            learn(**asked, checkpoint=place, watch=interrupt)
         assert place.is_file()
-        again = learn(priors=priors, num_steps=6, checkpoint=place, watch=interrupt)
+        again = learn(**asked, checkpoint=place, watch=interrupt)
         assert steps == [1, 2, 3, 4, 5, 6]
         assert character_bytes(again) == character_bytes(whole)
         assert not place.exists()
