@@ -18,7 +18,7 @@ HELPS = [
     ["doctor", "--help"], ["train", "--help"],
     ["convert", "--help"], ["convert", "frozen-in-time", "--help"],
     ["eval", "--help"], ["eval", "storybook", "--help"], ["eval", "structure", "--help"],
-    ["eval", "personalization", "--help"],
+    ["eval", "personalization", "--help"], ["eval", "retrieval", "--help"],
     ["world", "--help"], ["world", "preview", "--help"],
 ]
 MISTAKES = [
@@ -35,6 +35,7 @@ MISTAKES = [
     ["shot", "nonsense"], ["shot", "redo", "run"], ["shot", "replace", "run", "s01"], ["shot", "insert", "run", "s01"],
     ["eval", "nonsense"], ["eval", "storybook", "--profile", "nonsense"], ["eval", "structure", "--quality", "best"],
     ["eval", "storybook", "--prompts", "1"], ["eval", "structure", "--shots", "0"], ["eval", "storybook", "-o", "full"],
+    ["eval", "retrieval", "--clips", "1"], ["eval", "retrieval", "--queries", "600"],
     ["report"], ["train", "nonsense"], ["doctor", "--profile", "nonsense"],
     ["convert", "nonsense"], ["convert", "frozen-in-time"], ["convert", "frozen-in-time", "story.txt"],
     ["convert", "frozen-in-time", "story.txt", "-o", "full"], ["convert", "frozen-in-time", "story.txt", "-o", "odd.toml"],
