@@ -53,7 +53,7 @@ def search(
     profile: flags.Profile = "storybook",
     json_: flags.AsJson = False,
 ) -> None:
-    """Find clips in an index, and draw them as a sheet."""
+    """Find clips in an index, and draw them as a sheet, with scores and why."""
     from storyanim.config import load_settings
     from storyanim.engine.folders import check_place
     from storyanim.order import open_index
@@ -64,10 +64,14 @@ def search(
         raise UsageError("the query is empty", hint='say what to look for, as in "a dog jumping"')
     settings = load_settings(profile)
     check_place(sheet)
-    hits = open_index(folder, settings).search(query, build_encoder(settings), count)
-    draw_sheet(query, hits, sheet)
-    lines = [f"{hit.rank:3d}  {hit.score:6.3f}  {hit.clip_id:24s}  {hit.caption}" for hit in hits]
-    facts = [hit.model_dump(mode="json", include={"clip_id", "path", "start_s", "end_s", "score", "caption"}) for hit in hits]
+    opened = open_index(folder, settings)
+    hits = opened.search(query, build_encoder(settings), count)
+    reasons = opened.reasons(query, hits)
+    draw_sheet(query, hits, sheet, reasons)
+    lines = [f"{hit.rank:3d}  {hit.score:6.3f}  {hit.clip_id:24s}  {hit.caption}  ({why})"
+             for hit, why in zip(hits, reasons, strict=True)]
+    told = {"clip_id", "path", "start_s", "end_s", "score", "caption"}
+    facts = [hit.model_dump(mode="json", include=told) | {"why": why} for hit, why in zip(hits, reasons, strict=True)]
     show.result(facts, "\n".join([*lines, str(sheet)]), json_)
 
 
