@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from storyanim.cli import flags, show
 from storyanim.errors import PartialError, UsageError
+
+if TYPE_CHECKING:
+    from storyanim.stages import ShardExecutor
 
 
 def index(
@@ -17,6 +20,8 @@ def index(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Index folder to write.")] = None,
     append: Annotated[bool, typer.Option("--append", help="Add to the index, and follow what changed in its sources.")] = False,
     captions: Annotated[Path | None, typer.Option(help="CSV of file and caption. [default: captions.tsv in SOURCE]")] = None,
+    executor: Annotated[flags.ExecutorFlag, typer.Option(help="ray: many videos at once.")] = flags.ExecutorFlag.local,
+    ray_address: Annotated[str | None, typer.Option(help="Of a Ray cluster, or auto. [default: on this machine]")] = None,
     profile: flags.Profile = "storybook",
     json_: flags.AsJson = False,
 ) -> None:
@@ -26,6 +31,8 @@ def index(
         return
     if out is None:
         raise UsageError("no index folder was named", hint="say where to write it, with -o DIR")
+    if ray_address is not None and executor is not flags.ExecutorFlag.ray:
+        raise UsageError("--ray-address is for --executor ray", hint="add --executor ray")
     from storyanim.config import load_settings
     from storyanim.engine.folders import check_place
     from storyanim.retrieve.build import build_index
@@ -37,6 +44,7 @@ def index(
         with show.progress("index") as bar:
             info = build_index(
                 sources, out, build_encoder(settings), window_s=settings.retrieve.window_s, captions=captions, append=append,
+                executor=_ray(ray_address) if executor is flags.ExecutorFlag.ray else None,
                 progress=lambda done, total, text: bar(done / max(1, total), f"{done} of {total} videos  {text}"),
             )
     except PartialError:
@@ -73,6 +81,12 @@ def search(
     told = {"clip_id", "path", "start_s", "end_s", "score", "caption"}
     facts = [hit.model_dump(mode="json", include=told) | {"why": why} for hit, why in zip(hits, reasons, strict=True)]
     show.result(facts, "\n".join([*lines, str(sheet)]), json_)
+
+
+def _ray(address: str | None) -> ShardExecutor:
+    from storyanim.engine.ray_shards import RayShards
+
+    return RayShards(address)
 
 
 def _info(folders: list[Path], as_json: bool) -> None:
