@@ -61,7 +61,7 @@ class Shot(Words):
     setting: str = ""
     duration_s: float = Field(default=2.0, gt=0, le=60)
     seed: int = Field(default=0, ge=0, lt=2**63)
-    pinned: str | None = None                        # clip_id that a person chose
+    pinned: str | None = None                        # clip_id that a person chose, or their own FILE[@START-END], in seconds
     banned: tuple[str, ...] = ()                     # clip_ids that a person refused
     unsaid: tuple[str, ...] = ()                     # words of the story that the model's vocabulary lacks
 

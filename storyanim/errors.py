@@ -17,6 +17,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class StoryanimError(Exception):
     """Base of all errors that a user can meet.
@@ -32,6 +34,16 @@ class StoryanimError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """With all that it carries to another process: what Python does by itself forgets the hint."""
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[StoryanimError], args: tuple[Any, ...], facts: dict[str, Any]) -> StoryanimError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(facts)
+    return error
 
 
 class UsageError(StoryanimError):

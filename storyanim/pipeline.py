@@ -33,7 +33,7 @@ from storyanim.artifacts import (
 from storyanim.config import Settings, cache_folder
 from storyanim.engine.run_dir import RunDir
 from storyanim.engine.steps import Step, step_version
-from storyanim.errors import InputError, PartialError
+from storyanim.errors import InputError, PartialError, StoryError
 from storyanim.film import sheet
 from storyanim.film.cards import end_card, title_card
 from storyanim.film.clip import write_clip
@@ -41,6 +41,7 @@ from storyanim.film.film import join
 from storyanim.personalize.images import Survey
 from storyanim.retrieve.choose import choose
 from storyanim.retrieve.index import ClipIndex
+from storyanim.retrieve.own import OwnFootage, choose_own, is_own, read_own
 from storyanim.stages import DepthEstimator, Executor, Planner, ShotGenerator, TextVideoEncoder
 
 Watch = Callable[[float, str], None]                 # share done in [0, 1], what is being done
@@ -157,6 +158,8 @@ def make_film(
 def find_footage(run: RunDir, work: ShotWork, previous: tuple[str, ...], tools: Tools, settings: Settings) -> tuple[str, ...]:
     """Retrieves a shot's candidates. Returns the clip ids that the next shot should not take."""
     shot = work.shot
+    if shot.pinned is not None and is_own(shot.pinned):
+        return _take_own(run, work, shot.pinned, previous, tools, settings)
     work.candidates = run.step(
         f"shots/{shot.id}/match", retrieve, shot.query, shot.pinned, list(shot.banned), list(previous), tools.index,
         tools.encoder, settings.retrieve.candidates,
@@ -164,13 +167,27 @@ def find_footage(run: RunDir, work: ShotWork, previous: tuple[str, ...], tools: 
     return (work.candidates.value.match.clip_id,)
 
 
+def _take_own(
+    run: RunDir, work: ShotWork, pinned: str, previous: tuple[str, ...], tools: Tools, settings: Settings
+) -> tuple[str, ...]:
+    """`find_footage` for a person's own footage; what this shot had taken without it stays refused to the next, as it was."""
+    shot, own = work.shot, read_own(pinned, work.shot.duration_s)
+    work.candidates = run.step(
+        f"shots/{shot.id}/match", retrieve_beside, shot.query, own, list(shot.banned), list(previous), tools.index,
+        tools.encoder, settings.retrieve.candidates,
+    )
+    found = [match.clip_id for match in work.candidates.value.matches[:-1]]
+    return tuple(next(([name] for name in found if name not in previous[-1:]), found[:1]))
+
+
 def make_shot(run: RunDir, work: ShotWork, tokens: dict[str, Any], tools: Tools, settings: Settings) -> None:
     """Thumbnails, depth, frames and clip of one shot."""
     shot, wanted = work.shot, settings.generate
     assert work.candidates is not None
     work.thumbnails = run.step(f"shots/{shot.id}/thumbnails", draw_thumbnails, work.candidates)
+    estimate = estimate_depth_within if is_own(shot.pinned) else estimate_depth
     work.depth = run.step(
-        f"shots/{shot.id}/depth", estimate_depth, work.candidates.value.match, tools.depth, wanted.frames_of(shot.duration_s),
+        f"shots/{shot.id}/depth", estimate, work.candidates.value.match, tools.depth, wanted.frames_of(shot.duration_s),
         wanted.fps,
     )
     worn = [tokens[name] for name in shot.characters]
@@ -228,6 +245,17 @@ def retrieve(
     return choose(query, index, encoder, k, pinned=pinned, banned=banned, previous=previous)
 
 
+def retrieve_beside(
+    query: str, own: OwnFootage, banned: list[str], previous: list[str], index: ClipIndex, encoder: TextVideoEncoder, k: int
+) -> Candidates:
+    """What retrieval finds, and a person's own footage, which is taken."""
+    try:
+        found = choose(query, index, encoder, k, banned=banned, previous=previous)
+    except StoryError:                               # all are banned
+        found = None
+    return choose_own(own, found, query, encoder)
+
+
 def draw_thumbnails(candidates: Candidates, folder: Path) -> Path:
     """Pictures of the candidates for the report; returns their folder."""
     sheet.draw_thumbnails(candidates, folder)
@@ -238,7 +266,12 @@ def draw_thumbnails(candidates: Candidates, folder: Path) -> Path:
 def estimate_depth(match: ClipMatch, tool: DepthEstimator, num_frames: int, fps: float) -> DepthTrack:
     """Depth of the matched footage at the shot's own frame rate; where it is too short it goes back and forth."""
     end_s = max(match.end_s, match.start_s + num_frames / fps)
-    frames = video.read(match.path, start_s=match.start_s, end_s=end_s, fps=fps, max_frames=num_frames)         # (T, H, W, 3)
+    return estimate_depth_within(match.model_copy(update={"end_s": end_s}), tool, num_frames, fps)
+
+
+def estimate_depth_within(match: ClipMatch, tool: DepthEstimator, num_frames: int, fps: float) -> DepthTrack:
+    """The same, of nothing beyond the match's end: a person said where it is."""
+    frames = video.read(match.path, start_s=match.start_s, end_s=match.end_s, fps=fps, max_frames=num_frames)   # (T, H, W, 3)
     return tool.estimate(frames).lasting(num_frames)                                                            # (T, H, W)
 
 

@@ -7,8 +7,8 @@ never the device or the batch size.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
 
 from storyanim.artifacts import CastMember, CharacterToken, DepthTrack, Float32, Frames, Shot, Story, Storyboard
 
@@ -85,4 +85,24 @@ class Executor(Protocol):
 
     def run(self, task: Callable[[Item], object], items: Iterable[Item]) -> list[Exception | None]:
         """One entry an item, in order: None when it was done, else the error of its last try."""
+        ...
+
+
+class ShardWorker(Protocol):
+    """Does one shard of videos after the other; made once in each process."""
+
+    def work(self, shard: Any) -> Any:
+        ...
+
+    def close(self) -> None:
+        ...
+
+
+class ShardExecutor(Protocol):
+    """Does shards of many alike tasks, here or elsewhere. `start` and shards must be fit for another process."""
+
+    shard_size: int                                                     # tasks of a shard
+
+    def map(self, start: Callable[[], ShardWorker], shards: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+        """Shards, or parts of them, with what a worker made of each, or with the error of the last try; in any order."""
         ...

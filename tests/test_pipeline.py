@@ -217,6 +217,20 @@ class TestChoices:
         assert studio.diary.read()[0] == "encode red"
         assert "blue" in production.work[0].candidates.value.match.path  # type: ignore[union-attr]
 
+    def test_own_footage_is_taken_and_the_neighbours_stay(self, studio: Studio, videos: Path) -> None:
+        before = [work.candidates.value.match.clip_id for work in studio.make().work]  # type: ignore[union-attr]
+        studio.diary.read()
+        own = f"{videos / 'red bear runs.mp4'}@4-4.25"
+        banned = tuple(match.clip_id for match in studio.tools.index.search("green", studio.tools.encoder, 9))
+        production = studio.make(s02={"pinned": own, "banned": banned})
+        found = [work.candidates.value for work in production.work]  # type: ignore[union-attr]
+        assert [found[0].match.clip_id, found[2].match.clip_id] == [before[0], before[2]]
+        assert (found[1].match.start_s, found[1].match.end_s, len(found[1].matches)) == (4, 4.25, 1)
+        assert [call for call in studio.diary.read() if "encode" not in call] == ["depth red", "draw s02"]
+        assert [work.shot.id for work in production.work if work.frames.fresh] == ["s02"]  # type: ignore[union-attr]
+        near = production.work[1].depth.value.near  # type: ignore[union-attr]
+        assert np.array_equal(near[2:], near[:2])    # two frames, back and forth: nothing beyond the span is read
+
     def test_a_banned_clip_is_not_even_a_candidate(self, studio: Studio) -> None:
         green = studio.make().work[1].candidates.value.match.clip_id  # type: ignore[union-attr]
         found = studio.make(s02={"banned": (green,)}).work[1].candidates

@@ -92,6 +92,31 @@ def personalization(
     _measure("eval personalization", out, settings, judge, (work, size), json_)
 
 
+@app.command()
+def retrieval(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("runs/eval-retrieval"),
+    quick: Quick = False,
+    clips: Annotated[int | None, typer.Option(min=2, max=10_000, help="Searched among. [default: 400, quick 100]")] = None,
+    queries: Annotated[int | None, typer.Option(min=1, max=528, help="Plain ones to the index. [default: 528, quick 80]")] = None,
+    shots: Annotated[int | None, typer.Option(min=1, max=700, help="Drawn in each of 3 ways. [default: 100, quick 8]")] = None,
+    index: flags.Index = None,
+    judge: JudgeFolder = None,
+    profile: flags.Profile = "storybook",
+    quality: flags.Quality = flags.QualityFlag.normal,
+    json_: flags.AsJson = False,
+) -> None:
+    """Measure the search: is a clip found by its words, does found footage move as asked, do shots drawn on it do so?"""
+    from storyanim.config import load_settings
+
+    settings = load_settings(profile, quality.value)
+    from storyanim.evaluate.retrieval import QUICK, RetrievalSize, evaluate_retrieval
+
+    size = QUICK if quick else RetrievalSize()
+    size = RetrievalSize(clips or size.clips, queries or size.queries, shots or size.shots)
+    work = partial(evaluate_retrieval, index=str(index) if index else None)
+    _measure("eval retrieval", out, settings, judge, (work, size), json_)
+
+
 def _measure(title: str, out: Path, settings: Settings, judge: Path | None, work: tuple[Any, Any], as_json: bool) -> None:
     """Opens the folder, measures, and shows the table."""
     from storyanim.engine.run_dir import RunDir

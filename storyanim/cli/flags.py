@@ -24,6 +24,13 @@ class PlannerFlag(StrEnum):
     openai = "openai"
 
 
+class ExecutorFlag(StrEnum):
+    """Where work is done."""
+
+    local = "local"
+    ray = "ray"
+
+
 Characters = Annotated[list[str] | None, typer.Option("--character", metavar="DIR[=NOUN]|FILE",
                                                       help="A folder of pictures of a character, or its .safetensors file.")]
 Index = Annotated[Path | None, typer.Option("--index", help="Folder made by `storyanim index`. [default: the bundled one]")]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from storyanim.cli import flags, show
 from storyanim.errors import PartialError, UsageError
+
+if TYPE_CHECKING:
+    from storyanim.stages import ShardExecutor
 
 
 def index(
@@ -18,6 +21,8 @@ def index(
     append: Annotated[bool, typer.Option("--append", help="Add to the index, and follow what changed in its sources.")] = False,
     captions: Annotated[Path | None, typer.Option(help="CSV of file and caption. [default: captions.tsv in SOURCE]")] = None,
     factory: Annotated[str | None, typer.Option(help="FAISS's name of the kind of index. [default: by size]")] = None,
+    executor: Annotated[flags.ExecutorFlag, typer.Option(help="ray: many videos at once.")] = flags.ExecutorFlag.local,
+    ray_address: Annotated[str | None, typer.Option(help="Of a Ray cluster, or auto. [default: on this machine]")] = None,
     profile: flags.Profile = "storybook",
     json_: flags.AsJson = False,
 ) -> None:
@@ -27,6 +32,8 @@ def index(
         return
     if out is None:
         raise UsageError("no index folder was named", hint="say where to write it, with -o DIR")
+    if ray_address is not None and executor is not flags.ExecutorFlag.ray:
+        raise UsageError("--ray-address is for --executor ray", hint="add --executor ray")
     from storyanim.config import load_settings
     from storyanim.engine.folders import check_place
     from storyanim.retrieve.build import build_index
@@ -39,6 +46,7 @@ def index(
             info = build_index(
                 sources, out, build_encoder(settings), window_s=settings.retrieve.window_s, captions=captions,
                 factory=settings.retrieve.factory, append=append,
+                executor=_ray(ray_address) if executor is flags.ExecutorFlag.ray else None,
                 progress=lambda done, total, text: bar(done / max(1, total), f"{done} of {total} videos  {text}"),
             )
     except PartialError:
@@ -58,7 +66,7 @@ def search(
     profile: flags.Profile = "storybook",
     json_: flags.AsJson = False,
 ) -> None:
-    """Find clips in an index, and draw them as a sheet."""
+    """Find clips in an index, and draw them as a sheet, with scores and why."""
     from storyanim.config import load_settings
     from storyanim.engine.folders import check_place
     from storyanim.order import open_index
@@ -74,11 +82,21 @@ def search(
         _ = [read_filter(text) for text in filters]  # a mistake is told before anything is loaded
     settings = load_settings(profile, retrieve=wanted)
     check_place(sheet)
-    hits = open_index(folder, settings).search(query, build_encoder(settings), count)
-    draw_sheet(query, hits, sheet)
-    lines = [f"{hit.rank:3d}  {hit.score:6.3f}  {hit.clip_id:24s}  {hit.caption}" for hit in hits]
-    facts = [hit.model_dump(mode="json", include={"clip_id", "path", "start_s", "end_s", "score", "caption"}) for hit in hits]
+    opened = open_index(folder, settings)
+    hits = opened.search(query, build_encoder(settings), count)
+    reasons = opened.reasons(query, hits)
+    draw_sheet(query, hits, sheet, reasons)
+    lines = [f"{hit.rank:3d}  {hit.score:6.3f}  {hit.clip_id:24s}  {hit.caption}  ({why})"
+             for hit, why in zip(hits, reasons, strict=True)]
+    told = {"clip_id", "path", "start_s", "end_s", "score", "caption"}
+    facts = [hit.model_dump(mode="json", include=told) | {"why": why} for hit, why in zip(hits, reasons, strict=True)]
     show.result(facts, "\n".join([*lines, str(sheet)]), json_)
+
+
+def _ray(address: str | None) -> ShardExecutor:
+    from storyanim.engine.ray_shards import RayShards
+
+    return RayShards(address)
 
 
 def _info(folders: list[Path], as_json: bool) -> None:

@@ -65,9 +65,24 @@ def remove(run: Run, shot: ShotId) -> None:
 
 
 @app.command()
-def pin(run: Run, shot: ShotId, clip: ClipId) -> None:
-    """Let a shot move as this clip does."""
-    _change(run, shot, lambda old: old.model_copy(update={"pinned": clip, "banned": tuple(c for c in old.banned if c != clip)}))
+def pin(
+    run: Run, shot: ShotId,
+    clip: Annotated[str | None, typer.Argument(metavar="[CLIP]", help="A candidate's name, as in `ban`.")] = None,
+    footage: Annotated[str | None, typer.Option("--clip", metavar="FILE[@START-END]", help="A video of your own, in seconds: "
+                                                "dog.mp4@3.2-5.2. [default: its beginning]")] = None,
+) -> None:
+    """Let a shot move as this clip does, or as a video of your own."""
+    if (clip is None) == (footage is None):
+        raise UsageError("one clip is pinned", hint="give a candidate's name, or a video with --clip FILE")
+    from storyanim.retrieve.own import read_own, told
+
+    def pinned(old: Shot) -> Shot:
+        if footage is not None:
+            read_own(told(footage), old.duration_s)  # what is wrong with it is told now
+        name = clip if footage is None else told(footage)
+        return old.model_copy(update={"pinned": name, "banned": tuple(c for c in old.banned if c != name)})
+
+    _change(run, shot, pinned)
 
 
 @app.command()

@@ -29,6 +29,17 @@ def accuracy(read: Labels, truth: Labels) -> dict[str, float]:
     return shares | {"all": float((right | ~known).all(axis=1).mean())}
 
 
+def recall(places: Sequence[int]) -> dict[str, float]:
+    """Share of searches that found what they were for among the first 1, 5 and 10, and the median of its places.
+
+    Args: places: (N) of the right clip, 1 the first.
+    """
+    found = np.asarray(places)
+    if not len(found) or found.min() < 1:
+        raise ValueError("places must be 1 or more, of one search at least")
+    return {f"r{most}": float((found <= most).mean()) for most in (1, 5, 10)} | {"median_rank": float(np.median(found))}
+
+
 def frechet(one: Float32, other: Float32) -> float:
     """Fréchet distance of two feature sets, each taken as a Gaussian (FID, arXiv 1706.08500; FVD, 1812.01717).
 

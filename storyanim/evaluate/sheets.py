@@ -70,6 +70,26 @@ def personalization_sheet(cast: Sequence[Character], shown: dict[str, list[Frame
     return _png(page)
 
 
+def retrieval_sheet(asked: Sequence[Trial], footage: dict[str, list[Frames]], drawn: dict[str, list[Frames]]) -> bytes:
+    """PNG of the first trials: a row for each, with its prompt; for each way three frames of the footage, if there is any, and
+    three of what was drawn under it.
+    """
+    blocks = [(f"{way}: {what}", clips[way]) for way in drawn for what, clips in (("footage", footage), ("drawn", drawn))
+              if way in clips]
+    wide, high = SHOWN * FRAME_PX + GAP_PX, FRAME_PX + WORDS_PX
+    shown = min(MOST_TRIALS, len(asked))
+    page = Image.new("RGB", (len(blocks) * wide + GAP_PX, WORDS_PX + shown * high), "white")
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(11)
+    for column, (title, clips) in enumerate(blocks):
+        left = GAP_PX + column * wide
+        draw.text((left, GAP_PX), title, fill="black", font=font)
+        for k in range(shown):
+            _paste(page, clips[k].rgb, SHOWN, (left, WORDS_PX + k * high))
+    for k in range(shown):
+        draw.text((GAP_PX, WORDS_PX + k * high + FRAME_PX + 2), asked[k].prompt, fill="black", font=font)
+    return _png(page)
+
+
 def _misread(trial: Trial, read: Labels) -> str:
     wanted, found = words_of(labels_of(trial.spec)), words_of(read)
     wrong = [f"{name}: {found[name]} for {wanted[name]}" for name in ATTRIBUTES if wanted[name] not in ("?", found[name])]

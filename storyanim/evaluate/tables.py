@@ -83,6 +83,31 @@ def personalization_table(result: dict[str, Any], counts: tuple[int, int, int]) 
     return "\n".join([_markdown(head, rows), _markdown(over, curve)])
 
 
+def retrieval_table(
+    result: dict[str, Any], by_caption: float, read: dict[str, dict[str, float]], footage: dict[str, float],
+    counts: tuple[int, int, int],
+) -> str:
+    """Recall in three ways, how well the footage fits, and what is right in shots drawn on it.
+
+    Args:
+        result: what `eval retrieval` gives.
+        by_caption: share of plain queries whose first hit's caption says the action.
+        read: way of drawing, and "rendered" → accuracy.
+        footage: way → share of the footage itself that does what the prompt says.
+        counts: clips searched, plain queries, shots of each way.
+    """
+    searched = [[name, *(_percent(one[f"r{most}"]) for most in (1, 5, 10)), f"{one['median_rank']:g}"]
+                for name, one in result["recall"].items()]
+    fits = [["by the judge", _percent(result["motion_fit"])], ["by its caption", _percent(by_caption)]]
+    rows = [["action of the footage", *(_percent(footage[way]) if way in footage else "" for way in read)]]
+    rows += [[f"right {name}", *(_percent(right[name]) for right in read.values())] for name in (*ATTRIBUTES, "all")]
+    return "\n".join([
+        _markdown([f"{counts[0]} held-out clips", "R@1", "R@5", "R@10", "median rank"], searched),
+        _markdown([f"first hit does what a plain query asks ({counts[1]})", ""], fits),
+        _markdown([f"drawn ({counts[2]} shots each) on footage", *read], rows),
+    ])
+
+
 def _likeness(one: dict[str, Any]) -> list[str]:
     counted = [f"{_percent(one[name])} ({100 * one[f'{name}_interval'][0]:.0f}–{100 * one[f'{name}_interval'][1]:.0f})"
                for name in ("semantic", "identity")]

@@ -16,6 +16,7 @@ from storyanim.artifacts import Shot
 from storyanim.world import WORDS, ActorSpec, ClipSpec, sample_spec, with_
 
 PROMPTS, REFERENCES, FLOORS, GUIDES = 8_000_000, 8_100_000, 8_200_000, 8_300_000   # first seeds; no other data has them
+FOOTAGE = 7_900_000                                  # of clips to search
 SEEDS_A_GUIDE = 1_000                                # kept for each trial: about one in ten does the same action
 FORMS = (                                            # none of world/captions.py
     "{where} there is {who}, {doing}",

@@ -1,41 +1,39 @@
 """Videos → windows → embeddings → an index folder.
 
-Two passes: what the sources name is listed (sources.py), then each video is read by a process that may die (reader.py) and its
-piece kept (work.py); last, all pieces become an index in the order of their names (assemble.py). A killed build goes on.
+Two passes: what the sources name is listed (sources.py), then each video is read (worker.py) by a process that may die
+(reader.py) and its piece kept (work.py); last, all pieces become an index in the order of their names (assemble.py). A killed
+build goes on.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import numpy as np
+from typing import Any
 
 from storyanim import hub, video
-from storyanim.archive import SUFFIX, open_part
-from storyanim.artifacts import Float32, Frames
 from storyanim.engine import folders
-from storyanim.errors import IndexFolderError, InputError, PartialError, VideoError
+from storyanim.engine.shards import LocalShards
+from storyanim.errors import IndexFolderError, InputError, PartialError
 from storyanim.retrieve.assemble import OldIndex, assemble
 from storyanim.retrieve.captions import read_captions, read_licences
 from storyanim.retrieve.factory import empty, factory_of
 from storyanim.retrieve.index import INFO, ClipIndex, IndexInfo
 from storyanim.retrieve.reader import Reader
-from storyanim.retrieve.sources import Entry, base_of, read_source
-from storyanim.retrieve.windows import DEFAULT_LIMITS, Limits, Span
-from storyanim.retrieve.work import Piece, Work
-from storyanim.stages import TextVideoEncoder
+from storyanim.retrieve.sources import base_of, read_source
+from storyanim.retrieve.windows import DEFAULT_LIMITS, Limits
+from storyanim.retrieve.work import Work
+from storyanim.retrieve.worker import Task, VideoWorker, sha256_of_part
+from storyanim.stages import ShardExecutor, ShardWorker, TextVideoEncoder
 
 Progress = Callable[[int, int, str], None]           # videos done, videos in all, what is being done
-_CLIPS_AT_ONCE = 16                                  # windows whose pictures are held for one call of the encoder
 _READING = 2                                         # counted up when the same video gives other windows or marks
-_BLOCK_BYTES = 2**20
 _MANY = 10**6                                        # clips, enough for every kind of FAISS index
 
 
@@ -62,7 +60,7 @@ class _Plan:
 
 def build_index(  # noqa: PLR0913  what is asked for, and how it is told
     sources: Sequence[Path], out: Path, encoder: TextVideoEncoder, *, window_s: float = 2.0, captions: Path | None = None,
-    factory: str | None = None, append: bool = False, limits: Limits = DEFAULT_LIMITS,
+    factory: str | None = None, append: bool = False, limits: Limits = DEFAULT_LIMITS, executor: ShardExecutor | None = None,
     progress: Progress = lambda done, total, text: None,
 ) -> IndexInfo:
     """Indexes all videos of `sources` (see sources.py) into the folder `out`, replacing an index there.
@@ -71,6 +69,7 @@ def build_index(  # noqa: PLR0913  what is asked for, and how it is told
     are taken once. With `append`, the sources of the index in `out` come first, and only what is new or has other bytes is
     read: the result is the one that all sources together would give. When a build was killed, the next one goes on.
     `factory` is the kind of FAISS index, else that of the index to which is added, else what the rule of factory.py says.
+    `executor` is who reads the videos, else this process; it does not change the result.
 
     Raises UsageError when FAISS has no such kind or there are too few clips for it, InputError when there is nothing to index
     (nothing is written then), IndexFolderError when `out` is something else than an index, or none that can be added to,
@@ -82,7 +81,8 @@ def build_index(  # noqa: PLR0913  what is asked for, and how it is told
         plan = _planned(sources, out, encoder, window_s, captions, factory, append)
         _list(plan, work, encoder.dim)
         with closing(OldIndex(plan.old)) as old:
-            _read_all(plan, work, old, encoder, limits, progress)
+            _read_all(work, _todo(plan, work, old, encoder, limits, progress), executor or LocalShards(),
+                      partial(VideoWorker, encoder, partial(Reader, plan.window_s, limits), work.folder))
             with work.disk_errors():
                 info = assemble(work, old, plan.facts(encoder, out))
         with folders.disk_errors(out):
@@ -151,102 +151,41 @@ def _list(plan: _Plan, work: Work, dim: int) -> None:
                          hint="it must have the file's name, or its path below the folder")
 
 
-def _read_all(
+def _todo(
     plan: _Plan, work: Work, old: OldIndex, encoder: TextVideoEncoder, limits: Limits, progress: Progress
-) -> None:
-    """Sees to it that there is a piece for each video, or a reason why there is none."""
+) -> Iterator[Task]:
+    """The videos of which there is no piece yet, one at a time; notes what each one is, or why it cannot be read at all."""
     total = work.count()
     made_by = f"{_READING}\0{encoder.fingerprint}\0{plan.window_s:g}\0{limits.max_seconds:g}"
-    with Reader(plan.window_s, limits) as reader:
-        for done, (place, entry) in enumerate(work.entries()):
-            progress(done, total, place.rpartition("/")[2])
-            if entry.refused:
-                continue
-            try:
-                sha256 = hub.file_sha256(entry.path) if entry.size is None else _sha256_of_part(entry)
-            except OSError as error:
-                work.refuse(place, error.strerror or str(error))
-                continue
-            vector = b"" if entry.vector is None else entry.vector.tobytes()
-            key = hashlib.sha256(f"{made_by}\0{sha256}\0".encode() + vector).hexdigest()
-            work.identify(place, sha256, key)
-            if not work.has(key) and not old.has(key):
-                with _on_disk(entry, work.folder) as path:
-                    piece = _read_one(path, entry.vector, encoder, reader)
-                    if reader.in_doubt:              # a video before may have spoiled the process: again with a fresh one
-                        piece = _read_one(path, entry.vector, encoder, reader)
-                work.keep(key, replace(piece, failed=piece.failed.replace(str(path), place)))
-
-
-def _read_one(path: Path, vector: Float32 | None, encoder: TextVideoEncoder, reader: Reader) -> Piece:
-    return _read(path, encoder, reader) if vector is None else _embedded(path, vector, reader)
-
-
-def _read(path: Path, encoder: TextVideoEncoder, reader: Reader) -> Piece:
-    """Windows and embeddings of one video, as far as it can be read."""
-    spans: list[Span] = []
-    vectors = [np.zeros((0, encoder.dim), np.float32)]
-    waiting: list[Frames] = []
-    failed = ""
-    try:
-        for span, frames in reader.read(path, encoder.looks_at):
-            assert frames is not None
-            spans.append(span)
-            waiting.append(frames)
-            if len(waiting) == _CLIPS_AT_ONCE:
-                vectors.append(encoder.encode_clips(waiting))
-                waiting = []
-    except VideoError as error:
-        failed = f"from {spans[-1].end_s:g} s on: {error.message}" if spans else error.message
-    if waiting:
-        vectors.append(encoder.encode_clips(waiting))
-    return Piece(tuple(spans), np.concatenate(vectors), failed)
-
-
-def _embedded(path: Path, vector: Float32, reader: Reader) -> Piece:
-    """A video whose embedding was given is one window, from its begin to its end."""
-    length = float(np.linalg.norm(vector))
-    nothing = np.zeros((0, len(vector)), np.float32)
-    if not length or not np.isfinite(length):
-        return Piece((), nothing, "its embedding is zero or no number")
-    spans: list[Span] = []
-    failed = ""
-    try:
-        spans = [span for span, _ in reader.read(path)]
-    except VideoError as error:
-        failed = error.message
-    if not spans:
-        return Piece((), nothing, failed)
-    motion, black = (round(float(np.mean([getattr(span, name) for span in spans])), 6) for name in ("motion", "black"))
-    whole = Span(spans[0].start_s, spans[-1].end_s, motion, max(span.cut for span in spans), black,
-                 min(span.bars for span in spans), spans[0].aspect, spans[0].fps, spans[len(spans) // 2].look)
-    return Piece((whole,), (vector / length).astype(np.float32)[None])
-
-
-@contextmanager
-def _on_disk(entry: Entry, folder: Path) -> Iterator[Path]:
-    """The video as a file: that of an archive is copied out, under a name of ours, and removed again."""
-    if entry.size is None:
-        yield entry.path
-        return
-    path = folder / f"member{entry.path.suffix.lower()}"
-    with folders.disk_errors(path):
+    for done, (place, entry) in enumerate(work.entries()):
+        progress(done, total, place.rpartition("/")[2])
+        if entry.refused:
+            continue
         try:
-            with _part(entry) as source, path.open("wb") as copy:
-                shutil.copyfileobj(source, copy, _BLOCK_BYTES)
-            yield path
-        finally:
-            path.unlink(missing_ok=True)
+            sha256 = hub.file_sha256(entry.path) if entry.size is None else sha256_of_part(entry)
+        except OSError as error:
+            work.refuse(place, error.strerror or str(error))
+            continue
+        vector = b"" if entry.vector is None else entry.vector.tobytes()
+        key = hashlib.sha256(f"{made_by}\0{sha256}\0".encode() + vector).hexdigest()
+        work.identify(place, sha256, key)
+        if not work.has(key) and not old.has(key):
+            yield Task(place, key, entry)
 
 
-def _sha256_of_part(entry: Entry) -> str:
-    with _part(entry) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()     # type: ignore[arg-type]
+def _read_all(work: Work, todo: Iterator[Task], executor: ShardExecutor, start: Callable[[], ShardWorker]) -> None:
+    """Keeps the piece of each video, or the reason why there is none."""
+    shards = iter(lambda: list(islice(todo, executor.shard_size)), [])
+    for shard, pieces in executor.map(start, shards):
+        for number, task in enumerate(shard):
+            if isinstance(pieces, Exception):
+                work.refuse(task.place, _failure(pieces))
+            else:
+                work.keep(task.key, pieces[number])
 
 
-def _part(entry: Entry) -> BinaryIO:
-    archive = next(path for path in entry.path.parents if path.suffix.lower() == SUFFIX and path.is_file())
-    return open_part(archive, entry.start, entry.size or 0)
+def _failure(error: Exception) -> str:
+    return f"its worker failed: {(str(error).strip().splitlines() or [type(error).__name__])[-1].strip()}"
 
 
 def _encodable(text: str) -> str:

@@ -162,6 +162,23 @@ class ClipIndex:
         rows = list(self._rows("clip_id", [clip_id]).values())
         return self._match(rows[0], vector, rank) if rows else None
 
+    def reasons(self, query: str, matches: Sequence[ClipMatch]) -> list[str]:
+        """Why each match of a search lies where it does: the query's words in its caption, and what makes it rank lower."""
+        places = self._word_ranks(query, min(self.info.num_clips, max(100, 10 * len(matches))))
+        words = [word for word in dict.fromkeys(re.findall(r"\w+", query.lower())) if word not in _FILLERS]
+        return [self._reason(words, places, row) for match in matches for row in self._rows("clip_id", [match.clip_id]).values()]
+
+    def _reason(self, words: Sequence[str], places: dict[int, int], row: dict[str, Any]) -> str:
+        has = "SELECT 1 FROM captions WHERE captions MATCH ? AND rowid = ?"      # FTS5 knows the words' stems
+        said = [word for word in words if self._database.execute(has, (f'"{word}"', row["id"])).fetchone()]
+        place = f", place {places[row['id']]} by words" if row["id"] in places else ""
+        parts = [f"its caption says {', '.join(said)}{place}" if said else "no word in its caption: by the picture alone"]
+        if row["motion"] < self.min_motion:
+            parts.append("hardly moves: lower")
+        if is_marked(row):
+            parts.append("cut or black: lower")
+        return "; ".join(parts)
+
     def copies_of(self, clip_id: str, among: Sequence[str]) -> set[str]:
         """Those of some clips, by their names, that are near copies of one, or are it."""
         looks = {row["clip_id"]: row.get("look") or b"" for row in self._rows("clip_id", {clip_id, *among}).values()}

@@ -51,6 +51,10 @@ class Reader:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._stop()
 
+    def close(self) -> None:
+        """Ends the child."""
+        self._stop()
+
     def read(self, path: Path, looks_at: LooksAt | None = None) -> Iterator[tuple[Span, Frames | None]]:
         """The windows of a video in order, each with the pictures that are looked at.
 

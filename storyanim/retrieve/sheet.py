@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 _FRAME_PX = (160, 120)                               # (width, height) that a frame is fitted into
 _FRAMES = 3                                          # of each clip: begin, middle, end
-_GAP_PX, _TEXT_PX, _LINE_PX = 8, 34, 15
+_GAP_PX, _TEXT_PX, _LINE_PX = 8, 49, 15
 _COLUMNS = 2
 _PAPER, _INK, _FAINT, _EMPTY = "#faf7f2", "#2b2622", "#8a8178", "#e6dfd5"
 
 
-def draw_sheet(query: str, matches: Sequence[ClipMatch], path: Path) -> None:
-    """Writes a PNG with three frames, rank, score and caption of each clip; a clip whose video is gone stays blank.
+def draw_sheet(query: str, matches: Sequence[ClipMatch], path: Path, reasons: Sequence[str] = ()) -> None:
+    """Writes a PNG with three frames, rank, score, caption and reason of each clip; a clip whose video is gone stays blank.
 
     Raises ResourceError when `path` cannot be written.
     """
@@ -46,6 +46,8 @@ def draw_sheet(query: str, matches: Sequence[ClipMatch], path: Path) -> None:
         line = y + _FRAME_PX[1] + 4
         draw.text((x, line), textwrap.shorten(f"{match.rank}. {match.caption}", 76, placeholder=" …"), _INK, small)
         draw.text((x, line + _LINE_PX), f"{match.score:+.3f}  motion {match.motion:.3f}  {match.clip_id}", _FAINT, small)
+        if i < len(reasons):
+            draw.text((x, line + 2 * _LINE_PX), textwrap.shorten(reasons[i], 84, placeholder=" …"), _FAINT, small)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sheet.save(path, "PNG")

@@ -18,6 +18,7 @@ from storyanim.retrieve.marks import bars_of, black_of, cut_of
 _LOOKS_PER_S = 8                                     # rate at which footage is looked at, for motion and for frames to embed
 _SHORT_SIDE_PX = 256                                 # enough for an encoder's 224
 _WINDOWS_A_READ = 16                                 # bounds the memory: 16 * 2 s * 8 fps * 256 * 455 px * 3 B = 90 MB
+_MOST_LOOKS = 32 * _LOOKS_PER_S                      # as many as a read of windows holds
 _MAX_LOOK_PIXELS = 256 * 2048                        # of a look; only strips of film are longer
 _MOTION_BLOCK_PX = 8                                 # means over blocks hide film grain and compression
 
@@ -79,6 +80,17 @@ def read_windows(path: Path, window_s: float, limits: Limits = DEFAULT_LIMITS) -
         read_s += most / fps
         if more and read_s >= limits.max_seconds:
             raise VideoError(f"{path} is longer than {limits.max_seconds:g} s", hint="cut it into parts")
+
+
+def look(path: Path, start_s: float, end_s: float) -> Window:
+    """One piece of a video as a window of its own; of one longer than 32 s only its beginning is looked at.
+
+    Raises VideoError.
+    """
+    info = video.probe(path)
+    frames = video.read(path, start_s=start_s, end_s=end_s, fps=_LOOKS_PER_S, max_frames=_MOST_LOOKS,
+                        size_px=_small(info.width_px, info.height_px))
+    return _window(start_s, end_s, info, frames)
 
 
 def _window(start_s: float, end_s: float, info: video.VideoInfo, frames: Frames) -> Window:

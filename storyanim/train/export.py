@@ -35,12 +35,20 @@ def save_weights(network: Any, folder: Path, kind: type) -> None:
     copy = kind.from_config(network.config) if hasattr(kind, "from_config") else kind(network.config)
     copy.to(torch.float16).load_state_dict(state)
     copy.save_pretrained(temporary, max_shard_size="14MB")
+    _forget_origin(temporary / "config.json")
     folder.mkdir(parents=True, exist_ok=True)
     for old in [*folder.glob("*.safetensors"), *folder.glob("*.safetensors.index.json")]:
         old.unlink()
     for path in temporary.iterdir():
         path.replace(folder / path.name)
     temporary.rmdir()
+
+
+def _forget_origin(config: Path) -> None:
+    """Takes out the folder that the weights were once loaded from."""
+    settings = json.loads(config.read_text("utf-8"))
+    settings.pop("_name_or_path", None)
+    config.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", "utf-8")
 
 
 def last_figures(log: Path, keys: tuple[str, ...], rows: int = 50) -> dict[str, float]:

@@ -66,7 +66,7 @@ def test_structure(cli: Cli, here: Path, profile: Path, judge: Path) -> None:
     assert "out/sheet.png" in people.out
 
 
-@pytest.mark.parametrize("name", ["storybook", "structure"])
+@pytest.mark.parametrize("name", ["storybook", "structure", "retrieval"])
 def test_what_is_wrong_is_told_before_anything_is_drawn(
     cli: Cli, here: Path, profile: Path, judge: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,6 +82,32 @@ def test_what_is_wrong_is_told_before_anything_is_drawn(
     outcome = cli(*asked, "--judge", judge)
     assert (outcome.code, "128x64" in outcome.complaint[0]) == (2, True)
     assert [path.name for path in here.rglob("*") if path.is_file()] == ["file"]
+
+
+def test_retrieval(cli: Cli, here: Path, profile: Path, judge: Path, real_index: Path) -> None:
+    asked = ("eval", "retrieval", "--profile", profile, "--judge", judge, "--index", real_index, "--clips", 5, "--queries", 4,
+             "--shots", 2, "--json", "-o", "out")
+    outcome = cli(*asked)
+    assert outcome.code == 0, outcome.err
+    assert set(outcome.json) == {"recall", "motion_fit", "downstream"}
+    assert list(outcome.json["recall"]) == ["clip", "words", "joined"]
+    for found in outcome.json["recall"].values():
+        assert set(found) == {"r1", "r5", "r10", "median_rank"}
+        assert 0 <= found["r1"] <= found["r5"] == found["r10"] == 1
+        assert 1 <= found["median_rank"] <= 5
+    assert list(outcome.json["downstream"]) == ["retrieved", "random", "none"]
+    assert all(0 <= share <= 1 for share in (outcome.json["motion_fit"], *outcome.json["downstream"].values()))
+    assert json.loads((here / "out/eval.json").read_text()) == outcome.json
+    assert (here / "out/sheet.png").read_bytes().startswith(b"\x89PNG")
+    assert "5 held-out clips" in (here / "out/table.md").read_text()
+    steps = drawn(here / "out")
+    shots = [f"{way}/s0{k}" for way in ("retrieved", "random", "none") for k in (1, 2)]
+    assert [step for step in steps if step.count("/") == 1] == shots
+    assert len(list((here / "out/footage/clips").glob("*.mp4"))) == 5
+
+    # Again: nothing is rendered or drawn, the same is found.
+    assert cli(*asked).json == outcome.json
+    assert drawn(here / "out") == steps
 
 
 def test_personalization(cli: Cli, here: Path, profile: Path, judge: Path, real_index: Path) -> None:

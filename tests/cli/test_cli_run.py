@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from coloured import save_video
 from command_line import Cli, Outcome
 from fakes import ALL_CALLS, STORY, Diary
 from family import save_pictures
@@ -274,6 +275,51 @@ class TestShot:
         assert self.drawn(cli) == ["s02"]
         assert other not in candidates()
         assert candidates()[0] == chosen
+
+    def test_footage_of_ones_own(self, cli: Cli, made: Outcome, diary: Diary, here: Path) -> None:
+        import json
+
+        own = save_video(here / "my dog.mp4", "blue", seconds=3.0)
+        self.change(cli, "pin", RUN, "s01", "--clip", "my dog.mp4@0.5-1.5")
+        assert board().shots[0].pinned == f"{own}@0.5-1.5"
+        assert self.drawn(cli) == ["s01"]
+        assert diary.read() == ["encode red", "encode red", "depth blue", "draw s01"]
+        found = json.loads((RUN / "shots/s01/match/match.json").read_text())
+        chosen = found["matches"][found["chosen"]]
+        assert (chosen["path"], chosen["start_s"], chosen["end_s"]) == (str(own), 0.5, 1.5)
+        assert len(found["matches"]) == 3            # those of the index stay to be seen
+        assert "my dog.mp4 from 0.5 s to 1.5 s" in (RUN / "report.html").read_text()
+        assert len(list((RUN / "shots/s01/thumbnails").glob("candidate-*.png"))) == 3
+
+        assert self.drawn(cli) == []
+        film = (RUN / "film.mp4").read_bytes()
+        save_video(own, "green", seconds=3.0)        # other pictures under the same name
+        assert self.drawn(cli) == ["s01"]
+        assert (RUN / "film.mp4").read_bytes() != film
+
+        own.unlink()
+        outcome = cli("run", RUN)
+        assert outcome.code == 3
+        assert f"failed: s01: there is no video {own}" in outcome.err
+
+    @pytest.mark.parametrize(("clip", "said"), [
+        ("gone.mp4", "there is no video"), ("gone.mp4@1-2", "there is no video"), ("story.mp4", "cannot be read as a video"),
+        ("own.mp4@1-2.5", "lasts 2 s, so 1-2.5 lies outside of it"), ("own.mp4@7-8", "outside"), ("own.mp4@1-1", "ends before"),
+        ("own.mp4@2-1", "ends before"), ("own.mp4@one-two", "there is no video"), (".", "there is no video"),
+    ])
+    def test_footage_that_cannot_be(self, cli: Cli, made: Outcome, here: Path, clip: str, said: str) -> None:
+        save_video(here / "own.mp4", "blue")
+        (here / "story.mp4").write_text("Once upon a time")
+        before = (RUN / "storyboard.yaml").read_bytes()
+        outcome = cli("shot", "pin", RUN, "s01", "--clip", clip)
+        assert outcome.code == 4
+        assert said in outcome.complaint[0]
+        assert "FILE@START-END" in outcome.complaint[1]
+        assert (RUN / "storyboard.yaml").read_bytes() == before
+
+    @pytest.mark.parametrize("clips", [(), ("a@0-2", "--clip", "own.mp4")])
+    def test_one_clip_is_pinned(self, cli: Cli, made: Outcome, clips: tuple[str, ...]) -> None:
+        assert cli("shot", "pin", RUN, "s01", *clips).code == 2
 
     @pytest.mark.parametrize("command", [("redo",), ("remove",), ("replace", "--prompt", "x"), ("insert", "--prompt", "x"),
                                          ("pin", "clip"), ("ban", "clip")], ids=lambda command: command[0])

@@ -56,6 +56,7 @@ def test_no_seed_serves_two_purposes() -> None:
     spans += [(plan.first_seed, plan.first_seed + plan.num_scenes)
               for plan in (judge_data.CLIPS, judge_data.STILLS, judge_data.HELD)]
     spans += [(first, first + 700) for first in (trials.PROMPTS, trials.REFERENCES, trials.FLOORS)]
+    spans.append((trials.FOOTAGE, trials.FOOTAGE + 10_000))
     spans += [(trials.GUIDES, trials.GUIDES + 700 * trials.SEEDS_A_GUIDE),
               (library.FIRST_SEED, library.FIRST_SEED + 1000 * len(library.COMBINATIONS)),
               (cast.LEADS, cast.LEADS + 400), (cast.PLACES, cast.PLACES + 8 * 400),

@@ -18,10 +18,10 @@ import faiss  # noqa: F401
 from coloured import ColourEncoder
 from near_reader import NearReader
 
-from storyanim.retrieve import assemble, build, work
+from storyanim.retrieve import assemble, build, work, worker
 
 _HOMES = {"keep": work.Work, "identify": work.Work, "put_in_place": work.Work, "_exchange": work, "assemble": build,
-          "_insert": assemble, "_read": build}
+          "_insert": assemble, "_read": worker}
 
 
 def die(*ignored: object) -> None:

@@ -11,7 +11,7 @@ import pytest
 from coloured import ColourEncoder, save_video
 
 from storyanim.errors import IndexFolderError, InputError, PartialError, ResourceError
-from storyanim.retrieve import build
+from storyanim.retrieve import build, worker
 from storyanim.retrieve.build import build_index
 from storyanim.retrieve.index import ClipIndex, IndexInfo
 
@@ -56,7 +56,7 @@ class TestWhatIsIndexed:
 
     def test_a_long_video_is_read_in_parts(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("storyanim.retrieve.windows._WINDOWS_A_READ", 2)
-        monkeypatch.setattr(build, "_CLIPS_AT_ONCE", 3)
+        monkeypatch.setattr(worker, "_CLIPS_AT_ONCE", 3)
         save_video(tmp_path / "long.mp4", "red", seconds=16.9)
         build_index([tmp_path], tmp_path / "index", ColourEncoder())
         assert [row[1:3] for row in rows_of(tmp_path / "index")] == [(2 * i, 2 * i + 2) for i in range(8)]

@@ -71,6 +71,17 @@ class TestSheet:
             colours = {rgb for count, rgb in sheet.convert("RGB").quantize(8).convert("RGB").getcolors()}
         assert any(red > 180 and green < 60 for red, green, _ in colours)
 
+    def test_tells_why(self, index: ClipIndex, tmp_path: Path) -> None:
+        found = index.search("a red frog jumps", ColourEncoder(), 6)
+        why = dict(zip([match.caption for match in found], index.reasons("a red frog jumping", found), strict=True))
+        assert why["A frog jumps"] == "its caption says frog, jumping, place 1 by words"
+        assert why["it s blue ü"] == "no word in its caption: by the picture alone"
+        assert why['A red "statue" stands'].startswith("its caption says red, place ")
+        assert why['A red "statue" stands'].endswith("; hardly moves: lower")
+        for name, reasons in (("with.png", index.reasons("red", found)), ("without.png", [])):
+            draw_sheet("red", found, tmp_path / name, reasons)
+        assert (tmp_path / "with.png").read_bytes() != (tmp_path / "without.png").read_bytes()
+
     def test_lost_videos_and_no_hits(self, index: ClipIndex, tmp_path: Path) -> None:
         found = index.search("red", ColourEncoder(), 1)[0]
         lost = found.model_copy(update={"path": str(tmp_path / "gone.mp4"), "caption": "ü 熊 " * 80})

@@ -1,0 +1,163 @@
+"""Ray's actors: what fails is tried again, then listed; an index that they built is that of one process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from coloured import ColourEncoder, save_video
+
+from storyanim.engine.ray_shards import RayShards
+from storyanim.engine.shards import LocalShards
+from storyanim.errors import ModelError, PartialError, PlannerError, ServiceError, StoryanimError, UsageError
+from storyanim.retrieve.build import build_index
+from storyanim.retrieve.index import ClipIndex
+
+ray: Any = pytest.importorskip("ray")
+
+
+class Doubler:
+    """Doubles numbers, and notes in a folder which process it was started in, and what it was given."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / f"started-{os.getpid()}").touch()
+
+    def work(self, shard: list[int]) -> list[int]:
+        with (self.folder / "given").open("a") as file:
+            file.write(f"{shard}\n")
+        if -1 in shard:
+            os._exit(1)                              # as a crash does
+        if -2 in shard:
+            raise RuntimeError("two below")
+        if -3 in shard:
+            raise ModelError("no such model", hint="find one")
+        return [2 * number for number in shard]
+
+    def close(self) -> None:
+        (self.folder / "closed").touch()
+
+
+class Start:
+    """Starts it in any process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self) -> Doubler:
+        return Doubler(self.folder)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """One actor of Ray's own, to which the tests' own modules are known."""
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False, configure_logging=False, _node_ip_address="127.0.0.1",
+             object_store_memory=100 * 2**20)
+    yield
+    ray.shutdown()
+    monkeypatch.undo()
+
+
+def done(found: Iterator[tuple[Any, Any]]) -> dict[int, Any]:
+    """Item → what was made of it."""
+    made: dict[int, Any] = {}
+    for shard, result in found:
+        made |= {item: result if isinstance(result, Exception) else result[k] for k, item in enumerate(shard)}
+    return made
+
+
+def shards_of(count: int, told: list[int] | None = None) -> Iterator[list[int]]:
+    for number in range(count):
+        if told is not None:
+            told.append(number)
+        yield [2 * number, 2 * number + 1]
+
+
+def test_here_and_there_the_same_is_done(cluster: None, tmp_path: Path) -> None:
+    told: list[int] = []
+    found = RayShards().map(Start(tmp_path), shards_of(8, told))
+    first = next(found)
+    assert len(told) <= 3                            # no more are asked for than there is room for
+    made = done(iter([first, *found]))
+    assert made == done(LocalShards().map(Start(tmp_path), shards_of(8))) == {number: 2 * number for number in range(16)}
+    assert len(list(tmp_path.glob("started-*"))) == 2          # one here, one there: each was started once
+    assert (tmp_path / "closed").exists()
+
+
+def test_what_fails_is_tried_again_alone_then_listed(cluster: None, tmp_path: Path) -> None:
+    made = done(RayShards(retries=1).map(Start(tmp_path), iter([[1, -2, 3], [4, -1], [5], [6]])))
+    assert isinstance(made.pop(-1), Exception)
+    assert "two below" in str(made.pop(-2))
+    assert made == {1: 2, 3: 6, 4: 8, 5: 10, 6: 12}  # those that waited for a worker that died, too
+    given = (tmp_path / "given").read_text().splitlines()
+    assert (given.count("[-1]"), given.count("[-2]"), given.count("[4, -1]")) == (1, 1, 1)
+
+
+def test_our_own_errors_end_the_whole(cluster: None, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no such model") as caught:
+        done(RayShards().map(Start(tmp_path), iter([[1], [-3], [5]])))
+    assert caught.value.hint == "find one"
+
+
+def test_both_build_the_same_index(cluster: None, videos: Path, index_folder: Path, tmp_path: Path) -> None:
+    build_index([videos], tmp_path / "index", ColourEncoder(), executor=RayShards())
+    one, other = ClipIndex(index_folder), ClipIndex(tmp_path / "index")
+    assert one.info.files == other.info.files                  # by their sha256: rows, vectors, all
+    vectors = [np.load(index.folder / "embeddings/00000.npy", allow_pickle=False) for index in (one, other)]
+    assert np.array_equal(*vectors)
+
+
+class Unlucky(LocalShards):
+    """Its worker fails at one video."""
+
+    def map(self, start: Any, shards: Any) -> Iterator[tuple[Any, Any]]:
+        for shard, pieces in super().map(start, shards):
+            yield shard, RuntimeError("\n  a crash\n") if shard[0].place == "green.mp4" else pieces
+
+
+def test_a_video_that_no_worker_survives_is_listed(tmp_path: Path) -> None:
+    for colour in ("red", "green", "blue"):
+        save_video(tmp_path / f"{colour}.mp4", colour)
+    with pytest.raises(PartialError) as caught:
+        build_index([tmp_path], tmp_path / "index", ColourEncoder(), executor=Unlucky())
+    assert caught.value.failed == {"green.mp4": "its worker failed: a crash"}
+    assert ClipIndex(tmp_path / "index").info.num_videos == 2
+    build_index([tmp_path], tmp_path / "index", ColourEncoder(), append=True)          # it is tried again
+    assert ClipIndex(tmp_path / "index").info.num_videos == 3
+
+
+def test_without_ray_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(UsageError) as caught:
+        RayShards()
+    assert "storyanim[ray]" in caught.value.hint
+
+
+def test_no_cluster(tmp_path: Path) -> None:
+    code = ("from pathlib import Path; from storyanim.engine.ray_shards import RayShards\n"
+            "try: list(RayShards('auto').map(list, iter([[1]])))\n"
+            "except Exception as error: print(type(error).__name__)")
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment,
+                           cwd=tmp_path)
+    assert found.stdout.split()[-1:] == [ServiceError.__name__], found.stderr
+
+
+def test_errors_go_to_another_process_whole() -> None:
+    import pickle
+
+    errors: list[StoryanimError] = [
+        PlannerError("no board", hint="ask again", last_reply="hm", attempts=3),
+        PartialError("some", hint="h", failed={"a": "b"}),
+    ]
+    for error in errors:
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
