@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers import UNetMotionModel
-from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from storyanim.train import card, networks
@@ -43,20 +42,6 @@ def save_weights(network: Any, folder: Path, kind: type) -> None:
     for path in temporary.iterdir():
         path.replace(folder / path.name)
     temporary.rmdir()
-
-
-def average_weights(first: Path, second: Path, out: Path) -> None:
-    """Writes the mean of two weight files of equal layout, such as one before and one after a training (arXiv 2203.05482).
-
-    Raises ValueError when they differ in their tensors' names or shapes; nothing is written then.
-    """
-    before, after = load_file(first), load_file(second)
-    if {name: value.shape for name, value in before.items()} != {name: value.shape for name, value in after.items()}:
-        raise ValueError(f"{first} and {second} are of different layout")
-    mean = {name: ((value.float() + after[name].float()) / 2).to(value.dtype) for name, value in before.items()}
-    temporary = out.with_name(f".{out.name}.tmp")
-    save_file(mean, temporary, metadata={"format": "pt"})
-    temporary.replace(out)
 
 
 def _forget_origin(config: Path) -> None:
