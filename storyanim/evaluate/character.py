@@ -57,7 +57,7 @@ def examine(learned: Learned, settings: Settings, watch: Watch) -> tuple[Charact
     told = _draw(learned, PROMPTS, guides, watch, 0.0)
     there = _guide(learned, settings, SAME.format(f"a {token.noun}"))
     placed = _draw(learned, [f"{SAME} {place}" for place in PLACES], [there] * len(PLACES), watch, 0.5)
-    tools, size = learned.tools, (1, height_px, width_px)
+    tools, size = learned.tools, (1, *told.before[0].shape[:2])                                   # of what was drawn
     looks = [alone(rgb, foreground(tools.depth.estimate(Frames(rgb[None], guides[0].fps)).near[0])) for rgb in photos]
     stands = [foreground(fit_depth(guide, size)[0]) for guide in guides]                          # (H, W) each
     prompts, alike = _prompts(tools.encoder, told, stands, looks)
