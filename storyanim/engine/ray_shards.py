@@ -49,9 +49,17 @@ class RayShards:
 
     def _served(self, crew: _Crew, shards: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
         again: deque[tuple[Any, int]] = deque()      # shards to try again, and how often they were tried
+        suspects: deque[tuple[Any, int]] = deque()   # the same, of those that may have killed an actor
         more = True
         while True:
-            while crew.has_room() and (again or more):
+            while suspects or again or more:
+                if suspects:                         # all else waits, so that one of them gets an actor of its own
+                    if not crew.has_idle():
+                        break
+                    crew.ask(*suspects.popleft(), alone=True)
+                    continue
+                if not crew.has_room():
+                    break
                 shard, tries = again.popleft() if again else (next(shards, None), 0)
                 if shard is None:
                     more = False
@@ -62,10 +70,11 @@ class RayShards:
             for shard, tries, made in crew.answers():
                 if isinstance(made, StoryanimError):
                     raise made
+                died = isinstance(made, self._ray.exceptions.RayActorError)
                 if made is None:
-                    again.append((shard, tries))
+                    suspects.append((shard, tries))
                 elif isinstance(made, Exception) and tries < self.retries:
-                    again.extend(([item], tries + 1) for item in shard)
+                    (suspects if died else again).extend(([item], tries + 1) for item in shard)
                 else:
                     yield shard, made
 
@@ -94,43 +103,47 @@ class _Crew:
         self._kind = ray.remote(num_cpus=1, num_gpus=int(gpus) if gpus > 1 else gpus)(_Actor)
         self._start = ray.put(start)
         self._actors: dict[Any, int] = {self._new(): 0 for _ in range(count)}
-        self.asked: dict[Any, tuple[Any, Any, int]] = {}    # Ray's promise → actor, shard, tries before
+        self.asked: dict[Any, tuple[Any, Any, int, int]] = {}    # Ray's promise → actor, shard, tries before, room it takes
 
     def has_room(self) -> bool:
         """Whether an actor has less to do than it may."""
         return min(self._actors.values()) < _IN_FLIGHT
 
-    def ask(self, shard: Any, tries: int) -> None:
-        """Hands a shard to the actor that has least to do."""
-        actor = min(self._actors, key=lambda one: self._actors[one])
-        self.asked[actor.work.remote(shard)] = (actor, shard, tries)
-        self._actors[actor] += 1
+    def has_idle(self) -> bool:
+        """Whether an actor has nothing to do."""
+        return min(self._actors.values()) == 0
+
+    def ask(self, shard: Any, tries: int, *, alone: bool = False) -> None:
+        """Hands a shard to the actor that has least to do; with `alone`, which needs an idle one, it gets nothing else."""
+        actor, room = min(self._actors, key=lambda one: self._actors[one]), _IN_FLIGHT if alone else 1
+        self.asked[actor.work.remote(shard)] = (actor, shard, tries, room)
+        self._actors[actor] += room
 
     def answers(self) -> list[tuple[Any, int, Any]]:
         """Waits for a shard: the shard, its tries before, and what was made of it or why not.
 
-        With an actor that died come all that it was asked: the one at work has the error, those that waited have None.
+        With an actor that died come all that it was asked, those without an answer as None: which of them killed it is not
+        known, since an answer given just before is lost, too. One that was asked alone has the error.
         """
         done, _ = self._ray.wait(list(self.asked), num_returns=1)
-        actor, shard, tries = self.asked[done[0]]
+        actor, shard, tries, room = self.asked[done[0]]
         made = self._made(done[0])
         if not isinstance(made, self._ray.exceptions.RayActorError):
             del self.asked[done[0]]
-            self._actors[actor] -= 1
+            self._actors[actor] -= room
             return [(shard, tries, made)]
         if made.actor_init_failed:
             reason = str(made).strip().splitlines()[-1]
             raise ServiceError(f"Ray's workers cannot start: {reason}", hint="each machine needs the same storyanim and videos")
         del self._actors[actor]
         self._actors[self._new()] = 0
+        promises = [promise for promise, (asked, *_) in self.asked.items() if asked is actor]
         found: list[tuple[Any, int, Any]] = []
-        at_work = True
-        for promise in [promise for promise, (asked, _, _) in self.asked.items() if asked is actor]:
-            _, shard, tries = self.asked.pop(promise)
+        for promise in promises:
+            _, shard, tries, _ = self.asked.pop(promise)
             made = self._made(promise)
-            died = isinstance(made, self._ray.exceptions.RayActorError)
-            found.append((shard, tries, made if at_work or not died else None))
-            at_work = at_work and not died
+            unknown = len(promises) > 1 and isinstance(made, self._ray.exceptions.RayActorError)
+            found.append((shard, tries, None if unknown else made))
         return found
 
     def _made(self, promise: Any) -> Any:
