@@ -97,8 +97,9 @@ def test_what_fails_is_tried_again_alone_then_listed(cluster: None, tmp_path: Pa
     assert "two below" in str(made.pop(-2))
     assert made == {1: 2, 3: 6, 4: 8, 5: 10, 6: 12}  # those that waited for a worker that died, too
     given = (tmp_path / "given").read_text().splitlines()
-    assert (given.count("[-1]"), given.count("[-2]"), given.count("[1, -2, 3]")) == (1, 1, 1)
-    assert given.count("[4, -1]") in {1, 2}          # again, alone, when others were asked of the actor that died
+    assert given.count("[-1]") == 1                  # as often as `retries` says, and nothing beside it
+    # What was asked of an actor beside [4, -1], or answered just before it died, is asked again: once, then alone.
+    assert all(given.count(shard) in {1, 2} for shard in ("[1, -2, 3]", "[4, -1]", "[-2]", "[5]"))
 
 
 def test_our_own_errors_end_the_whole(cluster: None, tmp_path: Path) -> None:
