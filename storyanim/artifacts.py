@@ -32,6 +32,17 @@ class Words(BaseModel):
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
+class _Yaml(yaml.SafeDumper):
+    """Quotes what YAML takes for ends of lines, so that it comes back as it was."""
+
+
+def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if set(text) & set("\x85\u2028\u2029") else None)
+
+
+_Yaml.add_representer(str, _quoted)
+
+
 # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -87,7 +98,7 @@ class Storyboard(Words):
 
     def to_yaml(self) -> str:
         """The storyboard for people: YAML, fields in reading order."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
+        return yaml.dump(self.model_dump(mode="json"), Dumper=_Yaml, sort_keys=False, allow_unicode=True, width=110)
 
     @classmethod
     def from_yaml(cls, text: str) -> Storyboard:

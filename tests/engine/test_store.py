@@ -56,6 +56,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("stored")
 
 
+@pytest.mark.parametrize("style", ["\x85", "soft\u2028 light", "a\x85b \u2029", "plain"])
+def test_what_yaml_takes_for_ends_of_lines_comes_back(style: str) -> None:
+    shot = Shot(id="s01", text="", query="a bear", prompt="a bear", seed=0)
+    board = Storyboard(title="", style=style, characters=(), shots=(shot,))
+    assert Storyboard.from_yaml(board.to_yaml()) == board
+
+
 @settings(deadline=None)
 @given(WORDS)
 def test_words_come_back(folder: Path, value: object) -> None:
