@@ -78,7 +78,7 @@ def pin(
 
     def pinned(old: Shot) -> Shot:
         if footage is not None:
-            read_own(told(footage), old.duration_s)  # what is wrong with it is told now
+            read_own(footage, old.duration_s)  # what is wrong with it is told now
         name = clip if footage is None else told(footage)
         return old.model_copy(update={"pinned": name, "banned": tuple(c for c in old.banned if c != name)})
 

@@ -6,8 +6,8 @@ Single frames, since they say as much of who and where as a clip does, at a sixt
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 
 import numpy as np
@@ -20,10 +20,10 @@ from storyanim.generate.generator import fit_depth
 from storyanim.order import Learned
 from storyanim.personalize.foreground import foreground
 from storyanim.personalize.images import load_image
+from storyanim.pipeline import Watch
 from storyanim.retrieve.choose import choose
 from storyanim.stages import TextVideoEncoder
 
-Watch = Callable[[float, str], None]                 # share done in [0, 1], what is being done
 # Wordings that no caption has which is learned from (personalize/views.py, world/captions.py).
 PROMPTS = ("in the forest there is {}, standing", "{}, in the snow, is walking", "{} is on the beach, sitting",
            "waving in a meadow, {}")
@@ -101,8 +101,7 @@ def with_figures(token: CharacterToken, report: CharacterReport) -> CharacterTok
         "scenes_kept": report.scenes.ratio,
     }
     said = {name: f"{value:.4f}" for name, value in figures.items()}
-    return CharacterToken(token.name, token.token, token.noun, token.table, token.lora, token.base, token.metadata | said,
-                          token.weights)
+    return replace(token, metadata=token.metadata | said)
 
 
 def _guide(learned: Learned, settings: Settings, query: str) -> DepthTrack:

@@ -69,7 +69,7 @@ class ExampleMaker:
                 apart = np.random.default_rng([self._seed, number, VIEWS])                        # what is learned stays the same
                 views.append(make_view(photo, near, counts, self._size_px, PLAIN, apart))
             for place, (view, latents) in enumerate(zip(views, self._latents(np.stack([v.rgb for v in views])), strict=True)):
-                weight = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(view.weight)[None], latents.shape[-2:])[0]
+                weight = _cells(view.weight, latents)
                 captions = [caption.format(who) for caption in view.kind.captions]
                 if contexts and place < VIEWS:
                     captions += [f"{caption} {contexts[int(rng.integers(len(contexts)))]}" for caption in tuple(captions)]
@@ -87,11 +87,10 @@ class ExampleMaker:
             near, latents = self._depth.estimate(frames).near, self._latents(frames.rgb)
             example = Example(latents, _half(near), torch.ones(latents.shape[-2:]), (clip.caption or f"a {character.noun}",))
             yield example
-            named = _named(clip.caption, character)
-            around = np.min([surroundings(frame) for frame in near], axis=0)                      # (H, W)
-            if named and self._background_weight < 1 and around.any():
-                weight = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(around)[None], latents.shape[-2:])[0]
-                yield replace(example, weight=weight, captions=(named,))
+            if self._background_weight < 1 and (named := _named(clip.caption, character)):
+                around = np.min([surroundings(frame) for frame in near], axis=0)                  # (H, W)
+                if around.any():
+                    yield replace(example, weight=_cells(around, latents), captions=(named,))
 
     def _frames(self, clip: ClipMatch) -> Frames:
         middle_s, half_s = (clip.start_s + clip.end_s) / 2, self._num_frames / self._fps / 2
@@ -124,6 +123,11 @@ def _named(caption: str, character: Character) -> str:
     """"a red bear walking in the forest" → "a <bo> bear walking in the forest"; "" when it does not name the noun."""
     _, noun, tail = caption.partition(f" {character.noun} ")
     return f"a {character.token}{noun}{tail}" if noun else ""
+
+
+def _cells(weight: Float32, latents: Tensor) -> Tensor:
+    """(H, W) of pixels → (h, w), the mean of each latent cell."""
+    return torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(weight)[None], latents.shape[-2:])[0]
 
 
 def _fitted(frame: UInt8, size_px: tuple[int, int]) -> UInt8:
