@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -30,6 +30,7 @@ from storyanim.plan import build_planner, guess_noun, is_storyboard, load_vocabu
 from storyanim.plan.keep import keep_ids
 from storyanim.retrieve.encoders import build_encoder
 from storyanim.retrieve.index import ClipIndex
+from storyanim.stages import Executor
 
 DEFAULT_INDEX = "storybook/index"                    # in the package's assets
 _PACKAGES = ("storyanim", "torch", "diffusers", "transformers", "peft", "av", "numpy")
@@ -101,10 +102,17 @@ def open_index(folder: Path, settings: Settings) -> ClipIndex:
                      search={str(name): value for name, value in wanted.search.items()}, filters=wanted.filters, fold=wanted.fold)
 
 
-def run_order(run: RunDir, order: Order, given: Storyboard | None, watch: Watch) -> Production:
-    """Makes, or goes on making, the film of an order. Raises StoryanimError; PartialError once the rest of the film is made."""
+def run_order(
+    run: RunDir, order: Order, given: Storyboard | None, watch: Watch, executor: Executor | None = None
+) -> Production:
+    """Makes, or goes on making, the film of an order. Raises StoryanimError; PartialError once the rest of the film is made.
+
+    Args: executor: who draws the shots; None: this process, one after the other.
+    """
     settings = order.settings()
     tools = build_tools(settings, order.index)
+    if executor is not None:
+        tools = replace(tools, executor=executor)
     text = order.story.text if order.story else "\n".join(shot.text for shot in given.shots) if given else ""
     cast = read_cast(order.characters, text, settings)
     check_bases(cast, settings)

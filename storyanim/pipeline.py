@@ -65,6 +65,7 @@ class ShotWork:
     """The steps of one shot, as far as they are done."""
 
     shot: Shot
+    worn: tuple[Step[CharacterToken] | CharacterToken, ...] = ()     # of the characters that play in it
     candidates: Step[Candidates] | None = None
     thumbnails: Step[Path] | None = None
     depth: Step[DepthTrack] | None = None
@@ -123,7 +124,8 @@ def make_film(
 
     Raises the shots' own error when none of them could be drawn, and whatever ends a whole run.
     """
-    production = Production(board, settings, [ShotWork(shot) for shot in board.shots])
+    works = [ShotWork(shot, tuple(tokens[name] for name in shot.characters)) for shot in board.shots]
+    production = Production(board, settings, works)
     done = 0
 
     def tell(text: str) -> None:
@@ -141,7 +143,7 @@ def make_film(
     def make(work: ShotWork) -> None:
         nonlocal done
         tell(f"{work.shot.id} drawing")
-        make_shot(run, work, tokens, tools, settings)
+        make_shot(run, work, tools, settings)
         done += 3
 
     todo = [work for work in production.work if not work.error]
@@ -180,7 +182,7 @@ def _take_own(
     return tuple(next(([name] for name in found if name not in previous[-1:]), found[:1]))
 
 
-def make_shot(run: RunDir, work: ShotWork, tokens: dict[str, Any], tools: Tools, settings: Settings) -> None:
+def make_shot(run: RunDir, work: ShotWork, tools: Tools, settings: Settings) -> None:
     """Thumbnails, depth, frames and clip of one shot."""
     shot, wanted = work.shot, settings.generate
     assert work.candidates is not None
@@ -190,8 +192,8 @@ def make_shot(run: RunDir, work: ShotWork, tokens: dict[str, Any], tools: Tools,
         f"shots/{shot.id}/depth", estimate, work.candidates.value.match, tools.depth, wanted.frames_of(shot.duration_s),
         wanted.fps,
     )
-    worn = [tokens[name] for name in shot.characters]
-    work.frames = run.step(f"shots/{shot.id}/frames", draw, _what_is_drawn(shot), work.depth, worn, tools.generator)
+    drawn = _what_is_drawn(shot)
+    work.frames = run.step(f"shots/{shot.id}/frames", draw, drawn, work.depth, list(work.worn), tools.generator)
     work.clip = run.step(f"shots/{shot.id}/clip", write_clip, _what_is_told(shot), work.frames, settings.film)
 
 

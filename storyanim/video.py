@@ -32,7 +32,8 @@ _PROTOCOLS = "file"
 _MAX_PIXELS, _MAX_FRAMES = 8192 * 8192, 1_000_000    # of a frame; decoded in a go (4 hours at 60 a second)
 _CLOCK_SLACK_S = 1e-3                                # Matroska rounds its times to milliseconds
 _TIME_BASE = 12800                                   # ticks a second of every clip
-_SEEK_GAP_S = 5.0                                    # a longer gap between samples is jumped, a shorter one decoded
+_SEEK_FRAMES = 4                                     # a jump that saves fewer frames of decoding costs more than it saves
+_SEEK_GAP_S = 5.0                                    # the same where the file has no index: what is longer is jumped
 
 
 @dataclass(frozen=True)
@@ -89,20 +90,38 @@ def read(
 
 
 def sample(path: Path | str, times_s: Sequence[float]) -> UInt8:
-    """The frames on screen at `times_s` (any order; after the end: the last one). (N, H, W, 3) uint8. Raises VideoError."""
+    """The frames on screen at `times_s` (any order; after the end: the last one). (N, H, W, 3) uint8. Raises VideoError.
+
+    From one time to the next it decodes on or jumps, whichever the container's own index of key frames says is nearer.
+    """
     order = sorted(range(len(times_s)), key=lambda i: times_s[i])
-    runs: list[list[float]] = []
-    for i in order:
-        if not runs or times_s[i] - runs[-1][-1] >= _SEEK_GAP_S:
-            runs.append([])
-        runs[-1].append(times_s[i])
     pictures: list[UInt8] = []
     with _opened(Path(path)) as (container, stream):
-        for run in runs:
+        for run in _runs(stream, [times_s[i] for i in order]):
             pictures += _pictures(_on_screen(_decoded(container, stream, run[0]), run, cut_s=-math.inf), stream, None, None)
     if not pictures or len(pictures) != len(times_s):
         raise VideoError(f"{path} has no pictures", hint="the file may be cut off; write or download it again")
     return np.stack([pictures[order.index(i)] for i in range(len(times_s))])
+
+
+def _runs(stream: Any, times_s: Sequence[float]) -> list[list[float]]:
+    """Rising times in runs that are decoded through; each run begins with a jump to the key frame before it."""
+    runs: list[list[float]] = []
+    for time_s in times_s:
+        if not runs or _skipped_s(stream, runs[-1][-1], time_s) * _fps(stream) > _SEEK_FRAMES:
+            runs.append([])
+        runs[-1].append(time_s)
+    return runs
+
+
+def _skipped_s(stream: Any, from_s: float, to_s: float) -> float:
+    """How much a jump would spare of decoding from one time to another."""
+    base, first = stream.time_base, stream.start_time or 0
+    entries = stream.index_entries
+    place = entries.search_timestamp(first + int(to_s / base)) if len(entries) else -1
+    if place < 0:
+        return to_s - from_s if to_s - from_s >= _SEEK_GAP_S else 0.0
+    return float((entries[place].timestamp - first) * base) - from_s
 
 
 @contextmanager

@@ -16,6 +16,7 @@ ROWS = (
     {"plan", "retrieve", "depth", "generate", "film", "personalize"},
     {"pipeline", "cast"},
     {"order"},
+    {"ray_shots"},
     {"train", "evaluate"},
     {"cli"},
     {"__main__", "__init__"},

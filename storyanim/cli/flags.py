@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from storyanim.errors import UsageError
+
 
 class QualityFlag(StrEnum):
     """The one dial for people."""
@@ -37,4 +39,13 @@ Index = Annotated[Path | None, typer.Option("--index", help="Folder made by `sto
 Profile = Annotated[str, typer.Option("--profile", help="storybook, sd15, or a .toml file.")]
 Planner = Annotated[PlannerFlag | None, typer.Option("--planner", help="rules (offline) or openai (any server of its kind).")]
 Quality = Annotated[QualityFlag, typer.Option("--quality", help="More steps, better pictures.")]
+Executor = Annotated[ExecutorFlag, typer.Option("--executor", help="ray: by many workers at once.")]
+RayAddress = Annotated[str | None, typer.Option("--ray-address", help="Of a Ray cluster, or auto. [default: on this machine]")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+
+
+def check_ray(executor: ExecutorFlag, address: str | None) -> bool:
+    """Whether Ray is to do it. Raises UsageError for an address that nobody would use."""
+    if address is not None and executor is not ExecutorFlag.ray:
+        raise UsageError("--ray-address is for --executor ray", hint="add --executor ray")
+    return executor is ExecutorFlag.ray

@@ -21,8 +21,8 @@ def index(
     append: Annotated[bool, typer.Option("--append", help="Add to the index, and follow what changed in its sources.")] = False,
     captions: Annotated[Path | None, typer.Option(help="CSV of file and caption. [default: captions.tsv in SOURCE]")] = None,
     factory: Annotated[str | None, typer.Option(help="FAISS's name of the kind of index. [default: by size]")] = None,
-    executor: Annotated[flags.ExecutorFlag, typer.Option(help="ray: many videos at once.")] = flags.ExecutorFlag.local,
-    ray_address: Annotated[str | None, typer.Option(help="Of a Ray cluster, or auto. [default: on this machine]")] = None,
+    executor: flags.Executor = flags.ExecutorFlag.local,
+    ray_address: flags.RayAddress = None,
     profile: flags.Profile = "storybook",
     json_: flags.AsJson = False,
 ) -> None:
@@ -32,8 +32,7 @@ def index(
         return
     if out is None:
         raise UsageError("no index folder was named", hint="say where to write it, with -o DIR")
-    if ray_address is not None and executor is not flags.ExecutorFlag.ray:
-        raise UsageError("--ray-address is for --executor ray", hint="add --executor ray")
+    by_ray = flags.check_ray(executor, ray_address)
     from storyanim.config import load_settings
     from storyanim.engine.folders import check_place
     from storyanim.retrieve.build import build_index
@@ -46,7 +45,7 @@ def index(
             info = build_index(
                 sources, out, build_encoder(settings), window_s=settings.retrieve.window_s, captions=captions,
                 factory=settings.retrieve.factory, append=append,
-                executor=_ray(ray_address) if executor is flags.ExecutorFlag.ray else None,
+                executor=_ray(ray_address) if by_ray else None,
                 progress=lambda done, total, text: bar(done / max(1, total), f"{done} of {total} videos  {text}"),
             )
     except PartialError:

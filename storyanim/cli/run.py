@@ -14,8 +14,10 @@ from storyanim.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from storyanim.artifacts import Storyboard
+    from storyanim.engine.run_dir import RunDir
     from storyanim.order import Order
     from storyanim.pipeline import Production
+    from storyanim.stages import Executor
 
 
 def run(
@@ -30,6 +32,8 @@ def run(
     structure_until: Annotated[
         float | None, typer.Option("--structure-until", min=0, max=1, help="Part of the drawing that follows the depth, 0 to 1.")
     ] = None,
+    executor: flags.Executor = flags.ExecutorFlag.local,
+    ray_address: flags.RayAddress = None,
     json_: flags.AsJson = False,
 ) -> None:
     """Make the film of a story. The same command goes on where it stopped, and does nothing when all is done."""
@@ -48,8 +52,9 @@ def run(
     order, board, folder = _ordered(source, given, out)
     order.settings()                                 # before anything is written: wrong settings leave no folder
     _check_index(order)
+    by_ray = flags.check_ray(executor, ray_address)
     with RunDir(folder) as opened, show.progress(f"film {folder.name}") as bar:
-        production = run_order(opened, order, board, bar)
+        production = run_order(opened, order, board, bar, _ray(opened, order, ray_address) if by_ray else None)
     _tell(folder, production, json_)
     check_complete(production)
 
@@ -132,6 +137,15 @@ def _sections(planner: flags.PlannerFlag | None, structure_until: float | None) 
 def _profile(name: str) -> str:
     """A profile's file by its absolute path, so that the run folder finds it again."""
     return str(Path(name).resolve()) if name.endswith(".toml") else name
+
+
+def _ray(run: RunDir, order: Order, address: str | None) -> Executor:
+    import torch
+
+    from storyanim.engine.ray_shards import RayShards
+    from storyanim.ray_shots import RayShots
+
+    return RayShots(run.path, order.settings(), order.index, RayShards(address, cpus=torch.get_num_threads()))
 
 
 def _check_index(order: Order) -> None:

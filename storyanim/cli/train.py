@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -38,6 +38,8 @@ def train(
     scratch: Annotated[bool, typer.Option("--scratch", help="Do not start from the weights in --out.")] = False,
     scenes: Annotated[int | None, typer.Option(help="Render at most so many scenes a set (stages data, judge).")] = None,
     batch_size: Annotated[int | None, typer.Option(help="[default: the stage's own]")] = None,
+    rate: Annotated[float | None, typer.Option("--learning-rate", help="Its peak. [default: the stage's own]")] = None,
+    compile_: Annotated[bool, typer.Option("--compile", help="Stage base: torch.compile; needs a C++ compiler.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     json_: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
@@ -50,7 +52,7 @@ def train(
         def watch(done: float, state: LoopState, figures: dict[str, float]) -> None:
             bar(done, f"step {state.step}  " + "  ".join(f"{key} {value:.4g}" for key, value in figures.items()))
 
-        loop = LoopOptions(minutes=minutes, steps=steps, device=device)
+        loop = LoopOptions(minutes=minutes, steps=steps, device=device, learning_rate=rate, compile=compile_)
         judge = stage is Stage.judge
         request = Request(work, out or asset("judge" if judge else "storybook"), loop, batch_size, scratch, scenes, watch)
         figures = _train_judge(request) if judge else run_stage(stage.value, request)
@@ -61,15 +63,17 @@ def _train_judge(request: Request) -> dict[str, float]:
     """Hands the loop of the generators' stages to the room that measures them: neither imports the other."""
     from dataclasses import replace
 
-    from storyanim.evaluate.lesson import LEARNING_RATE, MINUTES, JudgeStage, Lesson, train_judge
+    from storyanim.evaluate.lesson import LEARNING_RATE, MINUTES, Lesson, train_judge
     from storyanim.train.loop import LoopState, train
 
-    loop = replace(request.loop, learning_rate=LEARNING_RATE)
+    loop = replace(request.loop, learning_rate=request.loop.learning_rate or LEARNING_RATE)
     if loop.minutes is None and loop.steps is None:
         loop = replace(loop, minutes=MINUTES)
 
-    def teach(stage: JudgeStage, folder: Path) -> LoopState:
-        return train(stage, loop, folder, watch=request.watch)
+    def teach(stage: Any, folder: Path, share: float) -> LoopState:
+        steps = None if loop.steps is None else max(1, round(share * loop.steps))
+        minutes = None if loop.minutes is None else share * loop.minutes
+        return train(stage, replace(loop, steps=steps, minutes=minutes), folder, watch=request.watch)
 
     lesson = Lesson(request.work, request.out, request.device, request.batch_size, request.scratch, request.scenes)
     return train_judge(lesson, teach)

@@ -12,18 +12,19 @@ _IN_FLIGHT = 2                                       # shards of an actor: one a
 
 
 class RayShards:
-    """A ShardExecutor with an actor a CPU. An actor starts its worker once; GPUs are shared out among them.
+    """A ShardExecutor with an actor for every `cpus` CPUs. An actor starts its worker once; GPUs are shared out among them.
 
     Args:
         address: of a cluster, as `ray.init` takes it ("auto": the one that runs here); None: Ray is started on this machine.
         retries: further tries of what failed, each item then by itself and on an actor that did not fail.
+        cpus: of an actor.
 
     Raises UsageError when Ray is not installed.
     """
 
     shard_size = 8
 
-    def __init__(self, address: str | None = None, retries: int = 2) -> None:
+    def __init__(self, address: str | None = None, retries: int = 2, cpus: int = 1) -> None:
         try:
             import ray
         except ImportError as error:
@@ -31,6 +32,7 @@ class RayShards:
         self._ray: Any = ray
         self.address = address
         self.retries = retries
+        self.cpus = cpus
 
     def map(self, start: Callable[[], Any], shards: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
         """Each shard with what a worker made of it, as they come; an item that failed for good with its last error.
@@ -39,7 +41,7 @@ class RayShards:
         when there is no such cluster.
         """
         started = self._connect()
-        crew = _Crew(self._ray, start)
+        crew = _Crew(self._ray, start, self.cpus)
         try:
             yield from self._served(crew, iter(shards))
         finally:
@@ -95,12 +97,13 @@ class RayShards:
 class _Crew:
     """The actors, and what each was asked."""
 
-    def __init__(self, ray: Any, start: Callable[[], Any]) -> None:
+    def __init__(self, ray: Any, start: Callable[[], Any], cpus: int) -> None:
         self._ray = ray
         have = ray.cluster_resources()
-        count = max(1, int(have.get("CPU", 1)))
+        cpus = min(cpus, max(1, int(have.get("CPU", 1))))
+        count = max(1, int(have.get("CPU", 1)) // cpus)
         gpus = have.get("GPU", 0) / count            # of an actor
-        self._kind = ray.remote(num_cpus=1, num_gpus=int(gpus) if gpus > 1 else gpus)(_Actor)
+        self._kind = ray.remote(num_cpus=cpus, num_gpus=int(gpus) if gpus > 1 else gpus)(_Actor)
         self._start = ray.put(start)
         self._actors: dict[Any, int] = {self._new(): 0 for _ in range(count)}
         self.asked: dict[Any, tuple[Any, Any, int, int]] = {}    # Ray's promise → actor, shard, tries before, room it takes

@@ -32,17 +32,22 @@ class RunDir:
     """A run folder, open for one process at a time.
 
     Use it as a context manager. Entering makes the folder or goes on with it, takes the lock, and removes what a killed
-    process left half-made. A folder that was made here vanishes again when an error comes before its first step is done.
+    process left half-made. `beside` is for a process that works for the one that has it open: it takes no lock and removes
+    nothing. A folder that was made here vanishes again when an error comes before its first step is done.
     Raises UsageError for a folder with something else in it or in use, ResourceError for one that cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, beside: bool = False) -> None:
         self.path = Path(os.path.abspath(path))
+        self._beside = beside
         self._lock: IO[str] | None = None
         self._new: list[Path] = []                   # folders made by entering
 
     def __enter__(self) -> RunDir:
         with folders.disk_errors(self.path):
+            if self._beside:
+                self._lock = (self.path / MARK).open("a", encoding="utf-8")
+                return self
             _check_is_run(self.path)
             self._new = folders.make(self.path)
             self._lock = _locked(self.path / MARK, self.path)
@@ -54,7 +59,7 @@ class RunDir:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
-        if error is not None and not any(self.path.rglob(folders.DONE)):
+        if error is not None and not self._beside and not any(self.path.rglob(folders.DONE)):
             folders.unmake(self._new)
 
     def step(self, name: str, function: Callable[..., T], *inputs: object, reuse: bool = False) -> Step[T]:

@@ -46,8 +46,8 @@ class JudgeSet:
         return [frame / FPS for frame in range(self.num_frames)]
 
 
-CLIPS = JudgeSet("judge_clips", 2_500, 5_000_000, 8)         # 1.0 GB
-STILLS = JudgeSet("judge_stills", 16_000, 5_100_000, 1)      # 0.8 GB
+CLIPS = JudgeSet("judge_clips", 3_500, 5_000_000, 8)         # 1.4 GB
+STILLS = JudgeSet("judge_stills", 32_000, 5_100_000, 1)      # 1.6 GB
 HELD = JudgeSet("judge_held", 400, 5_500_000, 16)            # 0.3 GB, never trained on: measures the judge
 
 

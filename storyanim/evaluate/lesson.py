@@ -1,5 +1,8 @@
 """How the judge learns: rendered clips and stills, their colours left alone, everything else shaken a little.
 
+First from single frames, all of other scenes, since a clip's frames say nearly the same eight times; then, from what it sees
+in clips, how things move: its eye is done by then, so that clips are looked at once and read a thousand times.
+
 The training loop is the one of the generators' stages; it is handed in, since this room knows nothing of theirs.
 """
 
@@ -27,7 +30,11 @@ from storyanim.evaluate.network import CELL_PX, JudgeNetwork, Shape
 
 MINUTES = 18.0                                       # on two cores
 LEARNING_RATE = 2e-3
-STILLS_A_CLIP = 4
+FRAMES = 192                                         # of a batch
+ACTION_WEIGHT = 0.5                                  # of what one frame tells of the action, which is not all
+MOVING_SHARE = 0.08                                  # of the minutes
+MOVING_CLIPS = 64                                    # of a batch
+LOOKS = 3                                            # at each clip, shaken another way each time
 LEAST_CROP = 29                                      # of 32 cells: a crop's side, by which pictures differ in size and place
 SOFT_SHARE, NOISY_SHARE = 0.3, 0.3                   # drawn frames are softer and noisier than rendered ones
 SOFTEST_PX = 56
@@ -42,7 +49,7 @@ class Spent(Protocol):
 
 
 class JudgeStage:
-    """What the training loop asks of a stage."""
+    """What the training loop asks of a stage: all that one frame tells."""
 
     name = "judge"
 
@@ -51,43 +58,83 @@ class JudgeStage:
     ) -> None:
         self.judge = network.to(device, memory_format=torch.channels_last).requires_grad_(True)
         self.network: nn.Module = self.judge
-        self.clips, self.stills, self.batch_size, self.device = clips, stills, batch_size, device
+        self.shards, self.batch_size, self.device = [*clips, *stills], batch_size, device
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """One group."""
         return [{"params": list(self.network.parameters())}]
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """`batch_size` clips, and STILLS_A_CLIP single frames for each."""
-        drawn = [_draw(self.clips, rng) for _ in range(self.batch_size)]
-        drawn += [_draw(self.stills, rng) for _ in range(self.batch_size * STILLS_A_CLIP)]
-        shaken = [shake(rgb, cover, rng) for rgb, cover, _ in drawn]
-        labels = np.stack([labels for _, _, labels in drawn]).astype(np.int64)
-        labels[self.batch_size:, ATTRIBUTES.index("action")] = UNKNOWN       # one frame does not show it
+        """Single frames, one of a scene."""
+        drawn = [_draw(self.shards, rng) for _ in range(self.batch_size)]
+        at = [int(rng.integers(len(rgb))) for rgb, _, _ in drawn]
+        shaken = [shake(rgb[k:k + 1], cover[k:k + 1], rng) for (rgb, cover, _), k in zip(drawn, at, strict=True)]
         return {
-            "rgb": torch.cat([rgb for rgb, _ in shaken]),                    # (B × T + stills, 3, H, W)
-            "cover": torch.cat([cover for _, cover in shaken]),              # (B × T + stills, h, w)
-            "labels": torch.from_numpy(labels),                              # (B + stills, 5)
+            "rgb": torch.cat([rgb for rgb, _ in shaken]),                    # (B, 3, H, W)
+            "cover": torch.cat([cover for _, cover in shaken]),              # (B, h, w)
+            "labels": torch.from_numpy(np.stack([labels for _, _, labels in drawn]).astype(np.int64)),   # (B, 5)
         }
 
     def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
         """Cross entropy of all attributes, and of where the creature is; the shares of this batch that were right."""
         rgb = batch["rgb"].to(self.device, memory_format=torch.channels_last)
-        labels, cover = batch["labels"].to(self.device), batch["cover"].to(self.device)
-        count = len(rgb) - self.batch_size * STILLS_A_CLIP                   # frames of clips
         with torch.autocast(self.device.type, torch.bfloat16):
             seen, cells = self.judge.look(rgb)
-            of_clips, _ = self.judge.read(seen[:count].unflatten(0, (self.batch_size, -1)))
-            of_stills, _ = self.judge.read(seen[count:, None])
-        total = F.binary_cross_entropy_with_logits(cells.float(), cover)
-        figures = {}
+            read, _ = self.judge.read(seen[:, None])
+        total = F.binary_cross_entropy_with_logits(cells.float(), batch["cover"].to(self.device))
+        labels, figures = batch["labels"].to(self.device), {}
         for column, name in enumerate(ATTRIBUTES):
-            logits, truth = torch.cat([of_clips[name], of_stills[name]]).float(), labels[:, column]
+            logits, truth = read[name].float(), labels[:, column]
             known = truth != UNKNOWN
             if known.any():
-                total = total + F.cross_entropy(logits[known], truth[known])
-                figures[name] = float((logits.detach().argmax(1) == truth)[known].float().mean())
+                weight = ACTION_WEIGHT if name == "action" else 1.0
+                total = total + weight * F.cross_entropy(logits[known], truth[known])
+                figures[name] = _right(logits[known], truth[known])
         return total, figures
+
+
+class MovingStage:
+    """The same of what clips tell: the action. All else stays as it is."""
+
+    name = "judge_moving"
+
+    def __init__(self, network: JudgeNetwork, clips: list[JudgeShard], *, batch_size: int, device: torch.device) -> None:
+        self.judge = network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        self.network: nn.Module = network.moving_parts().requires_grad_(True)
+        self.batch_size, self.device = batch_size, device
+        self.labels = torch.from_numpy(np.concatenate([shard.labels for shard in clips]).astype(np.int64))
+        self.seen = self._looked(clips)                                      # (LOOKS, N, T, F)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """One group."""
+        return [{"params": list(self.network.parameters())}]
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        """Clips as they were seen in one of the looks."""
+        rows, looks = rng.integers(len(self.labels), size=self.batch_size), rng.integers(LOOKS, size=self.batch_size)
+        return {"seen": self.seen[looks, rows], "action": self.labels[rows, ATTRIBUTES.index("action")]}
+
+    def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
+        """Cross entropy of the action."""
+        read, _ = self.judge.read(batch["seen"].to(self.device))
+        truth = batch["action"].to(self.device)
+        return F.cross_entropy(read["action"], truth), {"action": _right(read["action"], truth)}
+
+    def _looked(self, clips: list[JudgeShard]) -> torch.Tensor:
+        rng, looks = np.random.default_rng(0), []
+        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16):
+            for _ in range(LOOKS):
+                seen = []
+                for shard in clips:
+                    for rgb, cover in zip(shard.rgb, shard.cover, strict=True):
+                        picture = shake(rgb, cover, rng)[0].to(self.device, memory_format=torch.channels_last)
+                        seen.append(self.judge.look(picture)[0].float().cpu())
+                looks.append(torch.stack(seen))
+        return torch.stack(looks).clone()
+
+
+def _right(logits: torch.Tensor, truth: torch.Tensor) -> float:
+    return float((logits.detach().argmax(1) == truth).float().mean())
 
 
 def _draw(shards: list[JudgeShard], rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Labels]:
@@ -137,10 +184,10 @@ class Lesson:
     shape: Shape = field(default_factory=Shape)
 
 
-def train_judge(lesson: Lesson, teach: Callable[[JudgeStage, Path], Spent]) -> dict[str, float]:
+def train_judge(lesson: Lesson, teach: Callable[[Any, Path, float], Spent]) -> dict[str, float]:
     """Renders what is missing, trains, measures on clips that were never trained on, writes weights and card.
 
-    Args: teach: the training loop, called with the stage and the folder of its checkpoint.
+    Args: teach: the training loop, called with the stage, the folder of its checkpoint, and its share of the budget.
 
     Returns the measured accuracy of each attribute. Raises ResourceError, ModelError, and what `teach` raises.
     """
@@ -148,11 +195,13 @@ def train_judge(lesson: Lesson, teach: Callable[[JudgeStage, Path], Spent]) -> d
                            for plan in (judge_data.CLIPS, judge_data.STILLS, judge_data.HELD))
     known = (lesson.out / WEIGHTS).is_file() and not lesson.scratch
     network = load_network(lesson.out) if known else JudgeNetwork(lesson.shape)
-    stage = JudgeStage(network, clips, stills, batch_size=lesson.batch_size or 16, device=lesson.device)
-    spent = teach(stage, lesson.work / stage.name)
+    stage = JudgeStage(network, clips, stills, batch_size=lesson.batch_size or FRAMES, device=lesson.device)
+    spent = teach(stage, lesson.work / stage.name, 1 - MOVING_SHARE)
+    moving = MovingStage(network, clips, batch_size=MOVING_CLIPS, device=lesson.device)
+    moved = teach(moving, lesson.work / moving.name, MOVING_SHARE)
     save_network(network, lesson.out)
     figures = measure(Judge(lesson.out), held)
-    write_file(lesson.out / "README.md", card(spent, figures, held).encode())
+    write_file(lesson.out / "README.md", card(spent, moved, figures, held).encode())
     return figures
 
 
@@ -162,14 +211,15 @@ def measure(judge: Judge, held: list[JudgeShard]) -> dict[str, float]:
     return accuracy(read.labels, np.concatenate([shard.labels for shard in held]))
 
 
-def card(spent: Spent, figures: dict[str, float], held: list[JudgeShard]) -> str:
+def card(spent: Spent, moved: Spent, figures: dict[str, float], held: list[JudgeShard]) -> str:
     """The model card."""
     count = sum(len(shard.labels) for shard in held)
     return "\n".join([
         "# Model card", "", "## Storybook judge", "",
         "Reads creature, colour, accessory, scene and action from a clip at 8 frames a second; `storyanim eval` counts with it.",
         "Its features, the layer before the last, are those of the Fréchet distances.", "",
-        f"- made by: `storyanim train judge`, {spent.step:,} steps, {spent.seconds / 60:.1f} minutes of computing",
+        f"- made by: `storyanim train judge`, {spent.step:,} steps of {FRAMES} single frames and {moved.step:,} of "
+        f"{MOVING_CLIPS} clips, {(spent.seconds + moved.seconds) / 60:.1f} minutes of computing",
         "- network: timm's ResNet on each frame, pooled where the creature is, two convolutions over time "
         "(`storyanim/evaluate/network.py`)",
         "- data: scenes rendered by `storyanim.world` with seeds that no generator was trained on "

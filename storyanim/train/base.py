@@ -32,11 +32,13 @@ class BaseStage:
         *,
         batch_size: int = 32,
         device: torch.device,
+        compiled: bool = False,
     ) -> None:
         self.unet, self.text = unet.to(device, memory_format=torch.channels_last), text.to(device)
         self.network: nn.Module = nn.ModuleDict({"unet": self.unet, "text": self.text})
         self.tokens, self.sets, self.batch_size, self.device = tokens, [ClipSet(f) for f in folders], batch_size, device
         self.objective = Objective(networks.scheduler())
+        self._draw: Any = torch.compile(self.unet) if compiled else self.unet
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """U-Net at full rate, text encoder at a third of it."""
@@ -63,7 +65,7 @@ class BaseStage:
         noisy, v = self.objective.noisy_and_target(on["latents"].float(), on["t"], on["noise"])
         with torch.autocast(self.device.type, torch.bfloat16):
             states = text_states(self.text, on["ids"])
-            output = self.unet(noisy.contiguous(memory_format=torch.channels_last), on["t"], encoder_hidden_states=states).sample
+            output = self._draw(noisy.contiguous(memory_format=torch.channels_last), on["t"], encoder_hidden_states=states).sample
         loss = creature_loss(output, v, on["cells"])
         high = on["t"] > 700
         error = (output.detach().float() - v).square().mean((1, 2, 3))

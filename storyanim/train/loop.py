@@ -30,7 +30,7 @@ class LoopOptions:
 
     minutes: float | None = None  # of computing, over all resumptions
     steps: int | None = None  # instead of minutes
-    learning_rate: float = 1e-3  # peak; warm-up over 2 %, then cosine to 2 % of it
+    learning_rate: float | None = None  # peak; warm-up over 2 %, then cosine to 2 % of it; None: the stage's own
     weight_decay: float = 0.01
     ema: float = 0.998  # at full length; shorter at the start
     clip_norm: float = 1.0
@@ -38,6 +38,7 @@ class LoopOptions:
     seed: int = 0
     device: str = "auto"
     threads: int | None = None  # of torch; None: as torch chooses
+    compile: bool = False  # the image denoiser by torch.compile, which needs a C++ compiler: a third faster on CPUs
 
 
 class Stage(Protocol):
@@ -83,8 +84,9 @@ def train(stage: Stage, options: LoopOptions, folder: Path, *, watch: Watch | No
         torch.set_num_threads(options.threads)
     network = stage.network.train()
     groups = stage.parameter_groups()
+    peak = 1e-3 if options.learning_rate is None else options.learning_rate
     optimizer = torch.optim.AdamW(
-        groups, lr=options.learning_rate, weight_decay=options.weight_decay, betas=(0.9, 0.98), fused=True
+        groups, lr=peak, weight_decay=options.weight_decay, betas=(0.9, 0.98), fused=True
     )
     average = {name: value.detach().clone().float() for name, value in _floats(network)}
     state = LoopState()
@@ -101,7 +103,7 @@ def train(stage: Stage, options: LoopOptions, folder: Path, *, watch: Watch | No
                 break
             started = time.monotonic()
             for group in optimizer.param_groups:
-                group["lr"] = options.learning_rate * _schedule(done) * group.get("lr_scale", 1.0)
+                group["lr"] = peak * _schedule(done) * group.get("lr_scale", 1.0)
             with _attention(options.device):
                 loss, figures = stage.loss(batch)
                 loss.backward()

@@ -57,7 +57,7 @@ def run_stage(name: str, request: Request) -> dict[str, float]:
     defaults = RATES.get(name)
     if defaults and request.loop.minutes is None and request.loop.steps is None:
         request = replace(request, loop=replace(request.loop, minutes=defaults[0]))
-    if defaults:
+    if defaults and request.loop.learning_rate is None:
         request = replace(request, loop=replace(request.loop, learning_rate=defaults[1]))
     return STAGES[name](request)
 
@@ -130,6 +130,7 @@ def train_base(request: Request) -> dict[str, float]:
         [request.folder(name) for name in BASE_SETS],
         batch_size=request.batch_size or 32,
         device=request.device,
+        compiled=request.loop.compile,
     )
     state = _train(stage, request)
     video = networks.unet_motion(unet)

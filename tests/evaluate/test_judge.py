@@ -17,7 +17,7 @@ from storyanim.evaluate import judge_data
 from storyanim.evaluate.judge import CONFIG, WEIGHTS, Judge, load_network
 from storyanim.evaluate.judge_data import JudgeSet, JudgeShard, render_set
 from storyanim.evaluate.labels import ATTRIBUTES, NAMES, UNKNOWN, labels_of
-from storyanim.evaluate.lesson import STILLS_A_CLIP, JudgeStage, shake
+from storyanim.evaluate.lesson import JudgeStage, MovingStage, shake
 from storyanim.evaluate.network import JudgeNetwork, Shape
 
 TINY = Shape(size_px=128, stem=8, widths=(8, 16, 16, 24), layers=(1, 1, 1, 1), embedding=16)
@@ -138,19 +138,37 @@ class TestLearning:
             seen = torch.nn.functional.avg_pool2d((picture.mean(1) + 1) / 2, 16)
             assert (seen - where).abs().max() < 0.2, seed
 
-    def test_a_batch_masks_what_is_not_to_be_read(self, shards: tuple[list[JudgeShard], list[JudgeShard]]) -> None:
-        stage = JudgeStage(JudgeNetwork(TINY), *shards, batch_size=2, device=torch.device("cpu"))
+    def test_a_batch_is_of_single_frames(self, shards: tuple[list[JudgeShard], list[JudgeShard]]) -> None:
+        stage = JudgeStage(JudgeNetwork(TINY), *shards, batch_size=7, device=torch.device("cpu"))
         batch = stage.batch(np.random.default_rng(0))
-        assert batch["rgb"].shape == (2 * 3 + 2 * STILLS_A_CLIP, 3, 128, 128)
-        assert batch["cover"].shape == (2 * 3 + 2 * STILLS_A_CLIP, 8, 8)
-        action = ATTRIBUTES.index("action")
-        assert (batch["labels"][:2, action] != UNKNOWN).all()
-        assert (batch["labels"][2:, action] == UNKNOWN).all()
+        assert batch["rgb"].shape == (7, 3, 128, 128)
+        assert batch["cover"].shape == (7, 8, 8)
+        truth = np.concatenate([shard.labels for shard in (*shards[0], *shards[1])]).tolist()
+        assert all(labels in truth for labels in batch["labels"].tolist())
         again = stage.batch(np.random.default_rng(0))
         assert all(torch.equal(batch[name], again[name]) for name in batch)
 
+    def test_only_what_reads_over_time_learns_from_clips(self, shards: tuple[list[JudgeShard], list[JudgeShard]]) -> None:
+        torch.manual_seed(0)
+        network = JudgeNetwork(TINY)
+        before = {name: value.clone() for name, value in network.state_dict().items()}
+        stage = MovingStage(network, shards[0], batch_size=4, device=torch.device("cpu"))
+        optimizer = torch.optim.Adam(stage.parameter_groups()[0]["params"], 1e-2)
+        losses = []
+        for step in range(40):
+            loss, figures = stage.loss(stage.batch(np.random.default_rng(step)))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(float(loss.detach()))
+            assert set(figures) == {"action"}
+        assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:3])
+        changed = {name.split(".")[0] for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
+        assert changed == {"first", "second", "motion", "heads"}
+        assert torch.equal(network.state_dict()["heads.scene.weight"], before["heads.scene.weight"])
+
     def test_unknown_colours_do_not_count(self, shards: tuple[list[JudgeShard], list[JudgeShard]]) -> None:
-        stage = JudgeStage(JudgeNetwork(TINY), *shards, batch_size=2, device=torch.device("cpu"))
+        stage = JudgeStage(JudgeNetwork(TINY), *shards, batch_size=10, device=torch.device("cpu"))
         batch = stage.batch(np.random.default_rng(0))
         batch["labels"][:, ATTRIBUTES.index("colour")] = UNKNOWN
         loss, figures = stage.loss(batch)
@@ -161,7 +179,7 @@ class TestLearning:
 
     def test_it_learns(self, shards: tuple[list[JudgeShard], list[JudgeShard]]) -> None:
         torch.manual_seed(0)
-        stage = JudgeStage(JudgeNetwork(TINY), *shards, batch_size=2, device=torch.device("cpu"))
+        stage = JudgeStage(JudgeNetwork(TINY), *shards, batch_size=10, device=torch.device("cpu"))
         optimizer = torch.optim.Adam(stage.network.parameters(), 3e-3)
         losses = []
         for step in range(30):
