@@ -132,7 +132,8 @@ def on_paper(seconds_a_clip: float, bytes_a_clip: float, window_s: float) -> dic
     """WebVid-10M: windows, core hours, machines of 64 cores for a day, bytes."""
     windows = WEBVID * CLIP_S / window_s
     hours = windows * seconds_a_clip / 3600
-    return {"windows": windows, "core_hours": hours, "machines_for_a_day": hours / 24 / 64, "gigabytes": windows * bytes_a_clip / 1e9}
+    return {"windows": windows, "core_hours": hours, "machines_for_a_day": hours / 24 / 64,
+            "gigabytes": windows * bytes_a_clip / 1e9}
 
 
 def main() -> None:
@@ -161,9 +162,11 @@ def main() -> None:
     print("of a clip: " + ", ".join(f"{part} {1000 * s:.1f} ms ({100 * s / whole:.0f} %)" for part, s in parts.items())
           + f"; CLIP ViT-B/32 would encode in {1000 * other:.0f} ms; {bytes_a_clip:.0f} bytes a clip")
     for title, paper in papers.items():
-        print(f"{WEBVID:,} videos of {CLIP_S:g} s, {title}: " + ", ".join(f"{key} {value:,.1f}" for key, value in paper.items()))
+        told = ", ".join(f"{key} {value:,.1f}" for key, value in paper.items())
+        print(f"{WEBVID:,} videos of {CLIP_S:g} s, {title}: {told}")
     if asked.json:
-        asked.json.write_text(json.dumps({"workers": rows, "parts_s": parts, "vit_b_32_s": other, "paper": papers}, indent=1) + "\n")
+        facts = {"workers": rows, "parts_s": parts, "vit_b_32_s": other, "paper": papers}
+        asked.json.write_text(json.dumps(facts, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from storyanim.engine.folders import check_place, disk_errors
 from storyanim.evaluate.labels import Labels, labels_of
+from storyanim.evaluate.pairs import half
 from storyanim.world import ClipSpec, render_frames, sample_spec
 from storyanim.world.shards import make_shards
 
@@ -34,10 +35,11 @@ class JudgeSet:
     first_seed: int
     num_frames: int                                  # at FPS; a set of single frames takes each at a random instant
     scenes_a_shard: int = 250
+    num_actors: int = 1                              # of two, each half of the picture is a clip of its own
 
     def spec(self, number: int) -> ClipSpec:
         """Scene `number`."""
-        return sample_spec(self.first_seed + number, held_out=number % HELD_OUT_EVERY == 0)
+        return sample_spec(self.first_seed + number, held_out=number % HELD_OUT_EVERY == 0, num_actors=self.num_actors)
 
     def times_s(self, number: int) -> list[float]:
         """Instants of its frames."""
@@ -48,6 +50,7 @@ class JudgeSet:
 
 CLIPS = JudgeSet("judge_clips", 3_500, 5_000_000, 8)         # 1.4 GB
 STILLS = JudgeSet("judge_stills", 32_000, 5_100_000, 1)      # 1.6 GB
+PAIRS = JudgeSet("judge_pairs", 3_000, 5_200_000, 1, num_actors=2)             # 0.3 GB
 HELD = JudgeSet("judge_held", 400, 5_500_000, 16)            # 0.3 GB, never trained on: measures the judge
 
 
@@ -85,14 +88,19 @@ def render_set(plan: JudgeSet, work: Path, *, workers: int = 2, limit: int | Non
 
 def _render(plan: JudgeSet, shard: int, folder: Path) -> None:
     numbers = range(shard * plan.scenes_a_shard, min((shard + 1) * plan.scenes_a_shard, plan.num_scenes))
-    cells = SIZE_PX // COVER_PX
-    rgb = np.empty((len(numbers), plan.num_frames, SIZE_PX, SIZE_PX, 3), np.uint8)
-    cover = np.empty((len(numbers), plan.num_frames, cells, cells), np.uint8)
-    labels = np.empty((len(numbers), 5), np.int8)
+    cells, count = SIZE_PX // COVER_PX, len(numbers) * plan.num_actors
+    rgb = np.empty((count, plan.num_frames, SIZE_PX, SIZE_PX, 3), np.uint8)
+    cover = np.empty((count, plan.num_frames, cells, cells), np.uint8)
+    labels = np.empty((count, 5), np.int8)
     for row, number in enumerate(numbers):
         spec = plan.spec(number)
         clip = render_frames(spec, plan.times_s(number), size=SIZE_PX)
-        shares = clip.mask.reshape(-1, cells, COVER_PX, cells, COVER_PX).mean((2, 4))
-        rgb[row], cover[row], labels[row] = clip.rgb, np.round(shares * 255), labels_of(spec)
+        shares = np.round(255 * clip.mask.reshape(-1, cells, COVER_PX, cells, COVER_PX).mean((2, 4))).astype(np.uint8)
+        if plan.num_actors == 1:
+            rgb[row], cover[row], labels[row] = clip.rgb, shares, labels_of(spec)
+            continue
+        for actor in range(plan.num_actors):
+            place = plan.num_actors * row + actor
+            rgb[place], cover[place], labels[place] = half(clip.rgb, actor), half(shares, actor), labels_of(spec, actor)
     for name, array in (("rgb", rgb), ("cover", cover), ("labels", labels)):
         np.save(folder / f"{name}.npy", array)

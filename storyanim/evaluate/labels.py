@@ -22,9 +22,9 @@ ATTRIBUTES = tuple(NAMES)
 UNKNOWN = -1
 
 
-def labels_of(spec: ClipSpec) -> Labels:
-    """The truth about a clip of one actor, (5,); a colour without a name is UNKNOWN."""
-    actor = spec.actors[0]
+def labels_of(spec: ClipSpec, number: int = 0) -> Labels:
+    """The truth about actor `number` of a clip, (5,); a colour without a name is UNKNOWN."""
+    actor = spec.actors[number]
     said = (actor.creature, actor.colour, actor.accessory or "none", spec.scene, actor.action)
     return np.array([UNKNOWN if value is None else NAMES[name].index(value) for name, value in zip(NAMES, said, strict=True)],
                     np.int8)

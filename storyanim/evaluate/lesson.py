@@ -191,11 +191,11 @@ def train_judge(lesson: Lesson, teach: Callable[[Any, Path, float], Spent]) -> d
 
     Returns the measured accuracy of each attribute. Raises ResourceError, ModelError, and what `teach` raises.
     """
-    clips, stills, held = (judge_data.render_set(plan, lesson.work, limit=lesson.scenes)
-                           for plan in (judge_data.CLIPS, judge_data.STILLS, judge_data.HELD))
+    clips, stills, pairs, held = (judge_data.render_set(plan, lesson.work, limit=lesson.scenes)
+                                  for plan in (judge_data.CLIPS, judge_data.STILLS, judge_data.PAIRS, judge_data.HELD))
     known = (lesson.out / WEIGHTS).is_file() and not lesson.scratch
     network = load_network(lesson.out) if known else JudgeNetwork(lesson.shape)
-    stage = JudgeStage(network, clips, stills, batch_size=lesson.batch_size or FRAMES, device=lesson.device)
+    stage = JudgeStage(network, clips, [*stills, *pairs], batch_size=lesson.batch_size or FRAMES, device=lesson.device)
     spent = teach(stage, lesson.work / stage.name, 1 - MOVING_SHARE)
     moving = MovingStage(network, clips, batch_size=MOVING_CLIPS, device=lesson.device)
     moved = teach(moving, lesson.work / moving.name, MOVING_SHARE)

@@ -17,11 +17,12 @@ from storyanim.evaluate.bench import Bench, References, Watch, draw_all, make_re
 from storyanim.evaluate.judge import Reading
 from storyanim.evaluate.labels import Labels, labels_of
 from storyanim.evaluate.metrics import accuracy, change, depth_correlation, ratio, seam_ratio, still_pixels
+from storyanim.evaluate.pairs import pair_labels, read_pairs, score_pairs
 from storyanim.evaluate.sheets import storybook_sheet
 from storyanim.evaluate.tables import Scores, storybook_table
 from storyanim.evaluate.trials import Trial
 
-TEXT, STRUCTURE, LONG = "text", "structure", "long"  # folders of the drawn shots
+TEXT, STRUCTURE, LONG, PAIRS = "text", "structure", "long", "pairs"  # folders of the drawn shots
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,10 @@ class StorybookSize:
     prompts: int = 200
     guided: int = 100                                # the first so many of them are drawn again under structure
     long: int = 4                                    # and so many as long as the profile allows, for the seams of windows
+    pairs: int = 24                                  # other prompts, with two creatures
 
 
-QUICK = StorybookSize(prompts=24, guided=12, long=1)
+QUICK = StorybookSize(prompts=24, guided=12, long=1, pairs=6)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +66,7 @@ def evaluate_storybook(run: RunDir, bench: Bench, size: StorybookSize, watch: Wa
     wanted = bench.settings.generate
     longest = [(shot.model_copy(update={"duration_s": wanted.max_duration_s}), None) for shot in shots[: size.long]]
     long = draw_all(run, LONG, longest, bench.generator, watch)
+    pairs = _draw_pairs(run, bench, size.pairs, watch)
     watch(1.0, "judging")
     readings = [bench.judge.read(clips) for clips in (drawn, guided)]
     seconds = [seconds_a_shot(run, name) for name in (TEXT, STRUCTURE)]
@@ -72,11 +75,21 @@ def evaluate_storybook(run: RunDir, bench: Bench, size: StorybookSize, watch: Wa
     text = score(drawn, readings[0], truth, seconds[0])
     structure = score(guided, readings[1], truth, seconds[1], follow)
     seams = seam_ratio([clip.rgb for clip in long], wanted.num_frames, wanted.window_stride)
-    result: dict[str, object] = {**text.values, "seams": seams, "structure": structure.values}
-    run.write("table.md", storybook_table(text, structure, truth.rendered, seams, (len(drawn), len(guided), len(long))))
+    result: dict[str, object] = {**text.values, "seams": seams, "structure": structure.values, "pairs": pairs}
+    counts = len(drawn), len(guided), len(long), size.pairs
+    run.write("table.md", storybook_table(text, structure, truth.rendered, seams, pairs, counts))
     write_file(run.path / "sheet.png", storybook_sheet(asked, drawn, guided, readings[0].labels))
     run.write("eval.json", json.dumps(result, indent=1) + "\n")
     return result
+
+
+def _draw_pairs(run: RunDir, bench: Bench, count: int, watch: Watch) -> dict[str, float]:
+    """How often both of two creatures are right, and under "rendered" how often the judge finds them in rendered clips."""
+    asked = trials.make_pair_trials(count)
+    drawn = draw_all(run, PAIRS, [(trial.shot, None) for trial in asked], bench.generator, watch)
+    rendered = list(bench.frames(trial.spec for trial in asked))
+    scores, ceiling = (score_pairs(read_pairs(bench.judge, clips), pair_labels(asked)) for clips in (drawn, rendered))
+    return {**scores, "rendered": ceiling["both"]}
 
 
 def make_truth(bench: Bench, asked: Sequence[Trial]) -> Truth:

@@ -21,18 +21,22 @@ class Scores:
 
 
 def storybook_table(
-    text: Scores, structure: Scores, rendered: dict[str, float], seams: float, counts: tuple[int, int, int]
+    text: Scores, structure: Scores, rendered: dict[str, float], seams: float, pairs: dict[str, float],
+    counts: tuple[int, int, int, int],
 ) -> str:
     """Text only, under structure, and rendered clips, side by side.
 
     Args:
         rendered: accuracy of the judge on rendered clips of the same prompts.
         seams: change at the edges of windows over that inside, in the longest shots that the profile allows.
-        counts: prompts drawn in each way, the last for the seams.
+        pairs: "both", and "rendered", of prompts with two creatures.
+        counts: prompts drawn in each way, then for the seams, then with two creatures.
     """
     rows = [[f"right {name}", _percent(text.values[name]), _percent(structure.values[name]), _percent(rendered[name])]
             for name in (*ATTRIBUTES, "all")]
     rows += [
+        [f"both of two creatures right in kind and colour ({counts[3]} other prompts)", _percent(pairs["both"]), "",
+         _percent(pairs["rendered"])],
         ["Fréchet distance", *(f"{one.values['frechet']:.2f}" for one in (text, structure)), "0"],
         ["its floor (rendered clips)", *(f"{one.values['frechet_floor']:.2f}" for one in (text, structure)), ""],
         ["flicker, times rendered", *(f"{one.values['flicker']:.2f}" for one in (text, structure)), "1"],

@@ -16,6 +16,7 @@ from storyanim.artifacts import Shot
 from storyanim.world import WORDS, ActorSpec, ClipSpec, sample_spec, with_
 
 PROMPTS, REFERENCES, FLOORS, GUIDES = 8_000_000, 8_100_000, 8_200_000, 8_300_000   # first seeds; no other data has them
+PAIRS = 8_400_000                                    # of clips with two creatures
 FOOTAGE = 7_900_000                                  # of clips to search
 SEEDS_A_GUIDE = 1_000                                # kept for each trial: about one in ten does the same action
 FORMS = (                                            # none of world/captions.py
@@ -24,6 +25,8 @@ FORMS = (                                            # none of world/captions.py
     "{doing} {where}, {who}",
     "{who} is {where}, {doing}",
 )
+
+FORMS_OF_TWO = ("{where} there are {who}, {doing}", "{who}, {where}, are {doing}", "{doing} {where}, {who}")
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,12 @@ def make_trials(num_trials: int) -> list[Trial]:
     return [Trial(number, spec, word(spec, number)) for number, spec in enumerate(held_out_specs(PROMPTS, num_trials))]
 
 
+def make_pair_trials(num_trials: int) -> list[Trial]:
+    """The same with two creatures that do the same, each a combination that is held out."""
+    specs = [with_(sample_spec(PAIRS + k, held_out=True, num_actors=2), camera="fixed") for k in range(num_trials)]
+    return [Trial(number, spec, word(spec, number)) for number, spec in enumerate(specs)]
+
+
 def held_out_specs(first_seed: int, num_specs: int) -> list[ClipSpec]:
     """Clips of the trials' kind: held-out combinations, the camera still."""
     return [with_(sample_spec(first_seed + k, held_out=True), camera="fixed") for k in range(num_specs)]
@@ -58,16 +67,17 @@ def guide_spec(trial: Trial) -> ClipSpec:
 
 
 def word(spec: ClipSpec, seed: int, who: str | None = None) -> str:
-    """A clip of one actor as a prompt that says all that the judge reads, in varied words.
+    """A clip as a prompt that says all that the judge reads, in varied words.
 
-    Args: who: what to call the actor, "a bear"; None: its colour, which must have a name, its kind, and what it wears.
+    Args: who: what to call the actors, "a bear"; None: the colour of each, which must have a name, its kind, and what it wears.
     """
     rng = np.random.default_rng([PROMPTS, seed])
-    said = {"who": who or _who(spec.actors[0], rng), "where": _pick("scene", spec.scene, rng),
+    said = {"who": who or " and ".join(_who(actor, rng) for actor in spec.actors), "where": _pick("scene", spec.scene, rng),
             "doing": _pick("action", spec.actors[0].action, rng)}
     setting = [_pick(kind, value, rng) for kind, value, plain in
                (("time_of_day", spec.time_of_day, "day"), ("weather", spec.weather, "clear")) if value != plain]
-    return " ".join([FORMS[int(rng.integers(len(FORMS)))].format(**said), *setting])
+    forms = FORMS if len(spec.actors) == 1 else FORMS_OF_TWO
+    return " ".join([forms[int(rng.integers(len(forms)))].format(**said), *setting])
 
 
 def _same_action(spec: ClipSpec, wanted: ActorSpec) -> bool:

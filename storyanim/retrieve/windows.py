@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from storyanim import video
-from storyanim.artifacts import Float32, Frames
+from storyanim.artifacts import Float32, Frames, UInt8
 from storyanim.errors import VideoError
 from storyanim.retrieve.alike import look_of
+from storyanim.retrieve.cuts import LAG, CutFinder
 from storyanim.retrieve.marks import bars_of, black_of, cut_of
 
 _LOOKS_PER_S = 8                                     # rate at which footage is looked at, for motion and for frames to embed
@@ -58,28 +59,89 @@ class Window(Span):
 
 
 def read_windows(path: Path, window_s: float, limits: Limits = DEFAULT_LIMITS) -> Iterator[Window]:
-    """The windows of a video, in order: each `window_s` long, a last one of half that or more, one for a shorter video.
+    """The windows of a video, in order: those of each shot, each `window_s` long, the last one of a shot half that or more.
+
+    Of a video whose shots are all shorter than half a window, its beginning is one window.
 
     Raises VideoError when the video, or its rest, cannot be read, or is beyond `limits`.
     """
     info = video.probe(path)
     looks = looks_of(window_s)
     fps = looks / window_s
-    size_px = _small(info.width_px, info.height_px)
-    most = _WINDOWS_A_READ * looks
+    tiles, problem, more, beginning = Tiles(looks), None, True, None
+    chunks = _chunks(path, fps, _WINDOWS_A_READ * looks, _small(info.width_px, info.height_px), limits)
+    finder = CutFinder(fps)
+    while more:
+        rgb = None
+        try:
+            rgb, more = next(chunks)
+        except VideoError as error:                  # what came before it is good
+            problem, more = error, False
+        if rgb is not None:
+            beginning = (0, rgb[:looks]) if beginning is None else beginning
+            tiles.add(rgb, finder.feed(rgb))
+        for first, rgb in tiles.take(last=not more):
+            beginning = (0, rgb[:0])
+            yield _timed(first, rgb, fps, info)
+    if beginning is not None and len(beginning[1]):
+        yield _timed(*beginning, fps, info)
+    if problem is not None:
+        raise problem
+
+
+class Tiles:
+    """Looks that come a piece at a time, cut up into windows of `looks` that stay within a shot."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+        self._first = 0                              # number of the first look that is held
+        self._held: UInt8 | None = None
+        self._cuts: list[int] = []                   # numbers of looks that begin a shot, rising, of those held
+
+    def add(self, rgb: UInt8, cuts: Sequence[int]) -> None:
+        """The next looks, and the cuts that are known by now."""
+        self._held = rgb if self._held is None else np.concatenate([self._held, rgb])
+        self._cuts += [cut for cut in cuts if cut > self._first]
+
+    def take(self, *, last: bool) -> Iterator[tuple[int, UInt8]]:
+        """The windows that are complete, each with the number of its first look; with `last`, all that is left."""
+        while self._cuts:
+            yield from self._shot(self._cuts.pop(0) - self._first)
+        if self._held is None:
+            return
+        if last:
+            yield from self._shot(len(self._held))
+            return
+        while len(self._held) - LAG >= self.looks:   # in the last ones there may be a cut that is not known yet
+            yield from self._shot(self.looks)
+
+    def _shot(self, length: int) -> Iterator[tuple[int, UInt8]]:
+        """The windows of so many looks, which are not held any longer."""
+        assert self._held is not None
+        for first, end in split(length, self.looks):
+            yield self._first + first, self._held[first:end]
+        self._held, self._first = self._held[length:], self._first + length
+
+
+def _chunks(path: Path, fps: float, most: int, size_px: tuple[int, int], limits: Limits) -> Iterator[tuple[UInt8, bool]]:
+    """The looks of a video, `most` at a time, each with whether there are more."""
     read_s, more = 0.0, True
     while more:
         # One frame too many tells whether there is more: what a container says of its length may be that of its sound.
-        frames = video.read(path, start_s=read_s, fps=fps, max_frames=most + 1, size_px=size_px)
-        more = len(frames.rgb) > most
-        for first, last in split(min(len(frames.rgb), most), looks, whole=read_s == 0.0):
-            start_s, end_s = read_s + first / fps, read_s + last / fps
-            if start_s < info.duration_s < end_s:
-                end_s = info.duration_s              # its last frame was looked at less than 1 / fps before the end
-            yield _window(start_s, end_s, info, Frames(frames.rgb[first:last], fps))
+        rgb = video.read(path, start_s=read_s, fps=fps, max_frames=most + 1, size_px=size_px).rgb
+        more = len(rgb) > most
         read_s += most / fps
         if more and read_s >= limits.max_seconds:
+            yield rgb[:most], True
             raise VideoError(f"{path} is longer than {limits.max_seconds:g} s", hint="cut it into parts")
+        yield rgb[:most], more
+
+
+def _timed(first: int, rgb: UInt8, fps: float, info: video.VideoInfo) -> Window:
+    start_s, end_s = first / fps, (first + len(rgb)) / fps
+    if start_s < info.duration_s < end_s:
+        end_s = info.duration_s                      # its last frame was looked at less than 1 / fps before the end
+    return _window(start_s, end_s, info, Frames(rgb, fps))
 
 
 def look(path: Path, start_s: float, end_s: float) -> Window:
@@ -104,14 +166,10 @@ def looks_of(window_s: float) -> int:
     return max(2, round(window_s * _LOOKS_PER_S))
 
 
-def split(num_frames: int, frames_a_window: int, *, whole: bool) -> list[tuple[int, int]]:
-    """(first, last + 1) of each window; the last is kept when it is half as long or more, or when it is all of the video."""
-    starts = range(0, num_frames, frames_a_window)
-    spans = [(start, min(start + frames_a_window, num_frames)) for start in starts]
-    first, last = spans[-1]
-    if 2 * (last - first) < frames_a_window and not (whole and len(spans) == 1):
-        spans.pop()
-    return spans
+def split(num_looks: int, looks_a_window: int) -> list[tuple[int, int]]:
+    """(first, last + 1) of each window of a shot; the last one is kept when it is half as long or more."""
+    spans = [(start, min(start + looks_a_window, num_looks)) for start in range(0, num_looks, looks_a_window)]
+    return [(first, last) for first, last in spans if 2 * (last - first) >= looks_a_window]
 
 
 def motion_of(rgb: np.ndarray) -> float:

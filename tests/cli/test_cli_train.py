@@ -30,6 +30,7 @@ def test_the_judge_is_trained_measured_and_gone_on_with(cli: Cli, here: Path, mo
 
     monkeypatch.setattr(judge_data, "CLIPS", JudgeSet("judge_clips", 2, 5_000_000, 2))
     monkeypatch.setattr(judge_data, "STILLS", JudgeSet("judge_stills", 3, 5_100_000, 1))
+    monkeypatch.setattr(judge_data, "PAIRS", JudgeSet("judge_pairs", 2, 5_200_000, 1, num_actors=2))
     monkeypatch.setattr(judge_data, "HELD", JudgeSet("judge_held", 2, 5_500_000, 2))
     asked = ("train", "judge", "--work", "new", "--out", "judge", "--batch-size", 2, "--json", "--steps")
     outcome = cli(*asked, 1)
@@ -39,7 +40,7 @@ def test_the_judge_is_trained_measured_and_gone_on_with(cli: Cli, here: Path, mo
     first, card = Judge(here / "judge").fingerprint, (here / "judge/README.md").read_text()
     assert "1 steps" in card
     assert "on 2 fresh rendered clips of 2 frames" in card
-    assert {path.name for path in (here / "new/data").iterdir()} == {"judge_clips", "judge_stills", "judge_held"}
+    assert {path.name for path in (here / "new/data").iterdir()} == {"judge_clips", "judge_stills", "judge_pairs", "judge_held"}
     assert cli(*asked, 1).code == 0                  # nothing left to do
     assert Judge(here / "judge").fingerprint == first
     assert cli(*asked, 2).code == 0                  # one step more

@@ -12,17 +12,73 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storyanim import video
-from storyanim.retrieve.windows import motion_of, read_windows, split
+from storyanim.artifacts import Frames
+from storyanim.retrieve.cuts import LAG
+from storyanim.retrieve.marks import MAX_CUT
+from storyanim.retrieve.windows import Tiles, motion_of, read_windows, split
 
 
-@given(num=st.integers(1, 500), length=st.integers(1, 50), whole=st.booleans())
-def test_windows_follow_each_other_and_lose_less_than_half_of_one(num: int, length: int, whole: bool) -> None:
-    spans = split(num, length, whole=whole)
+@given(num=st.integers(1, 500), length=st.integers(1, 50))
+def test_windows_follow_each_other_and_lose_less_than_half_of_one(num: int, length: int) -> None:
+    spans = split(num, length)
     assert [span[0] for span in spans] == [i * length for i in range(len(spans))]
     assert all(last - first == length for first, last in spans[:-1])
     covered = spans[-1][1] if spans else 0
     assert 0 <= num - covered < max(1, length / 2)
-    assert spans or not whole
+
+
+@given(shots=st.lists(st.integers(1, 90), min_size=1, max_size=8), piece=st.integers(1, 70), looks=st.integers(1, 20))
+def test_windows_are_those_of_each_shot_however_the_looks_come(shots: list[int], piece: int, looks: int) -> None:
+    """A cut is told when the looks that its detector waits for have come."""
+    rgb = np.arange(sum(shots), dtype=np.uint16).view(np.uint8).reshape(-1, 1, 1, 2)
+    cuts = np.cumsum(shots)[:-1].tolist()
+    tiles, found, told = Tiles(looks), [], 0
+    for first in range(0, len(rgb), piece):
+        seen = min(first + piece, len(rgb))
+        known = [cut for cut in cuts[told:] if cut + LAG < seen]
+        told += len(known)
+        tiles.add(rgb[first:seen], known)
+        found += tiles.take(last=seen == len(rgb))
+    late = cuts[told:]                               # too near to the end
+    shots = np.diff([0, *cuts[:told], len(rgb)]).tolist()
+    begins = np.cumsum([0, *shots])[:-1]
+    wanted = [(begin + a, begin + b) for begin, length in zip(begins, shots, strict=True) for a, b in split(length, looks)]
+    assert [(first, first + len(part)) for first, part in found] == wanted
+    assert all(np.array_equal(part, rgb[first:first + len(part)]) for first, part in found)
+    assert all(cut + LAG >= len(rgb) for cut in late)
+
+
+def save_shots(path: Path, *lengths_s: float) -> Path:
+    """A video of moving stripes, another colour in each shot."""
+    rgb = []
+    for number, length_s in enumerate(lengths_s):
+        colour = np.array([(200, 130, 30), (30, 200, 120), (30, 60, 220)][number % 3])
+        for frame in range(round(length_s * 24)):
+            stripes = (np.arange(96) + frame) // 12 % 2
+            rgb.append(np.broadcast_to((colour * (0.85 + 0.15 * stripes[None, :, None])).astype(np.uint8), (64, 96, 3)))
+    video.write(Frames(np.stack(rgb), 24.0), path, width_px=96, height_px=64, fps=24.0)
+    return path
+
+
+def test_windows_begin_and_end_with_shots(tmp_path: Path) -> None:
+    path = save_shots(tmp_path / "shots.mp4", 3.0, 2.5, 6.0)
+    spans = [(window.start_s, window.end_s) for window in read_windows(path, 2.0)]
+    assert spans == [(0.0, 2.0), (2.0, 3.0), (3.0, 5.0), (5.5, 7.5), (7.5, 9.5), (9.5, 11.5)]
+    assert all(window.cut < MAX_CUT for window in read_windows(path, 2.0))
+
+
+def test_shots_go_on_over_what_is_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save_shots(tmp_path / "shots.mp4", 3.0, 4.5, 3.0)
+    whole = [(window.start_s, window.end_s) for window in read_windows(path, 2.0)]
+    for windows in (1, 2, 3):
+        monkeypatch.setattr("storyanim.retrieve.windows._WINDOWS_A_READ", windows)
+        assert [(window.start_s, window.end_s) for window in read_windows(path, 2.0)] == whole
+
+
+def test_of_nothing_but_short_shots_the_beginning_is_a_window(tmp_path: Path) -> None:
+    windows = list(read_windows(save_shots(tmp_path / "quick.mp4", *[0.75] * 6), 2.0))
+    assert [(window.start_s, window.end_s) for window in windows] == [(0.0, 2.0)]
+    assert windows[0].cut > MAX_CUT
 
 
 def test_a_video_shorter_than_a_window_is_one_window(tmp_path: Path) -> None:
