@@ -78,6 +78,7 @@ class RetrieveSettings(Section):
     filters: tuple[str, ...] = ()                    # what footage must pass, as in "motion>=0.01" (retrieve/filters.py)
     fold: float = Field(0.1, ge=0, lt=1)             # part of the contrast by which near copies differ (alike.py); 0: none
     exact: bool = False                              # compare all vectors, whatever kind the index is
+    lance: str | None = None                         # address of a LanceDB that has the index's vectors (retrieve/lance.py)
     batch_size: int = Field(32, ge=1, json_schema_extra=SPEED)
 
 

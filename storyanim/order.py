@@ -99,7 +99,8 @@ def open_index(folder: Path, settings: Settings) -> ClipIndex:
     """Raises IndexFolderError."""
     wanted = settings.retrieve
     return ClipIndex(folder, caption_weight=wanted.caption_weight, min_motion=wanted.min_motion, exact=wanted.exact,
-                     search={str(name): value for name, value in wanted.search.items()}, filters=wanted.filters, fold=wanted.fold)
+                     search={str(name): value for name, value in wanted.search.items()}, filters=wanted.filters, fold=wanted.fold,
+                     lance=wanted.lance)
 
 
 def run_order(

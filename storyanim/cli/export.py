@@ -33,6 +33,20 @@ def _group() -> None:
 
 
 @app.command()
+def lance(
+    index: Annotated[Path, typer.Argument(metavar="INDEX", help="Index folder.")],
+    out: Annotated[str, typer.Option("--out", "-o", metavar="ADDRESS", help="Of a LanceDB: a folder, or s3://bucket/folder.")],
+) -> None:
+    """Copy an index's vectors into a LanceDB; `STORYANIM_RETRIEVE__LANCE=ADDRESS` searches there."""
+    from storyanim.retrieve.index import ClipIndex
+    from storyanim.retrieve.lance import copy_to_lance
+
+    info = ClipIndex(index).info                     # which finds damage
+    copy_to_lance(index, info.num_clips, info.dim, out)
+    show.result({"address": out, "vectors": info.num_clips}, f"{out}: {info.num_clips} vectors", False)
+
+
+@app.command()
 def preview(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder with a finished film.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="A .webp or .gif to write.")] = Path("preview.webp"),

@@ -33,6 +33,7 @@ def train(
     stage: Annotated[Stage, typer.Argument(help="What to train, or to render.")],
     minutes: Annotated[float | None, typer.Option(help="Compute for so long in all. [default: the stage's own]")] = None,
     steps: Annotated[int | None, typer.Option(help="Instead of minutes.")] = None,
+    times: Annotated[float, typer.Option(min=0.01, help="So many times the stage's own minutes.")] = 1.0,
     work: Annotated[Path, typer.Option(help="Folder of rendered data, checkpoints and logs.")] = Path("work"),
     out: Annotated[Path | None, typer.Option(help="Family's folder, or the judge's. [default: the bundled one]")] = None,
     scratch: Annotated[bool, typer.Option("--scratch", help="Do not start from the weights in --out.")] = False,
@@ -54,7 +55,8 @@ def train(
 
         loop = LoopOptions(minutes=minutes, steps=steps, device=device, learning_rate=rate, compile=compile_)
         judge = stage is Stage.judge
-        request = Request(work, out or asset("judge" if judge else "storybook"), loop, batch_size, scratch, scenes, watch)
+        family = out or asset("judge" if judge else "storybook")
+        request = Request(work, family, loop, batch_size, scratch, scenes, watch, times)
         figures = _train_judge(request) if judge else run_stage(stage.value, request)
     show.result(figures, "\n".join(f"{key}: {value:.5g}" for key, value in figures.items()), json_)
 
@@ -68,7 +70,7 @@ def _train_judge(request: Request) -> dict[str, float]:
 
     loop = replace(request.loop, learning_rate=request.loop.learning_rate or LEARNING_RATE)
     if loop.minutes is None and loop.steps is None:
-        loop = replace(loop, minutes=MINUTES)
+        loop = replace(loop, minutes=request.times * MINUTES)
 
     def teach(stage: Any, folder: Path, share: float) -> LoopState:
         steps = None if loop.steps is None else max(1, round(share * loop.steps))

@@ -25,6 +25,7 @@ from storyanim.artifacts import ClipMatch, Words
 from storyanim.errors import IndexFolderError, ResourceError, UsageError
 from storyanim.retrieve.alike import are_alike, folded
 from storyanim.retrieve.filters import Condition, condition_of, read_filter
+from storyanim.retrieve.lance import LanceVectors
 from storyanim.retrieve.marks import is_marked
 from storyanim.retrieve.vectors import VECTORS, Vectors
 from storyanim.stages import TextVideoEncoder
@@ -82,13 +83,15 @@ class ClipIndex:
         search: goes before what the index says it is searched with.
         filters: what is found passes all of them (filters.py); `find` asks for none.
         fold: difference of two clips' looks, as part of their contrast, up to which they are near copies (alike.py); 0: none are.
+        lance: a LanceDB with the vectors (lance.py); None: FAISS has them.
 
     Raises IndexFolderError when a file is missing or changed, UsageError when its kind has nothing of `search` or
     a filter is none; IndexFolderError, too, when it does not know what a filter asks, or no clip passes.
     """
 
     def __init__(self, folder: Path | str, *, caption_weight: float = 1.0, min_motion: float = 0.0, exact: bool = False,
-                 search: Mapping[str, int] | None = None, filters: Sequence[str] = (), fold: float = 0.0) -> None:
+                 search: Mapping[str, int] | None = None, filters: Sequence[str] = (), fold: float = 0.0,
+                 lance: str | None = None) -> None:
         self.folder = Path(folder)
         self.caption_weight = caption_weight
         self.min_motion = min_motion
@@ -103,6 +106,8 @@ class ClipIndex:
             raise UsageError(f"an index of the kind {self.info.factory} is not searched with {', '.join(sorted(unknown))}",
                              hint=f"it knows {', '.join(self.info.search) or 'no such settings: it is exact'}")
         self._vectors.search |= self._search
+        self._store: Vectors | LanceVectors = LanceVectors(lance, self.info.files[VECTORS]) if lance else self._vectors
+        self._lance = lance is not None
         self._condition = self._condition_of()
         self._allowed = self._ids_allowed() if self._filters else None
 
@@ -133,6 +138,7 @@ class ClipIndex:
         """Of what can be found in it, and how; where the videos lie stays out."""
         files = "".join(f"{name}\0{sha256}\n" for name, sha256 in sorted(self.info.files.items()))
         how = "".join(f":{name}={value}" for name, value in sorted(self._search.items())) + ":exact" * self.exact
+        how += ":lance" * self._lance
         how += "".join(sorted(f":{one}" for one in self._filters)) + (f":fold={self.fold:g}" if self.fold else "")
         return f"{hashlib.sha256(files.encode()).hexdigest()}:{self.caption_weight:g}:{self.min_motion:g}{how}"
 
@@ -150,7 +156,7 @@ class ClipIndex:
         """
         vector = self._query_vector(query, encoder)
         depth = min(self.info.num_clips, max(100, 10 * k))
-        ranks = [_ranks(self._vectors.nearest(vector, depth, self._allowed, exact=self.exact)), self._word_ranks(query, depth)]
+        ranks = [_ranks(self._store.nearest(vector, depth, self._allowed, exact=self.exact)), self._word_ranks(query, depth)]
         rows = self._rows("id", {*ranks[0], *ranks[1]})
         worth = {i: self._worth([rank.get(i) for rank in ranks], rows[i]) for i in rows}
         best = folded(sorted(rows, key=lambda i: (-worth[i], i)), rows, k, self.fold)
@@ -235,7 +241,7 @@ class ClipIndex:
         return {row["id"]: dict(row) for row in found}
 
     def _match(self, row: dict[str, Any], vector: Any, rank: int) -> ClipMatch:
-        score = float(np.dot(self._vectors.rows([row["id"]])[0], vector))
+        score = float(np.dot(self._store.rows([row["id"]])[0], vector))
         fields = {name: row[name] for name in COLUMNS} | {"path": str(self.root / row["path"])}
         return ClipMatch(**fields, score=score, rank=rank)
 

@@ -39,6 +39,7 @@ class Request:
     scratch: bool = False  # do not start from the weights in `out`
     scenes: int | None = None  # render at most so many scenes a set
     watch: Watch | None = None
+    times: float = 1.0  # as many minutes as are the stage's own
 
     @property
     def device(self) -> torch.device:
@@ -56,7 +57,7 @@ def run_stage(name: str, request: Request) -> dict[str, float]:
         raise UsageError(f"unknown stage {name!r}", hint=f"known are {', '.join(STAGES)}")
     defaults = RATES.get(name)
     if defaults and request.loop.minutes is None and request.loop.steps is None:
-        request = replace(request, loop=replace(request.loop, minutes=defaults[0]))
+        request = replace(request, loop=replace(request.loop, minutes=request.times * defaults[0]))
     if defaults and request.loop.learning_rate is None:
         request = replace(request, loop=replace(request.loop, learning_rate=defaults[1]))
     return STAGES[name](request)

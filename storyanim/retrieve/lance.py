@@ -1,0 +1,100 @@
+"""The embeddings of an index in a LanceDB table: read from disk or an object store as they are wanted, not held in memory.
+
+For an index that outgrows one machine's memory: `copy_to_lance` makes the table once, `retrieve.lance` says where it lies.
+Captions and rows stay in the index folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from storyanim import hub
+from storyanim.artifacts import Float32
+from storyanim.errors import IndexFolderError, UsageError
+from storyanim.retrieve.vectors import EMBEDDINGS, VECTORS, Scored
+
+TABLE = "vectors"
+_MADE_OF = b"storyanim.made_of"                      # sha256 of the index's vectors.faiss
+_MANY = 50_000                                       # vectors from which on the table gets an index of its own
+_REFINE = 8                                          # times as many are compared exactly
+_ROWS_AT_ONCE = 4096
+
+
+class LanceVectors:
+    """What `Vectors` does, by LanceDB.
+
+    Args:
+        address: of the database: a folder, or what else `lancedb.connect` takes.
+        made_of: sha256 of the index's vectors.faiss.
+
+    Raises UsageError when LanceDB is not installed, IndexFolderError when there is no such table or it is that of other vectors.
+    """
+
+    def __init__(self, address: str, made_of: str) -> None:
+        database = _connected(address)
+        try:
+            self._table: Any = database.open_table(TABLE)
+        except Exception as error:                   # LanceDB raises ValueError and errors of its own
+            raise IndexFolderError(f"there are no vectors in the LanceDB {address}",
+                                   hint="make them with `storyanim export lance INDEX -o ADDRESS`") from error
+        if (self._table.schema.metadata or {}).get(_MADE_OF) != made_of.encode():
+            raise IndexFolderError(f"the LanceDB {address} holds the vectors of another index",
+                                   hint="make it again with `storyanim export lance INDEX -o ADDRESS`")
+
+    def nearest(self, vector: Float32, depth: int, allowed: np.ndarray | None = None, *, exact: bool = False) -> Scored:
+        """The ids and cosines of the `depth` nearest, or of about those; the arguments are those of `Vectors.nearest`."""
+        asked = self._table.search(vector).distance_type("cosine").limit(depth)
+        asked = asked.bypass_vector_index() if exact else asked.refine_factor(_REFINE)
+        if allowed is not None:
+            asked = asked.where(f"id IN ({', '.join(map(str, allowed.tolist()))})", prefilter=True)
+        ids = asked.to_arrow()["id"].to_pylist()
+        scored = zip(ids, (self.rows(ids) @ vector).tolist(), strict=True)
+        return sorted(scored, key=lambda pair: (-pair[1], pair[0]))
+
+    def rows(self, ids: Iterable[int]) -> Float32:
+        """(n, dim) vectors as they were embedded."""
+        wanted = list(ids)
+        dim = self._table.schema.field("vector").type.list_size
+        if not wanted:
+            return np.zeros((0, dim), np.float32)
+        found = self._table.take_offsets(sorted(set(wanted))).to_arrow()       # row i was written i-th
+        vectors = np.stack(found["vector"].to_numpy(zero_copy_only=False)).astype(np.float32)
+        place = {i: k for k, i in enumerate(found["id"].to_pylist())}
+        return vectors[[place[i] for i in wanted]]
+
+
+def copy_to_lance(folder: Path, num: int, dim: int, address: str) -> None:
+    """Copies the embeddings of an index folder into a LanceDB, replacing what it had. Raises UsageError without LanceDB."""
+    database = _connected(address)
+    import pyarrow as pa
+
+    made_of = hub.file_sha256(folder / VECTORS)
+    schema = pa.schema([pa.field("id", pa.int64()), pa.field("vector", pa.list_(pa.float32(), dim))],
+                       metadata={_MADE_OF: made_of.encode()})
+
+    def batches() -> Iterator[Any]:
+        first = 0
+        for path in sorted((folder / EMBEDDINGS).glob("*.npy")):
+            shard = np.load(path, mmap_mode="r", allow_pickle=False)
+            for begin in range(0, len(shard), _ROWS_AT_ONCE):
+                part = np.ascontiguousarray(shard[begin:begin + _ROWS_AT_ONCE], np.float32)
+                ids = pa.array(np.arange(first, first + len(part)))
+                vectors = pa.FixedSizeListArray.from_arrays(pa.array(part.ravel()), dim)
+                yield pa.RecordBatch.from_arrays([ids, vectors], schema=schema)
+                first += len(part)
+
+    table = database.create_table(TABLE, data=batches(), schema=schema, mode="overwrite")
+    if num >= _MANY:
+        table.create_index(metric="cosine", vector_column_name="vector")
+
+
+def _connected(address: str) -> Any:
+    try:
+        import lancedb
+    except ImportError as error:
+        raise UsageError("LanceDB is not installed", hint="pip install 'storyanim[lance]', or unset retrieve.lance") from error
+    return lancedb.connect(address)

@@ -1,0 +1,101 @@
+"""One suite for both stores of vectors: FAISS in the index folder, and LanceDB."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from coloured import ColourEncoder
+
+from storyanim.errors import IndexFolderError, UsageError
+from storyanim.retrieve import factory, lance
+from storyanim.retrieve.index import ClipIndex
+from storyanim.retrieve.lance import LanceVectors, copy_to_lance
+from storyanim.retrieve.vectors import EMBEDDINGS, VECTORS, Vectors
+
+NUM, DIM = 5000, 16                                  # two shards
+
+
+@pytest.fixture(scope="module")
+def cloud() -> np.ndarray:
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((30, DIM))[rng.integers(30, size=NUM)] + 0.4 * rng.standard_normal((NUM, DIM))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture(scope="module", params=["faiss", "lance", "lance with an index"])
+def store(request: pytest.FixtureRequest, cloud: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Vectors | LanceVectors:
+    import faiss
+
+    from storyanim import hub
+
+    folder = tmp_path_factory.mktemp("index")
+    (folder / EMBEDDINGS).mkdir()
+    for number, first in enumerate(range(0, NUM, 4096)):
+        np.save(folder / EMBEDDINGS / f"{number:05d}.npy", cloud[first:first + 4096])
+    flat = faiss.IndexFlatIP(DIM)
+    flat.add(cloud)
+    faiss.write_index(flat, str(folder / VECTORS))
+    if request.param == "faiss":
+        return Vectors(folder, factory.FLAT, NUM, DIM, {})
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setattr(lance, "_MANY", NUM if request.param == "lance with an index" else NUM + 1)
+    copy_to_lance(folder, NUM, DIM, str(folder / "lance"))
+    monkeypatch.undo()
+    return LanceVectors(str(folder / "lance"), hub.file_sha256(folder / VECTORS))
+
+
+class TestEveryStore:
+    def test_rows_are_those_that_were_embedded(self, store: Vectors | LanceVectors, cloud: np.ndarray) -> None:
+        ids = [4999, 0, 4096, 17, 17]
+        assert np.array_equal(store.rows(ids), cloud[ids])
+        assert store.rows([]).shape == (0, DIM)
+
+    def test_exact_search_is_the_truth(self, store: Vectors | LanceVectors, cloud: np.ndarray) -> None:
+        for query in cloud[::1000]:
+            cosines = cloud @ query
+            best = np.lexsort((np.arange(NUM), -cosines))[:20]
+            found = store.nearest(query, 20, exact=True)
+            assert [i for i, _ in found] == best.tolist()
+            assert [score for _, score in found] == pytest.approx(cosines[best].tolist(), abs=1e-5)
+
+    def test_search_finds_most_of_it(self, store: Vectors | LanceVectors, cloud: np.ndarray) -> None:
+        hits = 0
+        for query in cloud[::500]:
+            best = set(np.argsort(-(cloud @ query))[:10].tolist())
+            hits += len(best & {i for i, _ in store.nearest(query, 10)})
+        assert hits >= 0.8 * 10 * len(cloud[::500])
+
+    def test_only_what_is_allowed(self, store: Vectors | LanceVectors, cloud: np.ndarray) -> None:
+        allowed = np.arange(3, NUM, 7, dtype=np.int64)
+        found = [i for i, _ in store.nearest(cloud[5], 12, allowed, exact=True)]
+        assert found == allowed[np.argsort(-(cloud[allowed] @ cloud[5]), kind="stable")[:12]].tolist()
+
+
+def test_an_index_is_searched_there_as_here(index_folder: Path, tmp_path: Path) -> None:
+    here = ClipIndex(index_folder)
+    copy_to_lance(index_folder, here.info.num_clips, here.info.dim, str(tmp_path / "lance"))
+    there, encoder = ClipIndex(index_folder, lance=str(tmp_path / "lance")), ColourEncoder()
+    for query in ("a red bear", "green", "something blue jumps"):
+        one, other = here.search(query, encoder, 4), there.search(query, encoder, 4)
+        assert [hit.clip_id for hit in one] == [hit.clip_id for hit in other]
+        assert [hit.score for hit in one] == pytest.approx([hit.score for hit in other], abs=1e-6)
+    assert here.fingerprint != there.fingerprint
+
+
+def test_vectors_of_another_index_are_refused(index_folder: Path, tmp_path: Path) -> None:
+    info = ClipIndex(index_folder).info
+    copy_to_lance(index_folder, info.num_clips, info.dim, str(tmp_path / "lance"))
+    with pytest.raises(IndexFolderError, match="another index"):
+        LanceVectors(str(tmp_path / "lance"), "0" * 64)
+    with pytest.raises(IndexFolderError, match="no vectors"):
+        ClipIndex(index_folder, lance=str(tmp_path / "nothing"))
+
+
+def test_without_lancedb_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lancedb", None)
+    with pytest.raises(UsageError) as caught:
+        LanceVectors(str(tmp_path), "0")
+    assert "storyanim[lance]" in caught.value.hint
