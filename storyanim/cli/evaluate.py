@@ -39,7 +39,8 @@ def storybook(
 
     size = QUICK if quick else StorybookSize()
     prompts = prompts or size.prompts
-    size = StorybookSize(prompts, min(guided or size.guided, prompts), min(size.long, prompts), min(size.pairs, prompts))
+    size = StorybookSize(prompts, min(guided or size.guided, prompts), min(size.long, prompts), min(size.pairs, prompts),
+                         min(size.camera, prompts))
     _measure("eval storybook", out, settings, judge, (evaluate_storybook, size), json_)
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from storyanim.artifacts import Float32, UInt8
 from storyanim.evaluate.labels import ATTRIBUTES, Labels
 
+_PAN_GAP, _MOST_PAN_PX = 4, 16                       # frames that are compared, and how far the picture may move between them
 LEAST_CHANGE = 0.1 / 255                             # a tenth of a grey level: under it a ratio to rendered clips says nothing
 
 
@@ -112,6 +113,28 @@ def still_pixels(cover: Float32) -> NDArray[np.bool_]:
     Returns (H, W); more than a quarter where many pixels are equally seldom covered.
     """
     return cover <= np.quantile(cover, 0.25)
+
+
+def pan(rgb: UInt8) -> float:
+    """How far the whole picture moves to the right from frame to frame, in widths: below 0 while the camera pans right.
+
+    Phase correlation of frames 4 apart, summed over the clip.
+
+    Args:
+        rgb: (T, H, W, 3), of 5 frames at least; of fewer it is 0.
+    """
+    grey = rgb.mean(axis=-1, dtype=np.float32)
+    _, height, width = grey.shape
+    window = np.hanning(height)[:, None] * np.hanning(width)
+    waves = np.fft.rfft2((grey - grey.mean(axis=(1, 2), keepdims=True)) * window)
+    cross = waves[:-_PAN_GAP].conj() * waves[_PAN_GAP:]
+    if not len(cross):
+        return 0.0
+    likely = np.fft.irfft2((cross / np.maximum(np.abs(cross), 1e-9)).sum(axis=0), s=(height, width))
+    rows = likely[[-2, -1, 0, 1, 2]].sum(axis=0)
+    most = min(_MOST_PAN_PX, width // 2 - 1)
+    moves = np.arange(-most, most + 1)
+    return float(moves[rows[moves].argmax()] / _PAN_GAP / width)
 
 
 def ratio(drawn: Sequence[float], rendered: Sequence[float]) -> float:

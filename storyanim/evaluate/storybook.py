@@ -16,13 +16,15 @@ from storyanim.evaluate import trials
 from storyanim.evaluate.bench import Bench, References, Watch, draw_all, make_references, seconds_a_shot
 from storyanim.evaluate.judge import Reading
 from storyanim.evaluate.labels import Labels, labels_of
-from storyanim.evaluate.metrics import accuracy, change, depth_correlation, ratio, seam_ratio, still_pixels
+from storyanim.evaluate.metrics import accuracy, change, depth_correlation, pan, ratio, seam_ratio, still_pixels
 from storyanim.evaluate.pairs import pair_labels, read_pairs, score_pairs
 from storyanim.evaluate.sheets import storybook_sheet
-from storyanim.evaluate.tables import Scores, storybook_table
+from storyanim.evaluate.tables import Counts, Scores, storybook_table
 from storyanim.evaluate.trials import Trial
 
-TEXT, STRUCTURE, LONG, PAIRS = "text", "structure", "long", "pairs"  # folders of the drawn shots
+TEXT, STRUCTURE, LONG, PAIRS, CAMERA = "text", "structure", "long", "pairs", "camera"  # folders of the drawn shots
+
+LEAST_PAN = 0.0045                                   # widths a frame: the world's camera pans by .004 to .016
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,10 @@ class StorybookSize:
     guided: int = 100                                # the first so many of them are drawn again under structure
     long: int = 4                                    # and so many as long as the profile allows, for the seams of windows
     pairs: int = 24                                  # other prompts, with two creatures
+    camera: int = 24                                 # and others that say how the camera moves
 
 
-QUICK = StorybookSize(prompts=24, guided=12, long=1, pairs=6)
+QUICK = StorybookSize(prompts=24, guided=12, long=1, pairs=6, camera=6)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +70,7 @@ def evaluate_storybook(run: RunDir, bench: Bench, size: StorybookSize, watch: Wa
     longest = [(shot.model_copy(update={"duration_s": wanted.max_duration_s}), None) for shot in shots[: size.long]]
     long = draw_all(run, LONG, longest, bench.generator, watch)
     pairs = _draw_pairs(run, bench, size.pairs, watch)
+    camera = _draw_cameras(run, bench, size.camera, watch)
     watch(1.0, "judging")
     readings = [bench.judge.read(clips) for clips in (drawn, guided)]
     seconds = [seconds_a_shot(run, name) for name in (TEXT, STRUCTURE)]
@@ -75,9 +79,10 @@ def evaluate_storybook(run: RunDir, bench: Bench, size: StorybookSize, watch: Wa
     text = score(drawn, readings[0], truth, seconds[0])
     structure = score(guided, readings[1], truth, seconds[1], follow)
     seams = seam_ratio([clip.rgb for clip in long], wanted.num_frames, wanted.window_stride)
-    result: dict[str, object] = {**text.values, "seams": seams, "structure": structure.values, "pairs": pairs}
-    counts = len(drawn), len(guided), len(long), size.pairs
-    run.write("table.md", storybook_table(text, structure, truth.rendered, seams, pairs, counts))
+    result: dict[str, object] = {**text.values, "seams": seams, "structure": structure.values, "pairs": pairs,
+                                "camera": camera}
+    counts = Counts(len(drawn), len(guided), len(long), size.pairs, size.camera)
+    run.write("table.md", storybook_table(text, structure, truth.rendered, seams, pairs, camera, counts))
     write_file(run.path / "sheet.png", storybook_sheet(asked, drawn, guided, readings[0].labels))
     run.write("eval.json", json.dumps(result, indent=1) + "\n")
     return result
@@ -90,6 +95,22 @@ def _draw_pairs(run: RunDir, bench: Bench, count: int, watch: Watch) -> dict[str
     rendered = list(bench.frames(trial.spec for trial in asked))
     scores, ceiling = (score_pairs(read_pairs(bench.judge, clips), pair_labels(asked)) for clips in (drawn, rendered))
     return {**scores, "rendered": ceiling["both"]}
+
+
+def _draw_cameras(run: RunDir, bench: Bench, count: int, watch: Watch) -> dict[str, float]:
+    """How often the picture moves, or stays, as the prompt says of the camera; "rendered" is the measure's own ceiling."""
+    asked = trials.make_camera_trials(count)
+    drawn = draw_all(run, CAMERA, [(trial.shot, None) for trial in asked], bench.generator, watch)
+    rendered = bench.frames(trial.spec for trial in asked)
+    right, ceiling = (float(np.mean([camera_of(clip) == trial.spec.camera for clip, trial in zip(clips, asked, strict=True)]))
+                      for clips in (drawn, rendered))
+    return {"right": right, "rendered": ceiling}
+
+
+def camera_of(clip: Frames) -> str:
+    """What the camera does in a clip: fixed, pan_left or pan_right."""
+    moves = pan(clip.rgb)
+    return "fixed" if abs(moves) < LEAST_PAN else "pan_left" if moves > 0 else "pan_right"
 
 
 def make_truth(bench: Bench, asked: Sequence[Trial]) -> Truth:

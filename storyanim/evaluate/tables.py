@@ -20,9 +20,20 @@ class Scores:
     guide: float | None = None                       # correlation of the drawn frames' depth with the guide's
 
 
+@dataclass(frozen=True)
+class Counts:
+    """Shots drawn of each kind."""
+
+    text: int
+    structure: int
+    long: int
+    pairs: int
+    camera: int
+
+
 def storybook_table(
     text: Scores, structure: Scores, rendered: dict[str, float], seams: float, pairs: dict[str, float],
-    counts: tuple[int, int, int, int],
+    camera: dict[str, float], counts: Counts,
 ) -> str:
     """Text only, under structure, and rendered clips, side by side.
 
@@ -30,22 +41,26 @@ def storybook_table(
         rendered: accuracy of the judge on rendered clips of the same prompts.
         seams: change at the edges of windows over that inside, in the longest shots that the profile allows.
         pairs: "both", and "rendered", of prompts with two creatures.
-        counts: prompts drawn in each way, then for the seams, then with two creatures.
+        camera: "right" and "rendered", of prompts that say how the camera moves.
+        counts: shots of each kind.
     """
     rows = [[f"right {name}", _percent(text.values[name]), _percent(structure.values[name]), _percent(rendered[name])]
             for name in (*ATTRIBUTES, "all")]
     rows += [
-        [f"both of two creatures right in kind and colour ({counts[3]} other prompts)", _percent(pairs["both"]), "",
+        [f"both of two creatures right in kind and colour ({counts.pairs} other prompts)", _percent(pairs["both"]), "",
          _percent(pairs["rendered"])],
+        [f"camera pans, or stays, as the prompt says ({counts.camera} others)", _percent(camera["right"]), "",
+         _percent(camera["rendered"])],
         ["Fréchet distance", *(f"{one.values['frechet']:.2f}" for one in (text, structure)), "0"],
         ["its floor (rendered clips)", *(f"{one.values['frechet_floor']:.2f}" for one in (text, structure)), ""],
         ["flicker, times rendered", *(f"{one.values['flicker']:.2f}" for one in (text, structure)), "1"],
         ["frame-to-frame change, times rendered", *(f"{one.change:.2f}" for one in (text, structure)), "1"],
-        [f"change at the seams of {counts[2]} long shots, times inside", f"{seams:.2f}", "", ""],
+        [f"change at the seams of {counts.long} long shots, times inside", f"{seams:.2f}", "", ""],
         ["depth correlation with the guide", "", "" if structure.guide is None else f"{structure.guide:.2f}", ""],
         ["seconds a shot", *(f"{one.values['seconds_a_shot']:.1f}" for one in (text, structure)), ""],
     ]
-    head = ["", f"text only ({counts[0]} prompts)", f"structure of another clip ({counts[1]})", "rendered (the judge's ceiling)"]
+    head = ["", f"text only ({counts.text} prompts)", f"structure of another clip ({counts.structure})",
+            "rendered (the judge's ceiling)"]
     return _markdown(head, rows)
 
 

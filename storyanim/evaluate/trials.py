@@ -8,14 +8,16 @@ the creature is flicker, water or weather.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice
 
 import numpy as np
 
 from storyanim.artifacts import Shot
 from storyanim.world import WORDS, ActorSpec, ClipSpec, sample_spec, with_
+from storyanim.world.dataset import SIDE_ON
 
 PROMPTS, REFERENCES, FLOORS, GUIDES = 8_000_000, 8_100_000, 8_200_000, 8_300_000   # first seeds; no other data has them
+PANS = 8_500_000                                     # of clips whose camera is said
 PAIRS = 8_400_000                                    # of clips with two creatures
 FOOTAGE = 7_900_000                                  # of clips to search
 SEEDS_A_GUIDE = 1_000                                # kept for each trial: about one in ten does the same action
@@ -26,6 +28,7 @@ FORMS = (                                            # none of world/captions.py
     "{who} is {where}, {doing}",
 )
 
+CAMERAS_ASKED = ("pan_left", "pan_right", "fixed")
 FORMS_OF_TWO = ("{where} there are {who}, {doing}", "{who}, {where}, are {doing}", "{doing} {where}, {who}")
 
 
@@ -52,6 +55,18 @@ def make_pair_trials(num_trials: int) -> list[Trial]:
     """The same with two creatures that do the same, each a combination that is held out."""
     specs = [with_(sample_spec(PAIRS + k, held_out=True, num_actors=2), camera="fixed") for k in range(num_trials)]
     return [Trial(number, spec, word(spec, number)) for number, spec in enumerate(specs)]
+
+
+def make_camera_trials(num_trials: int) -> list[Trial]:
+    """The same with creatures that stay in their place, the camera panning left, right, or standing still in turn."""
+    found = []
+    specs = (sample_spec(PANS + k, held_out=True) for k in count())
+    staying = (spec for spec in specs if spec.actors[0].action not in SIDE_ON)
+    for number, spec in enumerate(islice(staying, num_trials)):
+        camera = CAMERAS_ASKED[number % len(CAMERAS_ASKED)]
+        said = "" if camera == "fixed" else f", {WORDS['camera'][camera][0]}"
+        found.append(Trial(number, with_(spec, camera=camera), word(spec, number) + said))
+    return found
 
 
 def held_out_specs(first_seed: int, num_specs: int) -> list[ClipSpec]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from storyanim.artifacts import Frames
 from storyanim.evaluate import metrics
 from storyanim.evaluate.metrics import (
     LEAST_CHANGE,
@@ -13,10 +14,14 @@ from storyanim.evaluate.metrics import (
     depth_correlation,
     frechet,
     interval,
+    pan,
     ratio,
     seam_ratio,
     still_pixels,
 )
+from storyanim.evaluate.storybook import camera_of
+from storyanim.evaluate.trials import make_camera_trials
+from storyanim.world import render_clip
 
 
 def gaussian(mean: list[float], spread: list[float], *, count: int = 20_000, seed: int = 0) -> np.ndarray:
@@ -160,3 +165,23 @@ def test_interval_holds_the_mean_and_narrows() -> None:
     assert 0.2 < low < lower < 0.5 < higher < high < 0.8
     assert interval(few) == (low, high)
     assert interval(np.ones(5, np.float32)) == (1, 1)
+
+
+def test_a_pan_moves_the_picture_the_other_way() -> None:
+    wide = np.random.default_rng(0).random((64, 256))
+    wide = np.cumsum(np.cumsum(wide - wide.mean(), axis=0), axis=1)
+    wide = (255 * (wide - wide.min()) / np.ptp(wide)).astype(np.uint8)[..., None].repeat(3, axis=-1)
+    still, right, left = (np.stack([wide[:, 60 + step * k:124 + step * k] for k in range(9)]) for step in (0, 1, -2))
+    assert pan(still) == 0
+    assert pan(right) == pytest.approx(-1 / 64)
+    assert pan(left) == pytest.approx(2 / 64)
+    assert pan(right[:4]) == 0
+
+
+def test_the_worlds_cameras_are_read() -> None:
+    asked = make_camera_trials(9)
+    assert [trial.spec.camera for trial in asked] == ["pan_left", "pan_right", "fixed"] * 3
+    assert "the camera pans left" in asked[0].prompt
+    assert "camera" not in asked[2].prompt
+    read = [camera_of(Frames(render_clip(trial.spec).rgb, 8.0)) for trial in asked]
+    assert sum(one == trial.spec.camera for one, trial in zip(read, asked, strict=True)) >= 7

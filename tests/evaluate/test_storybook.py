@@ -74,7 +74,7 @@ def quiet(done: float, text: str) -> None:
 
 def test_perfect_drawings(real: Bench, tmp_path: Path) -> None:
     with RunDir(tmp_path / "run") as run:
-        found = evaluate_storybook(run, with_painter(real, Painter()), StorybookSize(8, 3, 2, 1), quiet)
+        found = evaluate_storybook(run, with_painter(real, Painter()), StorybookSize(8, 3, 2, 1, 1), quiet)
         table = run.path.joinpath("table.md").read_text()
     assert found["flicker"] == pytest.approx(1)
     for name in ("creature", "colour", "accessory", "scene", "action", "all"):
@@ -90,14 +90,14 @@ def test_flicker_is_seen(real: Bench, tmp_path: Path) -> None:
     for noise in (0, 4, 40):
         with RunDir(tmp_path / str(noise)) as run:
             painter = Painter(noise, fingerprint=f"painter {noise}")
-            found.append(evaluate_storybook(run, with_painter(real, painter), StorybookSize(4, 2, 1, 1), quiet))
+            found.append(evaluate_storybook(run, with_painter(real, painter), StorybookSize(4, 2, 1, 1, 1), quiet))
     assert found[0]["flicker"] < found[1]["flicker"] < found[2]["flicker"]
 
 
 def test_blank_drawings_are_far_from_rendered_ones_and_do_not_flicker(real: Bench, tmp_path: Path) -> None:
     bench = Bench(real.settings, Painter(blank=True), real.depth, MeanColour())
     with RunDir(tmp_path / "run") as run:
-        found = evaluate_storybook(run, bench, StorybookSize(4, 2, 1, 1), quiet)
+        found = evaluate_storybook(run, bench, StorybookSize(4, 2, 1, 1, 1), quiet)
     assert found["frechet"] > 3 * found["frechet_floor"]
     assert found["flicker"] == 0
     bears = np.mean([trial.spec.actors[0].creature == "bear" for trial in make_trials(4)])
@@ -107,8 +107,8 @@ def test_blank_drawings_are_far_from_rendered_ones_and_do_not_flicker(real: Benc
 def test_only_the_second_drawing_is_guided(real: Bench, tmp_path: Path) -> None:
     painter = Painter()
     with RunDir(tmp_path / "run") as run:
-        evaluate_storybook(run, with_painter(real, painter), StorybookSize(3, 2, 3, 1), quiet)
-    assert painter.guided == [False] * 3 + [True] * 2 + [False] * 4      # the last ones: long, and a pair
+        evaluate_storybook(run, with_painter(real, painter), StorybookSize(3, 2, 3, 1, 1), quiet)
+    assert painter.guided == [False] * 3 + [True] * 2 + [False] * 5      # the last ones: long, a pair, a camera
 
 
 def test_the_curve_follows_the_guide(real: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
