@@ -73,6 +73,7 @@ def personalization(
     characters: Annotated[int | None, typer.Option(min=1, max=8, help="Held-out characters. [default: 6, quick 1]")] = None,
     prompts: Annotated[int | None, typer.Option(min=1, max=100, help="Of each character. [default: 20, quick 6]")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Of each prompt. [default: 2, quick 1]")] = None,
+    together: Annotated[int | None, typer.Option(min=0, max=100, help="Shots with two of them. [default: 20, quick 0]")] = None,
     ablations: Annotated[bool, typer.Option("--ablations", help="Also our method without each of its parts.")] = False,
     index: flags.Index = None,
     judge: JudgeFolder = None,
@@ -88,7 +89,7 @@ def personalization(
 
     size = QUICK if quick else PersonalizationSize()
     size = replace(size, characters=characters or size.characters, prompts=prompts or size.prompts, seeds=seeds or size.seeds,
-                   ablations=ablations)
+                   ablations=ablations, together=size.together if together is None else together)
     work = partial(evaluate_personalization, index=str(index) if index else None)
     _measure("eval personalization", out, settings, judge, (work, size), json_)
 

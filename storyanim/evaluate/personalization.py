@@ -19,9 +19,10 @@ from storyanim.evaluate.bench import Bench, Watch, draw_all
 from storyanim.evaluate.cast import Lead, make_leads
 from storyanim.evaluate.labels import ATTRIBUTES, labels_of
 from storyanim.evaluate.metrics import interval
+from storyanim.evaluate.pairs import pair_labels, read_pairs, score_pairs
 from storyanim.evaluate.sheets import personalization_sheet
 from storyanim.evaluate.tables import personalization_table
-from storyanim.evaluate.trials import Trial
+from storyanim.evaluate.trials import Trial, make_pair_trials, word
 from storyanim.generate.generator import build_generator
 from storyanim.generate.load import load_pipeline
 from storyanim.order import build_tools
@@ -30,6 +31,7 @@ from storyanim.personalize.fit import TimeInvLearner
 from storyanim.personalize.images import load_image
 from storyanim.pipeline import Tools
 from storyanim.stages import ShotGenerator
+from storyanim.world import with_
 
 OURS = "timeinv_lora"
 UNTIL = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)               # structure_until of the curve
@@ -45,9 +47,10 @@ class PersonalizationSize:
     seeds: int = 2
     curve: int = 20                                  # shots of each point over structure_until
     ablations: bool = False
+    together: int = 20                               # shots with two of the characters
 
 
-QUICK = PersonalizationSize(characters=1, prompts=6, seeds=1, curve=2)
+QUICK = PersonalizationSize(characters=1, prompts=6, seeds=1, curve=2, together=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,10 +104,12 @@ def evaluate_personalization(
         found[method] = _count(bench, tools, parts, drawn).scores() | _costs(run, method, parts, tokens)
         shown[method] = [clips[0] for clips in drawn]
         if method == OURS:
+            together = _together(run, bench, parts, tokens, size.together, watch)
             curve = [_point(run, bench, tools, parts, tokens, until, size.curve, watch) for until in UNTIL]
     rendered = [[next(bench.frames([trial.spec])) for trial in part.trials] for part in parts]
     result: dict[str, object] = {
         "methods": found, "rendered": _count(bench, tools, parts, rendered).scores(), "structure_until": curve,
+        "together": together,
     }
     run.write("table.md", personalization_table(result, (len(parts), size.prompts, size.seeds)))
     write_file(run.path / "sheet.png", personalization_sheet([part.character for part in parts], shown))
@@ -148,6 +153,32 @@ def _draw(
                  for seed in range(seeds) for trial, guide in zip(part.trials, part.guides, strict=True)]
         drawn.append(draw_all(run, f"{name}/{part.lead.name}", shots, generator, watch, [token]))
     return drawn
+
+
+def _together(
+    run: RunDir, bench: Bench, parts: Sequence[Part], tokens: Sequence[CharacterToken], count: int, watch: Watch
+) -> dict[str, float] | None:
+    """How often both of two characters in one shot have the right kind and colour, under the depth of two other creatures.
+
+    None when there are no two, or no shots are wanted.
+    """
+    if len(parts) < 2 or not count:
+        return None
+    clips, truth = [], []
+    for other in make_pair_trials(count):
+        places = [(other.number + k) % len(parts) for k in (0, 1)]
+        leads, worn = [parts[place].lead for place in places], [tokens[place] for place in places]
+        actors = tuple(replace(actor, **lead.look) for actor, lead in zip(other.spec.actors, leads, strict=True))
+        spec = with_(other.spec, actors=actors, weather="clear", time_of_day="day")
+        who = " and ".join(f"a {token.token} {lead.actor.creature}" for token, lead in zip(worn, leads, strict=True))
+        shot = other.shot.model_copy(update={"prompt": word(spec, other.number, who)})
+        guide = bench.depth.estimate(next(bench.frames([other.spec])))
+        clips += draw_all(run, "together", [(shot, guide)], bench.generator, watch, worn)
+        truth.append(Trial(other.number, spec, shot.prompt))
+    scores = score_pairs(read_pairs(bench.judge, clips), pair_labels(truth))
+    rendered = list(bench.frames(trial.spec for trial in truth))
+    ceiling = score_pairs(read_pairs(bench.judge, rendered), pair_labels(truth))["both"]
+    return scores | {"rendered": ceiling, "shots": float(count)}
 
 
 def _count(bench: Bench, tools: Tools, parts: Sequence[Part], drawn: Sequence[Sequence[Frames]]) -> Counts:

@@ -99,7 +99,13 @@ def personalization_table(result: dict[str, Any], counts: tuple[int, int, int]) 
     over = ["structure until", "semantic", "identity", *(f"right {name}" for name in ATTRIBUTES)]
     curve = [[f"{point['structure_until']:g}", *(_percent(point[name]) for name in ("semantic", "identity", *ATTRIBUTES))]
              for point in result["structure_until"]]
-    return "\n".join([_markdown(head, rows), _markdown(over, curve)])
+    tables = [_markdown(head, rows), _markdown(over, curve)]
+    if together := result.get("together"):
+        tables.append(_markdown([f"two characters in a shot ({together['shots']:.0f} shots)", "drawn", "rendered"], [
+            ["both right in kind and colour", _percent(together["both"]), _percent(together["rendered"])],
+            ["one at least", _percent(together["one"]), ""],
+        ]))
+    return "\n".join(tables)
 
 
 def retrieval_table(

@@ -112,7 +112,7 @@ def test_retrieval(cli: Cli, here: Path, profile: Path, judge: Path, real_index:
 
 def test_personalization(cli: Cli, here: Path, profile: Path, judge: Path, real_index: Path) -> None:
     asked = ("eval", "personalization", "--profile", profile, "--judge", judge, "--index", real_index, "--characters", 2,
-             "--prompts", 2, "--seeds", 2, "--json", "-o", "out")
+             "--prompts", 2, "--seeds", 2, "--together", 2, "--json", "-o", "out")
     outcome = cli(*asked)
     assert outcome.code == 0, outcome.err
     methods = outcome.json["methods"]
@@ -126,6 +126,9 @@ def test_personalization(cli: Cli, here: Path, profile: Path, judge: Path, real_
         assert scores["identity"] == pytest.approx((scores["creature"] + scores["colour"] + scores["accessory"]) / 3)
         assert scores["semantic"] == pytest.approx((scores["scene"] + scores["action"]) / 2)
     assert methods["dreambooth"]["bytes"] > methods["timeinv_lora"]["bytes"] > 0
+    together = outcome.json["together"]
+    assert together["shots"] == 2
+    assert 0 <= together["both"] <= together["one"] <= 1
     assert [point["structure_until"] for point in outcome.json["structure_until"]] == [0, 0.2, 0.4, 0.6, 0.8, 1]
     assert json.loads((here / "out/eval.json").read_text()) == outcome.json
     assert (here / "out/sheet.png").read_bytes().startswith(b"\x89PNG")
