@@ -27,7 +27,8 @@ def test_storybook(cli: Cli, here: Path, profile: Path, judge: Path) -> None:
     asked = ("eval", "storybook", "--profile", profile, "--judge", judge, "--prompts", 3, "--guided", 2, "--json", "-o", "out")
     outcome = cli(*asked)
     assert outcome.code == 0, outcome.err
-    assert set(outcome.json) == KEYS | {"structure", "seams"}
+    assert set(outcome.json) == KEYS | {"structure", "seams", "pairs", "camera"}
+    assert all(0 <= share <= 1 for name in ("pairs", "camera") for share in outcome.json[name].values())
     assert set(outcome.json["structure"]) == KEYS
     for scores in (outcome.json, outcome.json["structure"]):
         assert all(0 <= scores[name] <= 1 for name in SHARES)
@@ -38,11 +39,11 @@ def test_storybook(cli: Cli, here: Path, profile: Path, judge: Path) -> None:
     assert "text only (3 prompts)" in table
     assert f"| right creature | {100 * outcome.json['creature']:.1f} % |" in table
     assert drawn(here / "out") == ["text/s01", "text/s02", "text/s03", "structure/s01", "structure/s02",
-                                   "long/s01", "long/s02", "long/s03"]
+                                   *(f"{kind}/s0{number}" for kind in ("long", "pairs", "camera") for number in (1, 2, 3))]
 
     # Again: nothing is drawn, the same is found.
     assert cli(*asked).json == outcome.json
-    assert len(drawn(here / "out")) == 8
+    assert len(drawn(here / "out")) == 14
 
 
 def test_structure(cli: Cli, here: Path, profile: Path, judge: Path) -> None:
