@@ -15,10 +15,11 @@ from storyanim.world import captions
 SAMPLE_STEPS = 20
 SAMPLE_GUIDANCE = 3.0
 CREATURE_WEIGHT = 2.5  # of a cell full of creature, against one without
+FACE_SHARES, FACE_PX = 1.5, 14.0  # a cell in the middle of a face counts as so many more cells of creature; how wide a face is
 
 
 def creature_loss(output: torch.Tensor, target: torch.Tensor, cells: torch.Tensor) -> torch.Tensor:
-    """Mean square with creature cells counted more; `cells` are the shares of creature pixels, broadcastable to the target."""
+    """Mean square with creature cells counted more; `cells` are what `creature_cells` gives, broadcastable to the target."""
     weight = 1 + (CREATURE_WEIGHT - 1) * cells
     return ((output.float() - target).square() * weight).mean() / weight.mean()
 
@@ -30,10 +31,17 @@ def timesteps(rng: np.random.Generator, count: int) -> np.ndarray[Any, Any]:
 
 
 def creature_cells(shard: Shard, row: int, frames: Any) -> np.ndarray[Any, Any]:
-    """Share of creature pixels of each latent cell, (T, H / 8, W / 8) float32."""
+    """Share of creature pixels of each latent cell, more than 1 where the first creature's face is, (T, H / 8, W / 8) float32.
+
+    Eyes and muzzle decide whether a picture is good, and are a few cells of many.
+    """
     mask = unpack_mask(np.asarray(shard.mask[row])[frames]).astype(np.float32)
     t, h, w = mask.shape
-    return mask.reshape(t, h // 8, 8, w // 8, 8).mean((2, 4))
+    shares = mask.reshape(t, h // 8, 8, w // 8, 8).mean((2, 4))
+    x, y = np.nan_to_num(np.asarray(shard.head[row])[frames], nan=-1e3).T[..., None, None]  # (T, 1, 1) each
+    middles = 8 * np.arange(max(h, w) // 8) + 3.5
+    far = np.square(middles[None, : h // 8, None] - y) + np.square(middles[None, None, : w // 8] - x)
+    return (shares * (1 + FACE_SHARES * np.exp(-far / FACE_PX**2))).astype(np.float32)
 
 
 def caption_ids(
