@@ -119,8 +119,8 @@ class Reader:
         assert child is not None
         assert child.stdout is not None
         late = threading.Timer(max(0.0, self.limits.timeout_s - self._waited_s), child.kill)
+        began = time.monotonic()                     # before the timer, so that what it ends has waited as long
         late.start()
-        began = time.monotonic()
         try:
             data = child.stdout.readline(num) if line else child.stdout.read(num)
         finally:

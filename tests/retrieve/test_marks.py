@@ -13,6 +13,7 @@ from storyanim import video
 from storyanim.artifacts import Frames
 from storyanim.retrieve import build
 from storyanim.retrieve.build import build_index
+from storyanim.retrieve.cuts import CutFinder
 from storyanim.retrieve.index import ClipIndex
 from storyanim.retrieve.marks import MAX_BLACK, MAX_CUT, bars_of, black_of, cut_of, is_marked
 from storyanim.retrieve.windows import read_windows
@@ -82,6 +83,7 @@ class TestBars:
 
 def test_marked_windows_rank_lower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "Reader", NearReader)
+    monkeypatch.setattr(CutFinder, "feed", lambda self, rgb: [])          # it misses the cut: no window would hold one
     red = np.empty((16, 48, 64, 3), np.uint8)
     red[:] = COLOURS["red"]
     for i in range(16):
