@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,16 +62,24 @@ def test_the_film_is_that_of_a_local_run(cluster: None, cli: Cli, asked: tuple[o
     assert (again.code, again.json["drawn"]) == (0, [])
 
 
-def test_a_shot_that_fails_there_is_listed(cluster: None, cli: Cli, asked: tuple[object, ...], here: Path) -> None:
+def test_a_shot_that_fails_there_is_listed(
+    cluster: None, cli: Cli, asked: tuple[object, ...], here: Path, profile: Path, videos: Path
+) -> None:
+    shutil.copytree(videos, here / "videos")
+    cli("index", here / "videos", "-o", "own", "--profile", profile)
+    hits = cli("search", "own", "a bear", "--profile", profile, "--count", 20, "--json").json
+    gone, other = hits[0], next(hit for hit in hits if hit["path"] != hits[0]["path"])
+    Path(gone["path"]).unlink()                                # what the second shot is to move as
     assert cli("plan", here / "tale.txt", "-o", "board.yaml").code == 0
     board = yaml.safe_load((here / "board.yaml").read_text())
-    board["shots"][1]["duration_s"] = 900                      # longer than any profile allows
+    for number, shot in enumerate(board["shots"]):
+        shot["pinned"] = (gone if number == 1 else other)["clip_id"]
     (here / "board.yaml").write_text(yaml.safe_dump(board))
-    outcome = cli("run", here / "board.yaml", *asked[4:], "--executor", "ray", "--out", "part", "--json")
-    local = cli("run", here / "board.yaml", *asked[4:], "--out", "local", "--json")
-    assert (outcome.code, local.code) == (3, 3)
-    assert outcome.json["failed"] == local.json["failed"]
-    assert list(outcome.json["failed"]) == ["s02"]
+    there, local = (cli("run", here / "board.yaml", "--profile", profile, "--index", "own", *more, "--json")
+                    for more in (("--executor", "ray", "--out", "there"), ("--out", "local")))
+    assert (there.code, local.code) == (3, 3)
+    assert list(there.json["failed"]) == ["s02"]
+    assert there.json["failed"] == local.json["failed"]
 
 
 def test_an_address_without_ray_is_a_mistake(cli: Cli, asked: tuple[object, ...], here: Path) -> None:
