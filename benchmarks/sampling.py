@@ -1,9 +1,9 @@
 """How quickly eight frames of a video are had: jumps as storyanim plans them, against one way for all files.
 
-    python benchmarks/sampling.py [--rounds 7] [--json FILE]
+    python benchmarks/sampling.py [--rounds 7] [--lengths 20 120] [--json FILE]
 
 Made videos of 640 x 360 at 25 frames a second (moving gradients with noise, so that no frame is free to decode), with key
-frames every 12 frames or every 250, of 20 and 120 seconds; eight times, spread over all of it or over two seconds in its
+frames every 12 frames or every 250, of each length in seconds; eight times, spread over all of it or over two seconds in its
 middle. Ways:
 
     planned      video.sample: decodes on or jumps, by the container's index
@@ -32,7 +32,7 @@ import numpy as np
 
 from storyanim import video
 
-FPS, LONG_S = 25, (20, 120)
+FPS = 25
 GOPS = {"short": 12, "long": 250}
 PICTURES = 8
 
@@ -109,11 +109,12 @@ def measure(path: Path, times_s: Sequence[float], rounds: int) -> dict[str, floa
 def main() -> None:
     parser = argparse.ArgumentParser(description="Times ways to sample frames.")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--lengths", type=int, nargs="+", default=[20, 120])
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for seconds in LONG_S:
+        for seconds in asked.lengths:
             for kind, gop in GOPS.items():
                 path = Path(folder) / f"{kind}-{seconds}.mp4"
                 make(path, seconds, gop)
