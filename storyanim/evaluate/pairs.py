@@ -39,8 +39,8 @@ def score_pairs(read: Labels, truth: Labels) -> dict[str, float]:
         read, truth: (N, 2, 5).
     """
     found = []
+    known = truth[:, :, READ] >= 0                                                          # (N, 2, 2)
     for order in ([0, 1], [1, 0]):
-        known = truth[:, :, READ] >= 0
         right = (read[:, order][:, :, READ] == truth[:, :, READ]) | ~known                  # (N, 2, 2)
         found.append(right.all(axis=2))                                                     # (N, 2)
     right_orders = np.stack(found)

@@ -128,6 +128,20 @@ class TestData:
         assert not list(tmp_path.rglob("*.tmp"))
 
 
+def taught(stage: JudgeStage | MovingStage, num_steps: int, rate: float) -> tuple[list[float], list[dict[str, float]]]:
+    """Loss and figures of each step."""
+    optimizer = torch.optim.Adam(stage.parameter_groups()[0]["params"], rate)
+    losses, told = [], []
+    for step in range(num_steps):
+        loss, figures = stage.loss(stage.batch(np.random.default_rng(step)))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+        told.append(figures)
+    return losses, told
+
+
 class TestLearning:
     def test_shaking_keeps_cover_and_picture_together(self) -> None:
         rgb, cover = np.zeros((2, 128, 128, 3), np.uint8), np.zeros((2, 32, 32), np.uint8)
@@ -153,15 +167,8 @@ class TestLearning:
         network = JudgeNetwork(TINY)
         before = {name: value.clone() for name, value in network.state_dict().items()}
         stage = MovingStage(network, shards[0], batch_size=4, device=torch.device("cpu"))
-        optimizer = torch.optim.Adam(stage.parameter_groups()[0]["params"], 1e-2)
-        losses = []
-        for step in range(40):
-            loss, figures = stage.loss(stage.batch(np.random.default_rng(step)))
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(float(loss.detach()))
-            assert set(figures) == {"action"}
+        losses, figures = taught(stage, 40, 1e-2)
+        assert all(set(one) == {"action"} for one in figures)
         assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:3])
         changed = {name.split(".")[0] for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
         assert changed == {"first", "second", "motion", "heads"}
@@ -180,12 +187,5 @@ class TestLearning:
     def test_it_learns(self, shards: tuple[list[JudgeShard], list[JudgeShard]]) -> None:
         torch.manual_seed(0)
         stage = JudgeStage(JudgeNetwork(TINY), *shards, batch_size=10, device=torch.device("cpu"))
-        optimizer = torch.optim.Adam(stage.network.parameters(), 3e-3)
-        losses = []
-        for step in range(30):
-            loss, _ = stage.loss(stage.batch(np.random.default_rng(step)))
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(float(loss.detach()))
+        losses, _ = taught(stage, 30, 3e-3)
         assert np.mean(losses[-5:]) < 0.75 * np.mean(losses[:3])
