@@ -32,15 +32,14 @@ class RayShots:
 
     def run(self, task: Callable[[Any], object], items: Iterable[Any]) -> list[Exception | None]:
         """Shots of `make_film` with their footage found. Raises ResourceError, ServiceError."""
-        works: list[ShotWork] = list(items)
+        works: dict[str, ShotWork] = {work.shot.id: work for work in items}
         start = partial(ShotWorker, self.folder, self.settings, self.index, self.shards.cpus)
         problems: dict[str, Exception | None] = {}
-        for shard, made in self.shards.map(start, ([work] for work in works)):
+        for shard, made in self.shards.map(start, ([work] for work in works.values())):
             for k, sent in enumerate(shard):
-                work = next(work for work in works if work.shot.id == sent.shot.id)
                 problem = made if isinstance(made, Exception) else made[k]
-                problems[work.shot.id] = problem or LocalExecutor().run(task, [work])[0]
-        return [problems[work.shot.id] for work in works]
+                problems[sent.shot.id] = problem or LocalExecutor().run(task, [works[sent.shot.id]])[0]
+        return [problems[shot] for shot in works]
 
 
 class ShotWorker:

@@ -36,6 +36,7 @@ def _group() -> None:
 def lance(
     index: Annotated[Path, typer.Argument(metavar="INDEX", help="Index folder.")],
     out: Annotated[str, typer.Option("--out", "-o", metavar="ADDRESS", help="Of a LanceDB: a folder, or s3://bucket/folder.")],
+    json_: flags.AsJson = False,
 ) -> None:
     """Copy an index's vectors into a LanceDB; `STORYANIM_RETRIEVE__LANCE=ADDRESS` searches there."""
     from storyanim.retrieve.index import ClipIndex
@@ -43,7 +44,7 @@ def lance(
 
     info = ClipIndex(index).info                     # which finds damage
     copy_to_lance(index, info.num_clips, info.dim, out)
-    show.result({"address": out, "vectors": info.num_clips}, f"{out}: {info.num_clips} vectors", False)
+    show.result({"address": out, "vectors": info.num_clips}, f"{out}: {info.num_clips} vectors", json_)
 
 
 @app.command()

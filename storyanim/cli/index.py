@@ -45,7 +45,7 @@ def index(
             info = build_index(
                 sources, out, build_encoder(settings), window_s=settings.retrieve.window_s, captions=captions,
                 factory=settings.retrieve.factory, append=append,
-                executor=_ray(ray_address) if by_ray else None,
+                executor=_ray_shards(ray_address) if by_ray else None,
                 progress=lambda done, total, text: bar(done / max(1, total), f"{done} of {total} videos  {text}"),
             )
     except PartialError:
@@ -92,7 +92,7 @@ def search(
     show.result(facts, "\n".join([*lines, str(sheet)]), json_)
 
 
-def _ray(address: str | None) -> ShardExecutor:
+def _ray_shards(address: str | None) -> ShardExecutor:
     from storyanim.engine.ray_shards import RayShards
 
     return RayShards(address)

@@ -54,7 +54,7 @@ def run(
     _check_index(order)
     by_ray = flags.check_ray(executor, ray_address)
     with RunDir(folder) as opened, show.progress(f"film {folder.name}") as bar:
-        production = run_order(opened, order, board, bar, _ray(opened, order, ray_address) if by_ray else None)
+        production = run_order(opened, order, board, bar, _ray_shots(opened, order, ray_address) if by_ray else None)
     _tell(folder, production, json_)
     check_complete(production)
 
@@ -139,7 +139,7 @@ def _profile(name: str) -> str:
     return str(Path(name).resolve()) if name.endswith(".toml") else name
 
 
-def _ray(run: RunDir, order: Order, address: str | None) -> Executor:
+def _ray_shots(run: RunDir, order: Order, address: str | None) -> Executor:
     import torch
 
     from storyanim.engine.ray_shards import RayShards

@@ -19,17 +19,26 @@ class AutoencoderStage:
     """L1 with creature pixels counted more, image gradients; latents near unit size, robust to noise and to halving.
 
     Pooled latents decode to the pooled picture: fine detail then lies in the fine frequencies of the latents, as diffusion
-    learns fastest (arXiv 2502.14831).
+    learns fastest (arXiv 2502.14831). With `decoder_only` the latents stay what the later stages were trained on.
     """
 
     name = "autoencoder"
 
     def __init__(
-        self, network: AutoencoderTiny, folder: Path, *, batch_size: int = 32, crop_px: int = 64, device: torch.device
+        self,
+        network: AutoencoderTiny,
+        folder: Path,
+        *,
+        batch_size: int = 32,
+        crop_px: int = 64,
+        decoder_only: bool = False,
+        device: torch.device,
     ) -> None:
         self.vae = network.to(device, memory_format=torch.channels_last)
         self.network: nn.Module = self.vae
+        self.vae.encoder.requires_grad_(not decoder_only)
         self.set, self.batch_size, self.crop_px, self.device = ClipSet(folder), batch_size, crop_px, device
+        self.decoder_only = decoder_only
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """One group."""
@@ -72,19 +81,28 @@ class AutoencoderStage:
             latents = self.vae.encode(rgb).latents
             noise = torch.randn_like(latents) * 0.1 * torch.rand(len(latents), 1, 1, 1, device=self.device)
             output = self.vae.decode(latents + noise).sample
-            half = self.vae.decode(F.avg_pool2d(latents, 2).contiguous(memory_format=torch.channels_last)).sample
-        output, latents = output.float(), latents.float()
+        output = output.float()
         error = (output - rgb).abs()
         absolute = (error * weight).mean() / weight.mean()
         edges = sum(((output - rgb).diff(dim=d).abs() * weight.narrow(d, 1, weight.shape[d] - 1)).mean() for d in (2, 3))
         coarse = (F.avg_pool2d(output, 4) - F.avg_pool2d(rgb, 4)).abs().mean()
+        loss = absolute + edges + 0.5 * coarse
+        psnr = -10 * torch.log10((output - rgb).detach().square().mean() / 4)
+        figures = {"l1": absolute.detach(), "psnr": psnr}
+        if not self.decoder_only:
+            penalty, more = self._latent_loss(latents, rgb)
+            loss, figures = loss + penalty, figures | more
+        return loss, {key: float(value) for key, value in figures.items()}
+
+    def _latent_loss(self, latents: torch.Tensor, rgb: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """What keeps latents easy to denoise: that they can be halved, and have unit size."""
+        with torch.autocast(self.device.type, torch.bfloat16):
+            half = self.vae.decode(F.avg_pool2d(latents, 2).contiguous(memory_format=torch.channels_last)).sample
+        latents = latents.float()
         halved = (half.float() - F.avg_pool2d(rgb, 2)).abs().mean()
         mean, deviation = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
         unit = mean.square().mean() + (deviation - 1).square().mean()
-        loss = absolute + edges + 0.5 * coarse + 0.5 * halved + 0.02 * unit
-        psnr = -10 * torch.log10((output - rgb).detach().square().mean() / 4)
-        figures = {"l1": absolute.detach(), "psnr": psnr, "half": halved.detach(), "std": deviation.detach().mean()}
-        return loss, {key: float(value) for key, value in figures.items()}
+        return 0.5 * halved + 0.02 * unit, {"half": halved.detach(), "std": deviation.detach().mean()}
 
 
 @torch.no_grad()

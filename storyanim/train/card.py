@@ -48,18 +48,25 @@ ITEM = "  - "  # of a training in a stage's list
 
 
 def write(
-    folder: Path, stage: str, state: LoopState, figures: dict[str, float], *, batch_size: int, scratch: bool = False
+    folder: Path,
+    stage: str,
+    state: LoopState,
+    figures: dict[str, float],
+    *,
+    batch_size: int,
+    scratch: bool = False,
+    note: str = "",
 ) -> None:
     """Writes `README.md`: the sections of other stages that trained the same weights stay, and so do earlier trainings.
 
-    With `scratch` the weights began anew, and the stage's history with them.
+    With `scratch` the weights began anew, and the stage's history with them. `note` says what was special of this training.
     """
     title, does, limits = ABOUT[stage]
     path = folder / "README.md"
     sections = path.read_text("utf-8").split("\n## ")[1:] if path.is_file() else []
     own = next((section for section in sections if section.startswith(title)), "")
     before = [] if scratch else [line for line in own.splitlines() if line.startswith(ITEM)]
-    now = f"{state.step:,} steps of {batch_size}, {state.seconds / 60:.1f} minutes of computing on {_machine()}"
+    now = f"{state.step:,} steps of {batch_size}, {state.seconds / 60:.1f} minutes of computing on {_machine()}{note and f", {note}"}"
     reached = ", ".join(f"{key.replace('_', ' ')} {value:.4g}" for key, value in figures.items())
     lines = [
         f"## {title}",

@@ -24,10 +24,13 @@ def creature_loss(output: torch.Tensor, target: torch.Tensor, cells: torch.Tenso
     return ((output.float() - target).square() * weight).mean() / weight.mean()
 
 
-def timesteps(rng: np.random.Generator, count: int) -> np.ndarray[Any, Any]:
-    """(B,) of 0 … 999: a fifth evenly, the others logit-normal, mostly where shapes are decided (arXiv 2403.03206)."""
-    middle = 1 / (1 + np.exp(-rng.normal(0.3, 1.0, count)))
-    return np.minimum(1000 * np.where(rng.random(count) < 0.2, rng.random(count), middle), 999).astype(np.int64)
+def timesteps(rng: np.random.Generator, count: int, *, middle: float = 0.3) -> np.ndarray[Any, Any]:
+    """(B,) of 0 … 999: a fifth evenly, the others logit-normal, mostly where shapes are decided (arXiv 2403.03206).
+
+    `middle` is the logit of their median: higher means noisier.
+    """
+    logistic = 1 / (1 + np.exp(-rng.normal(middle, 1.0, count)))
+    return np.minimum(1000 * np.where(rng.random(count) < 0.2, rng.random(count), logistic), 999).astype(np.int64)
 
 
 def creature_cells(shard: Shard, row: int, frames: Any) -> np.ndarray[Any, Any]:

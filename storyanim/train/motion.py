@@ -22,14 +22,16 @@ from storyanim.train.structure import structure_near
 
 SPATIAL_RATE = 0.2  # of the motion layers' rate
 SHARED_NOISE = 0.3  # of the noise's variance, common to a clip's frames; the profile draws with the same
-STILL_SHARE = 0.25  # of batches
+STILL_SHARE = 0.15  # of batches
+STRUCTURE_SHARE = 0.3  # of the clips' batches: what depth shows of a movement is learned soonest
+NOISE_MIDDLE = 0.7  # logit of the clips' median timestep: how something moves is decided before how it looks
 FRAMES, STILL_FRAMES = SETS["clips"].num_frames, SETS["stills"].num_frames  # of a scene
 
 
 class MotionStage:
-    """Half of the clips are learned under their own structure, so that temporal layers know both ways of drawing.
+    """A part of the clips is learned under their own structure, so that temporal layers know both ways of drawing.
 
-    The spatial layers move along at a fraction of the rate, and every fourth batch is of single frames, so that pictures stay
+    The spatial layers move along at a fraction of the rate, and some batches are of single frames, so that pictures stay
     as good as they were and a clip of one frame is no stranger (joint training as in arXiv 2204.03458).
     """
 
@@ -75,9 +77,9 @@ class MotionStage:
             "cells": torch.from_numpy(cells),  # (B, T, h, w)
             "noise": torch.from_numpy(np.float32(SHARED_NOISE**0.5) * common + np.float32((1 - SHARED_NOISE) ** 0.5) * own),
             "ids": caption_ids(self.tokens, rows, rng),
-            "t": torch.from_numpy(timesteps(rng, count)),
+            "t": torch.from_numpy(timesteps(rng, count) if still else timesteps(rng, count, middle=NOISE_MIDDLE)),
         }
-        if not still and rng.random() < 0.5:
+        if not still and rng.random() < STRUCTURE_SHARE:
             near = np.stack([structure_near(shard, row, exact=rng.random() < 1 / 3) for shard, row in rows])
             batch["near"] = torch.from_numpy(near)  # (B, T, H, W)
         return batch

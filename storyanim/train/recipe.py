@@ -73,16 +73,17 @@ def make_data(request: Request) -> dict[str, float]:
 
 
 def train_autoencoder(request: Request) -> dict[str, float]:
-    """Stage 1."""
+    """Stage 1; the encoder learns from nothing only, since the later stages learned its latents."""
     vae = networks.load_or_build(request.out / "pipeline/vae", AutoencoderTiny, networks.autoencoder, scratch=request.scratch)
+    known = not request.scratch and (request.out / "pipeline/vae/config.json").is_file()
     stage = autoencoder.AutoencoderStage(
-        vae, request.folder("stills"), batch_size=request.batch_size or 16, device=request.device
+        vae, request.folder("stills"), batch_size=request.batch_size or 16, decoder_only=known, device=request.device
     )
     state = _train(stage, request)
     figures = autoencoder.measure(vae, request.folder("held_stills"), request.device)
     sheets.autoencoder_sheet(vae, request.folder("held_stills"), request.device).save(request.work / "autoencoder/sample.png")
     save_weights(vae, request.out / "pipeline/vae", AutoencoderTiny)
-    _card(request, stage, request.out / "pipeline/vae", state, figures)
+    _card(request, stage, request.out / "pipeline/vae", state, figures, note="the decoder alone" if known else "")
     return figures
 
 
@@ -248,8 +249,8 @@ def _train(stage: Any, request: Request) -> LoopState:
     return train(stage, request.loop, request.work / stage.name, watch=request.watch)
 
 
-def _card(request: Request, stage: Any, folder: Path, state: LoopState, figures: dict[str, float]) -> None:
-    card.write(folder, stage.name, state, figures, batch_size=stage.batch_size, scratch=request.scratch)
+def _card(request: Request, stage: Any, folder: Path, state: LoopState, figures: dict[str, float], *, note: str = "") -> None:
+    card.write(folder, stage.name, state, figures, batch_size=stage.batch_size, scratch=request.scratch, note=note)
 
 
 def _vae(request: Request) -> AutoencoderTiny:

@@ -11,7 +11,7 @@ __all__ = ["WORDS", "caption"]
 
 SIZE_WORDS = ("", "", "", "little ", "small ", "cute ", "plush ")
 NO_COLOUR = ("", "", "", "colourful ")
-OMIT = {"time_of_day": 0.25, "weather": 0.25, "camera": 0.5, "accessory": 0.12, "scene": 0.06, "colour": 0.06}
+OMIT = {"time_of_day": 0.25, "weather": 0.25, "camera": 0.2, "accessory": 0.12, "scene": 0.06, "colour": 0.06}
 
 
 def caption(spec: ClipSpec, rng: np.random.Generator | None = None) -> str:

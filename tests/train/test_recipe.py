@@ -67,6 +67,18 @@ def test_motion_moves_the_motion_layers_most(request_: Request, tmp_path: Path) 
     assert moved[True] > moved[False] > 0
 
 
+def test_latents_that_later_stages_learned_stay_as_they_are(request_: Request, tmp_path: Path) -> None:
+    before = weights(request_.out / "pipeline/vae")
+    out = tmp_path / "out"
+    copy_tree(request_.out, out)
+    again = replace(request_, out=out, work=linked(request_.work, tmp_path), loop=replace(request_.loop, steps=3))
+    run_stage("autoencoder", again)
+    after = weights(out / "pipeline/vae")
+    assert {key.split(".")[0] for key in before if not torch.equal(before[key], after[key])} == {"decoder"}
+    assert "3 steps of 2" in (out / "pipeline/vae/README.md").read_text("utf-8")
+    assert "the decoder alone" in (out / "pipeline/vae/README.md").read_text("utf-8")
+
+
 def test_a_card_keeps_earlier_trainings_until_scratch(request_: Request, tmp_path: Path) -> None:
     out = tmp_path / "out"
     copy_tree(request_.out, out)
