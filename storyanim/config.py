@@ -104,6 +104,7 @@ class GenerateSettings(Section):
     structure_scale: float = Field(1.0, ge=0)
     structure_until: float = Field(1.0, ge=0, le=1)  # part of the trajectory, from the noisy end, with structure (AaS 4)
     shared_noise: float = Field(0.0, ge=0, lt=1)     # share of the start noise's variance that all frames have in common
+    deflicker: float = Field(0.0, ge=0, lt=1)        # changes that are small against it are averaged away (steady.py); 0: none
     negative_prompt: str = ""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     memory: Literal["auto", "fast", "offload"] = Field("auto", json_schema_extra=SPEED)
@@ -133,6 +134,7 @@ class PersonalizeSettings(Section):
     batch_size: int = Field(4, ge=1)
     table_learning_rate: float = Field(1e-4, gt=0)
     lora_learning_rate: float = Field(1e-4, gt=0)
+    last_rate: float = Field(1.0, gt=0, le=1)        # part of both rates that is left at the end; they fall by half a cosine
     lora_rank: int = Field(4, ge=0)                  # 0: the table alone
     table_rows: TableRows = "all"                    # which embeddings of the pseudo-word are learned
     first_words: tuple[str, ...] = ()                # the pseudo-word starts as the one that fits the pictures; none: the noun

@@ -16,6 +16,7 @@ from storyanim import hub
 from storyanim.artifacts import CharacterToken, DepthTrack, Float32, Frames, Shot
 from storyanim.config import Settings
 from storyanim.errors import CharacterError, ModelError
+from storyanim.generate.steady import steady
 
 VERSION = 1                                          # of the drawing: a change of what equal settings give
 _PSEUDO_WORD = re.compile(r"<[\w-]+>")
@@ -72,6 +73,8 @@ class StoryGenerator:
         video = loaded.ladder.run(lambda: self._video(loaded, shot, near, tokens))               # (T, H, W, 3) in [0, 1]
         if not np.isfinite(video).all():
             raise ModelError("the model gave values that are not numbers", hint="set generate.dtype to float32")
+        if wanted.deflicker:
+            video = steady(video, wanted.deflicker)
         return Frames(rgb=np.rint(video * 255).astype(np.uint8), fps=wanted.fps)
 
     @cached_property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -94,6 +95,7 @@ class TimeInvLearner:
             if not done and held_out.steps:
                 held_out.note(0, lesson.look(student))
             for step in range(done, wanted.num_steps):
+                student.slow(_rate(step / wanted.num_steps, wanted.last_rate))
                 loss = lesson.step(student, step)
                 if step + 1 in held_out.steps:
                     held_out.note(step + 1, lesson.look(student))
@@ -137,11 +139,11 @@ class TimeInvLearner:
         groups: list[dict[str, Any]] = []
         if table.weight.requires_grad:
             # No weight decay: it would move the rows of timesteps that a step did not draw.
-            groups.append({"params": [table.weight], "lr": wanted.table_learning_rate, "weight_decay": 0.0})
+            groups.append({"params": [table.weight], "peak": wanted.table_learning_rate, "weight_decay": 0.0})
         if weights:
             # Those that are learned as they are start far from zero: decay would pull at what the base knows.
             decay = {} if wanted.weights == "lora" else {"weight_decay": 0.0}
-            groups.append({"params": list(weights.values()), "lr": wanted.lora_learning_rate, **decay})
+            groups.append({"params": list(weights.values()), "peak": wanted.lora_learning_rate, **decay})
         return Student(table, weights, torch.optim.AdamW(groups), torch.zeros(1), torch.zeros(wanted.num_steps))
 
     def _key(self, character: Character, priors: Sequence[ClipMatch]) -> str:
@@ -170,6 +172,11 @@ class TimeInvLearner:
             lora=arrays if low_rank else {}, weights={} if low_rank else arrays,
             base=hub.fingerprint(self._settings.models.pipeline), metadata=metadata,
         )
+
+
+def _rate(done: float, last: float) -> float:
+    """Part of the learning rates when the share `done` of the steps is over."""
+    return last + (1 - last) * (1 + math.cos(math.pi * done)) / 2
 
 
 def _curve(losses: Tensor) -> list[tuple[int, float]]:

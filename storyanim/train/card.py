@@ -66,7 +66,8 @@ def write(
     sections = path.read_text("utf-8").split("\n## ")[1:] if path.is_file() else []
     own = next((section for section in sections if section.startswith(title)), "")
     before = [] if scratch else [line for line in own.splitlines() if line.startswith(ITEM)]
-    now = f"{state.step:,} steps of {batch_size}, {state.seconds / 60:.1f} minutes of computing on {_machine()}{note and f", {note}"}"
+    how = f"{_machine()}, {note}" if note else _machine()
+    now = f"{state.step:,} steps of {batch_size}, {state.seconds / 60:.1f} minutes of computing on {how}"
     reached = ", ".join(f"{key.replace('_', ' ')} {value:.4g}" for key, value in figures.items())
     lines = [
         f"## {title}",

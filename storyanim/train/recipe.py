@@ -215,7 +215,7 @@ RATES = {
     "depth": (11.0, 8e-4),
     "base": (60.0, 1e-3),
     "structure": (8.0, 1e-3),
-    "motion": (20.0, 8e-4),
+    "motion": (40.0, 8e-4),
 }
 
 

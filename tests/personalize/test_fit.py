@@ -22,6 +22,7 @@ from storyanim.generate.generator import StoryGenerator
 from storyanim.generate.story_pipeline import StoryVideoPipeline
 from storyanim.personalize import fit
 from storyanim.personalize.fit import TimeInvLearner
+from storyanim.personalize.lesson import Student
 from storyanim.personalize.timeinv import word_embedding
 
 Make = Callable[..., Settings]
@@ -144,6 +145,18 @@ class TestLearning:
         assert learned[0] == idle[0]
         assert learned[-10:].mean() < 0.95 * idle[-10:].mean()
 
+    def test_rates_fall_when_asked(self, learn: Callable[..., CharacterToken], monkeypatch: pytest.MonkeyPatch) -> None:
+        parts: list[float] = []
+        real = Student.slow
+        monkeypatch.setattr(Student, "slow", lambda student, part: (parts.append(part), real(student, part))[1])
+        asked: dict[str, Any] = {"num_steps": 4, "lora_learning_rate": 0.1, "table_learning_rate": 0.1}
+        even, falling = learn(**asked), learn(**asked, last_rate=0.25)
+        assert parts[:4] == [1.0] * 4
+        assert parts[4:] == pytest.approx([1.0, 0.8902, 0.625, 0.3598], abs=1e-4)                 # half a cosine from 1 to .25
+        first = [json.loads(token.metadata["loss_curve"])[:2] for token in (even, falling)]
+        assert first[0] == first[1]                  # the second step's loss comes of the first, at the full rate
+        assert not np.array_equal(even.table, falling.table)
+
     def test_base_is_as_it_was(self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline) -> None:
         parts = {name: getattr(shared_pipeline, name) for name in ("unet", "text_encoder", "vae", "structure")}
         before = {name: {key: weight.clone() for key, weight in part.state_dict().items()} for name, part in parts.items()}
@@ -252,7 +265,7 @@ class TestCheckpoint:
         self, learn: Callable[..., CharacterToken], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, priors: list[ClipMatch],
         checks: int,
     ) -> None:
-        asked: dict[str, Any] = {"priors": priors, "num_steps": 6, "held_out_checks": checks}
+        asked: dict[str, Any] = {"priors": priors, "num_steps": 6, "held_out_checks": checks, "last_rate": 0.1}
         whole = learn(**asked)
         monkeypatch.setattr(fit, "_CHECKPOINT_S", 0.0)
         place, steps = tmp_path / "learning.safetensors", []
