@@ -48,7 +48,7 @@ def storybook(
 def structure(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("runs/eval-structure"),
     quick: Quick = False,
-    clips: Annotated[int | None, typer.Option(min=2, max=700, help="Of each Fréchet distance. [default: 120, quick 9]")] = None,
+    clips: Annotated[int | None, typer.Option(min=2, max=700, help="Of each Fréchet distance. [default: 100, quick 9]")] = None,
     shots: Annotated[int | None, typer.Option(min=1, help="Of each point of the curves. [default: 16, quick 3]")] = None,
     judge: JudgeFolder = None,
     profile: flags.Profile = "storybook",

@@ -29,7 +29,7 @@ SCALES = (0.25, 0.5, 0.75)                           # features rescaled, and ne
 class StructureSize:
     """How much is drawn: 2 × clips + 8 × shots, since the first shots of the curve's ends are among the clips."""
 
-    clips: int = 120                                 # of each Fréchet distance
+    clips: int = 100                                 # of each Fréchet distance
     shots: int = 16                                  # of each point of the curves
 
     def check(self) -> StructureSize:
