@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -24,6 +23,7 @@ from storyanim.personalize import checkpoint as checkpoints
 from storyanim.personalize.examples import ExampleMaker, contexts_of
 from storyanim.personalize.lesson import Lesson, Student
 from storyanim.personalize.lora import arrays_of, computed_twice, frozen, learning, motion_off
+from storyanim.personalize.objective import rate_left
 from storyanim.personalize.stopping import HeldOut
 from storyanim.personalize.timeinv import make_table, sampling_grid, word_embedding
 from storyanim.stages import DepthEstimator
@@ -95,7 +95,7 @@ class TimeInvLearner:
             if not done and held_out.steps:
                 held_out.note(0, lesson.look(student))
             for step in range(done, wanted.num_steps):
-                student.slow(_rate(step / wanted.num_steps, wanted.last_rate))
+                student.slow(rate_left(step / wanted.num_steps, wanted.last_rate))
                 loss = lesson.step(student, step)
                 if step + 1 in held_out.steps:
                     held_out.note(step + 1, lesson.look(student))
@@ -172,11 +172,6 @@ class TimeInvLearner:
             lora=arrays if low_rank else {}, weights={} if low_rank else arrays,
             base=hub.fingerprint(self._settings.models.pipeline), metadata=metadata,
         )
-
-
-def _rate(done: float, last: float) -> float:
-    """Part of the learning rates when the share `done` of the steps is over."""
-    return last + (1 - last) * (1 + math.cos(math.pi * done)) / 2
 
 
 def _curve(losses: Tensor) -> list[tuple[int, float]]:

@@ -1,12 +1,18 @@
-"""The denoising objective of a scheduler, for the timesteps of a batch (AaS 3.3)."""
+"""The denoising objective of a scheduler, for the timesteps of a batch (AaS 3.3), and how a learning rate falls."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from torch import Tensor
 
 from storyanim.errors import ModelError
+
+
+def rate_left(done: float, last: float) -> float:
+    """Part of a learning rate when the share `done` of the steps is over: from 1 to `last` by half a cosine."""
+    return last + (1 - last) * (1 + math.cos(math.pi * done)) / 2
 
 
 class Objective:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import queue
 import threading
 import time
@@ -19,6 +18,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from storyanim.errors import UsageError
+from storyanim.personalize.objective import rate_left
 from storyanim.train import checkpoint
 
 Batch = dict[str, Any]
@@ -162,7 +162,7 @@ def _progress(state: LoopState, options: LoopOptions) -> float:
 
 def _schedule(done: float) -> float:
     warm = min(1.0, done / 0.02 + 0.02)
-    return warm * (0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, done))))
+    return warm * rate_left(min(1.0, done), 0.02)
 
 
 def _log(log: Any, state: LoopState, done: float, figures: dict[str, float]) -> None:

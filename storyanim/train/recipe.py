@@ -46,6 +46,10 @@ class Request:
         """Where to train."""
         return pick_device(self.loop.device)
 
+    def goes_on(self, part: str) -> bool:
+        """Whether a part of the family is trained on from the weights that it has."""
+        return not self.scratch and (self.out / part / "config.json").is_file()
+
     def folder(self, name: str) -> Path:
         """Of a rendered set."""
         return self.work / "data" / name
@@ -75,7 +79,7 @@ def make_data(request: Request) -> dict[str, float]:
 def train_autoencoder(request: Request) -> dict[str, float]:
     """Stage 1; the encoder learns from nothing only, since the later stages learned its latents."""
     vae = networks.load_or_build(request.out / "pipeline/vae", AutoencoderTiny, networks.autoencoder, scratch=request.scratch)
-    known = not request.scratch and (request.out / "pipeline/vae/config.json").is_file()
+    known = request.goes_on("pipeline/vae")
     stage = autoencoder.AutoencoderStage(
         vae, request.folder("stills"), batch_size=request.batch_size or 16, decoder_only=known, device=request.device
     )
@@ -223,7 +227,7 @@ def load_image_unet(request: Request) -> UNet2DConditionModel:
     """The image U-Net: the bundled video U-Net without its motion layers."""
     unet = networks.unet2d()
     folder = request.out / "pipeline/unet"
-    if not request.scratch and (folder / "config.json").is_file():
+    if request.goes_on("pipeline/unet"):
         video = UNetMotionModel.from_pretrained(folder, torch_dtype=torch.float32)
         unet.load_state_dict({key: value for key, value in video.state_dict().items() if "motion_modules" not in key})
     return unet
@@ -232,7 +236,7 @@ def load_image_unet(request: Request) -> UNet2DConditionModel:
 def load_text_encoder(request: Request, tokens: CLIPTokenizer) -> CLIPTextModel:
     """The generator's own text encoder, or the retriever's text tower to start from."""
     folder = request.out / "pipeline/text_encoder"
-    if not request.scratch and (folder / "config.json").is_file():
+    if request.goes_on("pipeline/text_encoder"):
         return CLIPTextModel.from_pretrained(folder, dtype=torch.float32)
     text = networks.text_encoder(tokens)
     tower = CLIPModel.from_pretrained(request.out / "clip", dtype=torch.float32).text_model
@@ -283,6 +287,6 @@ def _derive_depth(request: Request) -> None:
 def _copy_motion(request: Request, video: UNetMotionModel) -> None:
     """Keeps motion layers that were learned before, when the image U-Net is trained on."""
     folder = request.out / "pipeline/unet"
-    if not request.scratch and (folder / "config.json").is_file():
+    if request.goes_on("pipeline/unet"):
         old = UNetMotionModel.from_pretrained(folder, torch_dtype=torch.float32).state_dict()
         video.load_state_dict({key: value for key, value in old.items() if "motion_modules" in key}, strict=False)
