@@ -33,7 +33,7 @@ def train(
     stage: Annotated[Stage, typer.Argument(help="What to train, or to render.")],
     minutes: Annotated[float | None, typer.Option(help="Compute for so long in all. [default: the stage's own]")] = None,
     steps: Annotated[int | None, typer.Option(help="Instead of minutes.")] = None,
-    times: Annotated[float, typer.Option(min=0.01, help="So many times the stage's own minutes.")] = 1.0,
+    times: Annotated[float, typer.Option(min=0.01, help="So many times the stage's own minutes, or scenes.")] = 1.0,
     work: Annotated[Path, typer.Option(help="Folder of rendered data, checkpoints and logs.")] = Path("work"),
     out: Annotated[Path | None, typer.Option(help="Family's folder, or the judge's. [default: the bundled one]")] = None,
     scratch: Annotated[bool, typer.Option("--scratch", help="Do not start from the weights in --out.")] = False,
@@ -42,6 +42,7 @@ def train(
     rate: Annotated[float | None, typer.Option("--learning-rate", help="Its peak. [default: the stage's own]")] = None,
     compile_: Annotated[bool, typer.Option("--compile", help="Stage base: torch.compile; needs a C++ compiler.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    workers: Annotated[int, typer.Option(min=0, help="Processes that render, and on a GPU make the batches.")] = 2,
     json_: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Train a stage of the storybook family, or its judge; interrupted, the same command goes on from its checkpoint."""
@@ -53,7 +54,7 @@ def train(
         def watch(done: float, state: LoopState, figures: dict[str, float]) -> None:
             bar(done, f"step {state.step}  " + "  ".join(f"{key} {value:.4g}" for key, value in figures.items()))
 
-        loop = LoopOptions(minutes=minutes, steps=steps, device=device, learning_rate=rate, compile=compile_)
+        loop = LoopOptions(minutes=minutes, steps=steps, device=device, learning_rate=rate, compile=compile_, workers=workers)
         judge = stage is Stage.judge
         family = out or asset("judge" if judge else "storybook")
         request = Request(work, family, loop, batch_size, scratch, scenes, watch, times)

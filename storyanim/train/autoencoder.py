@@ -14,9 +14,11 @@ from torch import nn
 from storyanim.train.data import ClipSet, Shard, to_pixels, unpack_mask
 from storyanim.train.loop import Batch
 
+SQUARED = 4.0  # weight of the square beside the absolute difference: what is far off, eyes and muzzles, counts more
+
 
 class AutoencoderStage:
-    """L1 with creature pixels counted more, image gradients; latents near unit size, robust to noise and to halving.
+    """L1 and squares with creature pixels counted more, image gradients; latents near unit size, robust to noise and to halving.
 
     Pooled latents decode to the pooled picture: fine detail then lies in the fine frequencies of the latents, as diffusion
     learns fastest (arXiv 2502.14831). With `decoder_only` the latents stay what the later stages were trained on.
@@ -83,7 +85,7 @@ class AutoencoderStage:
             output = self.vae.decode(latents + noise).sample
         output = output.float()
         error = (output - rgb).abs()
-        absolute = (error * weight).mean() / weight.mean()
+        absolute = ((error + SQUARED * error.square()) * weight).mean() / weight.mean()
         edges = sum(((output - rgb).diff(dim=d).abs() * weight.narrow(d, 1, weight.shape[d] - 1)).mean() for d in (2, 3))
         coarse = (F.avg_pool2d(output, 4) - F.avg_pool2d(rgb, 4)).abs().mean()
         loss = absolute + edges + 0.5 * coarse

@@ -13,7 +13,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from storyanim.personalize.objective import Objective
 from storyanim.train import networks
-from storyanim.train.data import ClipSet
+from storyanim.train.data import ClipSet, draw_rows
 from storyanim.train.denoise import caption_ids, creature_cells, creature_loss, text_states, timesteps
 from storyanim.train.loop import Batch
 
@@ -46,8 +46,7 @@ class BaseStage:
 
     def batch(self, rng: np.random.Generator) -> Batch:
         """Single frames of random scenes."""
-        weights = np.array([len(s) for s in self.sets], float)
-        rows = [next(self.sets[k].rows(rng, 1)) for k in rng.choice(len(self.sets), self.batch_size, p=weights / weights.sum())]
+        rows = list(draw_rows(self.sets, rng, self.batch_size))
         frames = [int(rng.integers(shard.rgb.shape[1])) for shard, _ in rows]
         latents = np.stack([np.asarray(shard.array("latents")[row, f]) for (shard, row), f in zip(rows, frames, strict=True)])
         cells = np.stack([creature_cells(shard, row, [f])[0] for (shard, row), f in zip(rows, frames, strict=True)])

@@ -4,13 +4,15 @@ A set is a folder of shards; a shard is one `.npz`-free folder of plain `.npy` a
 temporary name and renamed when complete, so that rendering goes on where it stopped.
 
     stills/  many scenes, 4 instants each            clips/  fewer scenes, 16 frames at 8 fps
-    pairs/   as stills, two creatures in each        held_stills/  never trained on
+    pairs/   as stills, two creatures in each        duets/  as clips, two creatures in each
+    held_stills/  never trained on
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -55,14 +57,16 @@ SETS = {
     "stills": SetPlan("stills", 12_000, 1_000_000, 4, clip=False),
     "pairs": SetPlan("pairs", 2_000, 6_000_000, 4, clip=False, num_actors=2),
     "clips": SetPlan("clips", 2_500, 2_000_000, 16, clip=True),
+    "duets": SetPlan("duets", 400, 7_000_000, 16, clip=True, num_actors=2),
     "held_stills": SetPlan("held_stills", 250, 9_000_000, 4, clip=False),  # never trained on: measures the stages
 }
 
 
-def render_set(plan: SetPlan, work: Path, *, workers: int = 2, limit: int | None = None) -> Path:
-    """Renders the shards of a set that are missing. Returns the set's folder."""
+def render_set(plan: SetPlan, work: Path, *, workers: int = 2, times: float = 1.0, limit: int | None = None) -> Path:
+    """Renders the shards of a set that are missing, of `times` as many scenes as planned. Returns the set's folder."""
     folder = work / "data" / plan.name
-    limited = replace(plan, num_scenes=min(limit or plan.num_scenes, plan.num_scenes))
+    planned = round(times * plan.num_scenes)
+    limited = replace(plan, num_scenes=min(limit or planned, planned))
     make_shards(folder, -(-limited.num_scenes // SHARD), partial(_render, limited), workers=workers)
     return folder
 
@@ -142,14 +146,25 @@ class ClipSet:
             yield self.place(int(index))
 
 
-def derive(folder: Path, name: str, compute: object) -> None:
-    """Writes `<name>.npy` into every shard that lacks it; `compute(shard)` gives the array."""
-    for shard in ClipSet(folder).shards:
+def draw_rows(sets: list[ClipSet], rng: np.random.Generator, count: int) -> Iterator[tuple[Shard, int]]:
+    """`count` scenes drawn at random from several sets, from each as often as it has scenes."""
+    sizes = np.array([len(s) for s in sets], float)
+    for number in rng.choice(len(sets), count, p=sizes / sizes.sum()):
+        yield from sets[number].rows(rng, 1)
+
+
+def derive(folder: Path, name: str, compute: Callable[[Shard], NDArray[np.generic]], *, workers: int = 1) -> None:
+    """Writes `<name>.npy` into every shard that lacks it, in `workers` threads; `compute(shard)` gives the array."""
+
+    def write(shard: Shard) -> None:
         path = shard.folder / f"{name}.npy"
         if not path.exists():
-            partial = path.with_suffix(".partial.npy")
-            np.save(partial, compute(shard))  # type: ignore[operator]
-            partial.rename(path)
+            unfinished = path.with_suffix(".partial.npy")
+            np.save(unfinished, compute(shard))
+            unfinished.rename(path)
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(write, ClipSet(folder).shards))
 
 
 def to_pixels(rgb: NDArray[np.uint8], device: torch.device) -> torch.Tensor:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from storyanim.errors import UsageError
 from storyanim.personalize.objective import rate_left
@@ -38,6 +40,7 @@ class LoopOptions:
     seed: int = 0
     device: str = "auto"
     threads: int | None = None  # of torch; None: as torch chooses
+    workers: int = 2  # processes that render, and on a GPU make the batches: on a CPU they would take its time from the steps
     compile: bool = False  # the image denoiser by torch.compile, which needs a C++ compiler: a third faster on CPUs
 
 
@@ -96,12 +99,12 @@ def train(stage: Stage, options: LoopOptions, folder: Path, *, watch: Watch | No
     folder.mkdir(parents=True, exist_ok=True)
     log = (folder / "log.jsonl").open("a", encoding="utf-8")
     saved = time.monotonic()
-    with _Prefetch(stage, options.seed, state.step) as batches:
+    with _batches(stage, options, state.step) as batches:
+        began = time.monotonic()
         for batch in batches:
             done = _progress(state, options)
             if done >= 1.0:
                 break
-            started = time.monotonic()
             for group in optimizer.param_groups:
                 group["lr"] = peak * _schedule(done) * group.get("lr_scale", 1.0)
             with _attention(options.device):
@@ -113,7 +116,8 @@ def train(stage: Stage, options: LoopOptions, folder: Path, *, watch: Watch | No
             optimizer.zero_grad(set_to_none=True)
             _update(average, network, min(options.ema, (1 + state.step) / (20 + state.step)))
             state.step += 1
-            state.seconds += time.monotonic() - started
+            now = time.monotonic()
+            state.seconds, began = state.seconds + now - began, now
             if state.step % 20 == 0:
                 figures = figures | {"loss": float(loss.detach()), "norm": float(norm)}
                 _log(log, state, done, figures)
@@ -121,7 +125,7 @@ def train(stage: Stage, options: LoopOptions, folder: Path, *, watch: Watch | No
                     watch(done, state, figures)
             if time.monotonic() - saved > options.checkpoint_every_s:
                 checkpoint.save(path, network, average, optimizer, asdict(state))
-                saved = time.monotonic()
+                saved = began = time.monotonic()
     checkpoint.save(path, network, average, optimizer, asdict(state))
     log.close()
     load_average(network, average)
@@ -172,6 +176,26 @@ def _log(log: Any, state: LoopState, done: float, figures: dict[str, float]) -> 
     log.flush()
 
 
+def _batches(stage: Stage, options: LoopOptions, first: int) -> AbstractContextManager[Iterable[Batch]]:
+    if pick_device(options.device).type == "cpu" or not options.workers:
+        return _Prefetch(stage, options.seed, first)
+    steps = _Steps(stage, options.seed, first)
+    return nullcontext(DataLoader(steps, batch_size=None, num_workers=options.workers, multiprocessing_context="fork"))
+
+
+class _Steps(IterableDataset[Batch]):
+    """The same batches in the same order from several processes, each of which makes every n-th."""
+
+    def __init__(self, stage: Stage, seed: int, first: int) -> None:
+        self._stage, self._seed, self._first = stage, seed, first
+
+    def __iter__(self) -> Iterator[Batch]:
+        worker = get_worker_info()
+        number, count = (worker.id, worker.num_workers) if worker else (0, 1)
+        for step in itertools.count(self._first + number, count):
+            yield self._stage.batch(np.random.default_rng([self._seed, step]))
+
+
 class _Prefetch:
     """Makes batches in a thread; the batch of step k depends on the seed and k alone."""
 
@@ -195,7 +219,7 @@ class _Prefetch:
         except BaseException as error:  # handed over: the loop raises it
             self._queue.put(error)
 
-    def __enter__(self) -> Iterator[Batch]:
+    def __enter__(self) -> Iterable[Batch]:
         self._thread.start()
         return self._batches()
 

@@ -1,4 +1,4 @@
-"""Stage 6: the video denoiser, on 16-frame clips; text encoder and structure encoder are frozen."""
+"""Stage 6: the video denoiser and its text encoder, on 16-frame clips; the structure encoder is frozen."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from storyanim.generate.structure import make_guide
 from storyanim.personalize.objective import Objective
 from storyanim.train import networks
-from storyanim.train.data import SETS, ClipSet
+from storyanim.train.data import SETS, ClipSet, draw_rows
 from storyanim.train.denoise import caption_ids, creature_cells, creature_loss, text_states, timesteps
 from storyanim.train.loop import Batch
 from storyanim.train.structure import structure_near
 
-SPATIAL_RATE = 0.2  # of the motion layers' rate
+SPATIAL_RATE, TEXT_RATE = 0.4, 0.1  # of the motion layers' rate
 SHARED_NOISE = 0.3  # of the noise's variance, common to a clip's frames; the profile draws with the same
 STILL_SHARE = 0.15  # of batches
+MOST_STILLS = 192  # in a batch: attention over time has a sequence a latent cell, and a GPU's kernels take 65,535
 STRUCTURE_SHARE = 0.3  # of the clips' batches: what depth shows of a movement is learned soonest
 NOISE_MIDDLE = 0.7  # logit of the clips' median timestep: how something moves is decided before how it looks
 FRAMES, STILL_FRAMES = SETS["clips"].num_frames, SETS["stills"].num_frames  # of a scene
@@ -31,8 +32,9 @@ FRAMES, STILL_FRAMES = SETS["clips"].num_frames, SETS["stills"].num_frames  # of
 class MotionStage:
     """A part of the clips is learned under their own structure, so that temporal layers know both ways of drawing.
 
-    The spatial layers move along at a fraction of the rate, and some batches are of single frames, so that pictures stay
-    as good as they were and a clip of one frame is no stranger (joint training as in arXiv 2204.03458).
+    The spatial layers and the text encoder, to which single frames never taught what a pan is, move along at a fraction
+    of the rate, and some batches are of single frames, so that pictures stay as good as they were and a clip of one frame
+    is no stranger (joint training as in arXiv 2204.03458).
     """
 
     name = "motion"
@@ -43,30 +45,35 @@ class MotionStage:
         adapter: T2IAdapter,
         text: CLIPTextModel,
         tokens: CLIPTokenizer,
-        folders: tuple[Path, Path],
+        clips: list[Path],
+        stills: Path,
         *,
         batch_size: int = 3,
         device: torch.device,
     ) -> None:
-        self.unet, self.network = unet.to(device), unet
+        self.unet, self.text = unet.to(device), text.to(device)
+        self.network: nn.Module = nn.ModuleDict({"unet": self.unet, "text": self.text})
         self.adapter = adapter.to(device).requires_grad_(False)
-        self.text = text.to(device).requires_grad_(False)
         self.tokens, self.batch_size, self.device = tokens, batch_size, device
-        self.clips, self.stills = (ClipSet(folder) for folder in folders)
+        self.clips, self.stills = [ClipSet(folder) for folder in clips], ClipSet(stills)
         self.objective = Objective(networks.scheduler())
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """The motion layers at full rate, the spatial ones at a fifth."""
+        """The motion layers at full rate, the spatial ones and the text encoder slower."""
         groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
         for name, parameter in self.unet.named_parameters():
             groups["motion_modules" in name].append(parameter)
-        return [{"params": groups[True]}, {"params": groups[False], "lr_scale": SPATIAL_RATE}]
+        return [
+            {"params": groups[True]},
+            {"params": groups[False], "lr_scale": SPATIAL_RATE},
+            {"params": list(self.text.parameters()), "lr_scale": TEXT_RATE},
+        ]
 
     def batch(self, rng: np.random.Generator) -> Batch:
         """Whole clips with one timestep each, all under structure or all without; or as many single frames."""
         still = rng.random() < STILL_SHARE
-        count = self.batch_size * FRAMES if still else self.batch_size
-        rows = list((self.stills if still else self.clips).rows(rng, count))
+        count = min(self.batch_size * FRAMES, MOST_STILLS) if still else self.batch_size
+        rows = list(self.stills.rows(rng, count) if still else draw_rows(self.clips, rng, count))
         which = [slice(k, k + 1) if still else slice(None) for k in rng.integers(0, STILL_FRAMES, count)]
         latents = np.stack([np.asarray(s.array("latents")[row, part]) for (s, row), part in zip(rows, which, strict=True)])
         cells = np.stack([creature_cells(shard, row, part) for (shard, row), part in zip(rows, which, strict=True)])
@@ -90,8 +97,8 @@ class MotionStage:
         noisy, v = self.objective.noisy_and_target(on["latents"].float(), on["t"], on["noise"])
         sample = noisy.transpose(1, 2)  # (B, C, T, h, w)
         with torch.autocast(self.device.type, torch.bfloat16):
+            states = text_states(self.text, on["ids"]).repeat_interleave(noisy.shape[1], dim=0)
             with torch.no_grad():
-                states = text_states(self.text, on["ids"]).repeat_interleave(noisy.shape[1], dim=0)
                 guide = make_guide(self.adapter, self.unet, on["near"].float()) if "near" in on else None
             with guide.added(sample, on["t"], states) if guide else nullcontext({}) as more:
                 output = self.unet(sample, on["t"], encoder_hidden_states=states, **more).sample

@@ -37,7 +37,7 @@ def autoencoder() -> AutoencoderTiny:
         encoder_block_out_channels=(width,) * 4,
         decoder_block_out_channels=(width,) * 4,
         num_encoder_blocks=(0, 0, 3, 4),
-        num_decoder_blocks=(4, 3, 1, 0),
+        num_decoder_blocks=(6, 6, 4, 0),
         scaling_factor=1.0,
     )
     for half in (network.encoder, network.decoder):

@@ -39,7 +39,7 @@ class Request:
     scratch: bool = False  # do not start from the weights in `out`
     scenes: int | None = None  # render at most so many scenes a set
     watch: Watch | None = None
-    times: float = 1.0  # as many minutes as are the stage's own
+    times: float = 1.0  # as many minutes as are the stage's own, or scenes
 
     @property
     def device(self) -> torch.device:
@@ -72,7 +72,8 @@ def make_data(request: Request) -> dict[str, float]:
     started = time.monotonic()
     frames = 0
     for plan in SETS.values():
-        frames += len(ClipSet(render_set(plan, request.work, limit=request.scenes))) * plan.num_frames
+        folder = render_set(plan, request.work, workers=request.loop.workers, times=request.times, limit=request.scenes)
+        frames += len(ClipSet(folder)) * plan.num_frames
     return {"frames": float(frames), "seconds": time.monotonic() - started}
 
 
@@ -151,7 +152,7 @@ def train_base(request: Request) -> dict[str, float]:
 def train_structure(request: Request) -> dict[str, float]:
     """Stage 5."""
     _derive_latents(request, "clips")
-    _derive_depth(request)
+    _derive_depth(request, "clips")
     tokens = CLIPTokenizer.from_pretrained(request.out / "clip")
     unet, text = load_image_unet(replace(request, scratch=False)), load_text_encoder(replace(request, scratch=False), tokens)
     adapter = networks.load_or_build(request.out / "structure", T2IAdapter, networks.structure_adapter, scratch=request.scratch)
@@ -169,8 +170,8 @@ def train_structure(request: Request) -> dict[str, float]:
 
 def train_motion(request: Request) -> dict[str, float]:
     """Stage 6."""
-    _derive_latents(request, "clips", "stills")
-    _derive_depth(request)
+    _derive_latents(request, *CLIP_SETS, "stills")
+    _derive_depth(request, *CLIP_SETS)
     tokens = CLIPTokenizer.from_pretrained(request.out / "clip")
     text = load_text_encoder(replace(request, scratch=False), tokens)
     if request.scratch:  # the spatial layers are the image stage's all the same
@@ -178,9 +179,15 @@ def train_motion(request: Request) -> dict[str, float]:
     else:
         unet = UNetMotionModel.from_pretrained(request.out / "pipeline/unet", torch_dtype=torch.float32)
     adapter = T2IAdapter.from_pretrained(request.out / "structure", torch_dtype=torch.float32)
-    folders = request.folder("clips"), request.folder("stills")
     stage = motion.MotionStage(
-        unet, adapter, text, tokens, folders, batch_size=request.batch_size or 3, device=request.device
+        unet,
+        adapter,
+        text,
+        tokens,
+        [request.folder(name) for name in CLIP_SETS],
+        request.folder("stills"),
+        batch_size=request.batch_size or 3,
+        device=request.device,
     )
     state = _train(stage, request)
     save_pipeline_parts(request.out / "pipeline", unet, text, tokens)
@@ -211,7 +218,7 @@ STAGES: dict[str, Callable[[Request], dict[str, float]]] = {
     "library": make_library,
     "examples": make_examples,
 }
-BASE_SETS = ("stills", "clips", "pairs")
+BASE_SETS, CLIP_SETS = ("stills", "clips", "pairs"), ("clips", "duets")
 # minutes on two cores and peak learning rate
 RATES = {
     "autoencoder": (14.0, 1.2e-3),
@@ -271,17 +278,23 @@ def _derive_latents(request: Request, *names: str) -> None:
         return latents.reshape(count, frames, *latents.shape[1:])
 
     for name in names:
-        derive(request.folder(name), "latents", compute)
+        derive(request.folder(name), "latents", compute, workers=_threads(request))
 
 
-def _derive_depth(request: Request) -> None:
+def _derive_depth(request: Request, *names: str) -> None:
     network = DPTForDepthEstimation.from_pretrained(request.out / "depth", dtype=torch.float32).to(request.device).eval()
 
     def compute(shard: Any) -> Any:
         scaled = [scale_clip(depth.estimate(network, np.asarray(clip_), request.device)) for clip_ in shard.rgb]
         return np.round(np.stack(scaled) * 255).astype(np.uint8)
 
-    derive(request.folder("clips"), "depth", compute)
+    for name in names:
+        derive(request.folder(name), "depth", compute, workers=_threads(request))
+
+
+def _threads(request: Request) -> int:
+    """A GPU is kept busy by several."""
+    return 1 if request.device.type == "cpu" else max(1, request.loop.workers)
 
 
 def _copy_motion(request: Request, video: UNetMotionModel) -> None:
