@@ -99,7 +99,8 @@ def train(stage: Stage, options: LoopOptions, folder: Path, *, watch: Watch | No
     folder.mkdir(parents=True, exist_ok=True)
     log = (folder / "log.jsonl").open("a", encoding="utf-8")
     saved = time.monotonic()
-    with _batches(stage, options, state.step) as batches:
+    workers = 0 if pick_device(options.device).type == "cpu" else options.workers
+    with make_batches(stage, options.seed, state.step, workers=workers) as batches:
         began = time.monotonic()
         for batch in batches:
             done = _progress(state, options)
@@ -176,11 +177,15 @@ def _log(log: Any, state: LoopState, done: float, figures: dict[str, float]) -> 
     log.flush()
 
 
-def _batches(stage: Stage, options: LoopOptions, first: int) -> AbstractContextManager[Iterable[Batch]]:
-    if pick_device(options.device).type == "cpu" or not options.workers:
-        return _Prefetch(stage, options.seed, first)
-    steps = _Steps(stage, options.seed, first)
-    return nullcontext(DataLoader(steps, batch_size=None, num_workers=options.workers, multiprocessing_context="fork"))
+def make_batches(stage: Stage, seed: int, first: int, *, workers: int = 0) -> AbstractContextManager[Iterable[Batch]]:
+    """The batches of step `first` and those after it, made ahead in `workers` processes, or in a thread.
+
+    The batch of step k depends on the seed and k alone.
+    """
+    if not workers:
+        return _Prefetch(stage, seed, first)
+    steps = _Steps(stage, seed, first)
+    return nullcontext(DataLoader(steps, batch_size=None, num_workers=workers, multiprocessing_context="fork"))
 
 
 class _Steps(IterableDataset[Batch]):
@@ -197,7 +202,7 @@ class _Steps(IterableDataset[Batch]):
 
 
 class _Prefetch:
-    """Makes batches in a thread; the batch of step k depends on the seed and k alone."""
+    """Makes batches in a thread."""
 
     def __init__(self, stage: Stage, seed: int, first: int) -> None:
         self._stage, self._seed, self._step = stage, seed, first
