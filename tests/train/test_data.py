@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_sets_never_share_a_seed() -> None:
     spans = sorted((plan.first_seed, plan.first_seed + 50 * plan.num_scenes) for plan in SETS.values())
-    assert all(one[1] <= other[0] for one, other in zip(spans, spans[1:], strict=False))
+    assert all(one[1] <= other[0] for one, other in pairwise(spans))
 
 
 def test_times_renders_more_scenes_and_limit_fewer(tmp_path: Path) -> None:
