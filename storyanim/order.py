@@ -30,6 +30,7 @@ from storyanim.plan import build_planner, guess_noun, is_storyboard, load_vocabu
 from storyanim.plan.keep import keep_ids
 from storyanim.retrieve.encoders import build_encoder
 from storyanim.retrieve.index import ClipIndex
+from storyanim.retrieve.synonyms import Synonyms
 from storyanim.stages import Executor
 
 DEFAULT_INDEX = "storybook/index"                    # in the package's assets
@@ -96,11 +97,16 @@ def build_tools(settings: Settings, index: str | None) -> Tools:
 
 
 def open_index(folder: Path, settings: Settings) -> ClipIndex:
-    """Raises IndexFolderError."""
-    wanted = settings.retrieve
-    return ClipIndex(folder, caption_weight=wanted.caption_weight, min_motion=wanted.min_motion, exact=wanted.exact,
-                     search={str(name): value for name, value in wanted.search.items()}, filters=wanted.filters, fold=wanted.fold,
-                     lance=wanted.lance)
+    """The index, searched as the settings say, by all words that the profile's vocabulary knows for a thing.
+
+    Raises IndexFolderError, UsageError, ModelError.
+    """
+    wanted, vocabulary = settings.retrieve, load_vocabulary(settings)
+    index = ClipIndex(folder, caption_weight=wanted.caption_weight, min_motion=wanted.min_motion, exact=wanted.exact,
+                      search={str(name): value for name, value in wanted.search.items()}, filters=wanted.filters,
+                      fold=wanted.fold, lance=wanted.lance)
+    index.synonyms = Synonyms(vocabulary.synonyms if vocabulary else ())
+    return index
 
 
 def run_order(

@@ -21,7 +21,7 @@ from storyanim.evaluate.metrics import accuracy, recall
 from storyanim.evaluate.sheets import retrieval_sheet
 from storyanim.evaluate.tables import retrieval_table
 from storyanim.evaluate.trials import Trial
-from storyanim.order import build_tools
+from storyanim.order import build_tools, open_index
 from storyanim.pipeline import Tools
 from storyanim.retrieve.index import ClipIndex
 from storyanim.stages import TextVideoEncoder
@@ -86,11 +86,10 @@ def measure_recall(
     """Each clip's own sentence is looked for among all clips: by the vectors alone, by BM25 of the captions alone, joined as the
     profile joins them.
     """
-    wanted = bench.settings.retrieve
     ways: dict[str, tuple[ClipIndex, TextVideoEncoder]] = {
         "clip": (ClipIndex(folder, caption_weight=0.0), encoder),
         "words": (ClipIndex(folder), footage.Blind(encoder)),
-        "joined": (ClipIndex(folder, caption_weight=wanted.caption_weight, min_motion=wanted.min_motion), encoder),
+        "joined": (open_index(folder, bench.settings), encoder),
     }
     places: dict[str, list[int]] = {name: [] for name in ways}
     for trial in footage.make_searches(num_clips):

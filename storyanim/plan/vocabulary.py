@@ -120,6 +120,12 @@ class Vocabulary(BaseModel):
         """sha256 of all of it."""
         return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
 
+    @property
+    def synonyms(self) -> list[tuple[str, ...]]:
+        """For each thing that can be drawn, the words and phrases that mean just it."""
+        return [tuple(filter(None, (value.replace("_", " "), entry.say, *entry.words)))
+                for entries in self.kinds.values() for value, entry in entries.items()]
+
     @cached_property
     def _phrases(self) -> dict[Kind, dict[str, list[tuple[tuple[str, ...], str, bool]]]]:
         """kind → first word → (all words, value, exact), longest first."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import re
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from storyanim.retrieve.alike import are_alike, folded
 from storyanim.retrieve.filters import Condition, condition_of, read_filter
 from storyanim.retrieve.lance import LanceVectors
 from storyanim.retrieve.marks import is_marked
+from storyanim.retrieve.synonyms import STEMS, Synonyms, quoted
 from storyanim.retrieve.vectors import VECTORS, Vectors
 from storyanim.stages import TextVideoEncoder
 
@@ -34,18 +34,15 @@ FORMAT = 1
 INFO, CLIPS = "index.json", "clips.sqlite"
 COLUMNS = ("clip_id", "path", "sha256", "start_s", "end_s", "caption", "motion")
 MARKS = ("cut", "black", "bars", "aspect", "fps", "look")       # of a Span; older indexes lack some or all
-SCHEMA = """
+SCHEMA = f"""
     CREATE TABLE clips (id INTEGER PRIMARY KEY, clip_id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, sha256 TEXT NOT NULL,
                         start_s REAL NOT NULL, end_s REAL NOT NULL, caption TEXT NOT NULL, motion REAL NOT NULL,
                         cut REAL NOT NULL, black REAL NOT NULL, bars REAL NOT NULL, aspect REAL NOT NULL, fps REAL NOT NULL,
                         look BLOB NOT NULL, source INTEGER NOT NULL, licence TEXT NOT NULL);
     CREATE TABLE pieces (key TEXT PRIMARY KEY, first INTEGER NOT NULL, num INTEGER NOT NULL) WITHOUT ROWID;
-    CREATE VIRTUAL TABLE captions USING fts5(caption, content='clips', content_rowid='id', tokenize='porter unicode61');
+    CREATE VIRTUAL TABLE captions USING fts5(caption, content='clips', content_rowid='id', tokenize='{STEMS}');
 """
 _AGAIN = "make it again with `storyanim index`"
-# Joined ranks do not see how slight a word's worth is: without this, every caption with an "a" would gain.
-_FILLERS = frozenset({"a", "an", "and", "are", "as", "at", "by", "for", "from", "in", "into", "is", "it", "its", "of", "on", "or",
-                      "that", "the", "their", "this", "to", "with"})
 _RANK_OFFSET = 60                                    # of reciprocal rank fusion (Cormack et al. 2009)
 _STILL_PLACES = 5                                    # a clip that hardly moves, is cut or black falls so many places in each
 
@@ -97,6 +94,7 @@ class ClipIndex:
         self.min_motion = min_motion
         self.exact = exact
         self.fold = fold
+        self.synonyms = Synonyms()                   # may be set: a word that no caption has is looked for by its others
         self._search = dict(search or {})
         self._filters = [read_filter(text) for text in filters]
         self.info = read_info(self.folder)
@@ -138,7 +136,7 @@ class ClipIndex:
         """Of what can be found in it, and how; where the videos lie stays out."""
         files = "".join(f"{name}\0{sha256}\n" for name, sha256 in sorted(self.info.files.items()))
         how = "".join(f":{name}={value}" for name, value in sorted(self._search.items())) + ":exact" * self.exact
-        how += ":lance" * self._lance
+        how += ":lance" * self._lance + self.synonyms.fingerprint
         how += "".join(sorted(f":{one}" for one in self._filters)) + (f":fold={self.fold:g}" if self.fold else "")
         return f"{hashlib.sha256(files.encode()).hexdigest()}:{self.caption_weight:g}:{self.min_motion:g}{how}"
 
@@ -171,12 +169,12 @@ class ClipIndex:
     def reasons(self, query: str, matches: Sequence[ClipMatch]) -> list[str]:
         """Why each match of a search lies where it does: the query's words in its caption, and what makes it rank lower."""
         places = self._word_ranks(query, min(self.info.num_clips, max(100, 10 * len(matches))))
-        words = [word for word in dict.fromkeys(re.findall(r"\w+", query.lower())) if word not in _FILLERS]
+        words = self.synonyms.terms(query, self._is_said)
         return [self._reason(words, places, row) for match in matches for row in self._rows("clip_id", [match.clip_id]).values()]
 
     def _reason(self, words: Sequence[str], places: dict[int, int], row: dict[str, Any]) -> str:
         has = "SELECT 1 FROM captions WHERE captions MATCH ? AND rowid = ?"      # FTS5 knows the words' stems
-        said = [word for word in words if self._database.execute(has, (f'"{word}"', row["id"])).fetchone()]
+        said = [word for word in words if self._database.execute(has, (quoted(word), row["id"])).fetchone()]
         place = f", place {places[row['id']]} by words" if row["id"] in places else ""
         parts = [f"its caption says {', '.join(said)}{place}" if said else "no word in its caption: by the picture alone"]
         if row["motion"] < self.min_motion:
@@ -220,8 +218,7 @@ class ClipIndex:
         return by_vector + self.caption_weight * by_words
 
     def _word_ranks(self, query: str, depth: int) -> dict[int, int]:
-        # Each word is quoted, so that nothing in a query is FTS5's syntax.
-        words = " OR ".join(f'"{word}"' for word in re.findall(r"\w+", query.lower()) if word not in _FILLERS)
+        words = " OR ".join(map(quoted, self.synonyms.terms(query, self._is_said)))
         if not words or self.caption_weight == 0:
             return {}
         sql, values = self._condition
@@ -232,6 +229,9 @@ class ClipIndex:
             (words, *values, depth),
         ).fetchall()
         return _ranks(found)
+
+    def _is_said(self, phrase: str) -> bool:
+        return bool(self._database.execute("SELECT 1 FROM captions WHERE captions MATCH ? LIMIT 1", (quoted(phrase),)).fetchone())
 
     def _rows(self, column: str, keys: Iterable[object]) -> dict[int, dict[str, Any]]:
         wanted = list(keys)

@@ -1,0 +1,88 @@
+"""Other words for those of a query, so that "a hound leaps" finds the caption "a dog jumping"."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+# Joined ranks do not see how slight a word's worth is: without this, every caption with an "a" would gain.
+FILLERS = frozenset({"a", "an", "and", "are", "as", "at", "by", "for", "from", "in", "into", "is", "it", "its", "of", "on", "or",
+                     "that", "the", "their", "this", "to", "with"})
+STEMS = "porter unicode61"                           # how FTS5 takes words apart, here and in an index
+
+
+class Synonyms:
+    """Groups of words and phrases that mean the same; inflections are told by their stems, as FTS5 does.
+
+    The longest phrase counts: in "goes to sleep" there is "go to sleep", and no "go".
+    """
+
+    def __init__(self, groups: Sequence[Sequence[str]] = ()) -> None:
+        self.groups = tuple(tuple(dict.fromkeys(phrase.lower() for phrase in group)) for group in groups)
+        self._stems: dict[str, str] = {}             # of words
+
+    @property
+    def fingerprint(self) -> str:
+        """Of all groups; empty without any."""
+        return f":{hashlib.sha256(json.dumps(self.groups).encode()).hexdigest()[:16]}" if self.groups else ""
+
+    def terms(self, query: str, known: Callable[[str], bool]) -> list[str]:
+        """What to look for in captions: the query's words without the fillers, those that no caption has by their others.
+
+        Words that captions have stay alone: a caption with two words for one thing would gain by both.
+
+        Args: known: whether a word or phrase is in some caption.
+        """
+        words, others = words_of(query), list[str]()
+        stems = [self._stem(word) for word in words] if self.groups else []
+        for phrase, number in self._among(query):
+            parts = [self._stem(word) for word in words_of(phrase)]
+            at = next((k for k in range(len(stems)) if stems[k:k + len(parts)] == parts), None)
+            if at is None:
+                continue
+            if not known(phrase):
+                others += self.groups[number]
+            if len(parts) > 1:                       # used up; a single word may stand in several groups
+                taken = slice(at, at + len(parts))
+                words[taken], stems[taken] = (words[taken], [""] * len(parts)) if known(phrase) else ([], [])
+        return list(dict.fromkeys([*(word for word in words if word not in FILLERS), *others]))
+
+    def _among(self, query: str) -> list[tuple[str, int]]:
+        """Phrases that share a word with the query, and their groups: the longest first."""
+        words = " OR ".join(map(quoted, words_of(query)))
+        if not words or not self.groups:
+            return []
+        rows = self._phrases.execute("SELECT phrase, number FROM phrases WHERE phrases MATCH ?", (words,)).fetchall()
+        return sorted(rows, key=lambda row: (-len(words_of(row[0])), row))
+
+    @cached_property
+    def _phrases(self) -> sqlite3.Connection:
+        """All phrases by their stems, in memory."""
+        database = sqlite3.connect(":memory:", check_same_thread=False)
+        database.execute(f"CREATE VIRTUAL TABLE phrases USING fts5(phrase, number UNINDEXED, tokenize='{STEMS}')")
+        database.execute(f"CREATE VIRTUAL TABLE one USING fts5(word, tokenize='{STEMS}')")
+        database.execute("CREATE VIRTUAL TABLE stems USING fts5vocab(one, row)")
+        database.executemany("INSERT INTO phrases VALUES (?, ?)",
+                             ((phrase, number) for number, group in enumerate(self.groups) for phrase in group))
+        return database
+
+    def _stem(self, word: str) -> str:
+        if word not in self._stems:
+            self._phrases.execute("DELETE FROM one")
+            self._phrases.execute("INSERT INTO one VALUES (?)", (word,))
+            self._stems[word] = " ".join(row[0] for row in self._phrases.execute("SELECT term FROM stems"))
+        return self._stems[word]
+
+
+def words_of(text: str) -> list[str]:
+    """Lower case, in order."""
+    return re.findall(r"\w+", text.lower())
+
+
+def quoted(phrase: str) -> str:
+    """Of which nothing is FTS5's syntax."""
+    return '"' + " ".join(words_of(phrase)) + '"'

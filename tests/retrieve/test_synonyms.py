@@ -1,0 +1,69 @@
+"""Words that mean the same: what a query is widened by, and what that finds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from coloured import ColourEncoder
+
+from storyanim.config import load_settings
+from storyanim.plan import load_vocabulary
+from storyanim.retrieve.index import ClipIndex
+from storyanim.retrieve.synonyms import Synonyms
+
+GROUPS = [("dog", "hound", "puppy"), ("jumping", "leap", "hop"), ("sleeping", "fall asleep", "go to sleep"), ("walking", "go")]
+
+
+def terms(query: str, *said: str) -> list[str]:
+    """Of a query, where captions say some phrases."""
+    return Synonyms(GROUPS).terms(query, lambda phrase: phrase in said)
+
+
+def test_words_that_no_caption_has_bring_the_others_of_their_group() -> None:
+    assert terms("a hound leaps") == ["hound", "leaps", "dog", "puppy", "jumping", "leap", "hop"]
+
+
+def test_words_that_captions_have_stay_alone() -> None:
+    assert terms("a hound leaps", "hound") == ["hound", "leaps", "jumping", "leap", "hop"]
+
+
+def test_the_longest_phrase_counts_and_its_words_are_used_up() -> None:
+    assert terms("the dog falls asleep", "dog") == ["dog", "sleeping", "fall asleep", "go to sleep"]
+    assert "walking" not in terms("it is going to sleep", "go to sleep")
+
+
+def test_a_phrase_needs_its_words_side_by_side() -> None:
+    assert "sleeping" not in terms("asleep they fall")
+
+
+@pytest.mark.parametrize("query", ["", "  ", "the", 'a "quoted" OR NEAR( *', "x" * 5000, "ключ 🐻"])
+def test_any_text_is_a_query(query: str) -> None:
+    assert isinstance(terms(query), list)
+
+
+def test_without_groups_only_fillers_go() -> None:
+    assert Synonyms().terms("the dog in a pond", lambda _: False) == ["dog", "pond"]
+
+
+def test_the_fingerprint_tells_groups_apart() -> None:
+    assert Synonyms().fingerprint == ""
+    assert Synonyms(GROUPS).fingerprint != Synonyms(GROUPS[:2]).fingerprint != ""
+
+
+def test_an_index_finds_a_caption_by_another_word(index_folder: Path) -> None:
+    plain, wide = (ClipIndex(index_folder, caption_weight=50) for _ in range(2))
+    wide.synonyms = Synonyms([("frog", "toad")])
+    first = wide.search("toad", ColourEncoder(), 1)[0]
+    assert "frog" in first.caption
+    assert "frog" in wide.reasons("toad", [first])[0]
+    assert "no word" in plain.reasons("toad", [first])[0]
+    assert wide.fingerprint != plain.fingerprint
+
+
+def test_the_vocabulary_gives_its_words() -> None:
+    vocabulary = load_vocabulary(load_settings("storybook", "normal"))
+    assert vocabulary
+    groups = [set(group) for group in vocabulary.synonyms]
+    assert any({"jumping", "hop", "leap"} <= group for group in groups)
+    assert all("moon" not in group for group in groups if "mountains" in group)      # only near: it does not mean just that
