@@ -1,8 +1,6 @@
-"""How much memory learning a character takes at the sizes of Stable Diffusion 1.5 with AnimateDiff: computed, or measured.
+"""How much memory learning a character takes at the sizes of Stable Diffusion 1.5 with AnimateDiff: computed, not measured.
 
-    python benchmarks/personalize_memory.py [--clips 2] [--frames 4] [--pixels 512] [--rank 4] [--device cuda]
-
-On a GPU steps are really done, with random weights, and the allocator's peak is printed beside the time of a step. Else:
+    python benchmarks/personalize_memory.py [--clips 2] [--frames 4] [--pixels 512] [--rank 4]
 
 The networks are built without data (torch's meta device), one step of the U-Net is traced, and the bytes are added up of what
 autograd keeps for the way back, with fused attention as on a GPU. Not counted: the allocator's waste, kernels' work space, the
@@ -14,7 +12,6 @@ before the first step. Learning keeps weights in float32 and multiplies in bfloa
 from __future__ import annotations
 
 import argparse
-import time
 from typing import Any
 from unittest.mock import patch
 
@@ -47,9 +44,9 @@ class FusedAttention(torch.autograd.Function):
         raise NotImplementedError
 
 
-def networks(dtype: torch.dtype, rank: int, device: str = "meta") -> tuple[Any, Any]:
-    """The U-Net with a LoRA and the text encoder of Stable Diffusion 1.5, without data or with random weights."""
-    with torch.device(device):
+def networks(dtype: torch.dtype, rank: int) -> tuple[Any, Any]:
+    """The U-Net with a LoRA and the text encoder of Stable Diffusion 1.5, without data."""
+    with torch.device("meta"):
         unet = UNetMotionModel(cross_attention_dim=TEXT_WIDTH, motion_max_seq_length=32).to(dtype).requires_grad_(False)
         text = CLIPTextModel(CLIPTextConfig(
             hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12, vocab_size=49408,
@@ -91,40 +88,6 @@ def activations(unet: Any, shape: tuple[int, ...], dtype: torch.dtype, checkpoin
     return sum(kept.values())
 
 
-def measure(device: torch.device, shape: tuple[int, ...], rank: int, steps: int = 6) -> None:
-    """Steps of LoRA and text row, as `storyanim personalize` does them: float32 weights, products in bfloat16."""
-    print(f"measured on {torch.cuda.get_device_name(device)}, torch {torch.__version__}")
-    for name, dtype in NUMBERS.items():
-        unet, text = networks(dtype, rank, str(device))
-        words = torch.randint(0, 49000, (shape[0], WORDS), device=device)
-        row = torch.randn(TEXT_WIDTH, device=device, requires_grad=True)
-        learned = [weight for part, weight in unet.named_parameters() if "lora_" in part]
-        for weight in learned:
-            weight.data = weight.data.float()
-        optimizer = torch.optim.AdamW([*learned, row])
-        for checkpointed in (False, True):
-            if checkpointed:
-                unet.enable_gradient_checkpointing()
-            torch.cuda.reset_peak_memory_stats(device)
-            for step in range(steps):
-                if step == 2:
-                    torch.cuda.synchronize(device)
-                    started = time.perf_counter()
-                with torch.autocast(device.type, torch.bfloat16):
-                    states = (text(words).last_hidden_state + row).repeat_interleave(shape[2], dim=0)
-                    time_steps = torch.randint(0, 1000, shape[:1], device=device)
-                    out = unet(torch.randn(shape, device=device, dtype=dtype), time_steps, encoder_hidden_states=states).sample
-                out.float().square().mean().backward()
-                optimizer.step()
-                optimizer.zero_grad()
-            torch.cuda.synchronize(device)
-            seconds = (time.perf_counter() - started) / (steps - 2)
-            how = "with gradient_checkpointing" if checkpointed else "without"
-            peak = torch.cuda.max_memory_allocated(device) / GB
-            print(f"  {name:8s} {how:28s} peak {peak:6.2f} GB, {seconds:.2f} s a step", flush=True)
-        del unet, text, learned, optimizer, out, states
-
-
 def size(module: Any) -> int:
     """Bytes of its weights."""
     return sum(weight.nbytes for weight in module.parameters())
@@ -135,13 +98,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name, default in (("clips", 2), ("frames", 4), ("pixels", 512), ("rank", 4)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--device", default="meta")
     given = parser.parse_args()
     cells = given.pixels // PIXELS_A_CELL
     shape = (given.clips, LATENT_CHANNELS, given.frames, cells, cells)
-    if given.device != "meta":
-        measure(torch.device(given.device), shape, given.rank)
-        return
     print("computed, not measured")
     for name, dtype in NUMBERS.items():
         unet, text = networks(dtype, given.rank)
