@@ -74,7 +74,7 @@ def personalization(
     prompts: Annotated[int | None, typer.Option(min=1, max=100, help="Of each character. [default: 20, quick 6]")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Of each prompt. [default: 2, quick 1]")] = None,
     together: Annotated[int | None, typer.Option(min=0, max=100, help="Shots with two of them. [default: 20, quick 0]")] = None,
-    curve: Annotated[int | None, typer.Option(min=1, help="Shots at each point of structure_until. [default: 20, quick 2]")] = None,
+    curve: Annotated[int | None, typer.Option(min=1, help="Shots at each structure_until. [default: 20, quick 2]")] = None,
     ablations: Annotated[bool, typer.Option("--ablations", help="Also our method without each of its parts.")] = False,
     index: flags.Index = None,
     judge: JudgeFolder = None,
