@@ -44,12 +44,14 @@ class Synonyms:
             at = next((k for k in range(len(stems)) if stems[k:k + len(parts)] == parts), None)
             if at is None:
                 continue
-            if not known(phrase):
+            taken, used_up = slice(at, at + len(parts)), [""] * len(parts)
+            is_known = known(phrase)
+            if not is_known:
                 others += self.groups[number]
-            if len(parts) > 1:                       # used up; a single word may stand in several groups
-                taken = slice(at, at + len(parts))
-                words[taken], stems[taken] = (words[taken], [""] * len(parts)) if known(phrase) else ([], [])
-        return list(dict.fromkeys([*(word for word in words if word not in FILLERS), *others]))
+            if len(parts) > 1:                       # a single word may stand in several groups
+                stems[taken] = used_up
+                words[taken] = words[taken] if is_known else used_up
+        return list(dict.fromkeys([*(word for word in words if word and word not in FILLERS), *others]))
 
     def _among(self, query: str) -> list[tuple[str, int]]:
         """Phrases that share a word with the query, and their groups: the longest first."""
