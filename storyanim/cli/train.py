@@ -57,7 +57,7 @@ def train(
         loop = LoopOptions(minutes=minutes, steps=steps, device=device, learning_rate=rate, compile=compile_, workers=workers)
         judge = stage is Stage.judge
         family = out or asset("judge" if judge else "storybook")
-        request = Request(work, family, loop, batch_size, scratch, scenes, watch, times)
+        request = Request(work, family, loop, batch_size or 0, scratch, scenes, watch, times)
         figures = _train_judge(request) if judge else run_stage(stage.value, request)
     show.result(figures, "\n".join(f"{key}: {value:.5g}" for key, value in figures.items()), json_)
 
@@ -78,5 +78,5 @@ def _train_judge(request: Request) -> dict[str, float]:
         minutes = None if loop.minutes is None else share * loop.minutes
         return train(stage, replace(loop, steps=steps, minutes=minutes), folder, watch=request.watch)
 
-    lesson = Lesson(request.work, request.out, request.device, request.batch_size, request.scratch, request.scenes)
+    lesson = Lesson(request.work, request.out, request.device, request.batch_size or None, request.scratch, request.scenes)
     return train_judge(lesson, teach)

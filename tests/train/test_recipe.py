@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from storyanim.errors import ModelError, UsageError
-from storyanim.train import denoise, sheets
+from storyanim.train import denoise, recipe, sheets
 from storyanim.train.loop import LoopOptions
 from storyanim.train.recipe import Request, run_stage
 
@@ -100,6 +100,24 @@ def test_a_checkpoint_counts_on(request_: Request, tmp_path: Path) -> None:
     assert steps == [20]
     card = (tmp_path / "out/clip/README.md").read_text("utf-8")
     assert "20 steps of 2" in card
+
+
+@pytest.mark.parametrize(("device", "minutes", "batch"), [("cpu", 80.0, 3), ("cuda", 15.0, 32)])
+def test_a_gpu_has_budgets_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, minutes: float, batch: int
+) -> None:
+    asked: list[Request] = []
+
+    def note(request: Request) -> dict[str, float]:
+        asked.append(request)
+        return {}
+
+    monkeypatch.setitem(recipe.STAGES, "motion", note)
+    request = Request(tmp_path / "work", tmp_path / "out", LoopOptions(device=device), times=2.0)
+    run_stage("motion", request)
+    run_stage("motion", replace(request, loop=replace(request.loop, steps=5, learning_rate=1e-4), batch_size=7))
+    assert (asked[0].loop.minutes, asked[0].batch_size) == (minutes, batch)
+    assert (asked[1].loop.minutes, asked[1].loop.steps, asked[1].loop.learning_rate, asked[1].batch_size) == (None, 5, 1e-4, 7)
 
 
 def test_an_unknown_stage_lists_the_known_ones(request_: Request) -> None:
