@@ -232,3 +232,9 @@ class CharacterToken:
 
     def __post_init__(self) -> None:
         _check_array("table", self.table, "(num_train_timesteps, d)", 2, np.float32)
+
+    def said(self, prompt: str) -> str:
+        """A prompt with what the character wears behind its name, unless the prompt says so: "a <bear> bear with a hat runs"."""
+        wears = self.metadata.get("wears", "")
+        who = f"{self.token} {self.noun}"
+        return prompt if not wears or wears in prompt else prompt.replace(who, f"{who} {wears}")

@@ -138,6 +138,7 @@ class PersonalizeSettings(Section):
     lora_rank: int = Field(4, ge=0)                  # 0: the table alone
     table_rows: TableRows = "all"                    # which embeddings of the pseudo-word are learned
     first_words: tuple[str, ...] = ()                # the pseudo-word starts as the one that fits the pictures; none: the noun
+    wears: tuple[str, ...] = ()                      # said behind the noun, if one surely fits; {} is each of first_words
     num_knots: int = Field(8, ge=2)                  # of "knots", spread evenly
     sampled_timesteps: bool = False                  # learn at the timesteps of a drawing instead of at all
     weights: LearnedWeights = "lora"                 # which of the U-Net's spatial weights are learned

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -109,9 +109,10 @@ class StoryGenerator:
         elif loaded.pipeline.free_noise_enabled:
             loaded.pipeline.disable_free_noise()
         loaded.loras.wear(tokens)
+        prompt = reduce(lambda said, token: token.said(said), tokens, shot.prompt)
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
             return loaded.pipeline(
-                shot.prompt,
+                prompt,
                 structure_frames=near, structure_until=wanted.structure_until, structure_scale=wanted.structure_scale,
                 tokens=[TokenTable(token.token, torch.from_numpy(token.table)) for token in tokens],
                 num_frames=num_frames, height=wanted.height_px, width=wanted.width_px,

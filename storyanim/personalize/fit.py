@@ -21,14 +21,14 @@ from storyanim.config import PersonalizeSettings, Settings, canonical
 from storyanim.errors import ResourceError
 from storyanim.personalize import checkpoint as checkpoints
 from storyanim.personalize.examples import ExampleMaker, contexts_of
-from storyanim.personalize.lesson import Lesson, Student
+from storyanim.personalize.lesson import Lesson, Student, phrases_of
 from storyanim.personalize.lora import arrays_of, computed_twice, frozen, learning, motion_off
 from storyanim.personalize.objective import rate_left
 from storyanim.personalize.stopping import HeldOut
 from storyanim.personalize.timeinv import make_table, sampling_grid, word_embedding
 from storyanim.stages import DepthEstimator
 
-VERSION = 5                                          # of the learning: a change of what equal settings give
+VERSION = 6                                          # of the learning: a change of what equal settings give
 Watch = Callable[[float, dict[str, float]], None]    # share done in [0, 1], figures
 _CHECKPOINT_S = 20.0
 _NOT_THE_LEARNING_S = {"guidance_scale", "gradient_checkpointing"}   # settings that leave what is learned as it is
@@ -104,7 +104,7 @@ class TimeInvLearner:
                     saved = time.monotonic()
                 if watch:
                     watch((step + 1) / wanted.num_steps, {"step": float(step + 1), "loss": loss})
-            token = self._token(character, student, held_out, len(learned))
+            token = self._token(character, student, held_out, len(learned), lesson.wears)
         if checkpoint:
             checkpoint.unlink(missing_ok=True)
         return token
@@ -134,6 +134,7 @@ class TimeInvLearner:
         wanted, steps = self._settings.personalize, pipeline.scheduler.config.num_train_timesteps
         grid = sampling_grid(pipeline.scheduler, self._settings.generate.num_inference_steps)
         word = lesson.best_word(wanted.first_words, noun, grid) if wanted.first_words else noun
+        lesson.say(noun, lesson.worn(word, noun, phrases_of(wanted), grid))
         start = word_embedding(pipeline.tokenizer, pipeline.text_encoder, word)
         table = make_table(wanted, start, grid, steps).to(pipeline.device)
         groups: list[dict[str, Any]] = []
@@ -151,7 +152,9 @@ class TimeInvLearner:
         facts = [self.fingerprint, character.name, character.token, character.noun, images, [clip.canonical() for clip in priors]]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
-    def _token(self, character: Character, student: Student, held_out: HeldOut, num_priors: int) -> CharacterToken:
+    def _token(
+        self, character: Character, student: Student, held_out: HeldOut, num_priors: int, wears: str
+    ) -> CharacterToken:
         metadata = {
             "chosen_step": str(held_out.settle()),
             "method": _method(self._settings.personalize),
@@ -162,6 +165,7 @@ class TimeInvLearner:
             "held_out_curve": json.dumps(_rounded(held_out.curve)),
             "pictures": str(len(character.images)),
             "prior_clips": str(num_priors),
+            "wears": wears,
             "settings": canonical(self._settings.personalize),
             "fingerprint": self.fingerprint,
         }

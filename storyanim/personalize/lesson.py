@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from storyanim.config import Settings
+from storyanim.config import PersonalizeSettings, Settings
 from storyanim.errors import ModelError
 from storyanim.personalize.examples import Example
 from storyanim.personalize.objective import Objective, errors_of
@@ -20,6 +21,8 @@ from storyanim.personalize.timeinv import TimeInvTable
 
 _MOST_GRADIENT = 1.0                                 # norm to which gradients are cut
 _GUESSED_AT = 48                                     # views of pictures, each at one timestep, that decide on the first word
+_WORN_AT, _LIKELY = (8, 40), 4                       # views that decide on what it wears: of all phrases, then of the likely ones
+_SURE = 2.5                                          # standard errors that a phrase must gain, as the best of several
 _LOSS_MEMORY = 0.95                                  # of the running mean of the loss
 _TIMES = 4                                           # timesteps at which a held-out view is looked at
 
@@ -77,6 +80,7 @@ class Lesson:
         self._pipeline, self._settings, self._token = pipeline, settings.personalize, token
         self._own, self._others = [example for example in own if not example.held_out], others
         self._held_out = [example for example in own if example.held_out]
+        self.wears = ""                              # said behind the noun
         self._objective = Objective(pipeline.scheduler)
         self._autocast = _autocast(pipeline.device, settings.generate.dtype)
 
@@ -110,13 +114,44 @@ class Lesson:
 
         Args: grid: (R) timesteps of a drawing.
         """
-        rng = np.random.default_rng(self._settings.seed)
-        chosen = [self._own[i] for i in rng.integers(len(self._own), size=_GUESSED_AT)]
-        timesteps = grid[torch.from_numpy(rng.integers(len(grid), size=_GUESSED_AT))].to(self._pipeline.device)
+        errors = self._errors_under([f"a {word} {noun}" for word in words], grid, _GUESSED_AT)
+        return words[int(errors.mean(dim=1).argmin())]
+
+    @torch.no_grad()
+    def worn(self, word: str, noun: str, phrases: Sequence[str], grid: Tensor) -> str:
+        """The one of `phrases` that says behind "a `word` `noun`" what the pictures show beside; "" when none surely does.
+
+        A hat is a few cells of the loss, and one embedding hardly learns it; a model that knows the word draws it.
+        """
+        if not phrases:
+            return ""
+        plain = f"a {word} {noun}"
+        rough = self._errors_under([f"{plain} {phrase}" for phrase in phrases], grid, _WORN_AT[0]).mean(dim=1)
+        likely = [phrases[i] for i in rough.argsort()[:_LIKELY].tolist()]
+        errors = self._errors_under([plain, *(f"{plain} {phrase}" for phrase in likely)], grid, _WORN_AT[1])
+        gains = errors[0] - errors[1:]                                                            # (_LIKELY, V)
+        best = int(gains.mean(dim=1).argmax())
+        sure = gains[best].mean() > _SURE * gains[best].std() / _WORN_AT[1]**0.5
+        return likely[best] if bool(sure) else ""
+
+    def say(self, noun: str, wears: str) -> None:
+        """Captions that name the character go on with what it wears."""
+        self.wears, who = wears, f"{self._token} {noun}"
+
+        def worded(examples: list[Example]) -> list[Example]:
+            return [replace(example, captions=tuple(caption.replace(who, f"{who} {wears}") for caption in example.captions))
+                    for example in examples]
+
+        if wears:
+            self._own, self._others, self._held_out = map(worded, (self._own, self._others, self._held_out))
+
+    def _errors_under(self, captions: Sequence[str], grid: Tensor, count: int) -> Tensor:
+        """(N, V): of V views at one timestep each, the same for all N captions."""
+        rng = np.random.default_rng([self._settings.seed, count])
+        chosen = [self._own[i] for i in rng.integers(len(self._own), size=count)]
+        timesteps = grid[torch.from_numpy(rng.integers(len(grid), size=count))].to(self._pipeline.device)
         batch = self._batch(chosen, [], torch.Generator().manual_seed(self._settings.seed))
-        said = (replace(batch, captions=[f"a {word} {noun}"] * _GUESSED_AT) for word in words)
-        errors = torch.stack([self._errors(worded, timesteps).mean() for worded in said])
-        return words[int(errors.argmin())]
+        return torch.stack([self._errors(replace(batch, captions=[caption] * count), timesteps) for caption in captions])
 
     def _draw(self, rng: np.random.Generator, table: TimeInvTable) -> tuple[_Batch, Tensor]:
         """Pictures and, half as many, clips of its kind, at uniform timesteps; a share of the captions is blank.
@@ -175,6 +210,13 @@ class Lesson:
             guide = pipeline.structure_guide(batch.near) if guided else None
             predicted = pipeline.predict(noisy, timesteps, text, guide)
         return errors_of(predicted, target, batch.weight)
+
+
+def phrases_of(settings: PersonalizeSettings) -> list[str]:
+    """What a character may wear: `wears` with each of the first words in it."""
+    filled = [phrase.format(word) for phrase in settings.wears
+              for word in (settings.first_words if "{}" in phrase else ("",))]
+    return [re.sub(r"\ba (?=[aeiou])", "an ", phrase) for phrase in filled]
 
 
 def _autocast(device: torch.device, dtype: str) -> Callable[[], AbstractContextManager[object]]:

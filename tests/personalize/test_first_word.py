@@ -1,19 +1,22 @@
-"""The word that a character starts from, as the bundled models read it off pictures."""
+"""The words that a character starts from, as the bundled models read them off pictures."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from storyanim.config import Settings, load_settings
+from storyanim.artifacts import CharacterToken
+from storyanim.config import PersonalizeSettings, Settings, load_settings
 from storyanim.depth.dpt import build_depth_estimator
 from storyanim.generate.load import load_pipeline
 from storyanim.personalize.examples import ExampleMaker
 from storyanim.personalize.images import read_character
-from storyanim.personalize.lesson import Lesson
+from storyanim.personalize.lesson import Lesson, phrases_of
 from storyanim.personalize.lora import motion_off
 from storyanim.personalize.timeinv import sampling_grid
 from storyanim.world import COLOURS
@@ -30,15 +33,64 @@ def pipeline(settings: Settings) -> Any:
     return load_pipeline(settings.models)
 
 
+def lesson_of(folder: Path, settings: Settings, pipeline: Any, **look: Any) -> Lesson:
+    """On photographs of one look."""
+    for number, photo in enumerate(take_photos({"rgb": COLOURS[look["colour"]], **look}, seed=31, size_px=192)):
+        Image.fromarray(photo).save(folder / f"{number}.png")
+    character = read_character(folder, noun=look["creature"])
+    own = list(ExampleMaker(pipeline, build_depth_estimator(settings), settings).of_character(character))
+    return Lesson(pipeline, settings, character.token, own, [])
+
+
+@pytest.fixture(scope="module")
+def grid(settings: Settings, pipeline: Any) -> Any:
+    return sampling_grid(pipeline.scheduler, settings.generate.num_inference_steps)
+
+
+BARE = {"accessory": None, "accessory_colour": None, "accessory_rgb": None}
+
+
 @pytest.mark.parametrize(("creature", "colour"), [("cat", "blue"), ("penguin", "red"), ("dog", "yellow")])
-def test_named_colours_are_read(tmp_path: Path, settings: Settings, pipeline: Any, creature: str, colour: str) -> None:
-    look = {"creature": creature, "colour": colour, "rgb": COLOURS[colour], "accessory": None, "accessory_colour": None,
-            "accessory_rgb": None}
-    for number, photo in enumerate(take_photos(look, seed=31, size_px=192)):
-        Image.fromarray(photo).save(tmp_path / f"{number}.png")
-    character = read_character(tmp_path, noun=creature)
+def test_named_colours_are_read(
+    tmp_path: Path, settings: Settings, pipeline: Any, grid: Any, creature: str, colour: str
+) -> None:
     with motion_off(pipeline.unet):
-        own = list(ExampleMaker(pipeline, build_depth_estimator(settings), settings).of_character(character))
-        lesson = Lesson(pipeline, settings, character.token, own, [])
-        grid = sampling_grid(pipeline.scheduler, settings.generate.num_inference_steps)
+        lesson = lesson_of(tmp_path, settings, pipeline, creature=creature, colour=colour, **BARE)
         assert lesson.best_word(tuple(COLOURS), creature, grid) == colour
+
+
+@pytest.mark.parametrize(("accessory", "colour", "wears"), [
+    ("scarf", "green", "with a green scarf"), ("stripes", "orange", "with orange stripes"), (None, None, ""),
+])
+def test_what_it_wears_is_read(
+    tmp_path: Path, settings: Settings, pipeline: Any, grid: Any, accessory: str | None, colour: str | None, wears: str
+) -> None:
+    look = {"accessory": accessory, "accessory_colour": colour, "accessory_rgb": COLOURS[colour] if colour else None}
+    with motion_off(pipeline.unet):
+        lesson = lesson_of(tmp_path, settings, pipeline, creature="dog", colour="white", **look)
+        assert lesson.worn("white", "dog", phrases_of(settings.personalize), grid) == wears
+
+
+def test_captions_go_on_with_what_it_wears(tmp_path: Path, settings: Settings, pipeline: Any) -> None:
+    lesson = lesson_of(tmp_path, settings, pipeline, creature="dog", colour="white", **BARE)
+    who = f"{lesson._token} dog"
+    before = [caption for example in lesson._own for caption in example.captions]
+    lesson.say("dog", "with a red hat")
+    after = [caption for example in lesson._own for caption in example.captions]
+    assert after == [caption.replace(who, f"{who} with a red hat") for caption in before] != before
+
+
+def test_phrases_take_the_first_words_and_their_article() -> None:
+    wanted = PersonalizeSettings(first_words=("orange", "red"), wears=("with a {} hat", "with glasses"))
+    assert phrases_of(wanted) == ["with an orange hat", "with a red hat", "with glasses"]
+
+
+@pytest.mark.parametrize(("prompt", "said"), [
+    ("a <bo> bear runs", "a <bo> bear with a hat runs"), ("a <bo> bear with a hat runs", "a <bo> bear with a hat runs"),
+    ("a <bob> bear runs", "a <bob> bear runs"), ("", ""),
+])
+def test_prompts_say_what_it_wears_once(prompt: str, said: str) -> None:
+    table = np.zeros((1, 1), np.float32)
+    token = CharacterToken(name="bo", token="<bo>", noun="bear", table=table, lora={}, base="", metadata={"wears": "with a hat"})
+    assert token.said(prompt) == said
+    assert replace(token, metadata={}).said(prompt) == prompt
