@@ -52,8 +52,8 @@ class TestShow:
         assert outcome.code == 0, outcome.err
         assert outcome.json == {
             "file": str(path), "bytes": path.stat().st_size, "format": 1, "name": "bruno", "token": "<bruno>", "noun": "bear",
-            "base": "another", "wears": None, "method": "timeinv+lora", "version": None, "steps": 600, "chosen_step": None, "pictures": None,
-            "prior_clips": None,
+            "base": "another", "wears": None, "method": "timeinv+lora", "version": None, "steps": 600,
+            "chosen_step": None, "pictures": None, "prior_clips": None,
             "settings": {"lora_rank": 4, "seed": 0}, "fingerprint": None, "table": {"shape": [10, 8], "different_rows": 5},
             "lora": {"rank": 4, "modules": [LAYER.removeprefix("unet.")]}, "weights": {"values": 0, "tensors": {}},
             "metrics": {"loss": 0.25, "note": "[b]"},
