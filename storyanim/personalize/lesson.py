@@ -21,8 +21,8 @@ from storyanim.personalize.timeinv import TimeInvTable
 
 _MOST_GRADIENT = 1.0                                 # norm to which gradients are cut
 _GUESSED_AT = 48                                     # views of pictures, each at one timestep, that decide on the first word
-_WORN_AT, _LIKELY = (8, 40), 4                       # views that decide on what it wears: of all phrases, then of the likely ones
-_SURE = 2.5                                          # standard errors that a phrase must gain, as the best of several
+_WORN_AT, _LIKELY = (8, 80), 4                       # views that decide on what it wears: of all phrases, then of the likely ones
+_SURE = 1.5                                          # standard errors that a phrase must gain, as the best of several
 _LOSS_MEMORY = 0.95                                  # of the running mean of the loss
 _TIMES = 4                                           # timesteps at which a held-out view is looked at
 
@@ -123,13 +123,14 @@ class Lesson:
 
         A hat is a few cells of the loss, and one embedding hardly learns it; a model that knows the word draws it.
         """
+        phrases = [phrase for phrase in phrases if word not in phrase.split()]        # its own colour says the same
         if not phrases:
             return ""
         plain = f"a {word} {noun}"
         rough = self._errors_under([f"{plain} {phrase}" for phrase in phrases], grid, _WORN_AT[0]).mean(dim=1)
         likely = [phrases[i] for i in rough.argsort()[:_LIKELY].tolist()]
         errors = self._errors_under([plain, *(f"{plain} {phrase}" for phrase in likely)], grid, _WORN_AT[1])
-        gains = errors[0] - errors[1:]                                                            # (_LIKELY, V)
+        gains = errors[0].log() - errors[1:].log()       # (_LIKELY, V); timesteps differ in size, not in what a hat is worth
         best = int(gains.mean(dim=1).argmax())
         sure = gains[best].mean() > _SURE * gains[best].std() / _WORN_AT[1]**0.5
         return likely[best] if bool(sure) else ""
