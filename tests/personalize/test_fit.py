@@ -150,7 +150,7 @@ class TestLearning:
         real = Student.slow
         monkeypatch.setattr(Student, "slow", lambda student, part: (parts.append(part), real(student, part))[1])
         asked: dict[str, Any] = {"num_steps": 4, "lora_learning_rate": 0.1, "table_learning_rate": 0.1}
-        even, falling = learn(**asked), learn(**asked, last_rate=0.25)
+        even, falling = learn(**asked, last_rate=1.0), learn(**asked, last_rate=0.25)
         assert parts[:4] == [1.0] * 4
         assert parts[4:] == pytest.approx([1.0, 0.8902, 0.625, 0.3598], abs=1e-4)                 # half a cosine from 1 to .25
         first = [json.loads(token.metadata["loss_curve"])[:2] for token in (even, falling)]
