@@ -234,7 +234,11 @@ class CharacterToken:
         _check_array("table", self.table, "(num_train_timesteps, d)", 2, np.float32)
 
     def said(self, prompt: str) -> str:
-        """A prompt with what the character wears behind its name, unless the prompt says so: "a <bear> bear with a hat runs"."""
-        wears = self.metadata.get("wears", "")
-        who = f"{self.token} {self.noun}"
-        return prompt if not wears or wears in prompt else prompt.replace(who, f"{who} {wears}")
+        """A prompt with what the character wears behind its name, once: "a <bear> bear with a hat runs"."""
+        return say_worn(prompt, f"{self.token} {self.noun}", self.metadata.get("wears", ""))
+
+
+def say_worn(text: str, who: str, wears: str) -> str:
+    """A text in which `wears` follows each `who`, in learning as in drawing; nothing is said twice."""
+    said = f"{who} {wears}"
+    return text.replace(said, who).replace(who, said) if wears else text

@@ -78,5 +78,5 @@ def _train_judge(request: Request) -> dict[str, float]:
         minutes = None if loop.minutes is None else share * loop.minutes
         return train(stage, replace(loop, steps=steps, minutes=minutes), folder, watch=request.watch)
 
-    lesson = Lesson(request.work, request.out, request.device, request.batch_size or None, request.scratch, request.scenes)
+    lesson = Lesson(request.work, request.out, request.device, request.batch_size, request.scratch, request.scenes)
     return train_judge(lesson, teach)

@@ -178,7 +178,7 @@ class Lesson:
     work: Path                                       # rendered data, checkpoint, log
     out: Path                                        # the judge's folder
     device: torch.device
-    batch_size: int | None = None
+    batch_size: int = 0                              # 0: the stage's own
     scratch: bool = False                            # do not start from the judge in `out`
     scenes: int | None = None                        # render at most so many a set
     shape: Shape = field(default_factory=Shape)

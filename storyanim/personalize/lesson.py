@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from storyanim.artifacts import say_worn
 from storyanim.config import PersonalizeSettings, Settings
 from storyanim.errors import ModelError
 from storyanim.personalize.examples import Example
@@ -140,11 +141,10 @@ class Lesson:
         self.wears, who = wears, f"{self._token} {noun}"
 
         def worded(examples: list[Example]) -> list[Example]:
-            return [replace(example, captions=tuple(caption.replace(who, f"{who} {wears}") for caption in example.captions))
+            return [replace(example, captions=tuple(say_worn(caption, who, wears) for caption in example.captions))
                     for example in examples]
 
-        if wears:
-            self._own, self._others, self._held_out = map(worded, (self._own, self._others, self._held_out))
+        self._own, self._others, self._held_out = map(worded, (self._own, self._others, self._held_out))
 
     def _errors_under(self, captions: Sequence[str], grid: Tensor, count: int) -> Tensor:
         """(N, V): of V views at one timestep each, the same for all N captions."""
@@ -215,7 +215,7 @@ class Lesson:
 
 def phrases_of(settings: PersonalizeSettings) -> list[str]:
     """What a character may wear: `wears` with each of the first words in it."""
-    filled = [phrase.format(word) for phrase in settings.wears
+    filled = [phrase.replace("{}", word) for phrase in settings.wears
               for word in (settings.first_words if "{}" in phrase else ("",))]
     return [re.sub(r"\ba (?=[aeiou])", "an ", phrase) for phrase in filled]
 

@@ -218,8 +218,10 @@ class ClipIndex:
         return by_vector + self.caption_weight * by_words
 
     def _word_ranks(self, query: str, depth: int) -> dict[int, int]:
+        if self.caption_weight == 0:
+            return {}
         words = " OR ".join(map(quoted, self.synonyms.terms(query, self._is_said)))
-        if not words or self.caption_weight == 0:
+        if not words:
             return {}
         sql, values = self._condition
         allowed = f"AND rowid IN (SELECT id FROM clips WHERE {sql})" if self._filters else ""

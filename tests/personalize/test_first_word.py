@@ -81,12 +81,13 @@ def test_captions_go_on_with_what_it_wears(tmp_path: Path, settings: Settings, p
 
 
 def test_phrases_take_the_first_words_and_their_article() -> None:
-    wanted = PersonalizeSettings(first_words=("orange", "red"), wears=("with a {} hat", "with glasses"))
-    assert phrases_of(wanted) == ["with an orange hat", "with a red hat", "with glasses"]
+    wanted = PersonalizeSettings(first_words=("orange", "red"), wears=("with a {} hat", "with glasses", "with {one}"))
+    assert phrases_of(wanted) == ["with an orange hat", "with a red hat", "with glasses", "with {one}"]
 
 
 @pytest.mark.parametrize(("prompt", "said"), [
     ("a <bo> bear runs", "a <bo> bear with a hat runs"), ("a <bo> bear with a hat runs", "a <bo> bear with a hat runs"),
+    ("a <bob> fox with a hat meets a <bo> bear", "a <bob> fox with a hat meets a <bo> bear with a hat"),
     ("a <bob> bear runs", "a <bob> bear runs"), ("", ""),
 ])
 def test_prompts_say_what_it_wears_once(prompt: str, said: str) -> None:
