@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, reduce
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from storyanim import pipeline
-from storyanim.artifacts import Character, CharacterToken, Story, Storyboard, Words
+from storyanim.artifacts import Character, CharacterToken, Story, Storyboard, Words, say_worn
 from storyanim.cast import Cast, CharacterOrder, check_bases, read_cast, warn_of_cuts
 from storyanim.config import Settings, asset, load_settings
 from storyanim.depth.dpt import build_depth_estimator
@@ -223,9 +223,10 @@ def _stills(settings: Settings) -> Settings:
 def report_of(run: RunDir, production: Production) -> Report:
     """What `report.html` shows."""
     seconds = run.seconds()
-    shots = tuple(_report_shot(work, seconds) for work in production.work)
+    cast = _report_cast(run, production)
+    shots = tuple(_report_shot(work, seconds, cast) for work in production.work)
     return Report(
-        storyboard=production.storyboard, shots=shots, cast=_report_cast(run, production),
+        storyboard=production.storyboard, shots=shots, cast=cast,
         film=production.film.value.model_copy(update={"path": run.path / "film.mp4"}) if production.film else None,
         sheet=run.path / "sheet.png" if production.sheet else None,
         settings=production.settings.model_dump(mode="json"), versions=versions(),
@@ -244,7 +245,8 @@ def _report_cast(run: RunDir, production: Production) -> tuple[ReportCharacter, 
         shots = tuple(shot.id for shot in production.storyboard.shots if who.name in shot.characters)
         found.append(ReportCharacter(
             name=who.name, token=who.token, noun=who.noun, source=sources.get(who.name, ""),
-            method=said.get("method", "by other means") if token else "", pictures=said.get("pictures", ""), shots=shots,
+            method=said.get("method", "by other means") if token else "", pictures=said.get("pictures", ""),
+            wears=said.get("wears", ""), shots=shots,
         ))
     return tuple(found)
 
@@ -276,12 +278,13 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _report_shot(work: ShotWork, seconds: dict[str, float]) -> ReportShot:
+def _report_shot(work: ShotWork, seconds: dict[str, float], cast: Sequence[ReportCharacter]) -> ReportShot:
     before = f"shots/{work.shot.id}/"
     pictures = tuple(sorted(work.thumbnails.folder.glob("candidate-*.png"), key=lambda p: int(p.stem.split("-")[1]))) \
         if work.thumbnails else ()
+    drawn = reduce(lambda prompt, who: say_worn(prompt, f"{who.token} {who.noun}", who.wears), cast, work.shot.prompt)
     return ReportShot(
-        shot=work.shot, candidates=work.candidates.value if work.candidates else None, thumbnails=pictures,
+        shot=work.shot, drawn=drawn, candidates=work.candidates.value if work.candidates else None, thumbnails=pictures,
         depth=work.depth.folder / "preview.png" if work.depth else None,
         frames=work.frames.folder / "preview.png" if work.frames else None,
         clip=work.clip.value if work.clip else None, error=f"{work.error or ''}",

@@ -101,6 +101,7 @@ def retrieval(
     quick: Quick = False,
     clips: Annotated[int | None, typer.Option(min=2, max=10_000, help="Searched among. [default: 400, quick 100]")] = None,
     queries: Annotated[int | None, typer.Option(min=1, max=528, help="Plain ones to the index. [default: 528, quick 80]")] = None,
+    wordings: Annotated[int | None, typer.Option(min=1, max=700, help="And in held-out words. [default: 200, quick 40]")] = None,
     shots: Annotated[int | None, typer.Option(min=1, max=700, help="Drawn in each of 3 ways. [default: 100, quick 8]")] = None,
     index: flags.Index = None,
     judge: JudgeFolder = None,
@@ -115,7 +116,8 @@ def retrieval(
     from storyanim.evaluate.retrieval import QUICK, RetrievalSize, evaluate_retrieval
 
     size = QUICK if quick else RetrievalSize()
-    size = RetrievalSize(clips or size.clips, queries or size.queries, shots or size.shots)
+    size = replace(size, clips=clips or size.clips, queries=queries or size.queries, shots=shots or size.shots,
+                   wordings=wordings or size.wordings)
     work = partial(evaluate_retrieval, index=str(index) if index else None)
     _measure("eval retrieval", out, settings, judge, (work, size), json_)
 

@@ -19,7 +19,7 @@ from storyanim.evaluate.bench import Bench, Watch, draw_all
 from storyanim.evaluate.labels import NAMES, labels_of
 from storyanim.evaluate.metrics import accuracy, recall
 from storyanim.evaluate.sheets import retrieval_sheet
-from storyanim.evaluate.tables import retrieval_table
+from storyanim.evaluate.tables import Fit, retrieval_table
 from storyanim.evaluate.trials import Trial
 from storyanim.order import build_tools, open_index
 from storyanim.pipeline import Tools
@@ -38,9 +38,10 @@ class RetrievalSize:
     clips: int = 400                                 # held-out ones, each looked for once among all of them
     queries: int = 528                               # plain ones to the index, all that can be asked
     shots: int = 100                                 # drawn in each of three ways
+    wordings: int = 200                              # queries to the index in words that no caption need have
 
 
-QUICK = RetrievalSize(clips=100, queries=80, shots=8)
+QUICK = RetrievalSize(clips=100, queries=80, shots=8, wordings=40)
 
 
 def evaluate_retrieval(
@@ -59,7 +60,9 @@ def evaluate_retrieval(
     made = run.step("footage", footage.make_footage, size.clips, wanted.window_s, tools.encoder).value
     watch(1.0, "indexed")
     found = measure_recall(made / footage.INDEX, bench, tools.encoder, size.clips, watch)
-    fit, by_caption = measure_fit(bench, tools, size.queries, watch)
+    plain = measure_fit(bench, tools, [(query.text, query.action) for query in footage.make_queries(size.queries)], watch)
+    others = [(trial.prompt, trial.spec.actors[0].action) for trial in trials.make_trials(size.wordings)]
+    worded = measure_fit(bench, tools, others, watch)
     asked = trials.make_trials(size.shots)
     matches = {RETRIEVED: [tools.index.search(trial.prompt, tools.encoder, 1)[0] for trial in asked],
                RANDOM: random_matches(tools, asked)}
@@ -71,10 +74,12 @@ def evaluate_retrieval(
     ridden = {way: accuracy(bench.judge.read(clips).labels, truth)["action"] for way, clips in shown.items()}
     ceiling = accuracy(bench.judge.read(bench.frames(trial.spec for trial in asked)).labels, truth)
     result: dict[str, Any] = {
-        "recall": found, "motion_fit": fit, "downstream": {way: right["action"] for way, right in read.items()},
+        "recall": found, "motion_fit": plain.by_judge, "motion_fit_worded": worded.by_judge,
+        "downstream": {way: right["action"] for way, right in read.items()},
     }
-    counts = (size.clips, min(size.queries, len(footage.make_queries(size.queries))), len(asked))
-    run.write("table.md", retrieval_table(result, by_caption, read | {"rendered": ceiling}, ridden, counts))
+    run.write("table.md", retrieval_table(
+        result, (plain, worded), read | {"rendered": ceiling}, ridden, (size.clips, len(asked))
+    ))
     write_file(run.path / "sheet.png", retrieval_sheet(asked, shown, drawn))
     run.write("eval.json", json.dumps(result, indent=1) + "\n")
     return result
@@ -100,20 +105,17 @@ def measure_recall(
     return {name: recall(some) for name, some in places.items()}
 
 
-def measure_fit(bench: Bench, tools: Tools, num_queries: int, watch: Watch) -> tuple[float, float]:
-    """Plain queries to the index: the share whose first hit does what was asked, as the judge reads it, and as its caption
-    says, which errs where the judge does not.
-    """
-    asked = footage.make_queries(num_queries)
+def measure_fit(bench: Bench, tools: Tools, asked: Sequence[tuple[str, str]], watch: Watch) -> Fit:
+    """Queries to the index, each with the action that it asks for."""
     action = list(NAMES).index("action")
     fits, said = [], []
-    for done, query in enumerate(asked):
-        watch(done / len(asked), f"looking for {query.text}")
-        hit = tools.index.search(query.text, tools.encoder, 1)[0]
+    for done, (query, wanted) in enumerate(asked):
+        watch(done / len(asked), f"looking for {query}")
+        hit = tools.index.search(query, tools.encoder, 1)[0]
         read = bench.judge.read([footage.frames_of(hit, bench.settings)]).labels[0, action]
-        fits.append(NAMES["action"][read] == query.action)
-        said.append(any(way in hit.caption for way in WORDS["action"][query.action]))
-    return float(np.mean(fits)), float(np.mean(said))
+        fits.append(NAMES["action"][read] == wanted)
+        said.append(any(way in hit.caption for way in WORDS["action"][wanted]))
+    return Fit(len(asked), float(np.mean(fits)), float(np.mean(said)))
 
 
 def random_matches(tools: Tools, asked: Sequence[Trial]) -> list[ClipMatch]:

@@ -21,6 +21,17 @@ class Scores:
 
 
 @dataclass(frozen=True)
+class Fit:
+    """Of N queries the share whose first hit does what was asked: as the judge reads it, and as its caption says, which errs
+    where the judge does not.
+    """
+
+    count: int
+    by_judge: float
+    by_caption: float
+
+
+@dataclass(frozen=True)
 class Counts:
     """Shots drawn of each kind."""
 
@@ -109,27 +120,29 @@ def personalization_table(result: dict[str, Any], counts: tuple[int, int, int]) 
 
 
 def retrieval_table(
-    result: dict[str, Any], by_caption: float, read: dict[str, dict[str, float]], footage: dict[str, float],
-    counts: tuple[int, int, int],
+    result: dict[str, Any], fits: tuple[Fit, Fit], read: dict[str, dict[str, float]], footage: dict[str, float],
+    counts: tuple[int, int],
 ) -> str:
     """Recall in three ways, how well the footage fits, and what is right in shots drawn on it.
 
     Args:
         result: what `eval retrieval` gives.
-        by_caption: share of plain queries whose first hit's caption says the action.
+        fits: of plain queries, and of those in other words.
         read: way of drawing, and "rendered" → accuracy.
         footage: way → share of the footage itself that does what the prompt says.
-        counts: clips searched, plain queries, shots of each way.
+        counts: clips searched, shots of each way.
     """
     searched = [[name, *(_percent(one[f"r{most}"]) for most in (1, 5, 10)), f"{one['median_rank']:g}"]
                 for name, one in result["recall"].items()]
-    fits = [["by the judge", _percent(result["motion_fit"])], ["by its caption", _percent(by_caption)]]
+    fitting = [["by the judge", *(_percent(fit.by_judge) for fit in fits)],
+               ["by its caption", *(_percent(fit.by_caption) for fit in fits)]]
     rows = [["action of the footage", *(_percent(footage[way]) if way in footage else "" for way in read)]]
     rows += [[f"right {name}", *(_percent(right[name]) for right in read.values())] for name in (*ATTRIBUTES, "all")]
     return "\n".join([
         _markdown([f"{counts[0]} held-out clips", "R@1", "R@5", "R@10", "median rank"], searched),
-        _markdown([f"first hit does what a plain query asks ({counts[1]})", ""], fits),
-        _markdown([f"drawn ({counts[2]} shots each) on footage", *read], rows),
+        _markdown(["first hit does what is asked", f"in plain words ({fits[0].count})", f"in held-out ones ({fits[1].count})"],
+                  fitting),
+        _markdown([f"drawn ({counts[1]} shots each) on footage", *read], rows),
     ])
 
 

@@ -18,6 +18,7 @@ class ReportShot(Words):
     """What is known of one shot; pictures are files below the report's folder."""
 
     shot: Shot
+    drawn: str = ""                                  # its prompt with what the characters wear; "" when that is not known
     candidates: Candidates | None = None             # what was found
     thumbnails: tuple[Path, ...] = ()                # one picture a candidate, in their order
     depth: Path | None = None                        # strip of depth frames
@@ -37,6 +38,7 @@ class ReportCharacter(Words):
     method: str                                      # how it was learned, see personalize/fit.py; "" when it is not yet
     pictures: str                                    # how many; "" when unknown
     shots: tuple[str, ...]                           # ids of those it plays in
+    wears: str = ""                                  # read off its pictures, said behind its noun
 
 
 class Report(Words):

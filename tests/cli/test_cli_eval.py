@@ -87,17 +87,18 @@ def test_what_is_wrong_is_told_before_anything_is_drawn(
 
 def test_retrieval(cli: Cli, here: Path, profile: Path, judge: Path, real_index: Path) -> None:
     asked = ("eval", "retrieval", "--profile", profile, "--judge", judge, "--index", real_index, "--clips", 5, "--queries", 4,
-             "--shots", 2, "--json", "-o", "out")
+             "--wordings", 3, "--shots", 2, "--json", "-o", "out")
     outcome = cli(*asked)
     assert outcome.code == 0, outcome.err
-    assert set(outcome.json) == {"recall", "motion_fit", "downstream"}
+    assert set(outcome.json) == {"recall", "motion_fit", "motion_fit_worded", "downstream"}
     assert list(outcome.json["recall"]) == ["clip", "words", "joined"]
     for found in outcome.json["recall"].values():
         assert set(found) == {"r1", "r5", "r10", "median_rank"}
         assert 0 <= found["r1"] <= found["r5"] == found["r10"] == 1
         assert 1 <= found["median_rank"] <= 5
     assert list(outcome.json["downstream"]) == ["retrieved", "random", "none"]
-    assert all(0 <= share <= 1 for share in (outcome.json["motion_fit"], *outcome.json["downstream"].values()))
+    fits = outcome.json["motion_fit"], outcome.json["motion_fit_worded"]
+    assert all(0 <= share <= 1 for share in (*fits, *outcome.json["downstream"].values()))
     assert json.loads((here / "out/eval.json").read_text()) == outcome.json
     assert (here / "out/sheet.png").read_bytes().startswith(b"\x89PNG")
     assert "5 held-out clips" in (here / "out/table.md").read_text()

@@ -125,6 +125,8 @@ def test_fit_is_what_the_judge_reads(bench: Bench, made: Path) -> None:
             return [ClipMatch(clip_id="x", path=path, sha256="x", start_s=0, end_s=2, score=0, caption="a bear walking", rank=1)]
 
     tools: Any = type("Tools", (), {"index": Walks(), "encoder": None})
-    fit, by_caption = measure_fit(replace(bench, judge=Runs()), tools, 528, quiet)   # type: ignore[arg-type]
-    assert fit == pytest.approx(sum(query.action == "running" for query in footage.make_queries(528)) / 528)
-    assert by_caption == pytest.approx(64 / 528)
+    asked = [(query.text, query.action) for query in footage.make_queries(528)]
+    fit = measure_fit(replace(bench, judge=Runs()), tools, asked, quiet)             # type: ignore[arg-type]
+    assert fit.count == 528
+    assert fit.by_judge == pytest.approx(sum(action == "running" for _, action in asked) / 528)
+    assert fit.by_caption == pytest.approx(64 / 528)
