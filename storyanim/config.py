@@ -144,6 +144,7 @@ class PersonalizeSettings(Section):
     weights: LearnedWeights = "lora"                 # which of the U-Net's spatial weights are learned
     static_depth: bool = True                        # pictures are learned under their own depth
     num_frames: int = Field(1, ge=1)                 # length of the static clip made of an image
+    motion_on_stills: bool = False                   # motion layers act on single frames, too: if the base was trained so
     blank_caption: float = Field(0.1, ge=0, le=1)    # share of captions left empty
     background_weight: float = Field(1.0, ge=0, le=1)  # of the loss around the character; below 1, captions get contexts
     num_prior_clips: int = Field(200, ge=0)          # clips of the noun, from the index: contexts for captions, regularisation

@@ -116,13 +116,16 @@ class TimeInvLearner:
 
     @contextmanager
     def _ready(self) -> Iterator[Any]:
-        """The pipeline, frozen; its motion layers off when single frames are learned from. Maps running out of memory."""
+        """The pipeline, frozen; its motion layers off when single frames are learned from that they never saw.
+
+        Maps running out of memory.
+        """
         pipeline = self._pipeline
         with ExitStack() as after:
             after.enter_context(frozen(pipeline.unet, pipeline.text_encoder, pipeline.vae, pipeline.structure))
             if self._settings.personalize.gradient_checkpointing:
                 after.enter_context(computed_twice(pipeline.unet))
-            if self._settings.personalize.num_frames == 1:
+            if self._settings.personalize.num_frames == 1 and not self._settings.personalize.motion_on_stills:
                 after.enter_context(motion_off(pipeline.unet))
             try:
                 yield pipeline

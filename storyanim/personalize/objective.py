@@ -31,7 +31,8 @@ class Objective:
 
     def noisy_and_target(self, latents: Tensor, timesteps: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
         """(B, ...), (B), (B, ...) → z_t and the target, (B, ...) each."""
-        share = self._alphas.to(latents.device)[timesteps].view(-1, *[1] * (latents.ndim - 1))
+        self._alphas = self._alphas.to(latents.device)   # once: a copy at each step would have a GPU wait
+        share = self._alphas[timesteps].view(-1, *[1] * (latents.ndim - 1))
         signal, chaos = share.sqrt(), (1 - share).sqrt()
         noisy = signal * latents + chaos * noise
         if self._kind == "epsilon":

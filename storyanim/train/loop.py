@@ -24,6 +24,7 @@ from storyanim.personalize.objective import rate_left
 from storyanim.train import checkpoint
 
 Batch = dict[str, Any]
+Figures = dict[str, Any]  # name → number, or a tensor of one: reading it would have a GPU wait for the CPU
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,11 @@ class Stage(Protocol):
 
     name: str
     network: nn.Module  # everything that is trained
+    # A stage with `recordable = True` has batches of tensors of few shapes and a loss that waits for no number on the CPU.
 
     def batch(self, rng: np.random.Generator) -> Batch: ...
 
-    def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]: ...
+    def loss(self, batch: Batch) -> tuple[torch.Tensor, Figures]: ...
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Groups with `lr_scale`."""
@@ -96,10 +98,12 @@ def train(stage: Stage, options: LoopOptions, folder: Path, *, watch: Watch | No
     path = folder / "checkpoint.safetensors"
     if path.exists():
         state = LoopState(**checkpoint.load(path, network, average, optimizer))
+    followed = [(average[name], value.detach()) for name, value in _floats(network)]
     folder.mkdir(parents=True, exist_ok=True)
     log = (folder / "log.jsonl").open("a", encoding="utf-8")
     saved = time.monotonic()
     workers = 0 if pick_device(options.device).type == "cpu" else options.workers
+    gradients = _gradients(stage, options.device)
     with make_batches(stage, options.seed, state.step, workers=workers) as batches:
         began = time.monotonic()
         for batch in batches:
@@ -108,22 +112,20 @@ def train(stage: Stage, options: LoopOptions, folder: Path, *, watch: Watch | No
                 break
             for group in optimizer.param_groups:
                 group["lr"] = peak * _schedule(done) * group.get("lr_scale", 1.0)
-            with _attention(options.device):
-                loss, figures = stage.loss(batch)
-                loss.backward()
+            loss, figures = gradients(batch)
             norm = nn.utils.clip_grad_norm_([p for g in groups for p in g["params"]], options.clip_norm)
             if torch.isfinite(norm):
                 optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-            _update(average, network, min(options.ema, (1 + state.step) / (20 + state.step)))
+            _update(followed, min(options.ema, (1 + state.step) / (20 + state.step)))
             state.step += 1
             now = time.monotonic()
             state.seconds, began = state.seconds + now - began, now
             if state.step % 20 == 0:
-                figures = figures | {"loss": float(loss.detach()), "norm": float(norm)}
-                _log(log, state, done, figures)
+                numbers = {name: float(value) for name, value in {**figures, "loss": loss.detach(), "norm": norm}.items()}
+                _log(log, state, done, numbers)
                 if watch:
-                    watch(done, state, figures)
+                    watch(done, state, numbers)
             if time.monotonic() - saved > options.checkpoint_every_s:
                 checkpoint.save(path, network, average, optimizer, asdict(state))
                 saved = began = time.monotonic()
@@ -134,9 +136,79 @@ def train(stage: Stage, options: LoopOptions, folder: Path, *, watch: Watch | No
     return state
 
 
-def _attention(device: str) -> AbstractContextManager[Any]:
+def _gradients(stage: Stage, device: str) -> Callable[[Batch], tuple[torch.Tensor, Figures]]:
+    """Puts a batch's gradients into the network; gives its loss and figures."""
+    place = pick_device(device)
+    if place.type == "cuda" and getattr(stage, "recordable", False):
+        return _Recorded(stage, place)
+
+    def computed(batch: Batch) -> tuple[torch.Tensor, Figures]:
+        with _attention(place):
+            loss, figures = stage.loss(batch)
+            loss.backward()
+        return loss, figures
+
+    return computed
+
+
+class _Recorded:
+    """The same, each kind of batch recorded once as a CUDA graph and replayed from then on.
+
+    A small network's step is thousands of short kernels, and launching them one by one takes longer than they do.
+    """
+
+    _WARMING = 3  # steps in which libraries choose and allocate, which cannot be recorded
+
+    def __init__(self, stage: Stage, device: torch.device) -> None:
+        self._stage, self._device = stage, device
+        self._weights = [weight for weight in stage.network.parameters() if weight.requires_grad]
+        self._kinds: dict[tuple[Any, ...], _Recording] = {}
+        self._memory: Any = torch.cuda.graph_pool_handle()
+
+    def __call__(self, batch: Batch) -> tuple[torch.Tensor, Figures]:
+        kind = tuple((name, tuple(value.shape), value.dtype) for name, value in sorted(batch.items()))
+        if kind not in self._kinds:
+            self._kinds[kind] = self._record(batch)
+        recording = self._kinds[kind]
+        for name, value in batch.items():
+            recording.batch[name].copy_(value, non_blocking=True)
+        recording.graph.replay()
+        for weight, gradient in zip(self._weights, recording.gradients, strict=True):
+            weight.grad = gradient
+        return recording.loss, recording.figures
+
+    def _record(self, batch: Batch) -> _Recording:
+        held = {name: value.to(self._device, copy=True) for name, value in batch.items()}
+        aside = torch.cuda.Stream(self._device)
+        aside.wait_stream(torch.cuda.current_stream(self._device))
+        with torch.cuda.stream(aside):
+            for _ in range(self._WARMING):
+                self._stage.network.zero_grad(set_to_none=True)
+                self._stage.loss(held)[0].backward()
+        torch.cuda.current_stream(self._device).wait_stream(aside)
+        self._stage.network.zero_grad(set_to_none=True)
+        graph = torch.cuda.CUDAGraph()
+        # Workers' pinned batches may be freed meanwhile, which a stricter mode takes for a mistake.
+        with torch.cuda.graph(graph, pool=self._memory, capture_error_mode="thread_local"):
+            loss, figures = self._stage.loss(held)
+            loss.backward()
+        return _Recording(graph, held, loss.detach(), figures, [weight.grad for weight in self._weights])
+
+
+@dataclass(frozen=True, eq=False)
+class _Recording:
+    """One kind of step; its tensors stay where they are, and each replay overwrites them."""
+
+    graph: Any
+    batch: Batch
+    loss: torch.Tensor
+    figures: Figures
+    gradients: list[torch.Tensor | None]
+
+
+def _attention(device: torch.device) -> AbstractContextManager[Any]:
     """On CPUs the fused kernel's backward pass in bf16 is several times slower than plain matrix products."""
-    return sdpa_kernel(SDPBackend.MATH) if pick_device(device).type == "cpu" else nullcontext()
+    return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
 
 
 def load_average(network: nn.Module, average: dict[str, torch.Tensor]) -> None:
@@ -152,10 +224,9 @@ def _floats(network: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
             yield name, value
 
 
-def _update(average: dict[str, torch.Tensor], network: nn.Module, decay: float) -> None:
+def _update(followed: list[tuple[torch.Tensor, torch.Tensor]], decay: float) -> None:
     with torch.no_grad():
-        pairs = [(average[name], value.detach().float()) for name, value in _floats(network)]
-        torch._foreach_lerp_([a for a, _ in pairs], [v for _, v in pairs], 1.0 - decay)
+        torch._foreach_lerp_([a for a, _ in followed], [v.float() for _, v in followed], 1.0 - decay)
 
 
 def _progress(state: LoopState, options: LoopOptions) -> float:
@@ -185,7 +256,10 @@ def make_batches(stage: Stage, seed: int, first: int, *, workers: int = 0) -> Ab
     if not workers:
         return _Prefetch(stage, seed, first)
     steps = _Steps(stage, seed, first)
-    return nullcontext(DataLoader(steps, batch_size=None, num_workers=workers, multiprocessing_context="fork"))
+    pinned = torch.cuda.is_available()
+    return nullcontext(
+        DataLoader(steps, batch_size=None, num_workers=workers, multiprocessing_context="fork", pin_memory=pinned)
+    )
 
 
 class _Steps(IterableDataset[Batch]):

@@ -17,13 +17,13 @@ from storyanim.personalize.objective import Objective
 from storyanim.train import networks
 from storyanim.train.data import SETS, ClipSet, draw_rows
 from storyanim.train.denoise import caption_ids, creature_cells, creature_loss, text_states, timesteps
-from storyanim.train.loop import Batch
+from storyanim.train.loop import Batch, Figures
 from storyanim.train.structure import structure_near
 
 SPATIAL_RATE, TEXT_RATE = 0.4, 0.1  # of the motion layers' rate
 SHARED_NOISE = 0.3  # of the noise's variance, common to a clip's frames; the profile draws with the same
 STILL_SHARE = 0.15  # of batches
-MOST_STILLS = 192  # in a batch: attention over time has a sequence a latent cell, and a GPU's kernels take 65,535
+MOST_STILLS = 96  # in a batch: attention over time has a sequence a latent cell, and as single frames they take as long as clips
 STRUCTURE_SHARE = 0.3  # of the clips' batches: what depth shows of a movement is learned soonest
 NOISE_MIDDLE = 0.7  # logit of the clips' median timestep: how something moves is decided before how it looks
 FRAMES, STILL_FRAMES = SETS["clips"].num_frames, SETS["stills"].num_frames  # of a scene
@@ -38,6 +38,7 @@ class MotionStage:
     """
 
     name = "motion"
+    recordable = True
 
     def __init__(
         self,
@@ -91,7 +92,7 @@ class MotionStage:
             batch["near"] = torch.from_numpy(near)  # (B, T, H, W)
         return batch
 
-    def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
+    def loss(self, batch: Batch) -> tuple[torch.Tensor, Figures]:
         """The v loss over whole clips."""
         on = {key: value.to(self.device) for key, value in batch.items()}
         noisy, v = self.objective.noisy_and_target(on["latents"].float(), on["t"], on["noise"])
@@ -103,6 +104,6 @@ class MotionStage:
             with guide.added(sample, on["t"], states) if guide else nullcontext({}) as more:
                 output = self.unet(sample, on["t"], encoder_hidden_states=states, **more).sample
         loss = creature_loss(output.transpose(1, 2), v, on["cells"][:, :, None])
-        error = float((output.detach().float().transpose(1, 2) - v).square().mean())
+        error = (output.detach().float().transpose(1, 2) - v).square().mean()
         kind = "with_structure" if guide else "text_only" if noisy.shape[1] > 1 else "single_frames"
         return loss, {kind: error}

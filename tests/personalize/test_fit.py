@@ -201,6 +201,18 @@ class TestLearning:
         assert sample.shape == (4, 6, 3, 8, 8)
         assert not torch.equal(sample[:, :, 0], sample[:, :, 1])                                  # the noise is each frame's
 
+    @pytest.mark.parametrize(("num_frames", "on", "calls"), [(1, False, 0), (1, True, 2), (2, False, 2)])
+    def test_motion_layers_see_single_frames_where_they_know_them(
+        self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline, num_frames: int, on: bool, calls: int
+    ) -> None:
+        inside = next(module for name, module in shared_pipeline.unet.named_modules()
+                      if "motion_modules" in name and name.endswith("transformer_blocks.0"))
+        seen: list[int] = []
+        hook = inside.register_forward_hook(lambda *_: seen.append(1))
+        learn(num_steps=2, num_frames=num_frames, motion_on_stills=on)
+        hook.remove()
+        assert len(seen) == calls
+
     @pytest.mark.parametrize("num_frames", [1, 2])
     def test_gradient_checkpointing_teaches_the_same_with_less_kept(
         self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline, num_frames: int

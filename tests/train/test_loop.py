@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from storyanim.train.loop import Batch, make_batches
+from storyanim.train.loop import Batch, LoopOptions, LoopState, make_batches, train
 
 
 class Numbers:
@@ -45,3 +46,53 @@ def test_a_batch_depends_on_the_seed_and_its_step_alone(workers: int) -> None:
 def test_what_goes_wrong_in_making_them_is_told(workers: int) -> None:
     with pytest.raises(OSError, match="the disk is gone"), make_batches(Numbers(broken=True), 5, 0, workers=workers) as batches:
         next(iter(batches))
+
+
+class Squares:
+    """A stage of two kinds of batches, for a GPU to record."""
+
+    name = "squares"
+
+    def __init__(self, recordable: bool, device: str) -> None:
+        torch.manual_seed(3)
+        self.network: nn.Module = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1)).to(device)
+        self.recordable, self.device = recordable, device
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        return {"x": torch.from_numpy(rng.standard_normal((2 + rng.integers(2), 4), np.float32))}
+
+    def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, Any]]:
+        x = batch["x"].to(self.device)
+        loss = (self.network(x) - x.sum(1, keepdim=True)).square().mean()
+        return loss, {"again": loss.detach()}
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        return [{"params": list(self.network.parameters())}]
+
+
+def learned(stage: Squares, folder: Path, steps: int = 60) -> tuple[list[float], torch.Tensor]:
+    told: list[float] = []
+
+    def watch(done: float, state: LoopState, figures: dict[str, float]) -> None:
+        assert figures["again"] == figures["loss"]
+        told.append(figures["loss"])
+
+    options = LoopOptions(steps=steps, learning_rate=0.05, device=stage.device, workers=1)
+    assert train(stage, options, folder, watch=watch).step == steps
+    return told, torch.cat([weight.detach().cpu().flatten() for weight in stage.network.parameters()])
+
+
+def test_the_loss_falls_and_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    losses, whole = learned(Squares(False, "cpu"), tmp_path / "whole")
+    assert losses[-1] < losses[0]
+    learned(Squares(False, "cpu"), tmp_path / "whole", steps=80)
+    again, twice = learned(Squares(False, "cpu"), tmp_path / "other")
+    assert again == losses
+    assert torch.equal(twice, whole)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_recorded_steps_are_the_steps(tmp_path: Path) -> None:
+    plain, recorded = (learned(Squares(on, "cuda"), tmp_path / str(on)) for on in (False, True))
+    assert recorded[0] == pytest.approx(plain[0], rel=1e-3)
+    assert torch.allclose(recorded[1], plain[1], atol=1e-4)
