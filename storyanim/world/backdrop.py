@@ -15,7 +15,7 @@ from storyanim.world.sprites import PAINTERS, paint
 
 Array = NDArray[np.floating[Any]]
 
-PAN_WORLD = 0.30  # sideways travel in two seconds, at near = 1, in frames
+PAN_WORLD = 0.50  # sideways travel in two seconds, at near = 1, in frames
 APPROACH_WORLD = 0.30  # forward travel in two seconds, in depths of near = 1
 TRAVEL_S = 2.0
 SNOW_CAP: Rgb = (0.96, 0.97, 1.0)
