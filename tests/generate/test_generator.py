@@ -97,7 +97,7 @@ class TestFingerprint:
     def test_changes_with_what_changes_the_frames(self, tables: dict[str, Any]) -> None:
         made = [settings(tables["storybook"]), settings(tables["sd15"]), settings(tables["sd15 controlnet"]),
                 settings(tables["storybook"], {"guidance_scale": 4.0}), settings(tables["storybook"], {"structure_until": 0.4}),
-                settings(tables["storybook"], personalize={"guidance_scale": 2.5})]
+                settings(tables["storybook"], personalize={"guidance_scale": 7.5})]
         assert len({StoryGenerator(each).fingerprint for each in made}) == len(made)
 
     def test_ignores_the_machine(self, tables: dict[str, Any]) -> None:
