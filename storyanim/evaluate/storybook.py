@@ -38,7 +38,7 @@ class StorybookSize:
     camera: int = 24                                 # and others that say how the camera moves
 
 
-QUICK = StorybookSize(prompts=24, guided=12, long=1, pairs=6, camera=6)
+QUICK = StorybookSize(prompts=20, guided=10, long=1, pairs=5, camera=3)
 
 
 @dataclass(frozen=True, eq=False)

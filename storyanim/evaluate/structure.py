@@ -37,7 +37,7 @@ class StructureSize:
         return replace(self, shots=min(self.shots, self.clips))
 
 
-QUICK = StructureSize(clips=9, shots=3)
+QUICK = StructureSize(clips=7, shots=3)
 
 
 @dataclass(frozen=True, order=True)
