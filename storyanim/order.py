@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial, reduce
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from storyanim import pipeline
-from storyanim.artifacts import Character, CharacterToken, Story, Storyboard, Words, say_worn
+from storyanim.artifacts import Character, CharacterToken, Story, Storyboard, Words
 from storyanim.cast import Cast, CharacterOrder, check_bases, read_cast, warn_of_cuts
 from storyanim.config import Settings, asset, load_settings
 from storyanim.depth.dpt import build_depth_estimator
@@ -223,10 +223,9 @@ def _stills(settings: Settings) -> Settings:
 def report_of(run: RunDir, production: Production) -> Report:
     """What `report.html` shows."""
     seconds = run.seconds()
-    cast = _report_cast(run, production)
-    shots = tuple(_report_shot(work, seconds, cast) for work in production.work)
+    shots = tuple(_report_shot(work, seconds) for work in production.work)
     return Report(
-        storyboard=production.storyboard, shots=shots, cast=cast,
+        storyboard=production.storyboard, shots=shots, cast=_report_cast(run, production),
         film=production.film.value.model_copy(update={"path": run.path / "film.mp4"}) if production.film else None,
         sheet=run.path / "sheet.png" if production.sheet else None,
         settings=production.settings.model_dump(mode="json"), versions=versions(),
@@ -278,13 +277,12 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _report_shot(work: ShotWork, seconds: dict[str, float], cast: Sequence[ReportCharacter]) -> ReportShot:
+def _report_shot(work: ShotWork, seconds: dict[str, float]) -> ReportShot:
     before = f"shots/{work.shot.id}/"
     pictures = tuple(sorted(work.thumbnails.folder.glob("candidate-*.png"), key=lambda p: int(p.stem.split("-")[1]))) \
         if work.thumbnails else ()
-    drawn = reduce(lambda prompt, who: say_worn(prompt, f"{who.token} {who.noun}", who.wears), cast, work.shot.prompt)
     return ReportShot(
-        shot=work.shot, drawn=drawn, candidates=work.candidates.value if work.candidates else None, thumbnails=pictures,
+        shot=work.shot, candidates=work.candidates.value if work.candidates else None, thumbnails=pictures,
         depth=work.depth.folder / "preview.png" if work.depth else None,
         frames=work.frames.folder / "preview.png" if work.frames else None,
         clip=work.clip.value if work.clip else None, error=f"{work.error or ''}",

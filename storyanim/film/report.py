@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from pydantic import Field
 
-from storyanim.artifacts import Candidates, Clip, Film, Shot, Storyboard, Words
+from storyanim.artifacts import Candidates, Clip, Film, Shot, Storyboard, Words, say_worn
 from storyanim.film.page import fill
 
 
@@ -18,7 +19,6 @@ class ReportShot(Words):
     """What is known of one shot; pictures are files below the report's folder."""
 
     shot: Shot
-    drawn: str = ""                                  # its prompt with what the characters wear; "" when that is not known
     candidates: Candidates | None = None             # what was found
     thumbnails: tuple[Path, ...] = ()                # one picture a candidate, in their order
     depth: Path | None = None                        # strip of depth frames
@@ -52,6 +52,10 @@ class Report(Words):
     settings: dict[str, Any] = Field(default_factory=dict)  # of the run, nested
     versions: dict[str, str] = Field(default_factory=dict)  # package → version
     seconds: dict[str, float] = Field(default_factory=dict)  # of the steps that belong to no shot
+
+    def drawn(self, shot: Shot) -> str:
+        """A shot's prompt with what the characters wear, as the generator got it."""
+        return reduce(lambda said, who: say_worn(said, f"{who.token} {who.noun}", who.wears), self.cast, shot.prompt)
 
 
 def render(report: Report, folder: Path) -> str:

@@ -154,7 +154,8 @@ def _gradients(stage: Stage, device: str) -> Callable[[Batch], tuple[torch.Tenso
 class _Recorded:
     """The same, each kind of batch recorded once as a CUDA graph and replayed from then on.
 
-    A small network's step is thousands of short kernels, and launching them one by one takes longer than they do.
+    A small network's step is thousands of short kernels, and launching each of them takes time of its own. No step of the
+    same network may still be held when one is recorded: its gradients would belong to another stream.
     """
 
     _WARMING = 3  # steps in which libraries choose and allocate, which cannot be recorded

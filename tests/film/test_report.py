@@ -95,6 +95,16 @@ def test_it_tells_what_was_bound_to_whom(report: Report, tmp_path: Path) -> None
     assert "The cast" not in render(alone, tmp_path / "run")
 
 
+def test_it_says_what_a_character_wears_where_it_was_drawn(report: Report, tmp_path: Path) -> None:
+    shot = report.shots[0].shot.model_copy(update={"prompt": "a <bear> bear walking"})
+    who = report.cast[0].model_copy(update={"wears": "with a red hat"})
+    dressed = report.model_copy(update={"cast": (who,), "shots": (report.shots[0].model_copy(update={"shot": shot}),)})
+    html, seen = page(dressed, tmp_path)
+    assert "a <bear> bear with a red hat walking" in " ".join(seen.words.split())
+    assert "<td>&lt;bear&gt; bear with a red hat</td>" in html
+    assert "red hat" not in page(report, tmp_path)[0]
+
+
 def test_words_of_a_story_are_no_markup(report: Report, tmp_path: Path) -> None:
     html, seen = page(report, tmp_path)
     assert "script" not in seen.tags

@@ -85,7 +85,8 @@ def learned(stage: Squares, folder: Path, steps: int = 60) -> tuple[list[float],
 def test_the_loss_falls_and_training_goes_on_where_it_stopped(tmp_path: Path) -> None:
     losses, whole = learned(Squares(False, "cpu"), tmp_path / "whole")
     assert losses[-1] < losses[0]
-    learned(Squares(False, "cpu"), tmp_path / "whole", steps=80)
+    more, _ = learned(Squares(False, "cpu"), tmp_path / "whole", steps=80)
+    assert len(more) == 1
     again, twice = learned(Squares(False, "cpu"), tmp_path / "other")
     assert again == losses
     assert torch.equal(twice, whole)
