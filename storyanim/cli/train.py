@@ -24,6 +24,7 @@ class Stage(StrEnum):
     base = "base"
     structure = "structure"
     motion = "motion"
+    text = "text"
     library = "library"
     examples = "examples"
     judge = "judge"

@@ -42,8 +42,16 @@ ABOUT = {
         "Draws 16 frames at 8 frames a second.",
         "Without structure the motion is weak; movement comes mainly from the guide.",
     ),
+    "text": (
+        "Storybook text encoder, wording stage (`CLIPTextModel`)",
+        "Reads a prompt for the denoiser, with which it was trained before (its card is in `unet/`); here it learns that the "
+        "same things in another order, and with another form of the verb, mean the same.",
+        "Knows the words of the storybook captions; errors are shares of the variance of what the denoiser reads.",
+    ),
 }
 
+PICTURES = "scenes rendered by `storyanim.world` (seeds in `storyanim/train/data.py`); no other pictures"
+DATA = {"text": "sentences of `storyanim.world.captions.two_wordings` (seeds in `storyanim/train/text.py`)"}
 ITEM = "  - "  # of a training in a stage's list
 
 
@@ -77,8 +85,7 @@ def write(
         f"- made by `storyanim train {stage}` (part of `make models`), each training on the weights of the one before:",
         *before,
         f"{ITEM}{now}: {reached}",
-        "- data: scenes rendered by `storyanim.world` (seeds in `storyanim/train/data.py`); no other pictures; "
-        "held-out combinations are never trained on",
+        f"- data: {DATA.get(stage, PICTURES)}; held-out combinations are never trained on",
         f"- limits: {limits}",
         "- licence: Apache-2.0, as the project",
         "",

@@ -1,6 +1,6 @@
 """The stages in order, each from its inputs on disk to weights, sheet and card: what `storyanim train STAGE` calls.
 
-    data → autoencoder → clip → depth → base → structure → motion
+    data → autoencoder → clip → depth → base → structure → motion → text
 
 Every stage starts from the bundled weights where there are some (`scratch` starts anew) and goes on from its own checkpoint
 in the work folder when it was interrupted.
@@ -22,6 +22,7 @@ from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer, DPTForDepthEst
 from storyanim.depth.scale import scale_clip
 from storyanim.errors import ModelError, UsageError
 from storyanim.train import autoencoder, base, card, clip, depth, library, motion, networks, sheets, structure
+from storyanim.train import text as wording
 from storyanim.train.data import SETS, ClipSet, derive, render_set
 from storyanim.train.export import last_figures, save_pipeline_parts, save_weights
 from storyanim.train.loop import LoopOptions, LoopState, Watch, pick_device, train
@@ -202,6 +203,19 @@ def train_motion(request: Request) -> dict[str, float]:
     return figures
 
 
+def train_text(request: Request) -> dict[str, float]:
+    """Stage 7; needs no rendered data."""
+    folder, tokens = request.out / "pipeline/text_encoder", CLIPTokenizer.from_pretrained(request.out / "clip")
+    text = load_text_encoder(replace(request, scratch=False), tokens)
+    unet = UNetMotionModel.from_pretrained(request.out / "pipeline/unet", torch_dtype=torch.float32)
+    stage = wording.TextStage(text, unet, tokens, batch_size=request.batch_size, device=request.device)
+    state = _train(stage, request)
+    save_weights(text, folder, CLIPTextModel)
+    figures = last_figures(request.work / "text/log.jsonl", ("other_wording", "usual_wording"), rows=10)
+    _card(request, stage, folder, state, figures)
+    return figures
+
+
 def make_library(request: Request) -> dict[str, float]:
     """The bundled clips; `storyanim index` makes their index."""
     return {"clips": float(library.make_clips(request.out / "clips"))}
@@ -221,6 +235,7 @@ STAGES: dict[str, Callable[[Request], dict[str, float]]] = {
     "base": train_base,
     "structure": train_structure,
     "motion": train_motion,
+    "text": train_text,
     "library": make_library,
     "examples": make_examples,
 }
@@ -232,6 +247,7 @@ BUDGETS = {
     "base": Budget(60.0, 1e-3, 32),
     "structure": Budget(8.0, 1e-3, 40),
     "motion": Budget(40.0, 8e-4, 3),
+    "text": Budget(8.0, 5e-4, 64),
 }
 # On one H100 with 16 cores; the other stages were not tried there and take what they take on two cores.
 GPU_BUDGETS = {"autoencoder": Budget(2.5, 1.5e-3, 256), "motion": Budget(7.5, 1.5e-3, 32)}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from storyanim.world.spec import ActorSpec, ClipSpec
-from storyanim.world.words import WORDS
+from storyanim.world.words import WORDS, present
 
-__all__ = ["WORDS", "caption"]
+__all__ = ["WORDS", "caption", "two_wordings"]
 
 SIZE_WORDS = ("", "", "", "little ", "small ", "cute ", "plush ")
 NO_COLOUR = ("", "", "", "colourful ")
@@ -27,6 +27,42 @@ def caption(spec: ClipSpec, rng: np.random.Generator | None = None) -> str:
         clauses = " and ".join(f"{_actor(a, rng)} {d}" for a, d in zip(spec.actors, doing, strict=True))
         return _join([clauses, where, setting], camera)
     return _sentence(who, doing[0], where, setting, camera, plural=len(spec.actors) > 1, rng=rng)
+
+
+FREE_FORMS = (  # none of `caption`'s, and none that has its parts in the order of evaluate/trials.py
+    "{doing}, {who} {where}",
+    "{doing}: {who} {where}",
+    "{where}, {doing}, {who}",
+    "{where} {does} {who}",
+    "{where} {who} {does}",
+    "{who} {does} {where}",
+    "{who} that {be} {doing} {where}",
+)
+
+
+def two_wordings(spec: ClipSpec, rng: np.random.Generator) -> tuple[str, str]:
+    """The same things of a clip in the same words, said as `caption` does and then in an order or with a verb that it never has.
+
+    Time of day and weather come first or last, apart or together. Without actors both are alike.
+    """
+    if not spec.actors:
+        return (caption(spec, rng),) * 2
+    plural, where = len(spec.actors) > 1, _words("scene", spec.scene, rng)
+    who, doing = [_actor(actor, rng) for actor in spec.actors], [_words("action", a.action, rng) for a in spec.actors]
+    setting = _settings(spec, rng)
+    camera = "" if spec.camera == "fixed" or _skips("camera", rng) else _words("camera", spec.camera, rng)
+    if len(set(doing)) > 1:
+        plain = " and ".join(f"{a} {d}" for a, d in zip(who, doing, strict=True))
+        said = " and ".join(f"{a} {present(d)}" for a, d in zip(who, doing, strict=True)) + f" {where}"
+        usual = f"{plain} {where}"
+    else:
+        does, be = present(doing[0], plural=plural), "are" if plural else "is"
+        usual = f"{' and '.join(who)} {doing[0]} {where}"
+        said = _pick(FREE_FORMS, rng).format(who=" and ".join(who), doing=doing[0], does=does, be=be, where=where)
+    first = [thing for thing in setting if rng.random() < 0.4]
+    last = [thing for thing in setting if thing not in first]
+    said = ", ".join([*first, said]) if rng.random() < 0.7 else " ".join([*first, said])
+    return _join([usual, *setting], camera), _join([said, *last], camera)
 
 
 def _sentence(
@@ -71,13 +107,17 @@ def _actor(actor: ActorSpec, rng: np.random.Generator | None) -> str:
 
 
 def _setting(spec: ClipSpec, rng: np.random.Generator | None) -> str:
+    return " ".join(_settings(spec, rng))
+
+
+def _settings(spec: ClipSpec, rng: np.random.Generator | None) -> list[str]:
     """Time of day and weather; plain day and clear weather go without saying in the plain wording."""
     said = []
     if not _skips("time_of_day", rng) and (spec.time_of_day != "day" or (rng is not None and rng.random() < 0.4)):
         said.append(_words("time_of_day", spec.time_of_day, rng))
     if spec.weather != "clear" and not _skips("weather", rng):
         said.append(_words("weather", spec.weather, rng))
-    return " ".join(said)
+    return said
 
 
 def _join(parts: list[str], camera: str) -> str:

@@ -70,3 +70,24 @@ WORDS: dict[str, dict[str, tuple[str, ...]]] = {
         "approach": ("the camera comes closer", "slowly zooming in"),
     },
 }
+
+VERBS = {  # as captions say it -> the verb's stem
+    "walking": "walk", "strolling": "stroll", "going": "go", "wandering": "wander",
+    "running": "run", "racing": "race", "dashing": "dash", "hurrying": "hurry",
+    "jumping": "jump", "hopping": "hop", "leaping": "leap", "bouncing": "bounce",
+    "sitting": "sit", "resting": "rest", "sleeping": "sleep", "napping": "nap", "dozing": "doze",
+    "waving": "wave", "saying": "say", "dancing": "dance", "twirling": "twirl",
+    "swimming": "swim", "paddling": "paddle", "splashing": "splash",
+    "standing": "stand", "looking": "look", "waiting": "wait",
+}
+
+
+def present(doing: str, *, plural: bool = False) -> str:
+    """"waving a hand" as one does it: "waves a hand", in the plural "wave a hand"; "fast asleep" gets its "is"."""
+    first, _, rest = doing.partition(" ")
+    if first not in VERBS:
+        return f"{'are' if plural else 'is'} {doing}"
+    stem = VERBS[first]
+    if not plural:
+        stem = f"{stem[:-1]}ies" if stem == "hurry" else f"{stem}es" if stem.endswith(("sh", "go")) else f"{stem}s"
+    return f"{stem} {rest}".strip()

@@ -15,7 +15,7 @@ from storyanim.train import denoise, recipe, sheets
 from storyanim.train.loop import LoopOptions
 from storyanim.train.recipe import Request, run_stage
 
-ORDER = ("data", "autoencoder", "clip", "depth", "base", "structure", "motion")
+ORDER = ("data", "autoencoder", "clip", "depth", "base", "structure", "motion", "text")
 MB = 1_000_000
 
 
@@ -39,7 +39,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def test_every_stage_leaves_small_fp16_shards_and_a_card(request_: Request) -> None:
-    for folder in ("pipeline/vae", "clip", "depth", "pipeline/unet", "structure"):
+    for folder in ("pipeline/vae", "clip", "depth", "pipeline/unet", "structure", "pipeline/text_encoder"):
         shards = list((request_.out / folder).glob("*.safetensors"))
         assert shards
         assert all(path.stat().st_size <= 15 * MB for path in shards)
@@ -65,6 +65,16 @@ def test_motion_moves_the_motion_layers_most(request_: Request, tmp_path: Path) 
         change = (value.float() - before[key].float()).abs().max().item()
         moved["motion_modules" in key] = max(moved["motion_modules" in key], change)
     assert moved[True] > moved[False] > 0
+
+
+def test_wording_changes_the_text_encoder_alone(request_: Request, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    copy_tree(request_.out, out)
+    figures = run_stage("text", replace(request_, out=out, work=tmp_path / "work", loop=replace(request_.loop, steps=20)))
+    changed = {path.parent.relative_to(out).as_posix() for path in out.rglob("*.safetensors")
+               if path.read_bytes() != (request_.out / path.relative_to(out)).read_bytes()}
+    assert changed == {"pipeline/text_encoder"}
+    assert set(figures) == {"other_wording", "usual_wording"}
 
 
 def test_latents_that_later_stages_learned_stay_as_they_are(request_: Request, tmp_path: Path) -> None:

@@ -1,6 +1,10 @@
 """Captions: the right words, and no words for what has no name."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +22,9 @@ from storyanim.world import (
     sample_spec,
     with_,
 )
+from storyanim.world.captions import two_wordings
 from storyanim.world.sheet import preview_sheet
+from storyanim.world.words import VERBS, present
 
 seeds = st.integers(0, 10**6)
 
@@ -102,6 +108,54 @@ class TestVaried:
         assert "  " not in text
         assert text == text.strip(" ,")
         assert 2 < len(text.split()) < 40
+
+
+class TestTwoWordings:
+    @given(seeds, seeds)
+    def test_both_say_the_same_things(self, seed, words):
+        usual, other = two_wordings(sample_spec(seed), np.random.default_rng(words))
+        assert (says(usual, "action", sample_spec(seed).actors[0].action))
+        said = {stem(word) for word in re.findall(r"[\w-]+", other)}
+        assert {stem(word) for word in re.findall(r"[\w-]+", usual)} <= said
+        assert said - {stem(word) for word in re.findall(r"[\w-]+", usual)} <= {"is", "that"}
+
+    @given(seeds)
+    def test_two_that_do_different_things_keep_their_verbs(self, words):
+        spec = sample_spec(2, num_actors=2)
+        spec = with_(spec, actors=(replace(spec.actors[0], action="dancing"), replace(spec.actors[1], action="sitting")))
+        other = two_wordings(spec, np.random.default_rng(words))[1]
+        assert re.search(r"(dances|twirls).* and .*(sits|rests)", other)
+
+    @given(seeds, seeds)
+    def test_never_the_order_that_prompts_of_the_evaluation_have(self, seed, words):
+        spec = with_(sample_spec(seed), colour=None, accessory=None, accessory_colour=None, accessory_rgb=None)
+        other = two_wordings(spec, np.random.default_rng(words))[1]
+        place = {kind: min(other.find(way) for way in ways if way in other) for kind, ways in
+                 (("who", WORDS["creature"][spec.actors[0].creature]), ("where", WORDS["scene"][spec.scene]))}
+        doing = [other.find(way) for way in WORDS["action"][spec.actors[0].action] if way in other]
+        if doing:                                    # else the verb has another form, as no such prompt has
+            order = sorted(place | {"doing": min(doing)}, key=(place | {"doing": min(doing)}).__getitem__)
+            assert order not in (["doing", "where", "who"], ["who", "where", "doing"])
+
+    def test_an_empty_scene_is_said_in_one_way(self):
+        usual, other = two_wordings(with_(sample_spec(0), actors=()), np.random.default_rng(0))
+        assert usual == other
+
+    @pytest.mark.parametrize(("doing", "one", "many"), [
+        ("hurrying", "hurries", "hurry"), ("going for a walk", "goes for a walk", "go for a walk"),
+        ("splashing in the water", "splashes in the water", "splash in the water"),
+        ("fast asleep", "is fast asleep", "are fast asleep"), ("waving", "waves", "wave"),
+    ])
+    def test_verbs(self, doing, one, many):
+        assert (present(doing), present(doing, plural=True)) == (one, many)
+
+
+def stem(word: str) -> str:
+    """Of a verb in either form; other words stay."""
+    for ing, verb in VERBS.items():
+        if word in (ing, present(ing)):
+            return verb
+    return word
 
 
 def test_words_cover_the_world():
