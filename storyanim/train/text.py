@@ -17,7 +17,7 @@ from storyanim.train.denoise import SAMPLE_GUIDANCE, text_states
 from storyanim.train.loop import Batch
 from storyanim.world import captions, sample_spec
 
-SEED = 5_500_000  # of the first clip whose words are used; more follow it
+SEED, CLIPS = 11_000_000, 1_000_000  # clips whose words are used: the first seed, how many
 KEPT_SHARE = 0.3  # of a batch: sentences as captions have them, which go on to mean what they did
 BANK_CLIPS, BANK_STEPS = 16, 8  # clips drawn for the queries, in so many steps each
 BANK_QUERIES = 4096  # kept of each layer
@@ -41,9 +41,9 @@ class TextStage:
         self.text = text.to(device)
         self.network: nn.Module = self.text
         self.tokens, self.batch_size, self.device = tokens, batch_size, device
-        unet = unet.to(device).eval().requires_grad_(False)
-        self.layers = cross_attention(unet)
-        self.bank = collect_queries(unet, self.layers, self.teacher, tokens, device)
+        self.unet = unet.to(device).eval().requires_grad_(False)
+        self.layers = cross_attention(self.unet)
+        self.bank = collect_queries(self.unet, self.layers, self.teacher, tokens, device)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """One group."""
@@ -53,7 +53,7 @@ class TextStage:
         """Sentences in two wordings, and some in one; which queries to compare by."""
         kept = round(KEPT_SHARE * self.batch_size)
         specs = [
-            sample_spec(SEED + int(rng.integers(1_000_000)), num_actors=2 if rng.random() < 0.15 else 1)
+            sample_spec(SEED + int(rng.integers(CLIPS)), num_actors=2 if rng.random() < 0.15 else 1)
             for _ in range(self.batch_size)
         ]
         usual = ["", *(captions.caption(spec, rng) for spec in specs[1:kept])]

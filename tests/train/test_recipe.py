@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from storyanim.errors import ModelError, UsageError
-from storyanim.train import denoise, recipe, sheets
+from storyanim.train import denoise, recipe, sheets, text
 from storyanim.train.loop import LoopOptions
 from storyanim.train.recipe import Request, run_stage
 
@@ -27,10 +27,17 @@ def request_(tmp_path_factory: pytest.TempPathFactory) -> Request:
     patch = pytest.MonkeyPatch()
     patch.setattr(denoise, "SAMPLE_STEPS", 1)
     patch.setattr(sheets, "NUM_CAPTIONS", 2)
+    few_queries(patch)
     for name in ORDER:
         run_stage(name, request)
     patch.undo()
     return request
+
+
+def few_queries(patch: pytest.MonkeyPatch) -> None:
+    """For the stage text: of one step of one clip."""
+    for name, value in (("BANK_CLIPS", 1), ("BANK_STEPS", 1), ("BANK_QUERIES", 128)):
+        patch.setattr(text, name, value)
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -67,7 +74,8 @@ def test_motion_moves_the_motion_layers_most(request_: Request, tmp_path: Path) 
     assert moved[True] > moved[False] > 0
 
 
-def test_wording_changes_the_text_encoder_alone(request_: Request, tmp_path: Path) -> None:
+def test_wording_changes_the_text_encoder_alone(request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few_queries(monkeypatch)
     out = tmp_path / "out"
     copy_tree(request_.out, out)
     figures = run_stage("text", replace(request_, out=out, work=tmp_path / "work", loop=replace(request_.loop, steps=20)))
