@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageCms
+from scipy.ndimage import binary_erosion
 
 from storyanim.artifacts import Float32, UInt8
 from storyanim.evaluate.labels import ATTRIBUTES, Labels
 
 _PAN_GAP, _MOST_PAN_PX = 4, 16                       # frames that are compared, and how far the picture may move between them
+_EDGE_PX = 3                                          # of a figure, where its colour mixes with what is behind
 LEAST_CHANGE = 0.1 / 255                             # a tenth of a grey level: under it a ratio to rendered clips says nothing
 
 
@@ -74,6 +77,25 @@ def change(rgb: UInt8, pixels: NDArray[np.bool_] | None = None) -> float:
         return 0.0
     steps = np.abs(np.diff(rgb.astype(np.int16), axis=0))                    # (T - 1, H, W, 3)
     return float((steps if pixels is None else steps[:, pixels]).mean() / 255)
+
+
+def coat(rgb: UInt8, mask: NDArray[np.bool_]) -> Float32:
+    """The colour that most of a figure has: medians of CIELAB's L*, a*, b* over its pixels in all frames, without its edge.
+
+    Args:
+        rgb: (T, H, W, 3) sRGB.
+        mask: (T, H, W) where the figure is.
+
+    Returns: (3,), nan where there is no figure. The Euclidean distance of two is ΔE (CIE 1976); 2.3 is just noticed.
+    """
+    inner = np.stack([binary_erosion(frame, iterations=_EDGE_PX) for frame in mask])
+    pixels = rgb[inner if inner.any() else mask]
+    if not len(pixels):
+        return np.full(3, np.nan, np.float32)
+    to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
+    lab = np.asarray(ImageCms.applyTransform(Image.fromarray(pixels[None]), to_lab))[0]           # (N, 3): a, b as signed bytes
+    middle = [np.median(lab[:, 0]) * 100 / 255, *(np.median(lab[:, k].astype(np.int8)) for k in (1, 2))]
+    return np.array(middle, np.float32)
 
 
 def seam_ratio(clips: Sequence[UInt8], window: int, stride: int) -> float:

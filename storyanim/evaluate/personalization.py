@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from storyanim import pipeline
 from storyanim.artifacts import Character, CharacterToken, DepthTrack, Float32, Frames
@@ -18,11 +19,11 @@ from storyanim.engine.run_dir import RunDir
 from storyanim.evaluate.bench import Bench, Watch, draw_all
 from storyanim.evaluate.cast import Lead, make_leads
 from storyanim.evaluate.labels import ATTRIBUTES, labels_of
-from storyanim.evaluate.metrics import interval
+from storyanim.evaluate.metrics import coat, interval
 from storyanim.evaluate.pairs import pair_labels, read_pairs, score_pairs
 from storyanim.evaluate.sheets import personalization_sheet
 from storyanim.evaluate.tables import personalization_table
-from storyanim.evaluate.trials import Trial, make_pair_trials, word
+from storyanim.evaluate.trials import Trial, guide_spec, make_pair_trials, word
 from storyanim.generate.generator import build_generator
 from storyanim.generate.load import load_pipeline
 from storyanim.order import build_tools
@@ -31,7 +32,7 @@ from storyanim.personalize.fit import TimeInvLearner
 from storyanim.personalize.images import load_image
 from storyanim.pipeline import Tools
 from storyanim.stages import ShotGenerator
-from storyanim.world import with_
+from storyanim.world import WorldClip, with_
 
 OURS = "timeinv_lora"
 UNTIL = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)               # structure_until of the curve
@@ -62,6 +63,8 @@ class Part:
     photos: Float32                                  # (D) mean embedding of its pictures, unit length
     trials: list[Trial]
     guides: list[DepthTrack]
+    outlines: list[NDArray[np.bool_]]                # (T, H, W) of each trial: where the guide's creature is
+    rendered: list[WorldClip]                        # the trials' own clips
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,13 +74,15 @@ class Counts:
     right: dict[str, Float32]                        # attribute → (N) 1 where right
     text: Float32                                    # (N) cosine of a clip and its prompt, the character called by its noun
     image: Float32                                   # (N) cosine of a clip and the character's pictures
+    colour_error: Float32                            # (N) ΔE of the coat and the rendered clip's: no word says its shade
 
     def scores(self) -> dict[str, Any]:
         """Means, and for the two that count the interval in which they lie with 95 %."""
         both = {"semantic": _mean(self.right, SEMANTIC), "identity": _mean(self.right, IDENTITY)}
         means: dict[str, Any] = {name: float(values.mean()) for name, values in both.items()}
         means |= {f"{name}_interval": interval(values) for name, values in both.items()}
-        means |= {"clip_text": float(self.text.mean()), "clip_image": float(self.image.mean())}
+        means |= {"clip_text": float(self.text.mean()), "clip_image": float(self.image.mean()),
+                  "colour_error": float(np.nanmean(self.colour_error))}
         return means | {name: float(values.mean()) for name, values in self.right.items()}
 
 
@@ -106,9 +111,10 @@ def evaluate_personalization(
         if method == OURS:
             together = _together(run, bench, parts, tokens, size.together, watch)
             curve = [_point(run, bench, tools, parts, tokens, until, size.curve, watch) for until in UNTIL]
-    rendered = [[next(bench.frames([trial.spec])) for trial in part.trials] for part in parts]
+    rendered = [[Frames(clip.rgb, clip.fps) for clip in part.rendered] for part in parts]
+    ceiling = [replace(part, outlines=[clip.mask for clip in part.rendered]) for part in parts]
     result: dict[str, object] = {
-        "methods": found, "rendered": _count(bench, tools, parts, rendered).scores(), "structure_until": curve,
+        "methods": found, "rendered": _count(bench, tools, ceiling, rendered).scores(), "structure_until": curve,
         "together": together,
     }
     run.write("table.md", personalization_table(result, (len(parts), size.prompts, size.seeds)))
@@ -123,7 +129,10 @@ def _part(run: RunDir, bench: Bench, tools: Tools, lead: Lead, num_prompts: int)
     photos = [Frames(load_image(path, side, side)[None], bench.settings.generate.fps) for path in character.images]
     mean = tools.encoder.encode_clips(photos).mean(axis=0)
     trials = lead.trials(num_prompts)
-    return Part(lead, character, mean / np.linalg.norm(mean), trials, [bench.guide(trial) for trial in trials])
+    outlines = [bench.render(guide_spec(trial)).mask for trial in trials]
+    rendered = [bench.render(trial.spec) for trial in trials]
+    guides = [bench.guide(trial) for trial in trials]
+    return Part(lead, character, mean / np.linalg.norm(mean), trials, guides, outlines, rendered)
 
 
 def _learn_all(run: RunDir, bench: Bench, tools: Tools, parts: Sequence[Part], method: str, watch: Watch) -> list[CharacterToken]:
@@ -183,7 +192,7 @@ def _together(
 
 def _count(bench: Bench, tools: Tools, parts: Sequence[Part], drawn: Sequence[Sequence[Frames]]) -> Counts:
     """Reads the clips of each part; those of several seeds lie behind one another."""
-    labels, truth, text, image = [], [], [], []
+    labels, truth, text, image, errors = [], [], [], [], []
     for part, clips in zip(parts, drawn, strict=True):
         asked = [part.trials[k % len(part.trials)] for k in range(len(clips))]
         seen = tools.encoder.encode_clips(clips)                                                  # (N, D)
@@ -192,9 +201,16 @@ def _count(bench: Bench, tools: Tools, parts: Sequence[Part], drawn: Sequence[Se
         truth.append(np.stack([labels_of(trial.spec) for trial in asked]))
         text.append((seen * said).sum(axis=1))
         image.append(seen @ part.photos)
+        errors += [_colour_error(part, k % len(part.trials), clip) for k, clip in enumerate(clips)]
     right = (np.concatenate(labels) == np.concatenate(truth)).astype(np.float32)
     columns = {name: right[:, k] for k, name in enumerate(ATTRIBUTES)}
-    return Counts(columns, np.concatenate(text), np.concatenate(image))
+    return Counts(columns, np.concatenate(text), np.concatenate(image), np.array(errors, np.float32))
+
+
+def _colour_error(part: Part, number: int, clip: Frames) -> float:
+    """How far the coat's colour is from the character's own in the same light; the figure fills the guide's outline."""
+    own = part.rendered[number]
+    return float(np.linalg.norm(coat(clip.rgb, part.outlines[number]) - coat(own.rgb, own.mask)))
 
 
 def _costs(run: RunDir, method: str, parts: Sequence[Part], tokens: Sequence[CharacterToken]) -> dict[str, float]:

@@ -103,7 +103,7 @@ def personalization_table(result: dict[str, Any], counts: tuple[int, int, int]) 
     characters, prompts, seeds = counts
     head = [f"{characters} characters × {prompts} prompts × {seeds} seeds", "semantic (scene, action)",
             "identity (creature, colour, accessory)", *(f"right {name}" for name in ATTRIBUTES), "CLIP text-frame",
-            "CLIP image-frame", "learning", "file"]
+            "CLIP image-frame", "coat's colour off by (ΔE)", "learning", "file"]
     rows = [[name.replace("_", " "), *_likeness(one), f"{one['seconds']:.0f} s", f"{one['bytes'] / 1e6:.2f} MB"]
             for name, one in result["methods"].items()]
     rows.append(["rendered clips", *_likeness(result["rendered"]), "", ""])
@@ -149,7 +149,8 @@ def retrieval_table(
 def _likeness(one: dict[str, Any]) -> list[str]:
     counted = [f"{_percent(one[name])} ({100 * one[f'{name}_interval'][0]:.0f}–{100 * one[f'{name}_interval'][1]:.0f})"
                for name in ("semantic", "identity")]
-    return [*counted, *(_percent(one[name]) for name in ATTRIBUTES), f"{one['clip_text']:.3f}", f"{one['clip_image']:.3f}"]
+    return [*counted, *(_percent(one[name]) for name in ATTRIBUTES), f"{one['clip_text']:.3f}", f"{one['clip_image']:.3f}",
+            f"{one['colour_error']:.1f}"]
 
 
 def _curve_rows(name: str, guide: Curve, creature: Curve) -> list[list[str]]:

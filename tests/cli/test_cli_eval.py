@@ -125,6 +125,7 @@ def test_personalization(cli: Cli, here: Path, profile: Path, judge: Path, real_
             assert 0 <= low <= scores[name] <= high <= 1
         assert -1 <= scores["clip_text"] <= 1
         assert -1 <= scores["clip_image"] <= 1
+        assert 0 <= scores["colour_error"] <= 150
         assert scores["identity"] == pytest.approx((scores["creature"] + scores["colour"] + scores["accessory"]) / 3)
         assert scores["semantic"] == pytest.approx((scores["scene"] + scores["action"]) / 2)
     assert methods["dreambooth"]["bytes"] > methods["timeinv_lora"]["bytes"] > 0

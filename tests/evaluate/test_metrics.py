@@ -11,6 +11,7 @@ from storyanim.evaluate.metrics import (
     LEAST_CHANGE,
     accuracy,
     change,
+    coat,
     depth_correlation,
     frechet,
     interval,
@@ -21,12 +22,43 @@ from storyanim.evaluate.metrics import (
 )
 from storyanim.evaluate.storybook import camera_of
 from storyanim.evaluate.trials import make_camera_trials
-from storyanim.world import render_clip
+from storyanim.world import render_clip, sample_spec, with_
 
 
 def gaussian(mean: list[float], spread: list[float], *, count: int = 20_000, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     return (np.array(mean) + np.array(spread) * rng.standard_normal((count, len(mean)))).astype(np.float32)
+
+
+class TestCoat:
+    def test_known_colours(self) -> None:
+        for rgb, lab in (((255, 255, 255), (100, 0, 0)), ((255, 0, 0), (54.3, 81, 70)), ((0, 0, 255), (29.6, 68, -112))):
+            picture = np.full((1, 16, 16, 3), rgb, np.uint8)
+            assert coat(picture, np.ones((1, 16, 16), bool)) == pytest.approx(lab, abs=1)    # CIELAB at D50
+
+    def test_most_of_the_figure_counts_and_neither_its_edge_nor_what_is_behind(self) -> None:
+        picture = np.zeros((2, 32, 32, 3), np.uint8)
+        picture[:, 8:24, 8:24] = (200, 30, 30)
+        picture[:, 8:11, 8:24] = picture[:, 14:17, 14:17] = (0, 255, 0)
+        mask = np.zeros((2, 32, 32), bool)
+        mask[:, 8:24, 8:24] = True
+        whole = coat(np.full((1, 16, 16, 3), (200, 30, 30), np.uint8), np.ones((1, 16, 16), bool))
+        assert coat(picture, mask) == pytest.approx(whole)
+
+    def test_a_figure_of_edges_alone_counts_as_it_is(self) -> None:
+        mask = np.zeros((1, 16, 16), bool)
+        mask[0, 4] = True
+        assert coat(np.full((1, 16, 16, 3), 255, np.uint8), mask) == pytest.approx((100, 0, 0))
+
+    def test_no_figure_has_no_colour(self) -> None:
+        assert np.isnan(coat(np.zeros((1, 16, 16, 3), np.uint8), np.zeros((1, 16, 16), bool))).all()
+
+    def test_another_shade_of_the_same_name_is_seen(self) -> None:
+        spec = sample_spec(0)
+        bare = with_(spec, colour="red", accessory=None, accessory_colour=None, accessory_rgb=None, weather="clear")
+        shades = [render_clip(with_(bare, rgb=rgb), size=64, num_frames=2, fps=8) for rgb in ((0.8, 0.1, 0.1), (0.6, 0.1, 0.15))]
+        one, other = (coat(clip.rgb, clip.mask) for clip in shades)
+        assert np.linalg.norm(one - other) > 5
 
 
 class TestAccuracy:
