@@ -104,6 +104,8 @@ class GenerateSettings(Section):
     structure_scale: float = Field(1.0, ge=0)
     structure_until: float = Field(1.0, ge=0, le=1)  # part of the trajectory, from the noisy end, with structure (AaS 4)
     shared_noise: float = Field(0.0, ge=0, lt=1)     # share of the start noise's variance that all frames have in common
+    pan_speed: float = Field(0.0, ge=0, le=1)        # picture widths a second by which noise moves when a prompt's camera pans
+    pan_shared_noise: float = Field(0.5, ge=0, lt=1) # in place of shared_noise then
     deflicker: float = Field(0.0, ge=0, lt=1)        # changes that are small against it are averaged away (steady.py); 0: none
     negative_prompt: str = ""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"

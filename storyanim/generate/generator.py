@@ -16,6 +16,7 @@ from storyanim import hub
 from storyanim.artifacts import CharacterToken, DepthTrack, Float32, Frames, Shot
 from storyanim.config import Settings
 from storyanim.errors import CharacterError, ModelError
+from storyanim.generate.camera import pan_of
 from storyanim.generate.steady import steady
 
 VERSION = 1                                          # of the drawing: a change of what equal settings give
@@ -104,6 +105,7 @@ class StoryGenerator:
         wanted = self._settings.generate
         own_scale = self._settings.personalize.guidance_scale if tokens else None
         num_frames = wanted.frames_of(shot.duration_s)
+        pan = pan_of(shot.prompt) if wanted.pan_speed else 0
         if num_frames > wanted.num_frames:
             loaded.pipeline.use_windows(wanted.num_frames, wanted.window_stride)
         elif loaded.pipeline.free_noise_enabled:
@@ -118,7 +120,8 @@ class StoryGenerator:
                 num_frames=num_frames, height=wanted.height_px, width=wanted.width_px,
                 num_inference_steps=wanted.num_inference_steps, negative_prompt=wanted.negative_prompt,
                 guidance_scale=wanted.guidance_scale if own_scale is None else own_scale,
-                guidance_interval=wanted.guidance_interval, shared_noise=wanted.shared_noise,
+                guidance_interval=wanted.guidance_interval, shared_noise=wanted.pan_shared_noise if pan else wanted.shared_noise,
+                noise_shift=pan * wanted.pan_speed / wanted.fps,
                 generator=torch.Generator().manual_seed(shot.seed),
             ).frames[0]
 

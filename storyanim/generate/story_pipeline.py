@@ -65,6 +65,8 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         generator: on the CPU whatever the device, so that a seed means the same noise everywhere.
         latents: start noise (B, C, T, h, w) of unit variance, in place of the generator's.
         shared_noise: share of the start noise's variance that all frames have in common, in [0, 1).
+        noise_shift: how far the common noise moves to the right from a frame to the next, in picture widths: what is drawn
+            out of it moves along, as under a camera that pans left (after noise warping, arXiv 2501.08331).
         output_type: "np" (B, T, H, W, 3) in [0, 1], "pt" (B, T, 3, H, W), "pil", or "latent" (B, C, T, h, w).
         callback_on_step_end: called with (pipeline, step, timestep, {"latents": ...}); what it returns replaces them.
         decode_chunk_size: frames that the VAE decodes at once; few are faster on a CPU, whose caches are small.
@@ -152,6 +154,7 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         generator: Generators = None,
         latents: Tensor | None = None,
         shared_noise: float = 0.0,
+        noise_shift: float = 0.0,
         eta: float = 0.0,
         output_type: str = "np",
         return_dict: bool = True,
@@ -180,7 +183,7 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         guide = self._guide(structure_frames, shape, structure_scale) if structured else None
 
         # 5. Noise
-        latents = self._noise(shape, generator, latents, shared_noise)
+        latents = self._noise(shape, generator, latents, shared_noise, noise_shift)
 
         # 6. Denoising
         course = Course(timesteps, text, blank, guide, structured, guided, guidance_scale)
@@ -249,13 +252,19 @@ class StoryVideoPipeline(AnimateDiffPipeline):
             raise UsageError(f"structure_frames are {tuple(near.shape)}, the clip is {shape}", hint="resize them first")
         return self.structure_guide(near, scale)
 
-    def _noise(self, shape: tuple[int, int, int, int], generator: Generators, given: Tensor | None, shared: float) -> Tensor:
+    def _noise(
+        self, shape: tuple[int, int, int, int], generator: Generators, given: Tensor | None, shared: float, shift: float = 0.0
+    ) -> Tensor:
         """Start latents (B, C, T, h, w) float32, scaled for the scheduler, drawn on the CPU."""
         batch, num_frames, height, width = shape
         cpu, channels = torch.device("cpu"), self.unet.config.in_channels
         latents = self.prepare_latents(batch, channels, num_frames, height, width, torch.float32, cpu, generator, given)
         if shared and given is None:
-            common = randn_tensor((batch, channels, 1, *latents.shape[-2:]), generator=generator, device=cpu, dtype=torch.float32)
+            h, w = latents.shape[-2:]
+            places = [round(shift * w * k) for k in range(num_frames)]                            # whole cells: noise stays white
+            left, right = max(places), -min(places)
+            wide = randn_tensor((batch, channels, 1, h, left + w + right), generator=generator, device=cpu, dtype=torch.float32)
+            common = torch.cat([wide[..., left - place:left - place + w] for place in places], dim=2)
             latents = (1 - shared) ** 0.5 * latents + shared**0.5 * common * self.scheduler.init_noise_sigma
         return latents.to(self._execution_device)
 

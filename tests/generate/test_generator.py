@@ -89,6 +89,31 @@ class TestEveryShotGenerator:
         assert generator.fingerprint.startswith("story_video:")
 
 
+class TestPans:
+    def asked(self, tables: dict[str, Any], prompt: str, **generate: Any) -> tuple[float, float]:
+        """shared_noise and noise_shift of a shot."""
+        given: dict[str, Any] = {}
+        generator = build_generator(settings(tables["storybook"], {"shared_noise": 0.3, **generate}))
+        pipeline = generator._loaded.pipeline
+        own = pipeline._noise
+
+        def noise(shape: Any, source: Any, latents: Any, shared: float, shift: float) -> Any:
+            given.update(shared=shared, shift=shift)
+            return own(shape, source, latents, shared, shift)
+
+        pipeline._noise = noise
+        generator.draw(SHOT.model_copy(update={"prompt": prompt}), None, ())
+        return given["shared"], given["shift"]
+
+    def test_the_noise_moves_as_the_prompt_says(self, tables: dict[str, Any]) -> None:
+        assert self.asked(tables, "a cab, the camera pans left", pan_speed=0.2, pan_shared_noise=0.6) == (0.6, 0.2 / 8)
+        assert self.asked(tables, "a cab, panning right", pan_speed=0.2) == (0.5, -0.2 / 8)
+
+    def test_it_stays_where_no_pan_is_said_or_wanted(self, tables: dict[str, Any]) -> None:
+        assert self.asked(tables, "a cab", pan_speed=0.2) == (0.3, 0)
+        assert self.asked(tables, "a cab, the camera pans left") == (0.3, 0)
+
+
 class TestFingerprint:
     def test_needs_no_heavy_library(self) -> None:
         code = "import storyanim.generate.generator, sys; sys.exit(bool({'torch', 'diffusers'} & set(sys.modules)))"
