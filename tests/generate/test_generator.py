@@ -111,7 +111,7 @@ class TestPans:
 
     def test_it_stays_where_no_pan_is_said_or_wanted(self, tables: dict[str, Any]) -> None:
         assert self.asked(tables, "a cab", pan_speed=0.2) == (0.3, 0)
-        assert self.asked(tables, "a cab, the camera pans left") == (0.3, 0)
+        assert self.asked(tables, "a cab, the camera pans left", pan_speed=0) == (0.3, 0)
 
 
 class TestFingerprint:
