@@ -39,7 +39,7 @@ check: $(READY) ## Lint, types, import rows.
 	$(BIN)/python -m pytest -q tests/test_layers.py
 
 .PHONY: models
-models: $(READY) ## Train the whole storybook family: 157 minutes and some 9 GB on two cores; TIMES=4 for four times both; TRAIN="--device cuda --workers 14" on a GPU.
+models: $(READY) ## Train the whole storybook family: 166 minutes and some 9 GB on two cores; TIMES=4 for four times both; TRAIN="--device cuda --workers 14" on a GPU.
 	for stage in data autoencoder clip depth base structure motion text judge; do \
 	  $(BIN)/storyanim train $$stage --times $(TIMES) $(TRAIN) || exit 1; done
 	$(MAKE) library

@@ -29,7 +29,7 @@ class TextStage:
 
     A layer of cross-attention asks the text one question a cell of the picture. Such questions (queries) are collected while
     the frozen U-Net draws a few clips; the frozen text encoder's answers to the usual sentence are the target, the trained
-    one's answers to the other sentence the output. No picture is needed, and a step takes a hundredth of the U-Net's.
+    one's answers to the other sentence the output. No picture is needed; a step of 64 sentences takes half a second on two cores.
     """
 
     name = "text"

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
-from diffusers import UNetMotionModel
-from transformers import CLIPTextModel, CLIPTokenizer
 
-from storyanim.config import asset
-from storyanim.train import text
+from storyanim.train import networks, text
 from storyanim.train.text import TextStage, answers, cross_attention
 from storyanim.world import caption, sample_spec
 
 
 @pytest.fixture(scope="module")
-def stage() -> TextStage:
-    """On the bundled family, with the queries of one step of one clip."""
+def stage() -> Iterator[TextStage]:
+    """On random weights, with the queries of one step of one clip."""
     torch.manual_seed(0)
-    pipeline = asset("storybook") / "pipeline"
+    tokens = networks.tokenizer(caption(sample_spec(k), np.random.default_rng(k)) for k in range(300))
     patch = pytest.MonkeyPatch()
     for name, value in (("BANK_CLIPS", 1), ("BANK_STEPS", 1), ("BANK_QUERIES", 128)):
         patch.setattr(text, name, value)
-    yield TextStage(
-        CLIPTextModel.from_pretrained(pipeline / "text_encoder", dtype=torch.float32),
-        UNetMotionModel.from_pretrained(pipeline / "unet", torch_dtype=torch.float32),
-        CLIPTokenizer.from_pretrained(pipeline / "tokenizer"), batch_size=10, device=torch.device("cpu"),
-    )
+    yield TextStage(networks.text_encoder(tokens), networks.unet_motion(), tokens, batch_size=10, device=torch.device("cpu"))
     patch.undo()
 
 
