@@ -108,7 +108,7 @@ def _is_about_weather(unit: Unit, vocabulary: Vocabulary) -> bool:
     if unit.meant or unit.span.end - unit.span.start >= 60 or not unit.clause.subjects:
         return False
     first = unit.clause.subjects[0].head
-    return first.lower == "it" or is_setting_word(first, vocabulary)
+    return first.lower in {"it", "snow"} or is_setting_word(first, vocabulary)
 
 
 def _joins_previous(unit: Unit, beats: Sequence[Beat], waiting: Beat) -> bool:

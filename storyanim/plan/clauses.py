@@ -93,12 +93,19 @@ def _links(tokens: Sequence[Token], i: int) -> bool:
 
 
 def _is_full_event(tokens: Sequence[Token], hidden: Sequence[bool], start: int, stop: int) -> bool:
-    """An action with something after it, so that it can be a picture of its own."""
+    """An action with something after it, so that it can be a picture of its own; or the weather's, which is nobody's action."""
     for i in range(start, stop):
         if not hidden[i] and tokens[i].tag in FINITE and is_event(tokens, i):
             rest = [t for t in tokens[main_verb(tokens, i) + 1:stop] if t.is_word and not t.quoted]
-            return bool(rest)
+            return bool(rest) or _is_of_weather(tokens[start:i])
     return False
+
+
+def _is_of_weather(before_verb: Sequence[Token]) -> bool:
+    """Whether a verb's subject is the sky: "it" rained, the "sun" rose. Who "it" is else, does something first."""
+    weather = {"it", "snow", "sun", "wind"}.union(table("time_nouns"), *table("weather").values())
+    nouns = [t for t in before_verb if t.tag in NOUN or t.tag == "PRP"]
+    return bool(nouns) and nouns[-1].lower in weather
 
 
 def _begins_with_event(tokens: Sequence[Token], hidden: Sequence[bool], at: int, *, bare: bool) -> bool:

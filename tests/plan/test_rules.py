@@ -230,6 +230,19 @@ def test_a_picture_holds_no_more_creatures_than_its_model_can_draw() -> None:
     assert "cat" in last.unsaid
 
 
+@pytest.mark.parametrize(("text", "prompt"), [
+    ("It rained, and the bear ran.", "a bear running in a meadow in the rain"),
+    ("In the city it rained, and the bear ran through the evening.", "a bear running in the city at dusk in the rain"),
+    ("Snow fell, and the bear danced in the forest.", "a bear dancing in the forest while snow falls"),
+    ("The sun rose and the bear jumped.", "a bear jumping in a meadow"),
+])
+def test_the_weather_before_an_action_is_not_the_action(text: str, prompt: str) -> None:
+    found = shots(text)
+    assert [shot.prompt for shot in found] == [prompt]
+    assert found[0].text == text
+    assert not {"rain", "fall", "rise"} & set(found[0].unsaid)
+
+
 def test_no_weather_indoors() -> None:
     found = shots("It was raining in the forest. The bear ran home and slept in its bed.")
     assert "rain" not in found[-1].prompt
