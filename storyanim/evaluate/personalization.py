@@ -65,6 +65,7 @@ class Part:
     guides: list[DepthTrack]
     outlines: list[NDArray[np.bool_]]                # (T, H, W) of each trial: where the guide's creature is
     rendered: list[WorldClip]                        # the trials' own clips
+    coats: list[Float32]                             # and the colour of each one's figure, see `coat`
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,10 +130,13 @@ def _part(run: RunDir, bench: Bench, tools: Tools, lead: Lead, num_prompts: int)
     photos = [Frames(load_image(path, side, side)[None], bench.settings.generate.fps) for path in character.images]
     mean = tools.encoder.encode_clips(photos).mean(axis=0)
     trials = lead.trials(num_prompts)
-    outlines = [bench.render(guide_spec(trial)).mask for trial in trials]
-    rendered = [bench.render(trial.spec) for trial in trials]
-    guides = [bench.guide(trial) for trial in trials]
-    return Part(lead, character, mean / np.linalg.norm(mean), trials, guides, outlines, rendered)
+    guiding, rendered = ([bench.render(spec) for spec in specs]
+                         for specs in (map(guide_spec, trials), (trial.spec for trial in trials)))
+    return Part(
+        lead, character, mean / np.linalg.norm(mean), trials,
+        guides=[bench.depth.estimate(Frames(clip.rgb, clip.fps)) for clip in guiding],
+        outlines=[clip.mask for clip in guiding], rendered=rendered, coats=[coat(clip.rgb, clip.mask) for clip in rendered],
+    )
 
 
 def _learn_all(run: RunDir, bench: Bench, tools: Tools, parts: Sequence[Part], method: str, watch: Watch) -> list[CharacterToken]:
@@ -209,8 +213,7 @@ def _count(bench: Bench, tools: Tools, parts: Sequence[Part], drawn: Sequence[Se
 
 def _colour_error(part: Part, number: int, clip: Frames) -> float:
     """How far the coat's colour is from the character's own in the same light; the figure fills the guide's outline."""
-    own = part.rendered[number]
-    return float(np.linalg.norm(coat(clip.rgb, part.outlines[number]) - coat(own.rgb, own.mask)))
+    return float(np.linalg.norm(coat(clip.rgb, part.outlines[number]) - part.coats[number]))
 
 
 def _costs(run: RunDir, method: str, parts: Sequence[Part], tokens: Sequence[CharacterToken]) -> dict[str, float]:

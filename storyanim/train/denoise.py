@@ -70,17 +70,16 @@ def sample_images(
     *,
     structure: list[torch.Tensor] | None = None,
     seed: int = 0,
+    steps: int | None = None,
 ) -> torch.Tensor:
-    """A plain sampler for sample sheets: image U-Net, DDIM. Returns latents."""
-    scheduler.set_timesteps(SAMPLE_STEPS, device=states.device)
+    """A plain sampler, DDIM, of an image U-Net, or without structure of a video U-Net. Returns latents. `steps`: SAMPLE_STEPS."""
+    scheduler.set_timesteps(steps or SAMPLE_STEPS, device=states.device)
     latents = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(states.device)
     both = torch.cat([blank.expand_as(states), states])
     for t in scheduler.timesteps:
-        more = None if structure is None else [torch.cat([f, f]) for f in structure]
+        more = {} if structure is None else {"down_intrablock_additional_residuals": [torch.cat([f, f]) for f in structure]}
         with torch.autocast(states.device.type, torch.bfloat16):
-            output = unet(
-                torch.cat([latents, latents]), t, encoder_hidden_states=both, down_intrablock_additional_residuals=more
-            ).sample
+            output = unet(torch.cat([latents, latents]), t, encoder_hidden_states=both, **more).sample
         without, with_text = output.float().chunk(2)
         latents = scheduler.step(without + SAMPLE_GUIDANCE * (with_text - without), t, latents).prev_sample
     return latents

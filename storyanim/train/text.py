@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from storyanim.train import networks
-from storyanim.train.denoise import SAMPLE_GUIDANCE, text_states
+from storyanim.train.denoise import sample_images, text_states
 from storyanim.train.loop import Batch
 from storyanim.world import captions, sample_spec
 
@@ -119,17 +119,10 @@ def collect_queries(
         return hook
 
     hooks = [layer.to_q.register_forward_hook(keep(into)) for layer, into in zip(layers, found, strict=True)]
-    scheduler = networks.scheduler()
-    scheduler.set_timesteps(BANK_STEPS, device=device)
-    generator = torch.Generator().manual_seed(SEED)
-    for k in range(1, len(states)):
-        shape = (1, unet.config.in_channels, 16, unet.config.sample_size, unet.config.sample_size)
-        latents = torch.randn(shape, generator=generator).to(device)
-        both = states[[0, k]].repeat_interleave(16, dim=0)
-        for t in scheduler.timesteps:
-            with torch.autocast(device.type, torch.bfloat16):
-                blank, told = unet(latents.repeat(2, 1, 1, 1, 1), t, encoder_hidden_states=both).sample.float().chunk(2)
-            latents = scheduler.step(blank + SAMPLE_GUIDANCE * (told - blank), t, latents).prev_sample
+    shape = (1, unet.config.in_channels, 16, unet.config.sample_size, unet.config.sample_size)
+    blank, *told = states.unsqueeze(1)  # (1, L, D) each
+    for k, said in enumerate(told):
+        sample_images(unet, networks.scheduler(), said.expand(16, -1, -1), blank, shape, seed=SEED + k, steps=BANK_STEPS)
     for hook in hooks:
         hook.remove()
     return [torch.cat(into).float()[:BANK_QUERIES] for into in found]
