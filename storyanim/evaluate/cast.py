@@ -10,7 +10,7 @@ from PIL import Image
 
 from storyanim.artifacts import Character, Shot
 from storyanim.engine.folders import disk_errors
-from storyanim.evaluate.trials import Trial, held_out_specs, word
+from storyanim.evaluate.trials import Trial, call, held_out_specs, word
 from storyanim.personalize.images import read_character
 from storyanim.world import ActorSpec, with_
 from storyanim.world.dataset import HIDES_BELLY
@@ -66,9 +66,12 @@ class Lead:
                 break
         return found
 
-    def shot(self, trial: Trial, token: str, seed: int) -> Shot:
-        """To draw with the character's pseudo-word before its noun; each seed is a shot of its own."""
-        prompt = word(trial.spec, trial.number, f"a {token} {self.actor.creature}")
+    def shot(self, trial: Trial, token: str | None, seed: int) -> Shot:
+        """To draw with the character's pseudo-word before its noun, or, without one, with the words for what it looks like.
+
+        Each seed is a shot of its own.
+        """
+        prompt = word(trial.spec, trial.number, f"a {token} {self.actor.creature}" if token else call(self.actor))
         number = PROMPTS_KEPT * PROMPTS_KEPT * seed + trial.number
         return trial.shot.model_copy(update={"id": f"s{number + 1}", "prompt": prompt, "seed": number})
 

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
-from scipy.ndimage import binary_erosion
+from scipy.ndimage import binary_erosion, gaussian_filter
 
 from storyanim.artifacts import Float32, UInt8
 from storyanim.evaluate.labels import ATTRIBUTES, Labels
 
 _PAN_GAP, _MOST_PAN_PX = 4, 16                       # frames that are compared, and how far the picture may move between them
 _EDGE_PX = 3                                          # of a figure, where its colour mixes with what is behind
+_COLOUR_BIN = 5                                       # of CIELAB
 LEAST_CHANGE = 0.1 / 255                             # a tenth of a grey level: under it a ratio to rendered clips says nothing
 
 
@@ -80,7 +81,7 @@ def change(rgb: UInt8, pixels: NDArray[np.bool_] | None = None) -> float:
 
 
 def coat(rgb: UInt8, mask: NDArray[np.bool_]) -> Float32:
-    """The colour that most of a figure has: medians of CIELAB's L*, a*, b* over its pixels in all frames, without its edge.
+    """The colour that most of a figure has, in CIELAB: where its pixels in all frames, without its edge, lie closest together.
 
     Args:
         rgb: (T, H, W, 3) sRGB.
@@ -94,8 +95,14 @@ def coat(rgb: UInt8, mask: NDArray[np.bool_]) -> Float32:
         return np.full(3, np.nan, np.float32)
     to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
     lab = np.asarray(ImageCms.applyTransform(Image.fromarray(pixels[None]), to_lab))[0]           # (N, 3): a, b as signed bytes
-    middle = [np.median(lab[:, 0]) * 100 / 255, *(np.median(lab[:, k].astype(np.int8)) for k in (1, 2))]
-    return np.array(middle, np.float32)
+    points = np.stack([lab[:, 0] * (100 / 255), lab[:, 1].astype(np.int8), lab[:, 2].astype(np.int8)], axis=1)
+    bins = [np.arange(low, high, _COLOUR_BIN) for low, high in ((0, 106), (-128, 130), (-128, 130))]
+    counts, edges = np.histogramdd(points, bins)
+    peak = np.unravel_index(gaussian_filter(counts, 1.0, mode="constant").argmax(), counts.shape)
+    centre = np.array([edges[k][at] + _COLOUR_BIN / 2 for k, at in enumerate(peak)])
+    near = points[np.linalg.norm(points - centre, axis=1) <= 2 * _COLOUR_BIN]
+    mean: Float32 = (near.mean(axis=0) if len(near) else centre).astype(np.float32)
+    return mean
 
 
 def seam_ratio(clips: Sequence[UInt8], window: int, stride: int) -> float:

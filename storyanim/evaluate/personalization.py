@@ -78,12 +78,12 @@ class Counts:
     colour_error: Float32                            # (N) ΔE of the coat and the rendered clip's: no word says its shade
 
     def scores(self) -> dict[str, Any]:
-        """Means, and for the two that count the interval in which they lie with 95 %."""
+        """Means (of the colour's error the median), and for the two that count the interval in which they lie with 95 %."""
         both = {"semantic": _mean(self.right, SEMANTIC), "identity": _mean(self.right, IDENTITY)}
         means: dict[str, Any] = {name: float(values.mean()) for name, values in both.items()}
         means |= {f"{name}_interval": interval(values) for name, values in both.items()}
         means |= {"clip_text": float(self.text.mean()), "clip_image": float(self.image.mean()),
-                  "colour_error": float(np.nanmean(self.colour_error))}
+                  "colour_error": float(np.nanmedian(self.colour_error))}
         return means | {name: float(values.mean()) for name, values in self.right.items()}
 
 
@@ -112,11 +112,12 @@ def evaluate_personalization(
         if method == OURS:
             together = _together(run, bench, parts, tokens, size.together, watch)
             curve = [_point(run, bench, tools, parts, tokens, until, size.curve, watch) for until in UNTIL]
+    words = _draw(run, "words", parts, [None] * len(parts), bench.generator, size.seeds, watch)
     rendered = [[Frames(clip.rgb, clip.fps) for clip in part.rendered] for part in parts]
     ceiling = [replace(part, outlines=[clip.mask for clip in part.rendered]) for part in parts]
     result: dict[str, object] = {
-        "methods": found, "rendered": _count(bench, tools, ceiling, rendered).scores(), "structure_until": curve,
-        "together": together,
+        "methods": found, "words": _count(bench, tools, parts, words).scores(),
+        "rendered": _count(bench, tools, ceiling, rendered).scores(), "structure_until": curve, "together": together,
     }
     run.write("table.md", personalization_table(result, (len(parts), size.prompts, size.seeds)))
     write_file(run.path / "sheet.png", personalization_sheet([part.character for part in parts], shown))
@@ -156,15 +157,15 @@ def _learn_all(run: RunDir, bench: Bench, tools: Tools, parts: Sequence[Part], m
 
 
 def _draw(
-    run: RunDir, name: str, parts: Sequence[Part], tokens: Sequence[CharacterToken], generator: ShotGenerator, seeds: int,
+    run: RunDir, name: str, parts: Sequence[Part], tokens: Sequence[CharacterToken | None], generator: ShotGenerator, seeds: int,
     watch: Watch,
 ) -> list[list[Frames]]:
-    """All clips of each part, seed by seed."""
+    """All clips of each part, seed by seed; those of a part without a token by the words for its lead."""
     drawn = []
     for part, token in zip(parts, tokens, strict=True):
-        shots = [(part.lead.shot(trial, token.token, seed), guide)
+        shots = [(part.lead.shot(trial, token.token if token else None, seed), guide)
                  for seed in range(seeds) for trial, guide in zip(part.trials, part.guides, strict=True)]
-        drawn.append(draw_all(run, f"{name}/{part.lead.name}", shots, generator, watch, [token]))
+        drawn.append(draw_all(run, f"{name}/{part.lead.name}", shots, generator, watch, [token] if token else []))
     return drawn
 
 

@@ -106,6 +106,7 @@ def personalization_table(result: dict[str, Any], counts: tuple[int, int, int]) 
             "CLIP image-frame", "coat's colour off by (ΔE)", "learning", "file"]
     rows = [[name.replace("_", " "), *_likeness(one), f"{one['seconds']:.0f} s", f"{one['bytes'] / 1e6:.2f} MB"]
             for name, one in result["methods"].items()]
+    rows.append(["words alone", *_likeness(result["words"]), "", ""])
     rows.append(["rendered clips", *_likeness(result["rendered"]), "", ""])
     over = ["structure until", "semantic", "identity", *(f"right {name}" for name in ATTRIBUTES)]
     curve = [[f"{point['structure_until']:g}", *(_percent(point[name]) for name in ("semantic", "identity", *ATTRIBUTES))]

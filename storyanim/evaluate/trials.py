@@ -87,7 +87,7 @@ def word(spec: ClipSpec, seed: int, who: str | None = None) -> str:
     Args: who: what to call the actors, "a bear"; None: the colour of each, which must have a name, its kind, and what it wears.
     """
     rng = np.random.default_rng([PROMPTS, seed])
-    said = {"who": who or " and ".join(_who(actor, rng) for actor in spec.actors), "where": _pick("scene", spec.scene, rng),
+    said = {"who": who or " and ".join(call(actor, rng) for actor in spec.actors), "where": _pick("scene", spec.scene, rng),
             "doing": _pick("action", spec.actors[0].action, rng)}
     setting = [_pick(kind, value, rng) for kind, value, plain in
                (("time_of_day", spec.time_of_day, "day"), ("weather", spec.weather, "clear")) if value != plain]
@@ -95,12 +95,8 @@ def word(spec: ClipSpec, seed: int, who: str | None = None) -> str:
     return " ".join([forms[int(rng.integers(len(forms)))].format(**said), *setting])
 
 
-def _same_action(spec: ClipSpec, wanted: ActorSpec) -> bool:
-    actor = spec.actors[0]
-    return actor.action == wanted.action and actor.creature != wanted.creature
-
-
-def _who(actor: ActorSpec, rng: np.random.Generator) -> str:
+def call(actor: ActorSpec, rng: np.random.Generator | None = None) -> str:
+    """"a pink dog with orange stripes", in plain words or in varied ones; its colours must have names."""
     phrase = f"{_pick('colour', actor.colour, rng)} {_pick('creature', actor.creature, rng)}"
     if actor.accessory is None:
         return f"{_article(phrase)} {phrase}"
@@ -109,9 +105,14 @@ def _who(actor: ActorSpec, rng: np.random.Generator) -> str:
     return f"{_article(phrase)} {phrase} with {one}{thing}"
 
 
-def _pick(kind: str, value: str | None, rng: np.random.Generator) -> str:
+def _same_action(spec: ClipSpec, wanted: ActorSpec) -> bool:
+    actor = spec.actors[0]
+    return actor.action == wanted.action and actor.creature != wanted.creature
+
+
+def _pick(kind: str, value: str | None, rng: np.random.Generator | None) -> str:
     ways = WORDS[kind][str(value)]
-    return ways[int(rng.integers(len(ways)))]
+    return ways[0 if rng is None else int(rng.integers(len(ways)))]
 
 
 def _article(phrase: str) -> str:

@@ -12,15 +12,17 @@ from storyanim.errors import UsageError
 
 # Weights that are learned as they are take a tenth of a LoRA's rate, as in the paper (1e-5 against 1e-4).
 _WHOLE = 0.1
+_PUBLISHED = {"static_depth": False, "shade_weight": 0.0}
 METHODS: dict[str, dict[str, Any]] = {
     "timeinv_lora": {},
-    "textual_inversion": {"table_rows": "one", "lora_rank": 0, "static_depth": False},            # arXiv 2208.01618
-    "dreambooth": {"table_rows": "none", "weights": "unet", "static_depth": False},               # arXiv 2208.12242
-    "custom_diffusion": {"table_rows": "one", "weights": "cross_attention", "static_depth": False},   # arXiv 2212.04488
+    "textual_inversion": _PUBLISHED | {"table_rows": "one", "lora_rank": 0},                      # arXiv 2208.01618
+    "dreambooth": _PUBLISHED | {"table_rows": "none", "weights": "unet"},                         # arXiv 2208.12242
+    "custom_diffusion": _PUBLISHED | {"table_rows": "one", "weights": "cross_attention"},         # arXiv 2212.04488
     "no_timeinv": {"table_rows": "one"},
     "no_lora": {"lora_rank": 0},
     "no_static_depth": {"static_depth": False},
     "no_regularisation": {"prior_weight": 0.0},
+    "no_shade": {"shade_weight": 0.0},
     "knots": {"table_rows": "knots"},
     "all_timesteps": {"sampled_timesteps": False},
 }

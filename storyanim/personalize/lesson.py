@@ -210,7 +210,7 @@ class Lesson:
             guided = self._settings.static_depth and pipeline.structure is not None
             guide = pipeline.structure_guide(batch.near) if guided else None
             predicted = pipeline.predict(noisy, timesteps, text, guide)
-        return errors_of(predicted, target, batch.weight)
+        return errors_of(predicted, target, batch.weight, self._settings.shade_weight)
 
 
 def phrases_of(settings: PersonalizeSettings) -> list[str]:

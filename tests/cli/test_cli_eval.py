@@ -119,7 +119,7 @@ def test_personalization(cli: Cli, here: Path, profile: Path, judge: Path, real_
     assert outcome.code == 0, outcome.err
     methods = outcome.json["methods"]
     assert list(methods) == ["timeinv_lora", "textual_inversion", "dreambooth", "custom_diffusion"]
-    for scores in (*methods.values(), outcome.json["rendered"]):
+    for scores in (*methods.values(), outcome.json["words"], outcome.json["rendered"]):
         for name in ("semantic", "identity"):
             low, high = scores[f"{name}_interval"]
             assert 0 <= low <= scores[name] <= high <= 1

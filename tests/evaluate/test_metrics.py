@@ -45,6 +45,12 @@ class TestCoat:
         whole = coat(np.full((1, 16, 16, 3), (200, 30, 30), np.uint8), np.ones((1, 16, 16), bool))
         assert coat(picture, mask) == pytest.approx(whole)
 
+    def test_two_colours_are_not_mixed(self) -> None:
+        picture = np.full((1, 40, 40, 3), (220, 120, 150), np.uint8)
+        picture[:, ::8], picture[:, 1::8], picture[:, 2::8], picture[:, 3::16] = [(230, 140, 20)] * 4
+        alone = coat(picture[:, 4:8], np.ones((1, 4, 40), bool))
+        assert coat(picture, np.ones((1, 40, 40), bool)) == pytest.approx(alone, abs=0.1)
+
     def test_a_figure_of_edges_alone_counts_as_it_is(self) -> None:
         mask = np.zeros((1, 16, 16), bool)
         mask[0, 4] = True
