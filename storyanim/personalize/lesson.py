@@ -152,7 +152,9 @@ class Lesson:
         chosen = [self._own[i] for i in rng.integers(len(self._own), size=count)]
         timesteps = grid[torch.from_numpy(rng.integers(len(grid), size=count))].to(self._pipeline.device)
         batch = self._batch(chosen, [], torch.Generator().manual_seed(self._settings.seed))
-        return torch.stack([self._errors(replace(batch, captions=[caption] * count), timesteps) for caption in captions])
+        # Cells alone: a few cells tell a hat, and the shade of all of them would drown it.
+        return torch.stack([self._errors(replace(batch, captions=[caption] * count), timesteps, shade_weight=0.0)
+                            for caption in captions])
 
     def _draw(self, rng: np.random.Generator, table: TimeInvTable) -> tuple[_Batch, Tensor]:
         """Pictures and, half as many, clips of its kind, at uniform timesteps; a share of the captions is blank.
@@ -201,8 +203,11 @@ class Lesson:
             found.append(self._errors(batch, timesteps[some], rows[some]))
         return torch.cat(found).cpu()
 
-    def _errors(self, batch: _Batch, timesteps: Tensor, rows: Tensor | None = None) -> Tensor:
-        """(B). Args: timesteps: (B). rows: (B, d) of the pseudo-word, where captions have it."""
+    def _errors(
+        self, batch: _Batch, timesteps: Tensor, rows: Tensor | None = None, *, shade_weight: float | None = None
+    ) -> Tensor:
+        """(B). Args: timesteps: (B). rows: (B, d) of the pseudo-word, where captions have it. shade_weight: None: as set."""
+        shade_weight = self._settings.shade_weight if shade_weight is None else shade_weight
         pipeline = self._pipeline
         noisy, target = self._objective.noisy_and_target(batch.latents, timesteps, batch.noise)
         with self._autocast():
@@ -210,7 +215,7 @@ class Lesson:
             guided = self._settings.static_depth and pipeline.structure is not None
             guide = pipeline.structure_guide(batch.near) if guided else None
             predicted = pipeline.predict(noisy, timesteps, text, guide)
-        return errors_of(predicted, target, batch.weight, self._settings.shade_weight)
+        return errors_of(predicted, target, batch.weight, shade_weight)
 
 
 def phrases_of(settings: PersonalizeSettings) -> list[str]:
