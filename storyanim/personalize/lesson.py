@@ -88,7 +88,8 @@ class Lesson:
     def step(self, student: Student, step: int) -> float:
         """One step; gives the loss over the character's own pictures. Raises ModelError when it is no number."""
         batch, places = self._draw(np.random.default_rng([self._settings.seed, step]), student.table)
-        errors = self._errors(batch, student.table.timesteps[places], student.table.rows(places)) # (B)
+        rows, shade_weight = student.table.rows(places), self._settings.shade_weight
+        errors = self._errors(batch, student.table.timesteps[places], rows, shade_weight)         # (B)
         pictures = self._settings.batch_size         # the others follow
         own = errors[:pictures].mean()
         loss = own + self._settings.prior_weight * errors[pictures:].mean() if self._others else own
@@ -153,8 +154,7 @@ class Lesson:
         timesteps = grid[torch.from_numpy(rng.integers(len(grid), size=count))].to(self._pipeline.device)
         batch = self._batch(chosen, [], torch.Generator().manual_seed(self._settings.seed))
         # Cells alone: a few cells tell a hat, and the shade of all of them would drown it.
-        return torch.stack([self._errors(replace(batch, captions=[caption] * count), timesteps, shade_weight=0.0)
-                            for caption in captions])
+        return torch.stack([self._errors(replace(batch, captions=[caption] * count), timesteps) for caption in captions])
 
     def _draw(self, rng: np.random.Generator, table: TimeInvTable) -> tuple[_Batch, Tensor]:
         """Pictures and, half as many, clips of its kind, at uniform timesteps; a share of the captions is blank.
@@ -200,14 +200,13 @@ class Lesson:
             some = np.s_[first:first + self._settings.batch_size]
             captions = [example.captions[0] for example in chosen[some]]
             batch = self._batch(chosen[some], captions, noise)
-            found.append(self._errors(batch, timesteps[some], rows[some]))
+            found.append(self._errors(batch, timesteps[some], rows[some], self._settings.shade_weight))
         return torch.cat(found).cpu()
 
     def _errors(
-        self, batch: _Batch, timesteps: Tensor, rows: Tensor | None = None, *, shade_weight: float | None = None
+        self, batch: _Batch, timesteps: Tensor, rows: Tensor | None = None, shade_weight: float = 0.0
     ) -> Tensor:
-        """(B). Args: timesteps: (B). rows: (B, d) of the pseudo-word, where captions have it. shade_weight: None: as set."""
-        shade_weight = self._settings.shade_weight if shade_weight is None else shade_weight
+        """(B). Args: timesteps: (B). rows: (B, d) of the pseudo-word, where captions have it. shade_weight: see `errors_of`."""
         pipeline = self._pipeline
         noisy, target = self._objective.noisy_and_target(batch.latents, timesteps, batch.noise)
         with self._autocast():
