@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ from storyanim.config import PersonalizeSettings, Settings, canonical
 from storyanim.errors import ResourceError
 from storyanim.personalize import checkpoint as checkpoints
 from storyanim.personalize.examples import ExampleMaker, contexts_of
-from storyanim.personalize.lesson import Lesson, Student, phrases_of
-from storyanim.personalize.lora import arrays_of, computed_twice, frozen, learning, motion_off
+from storyanim.personalize.lesson import Lesson, Student, multiplies_in_half, phrases_of
+from storyanim.personalize.lora import arrays_of, computed_twice, frames_alone, frozen, halved, learning, motion_off
 from storyanim.personalize.objective import rate_left
 from storyanim.personalize.stopping import HeldOut
 from storyanim.personalize.timeinv import make_table, sampling_grid, word_embedding
@@ -81,7 +81,7 @@ class TimeInvLearner:
         wanted = self._settings.personalize
         priors = priors[:wanted.num_prior_clips]
         learned = priors if wanted.learns_weights and wanted.prior_weight else ()
-        with self._ready() as pipeline, learning(pipeline.unet, wanted) as weights:
+        with self._ready() as pipeline, learning(pipeline.unet, wanted) as weights, self._in_half(pipeline):
             maker = ExampleMaker(pipeline, self._depth, self._settings)
             contexts = contexts_of(priors, character.noun) if wanted.background_weight < 1 else ()
             own, others = list(maker.of_character(character, contexts)), list(maker.of_clips(learned, character))
@@ -125,13 +125,19 @@ class TimeInvLearner:
             after.enter_context(frozen(pipeline.unet, pipeline.text_encoder, pipeline.vae, pipeline.structure))
             if self._settings.personalize.gradient_checkpointing:
                 after.enter_context(computed_twice(pipeline.unet))
-            if self._settings.personalize.num_frames == 1 and not self._settings.personalize.motion_on_stills:
-                after.enter_context(motion_off(pipeline.unet))
+            if self._settings.personalize.num_frames == 1:
+                stills = frames_alone if self._settings.personalize.motion_on_stills else motion_off
+                after.enter_context(stills(pipeline.unet))
             try:
                 yield pipeline
             except (MemoryError, torch.OutOfMemoryError) as error:
                 hint = "set personalize.gradient_checkpointing, or a smaller batch_size or num_frames"
                 raise ResourceError("not enough memory to learn a character", hint=hint) from error
+
+    def _in_half(self, pipeline: Any) -> AbstractContextManager[None]:
+        if not multiplies_in_half(pipeline.device, self._settings.generate.dtype):
+            return nullcontext()
+        return halved(pipeline.unet, pipeline.text_encoder, pipeline.structure)
 
     def _student(self, pipeline: Any, lesson: Lesson, noun: str, weights: dict[str, nn.Parameter]) -> Student:
         wanted, steps = self._settings.personalize, pipeline.scheduler.config.num_train_timesteps

@@ -224,14 +224,19 @@ def phrases_of(settings: PersonalizeSettings) -> list[str]:
     return [re.sub(r"\ba (?=[aeiou])", "an ", phrase) for phrase in filled]
 
 
-def _autocast(device: torch.device, dtype: str) -> Callable[[], AbstractContextManager[object]]:
-    """bfloat16 where the machine has it and the settings do not ask for float32; what is learned stays float32."""
+def multiplies_in_half(device: torch.device, dtype: str) -> bool:
+    """Whether products are bfloat16: where the machine has it and the settings do not ask for float32."""
+    if dtype == "float32":
+        return False
     if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        probes = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-        native = device.type == "cpu" and any(probe() for probe in probes if probe is not None)
-    if not native or dtype == "float32":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    probes = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return device.type == "cpu" and any(probe() for probe in probes if probe is not None)
+
+
+def _autocast(device: torch.device, dtype: str) -> Callable[[], AbstractContextManager[object]]:
+    """Products in bfloat16, see `multiplies_in_half`; what is learned stays float32."""
+    if not multiplies_in_half(device, dtype):
         return nullcontext
 
     @contextmanager

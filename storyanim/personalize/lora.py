@@ -67,6 +67,41 @@ def motion_off(unet: Any) -> Iterator[None]:
 
 
 @contextmanager
+def frames_alone(unet: Any) -> Iterator[None]:
+    """While it is open motion layers do not ask a single frame how much it looks at itself: all of it, so its values are what
+    they give. The same bits, without two of three projections and a product of matrices for each cell."""
+    layers = [attention for name, layer in unet.named_modules() if name.endswith("motion_modules")
+              for attention in layer.modules() if hasattr(attention, "set_processor")]
+    kept = [layer.processor for layer in layers]
+    try:
+        for layer in layers:
+            layer.set_processor(_Alone(layer.processor))
+        yield
+    finally:
+        for layer, processor in zip(layers, kept, strict=True):
+            layer.set_processor(processor)
+
+
+class _Alone:
+    """Attention (N, T, C) → (N, T, C) over T = 1 frames; over more as the processor that it stands for."""
+
+    def __init__(self, otherwise: Any) -> None:
+        self._otherwise = otherwise
+
+    def __call__(
+        self, attn: Any, hidden_states: Tensor, encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None, **more: Any,
+    ) -> Tensor:
+        plain = encoder_hidden_states is None and attention_mask is None and hidden_states.ndim == 3
+        if not plain or hidden_states.shape[1] != 1 or attn.residual_connection or attn.group_norm or attn.spatial_norm:
+            return self._otherwise(attn, hidden_states, encoder_hidden_states, attention_mask, **more)
+        values = attn.to_v(hidden_states)
+        for layer in attn.to_out:
+            values = layer(values)
+        return values / attn.rescale_output_factor
+
+
+@contextmanager
 def computed_twice(unet: Any) -> Iterator[None]:
     """While it is open the U-Net keeps the inputs of its blocks alone, and computes the rest again when gradients go back."""
     unet.enable_gradient_checkpointing()
@@ -74,6 +109,31 @@ def computed_twice(unet: Any) -> Iterator[None]:
         yield
     finally:
         unet.disable_gradient_checkpointing()
+
+
+@contextmanager
+def halved(*modules: nn.Module | None) -> Iterator[None]:
+    """While it is open the weights of products that nothing is learned of are bfloat16, as automatic casting would have them at
+    each step: the same bits, without the casts and in half the memory. Then all are what they were.
+
+    Each module's first weight stays, since a module says its dtype by it: inputs that are cast to that early would have their
+    gradients added up in bfloat16.
+    """
+    fixed: dict[nn.Parameter, None] = {}
+    for module in modules:
+        if module is not None:
+            first = next(module.parameters())
+            products = (layer for layer in module.modules() if isinstance(layer, nn.Linear | nn.Conv2d))
+            weights = (weight for layer in products for weight in layer.parameters(recurse=False))
+            fixed |= {weight: None for weight in weights if weight is not first and not weight.requires_grad}
+    kept = [(weight, weight.device, weight.data.cpu()) for weight in fixed]                       # a GPU holds one copy
+    try:
+        for weight, _, _ in kept:
+            weight.data = weight.data.bfloat16()
+        yield
+    finally:
+        for weight, device, data in kept:
+            weight.data = data.to(device)
 
 
 @contextmanager

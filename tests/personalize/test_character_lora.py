@@ -9,12 +9,13 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel, UNetMotionModel
 from small import LATENT_CHANNELS, WIDTH, image_unet, make_settings, video_unet
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from storyanim.artifacts import CharacterToken
 from storyanim.errors import ModelError
 from storyanim.generate.load import load_pipeline
 from storyanim.generate.lora import CharacterLoras
-from storyanim.personalize.lora import arrays_of, frozen, lora_on, motion_off
+from storyanim.personalize.lora import arrays_of, frames_alone, frozen, halved, lora_on, motion_off
 
 
 @pytest.fixture
@@ -111,6 +112,68 @@ class TestMotionOff:
             moving = unet(sample, times, encoder_hidden_states=text).sample[:, :, 0]
         assert torch.allclose(ours, stock, atol=1e-6)
         assert not torch.allclose(moving, stock, atol=1e-3)
+
+
+class TestFramesAlone:
+    def test_same_bits_forwards_and_backwards(self, unet: UNetMotionModel) -> None:
+        plain, gradient = _with_gradient(unet, 1)
+        processors = list(unet.attn_processors.values())
+        with frames_alone(unet):
+            ours, own = _with_gradient(unet, 1)
+            assert torch.equal(ours, plain)
+            assert torch.equal(own, gradient)
+        assert list(unet.attn_processors.values()) == processors
+
+    def test_asks_less_of_the_motion_layers(self, unet: UNetMotionModel) -> None:
+        asked = []
+        queries = [layer for name, layer in unet.named_modules() if "motion_modules" in name and name.endswith("to_q")]
+        hooks = [layer.register_forward_hook(lambda *_: asked.append(1)) for layer in queries]
+        with frames_alone(unet):
+            predict(unet, 1)
+        assert asked == []
+        assert hooks
+
+    def test_several_frames_look_at_one_another(self, unet: UNetMotionModel) -> None:
+        plain = predict(unet, 3)
+        with frames_alone(unet):
+            assert torch.equal(predict(unet, 3), plain)
+
+
+class TestHalved:
+    def test_same_bits_as_casting_at_each_step(self, unet: UNetMotionModel) -> None:
+        before = {name: weight.clone() for name, weight in unet.state_dict().items()}
+        with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH), lora_on(unet, 2, seed=0) as matrices:
+            for weight in matrices.values():
+                weight.data += 0.1
+            plain, gradient = _with_gradient(unet, 2)
+            with halved(unet, None):
+                kinds = {weight.dtype for name, weight in unet.named_parameters() if "lora" not in name}
+                assert kinds == {torch.bfloat16, torch.float32}
+                assert unet.dtype == torch.float32
+                assert {weight.dtype for weight in matrices.values()} == {torch.float32}
+                ours, own = _with_gradient(unet, 2)
+        assert torch.equal(ours, plain)
+        assert torch.equal(own, gradient)
+        assert all(torch.equal(unet.state_dict()[name], weight) for name, weight in before.items())
+
+    def test_what_is_learned_stays_float32(self) -> None:
+        network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)).requires_grad_(False)
+        network[1].requires_grad_(True)
+        with halved(network):
+            dtypes = [layer.weight.dtype for layer in network]
+        assert dtypes == [torch.float32, torch.float32, torch.bfloat16]
+        assert network[2].weight.dtype == torch.float32
+
+
+def _with_gradient(unet: UNetMotionModel, num_frames: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the U-Net says, and where its sum pulls the text."""
+    generator = torch.Generator().manual_seed(3)
+    sample = torch.randn(1, LATENT_CHANNELS, num_frames, 8, 8, generator=generator)
+    text = torch.randn(num_frames, 5, WIDTH, generator=generator).requires_grad_()
+    said = unet(sample, torch.tensor([500]), encoder_hidden_states=text).sample
+    said.float().square().sum().backward()
+    assert text.grad is not None
+    return said.detach(), text.grad
 
 
 def test_frozen_learns_nothing_and_is_undone() -> None:
