@@ -74,6 +74,8 @@ def personalization(
     prompts: Annotated[int | None, typer.Option(min=1, max=100, help="Of each character. [default: 20, quick 6]")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Of each prompt. [default: 2, quick 1]")] = None,
     together: Annotated[int | None, typer.Option(min=0, max=100, help="Shots with two of them. [default: 20, quick 0]")] = None,
+    shades: Annotated[int | None, typer.Option(
+        min=0, max=8, help="More characters, of colours without a name. [default: 2, quick 0]")] = None,
     curve: Annotated[int | None, typer.Option(min=1, help="Shots at each structure_until. [default: 20, quick 2]")] = None,
     ablations: Annotated[bool, typer.Option("--ablations", help="Also our method without each of its parts.")] = False,
     index: flags.Index = None,
@@ -90,7 +92,8 @@ def personalization(
 
     size = QUICK if quick else PersonalizationSize()
     size = replace(size, characters=characters or size.characters, prompts=prompts or size.prompts, seeds=seeds or size.seeds,
-                   curve=curve or size.curve, ablations=ablations, together=size.together if together is None else together)
+                   curve=curve or size.curve, ablations=ablations, together=size.together if together is None else together,
+                   shades=size.shades if shades is None else shades)
     work = partial(evaluate_personalization, index=str(index) if index else None)
     _measure("eval personalization", out, settings, judge, (work, size), json_)
 

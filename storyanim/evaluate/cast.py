@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ from storyanim.artifacts import Character, Shot
 from storyanim.engine.folders import disk_errors
 from storyanim.evaluate.trials import Trial, call, held_out_specs, word
 from storyanim.personalize.images import read_character
-from storyanim.world import ActorSpec, with_
+from storyanim.world import ActorSpec, sample_spec, with_
 from storyanim.world.dataset import HIDES_BELLY
 from storyanim.world.photos import take_photos
 
-LEADS, PLACES = 9_903_000, 9_910_000                 # first seeds; no other data has them
+LEADS, SHADES, PLACES = 9_903_000, 9_904_000, 9_910_000   # first seeds; no other data has them
+MOST_LEADS = 8                                       # as many creatures as there are
 FIRST_NUMBER = 2_000                                 # of their trials: behind those of the other measurements
 PROMPTS_KEPT = 100                                   # trial numbers kept for each character
 _LOOK = ("creature", "colour", "rgb", "accessory", "accessory_colour", "accessory_rgb")
@@ -78,14 +80,21 @@ class Lead:
 
 def make_leads(count: int) -> list[Lead]:
     """The first `count` characters, always the same ones: all of other creatures, as far as there are, each with an accessory."""
-    leads: list[Lead] = []
-    seen: set[str] = set()
-    for spec in held_out_specs(LEADS, _SOME):
-        actor = spec.actors[0]
-        if actor.accessory is None or actor.creature in seen:
-            continue
-        seen.add(actor.creature)
-        leads.append(Lead(len(leads), actor))
-        if len(leads) == count:
+    actors = (spec.actors[0] for spec in held_out_specs(LEADS, _SOME))
+    return _of_other_creatures((actor for actor in actors if actor.accessory), count, 0)
+
+
+def make_shades(count: int) -> list[Lead]:
+    """The same of further characters whose colour has no name; they wear nothing, so that it is all there is to learn."""
+    actors = (sample_spec(SHADES + k).actors[0] for k in range(_SOME))
+    return _of_other_creatures((actor for actor in actors if not (actor.colour or actor.accessory)), count, MOST_LEADS)
+
+
+def _of_other_creatures(actors: Iterable[ActorSpec], count: int, first: int) -> list[Lead]:
+    """The first `count` that are of other creatures than those before them, numbered from `first`."""
+    found: dict[str, ActorSpec] = {}
+    for actor in actors:
+        found.setdefault(actor.creature, actor)
+        if len(found) == count:
             break
-    return leads
+    return [Lead(first + number, actor) for number, actor in enumerate(found.values())]

@@ -80,6 +80,14 @@ def change(rgb: UInt8, pixels: NDArray[np.bool_] | None = None) -> float:
     return float((steps if pixels is None else steps[:, pixels]).mean() / 255)
 
 
+def cielab(rgb: UInt8) -> Float32:
+    """(N, 3) sRGB → (N, 3) L in [0, 100], a, b. The Euclidean distance of two is ΔE (CIE 1976); 2.3 is just noticed."""
+    to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
+    lab = np.asarray(ImageCms.applyTransform(Image.fromarray(rgb[None]), to_lab))[0]              # (N, 3): a, b as signed bytes
+    points = [lab[:, 0] * (100 / 255), lab[:, 1].astype(np.int8), lab[:, 2].astype(np.int8)]
+    return np.stack(points, axis=1).astype(np.float32)
+
+
 def coat(rgb: UInt8, mask: NDArray[np.bool_]) -> Float32:
     """The colour that most of a figure has, in CIELAB: where its pixels in all frames, without its edge, lie closest together.
 
@@ -87,15 +95,13 @@ def coat(rgb: UInt8, mask: NDArray[np.bool_]) -> Float32:
         rgb: (T, H, W, 3) sRGB.
         mask: (T, H, W) where the figure is.
 
-    Returns: (3,), nan where there is no figure. The Euclidean distance of two is ΔE (CIE 1976); 2.3 is just noticed.
+    Returns: (3,), nan where there is no figure.
     """
     inner = np.stack([binary_erosion(frame, iterations=_EDGE_PX) for frame in mask])
     pixels = rgb[inner if inner.any() else mask]
     if not len(pixels):
         return np.full(3, np.nan, np.float32)
-    to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
-    lab = np.asarray(ImageCms.applyTransform(Image.fromarray(pixels[None]), to_lab))[0]           # (N, 3): a, b as signed bytes
-    points = np.stack([lab[:, 0] * (100 / 255), lab[:, 1].astype(np.int8), lab[:, 2].astype(np.int8)], axis=1)
+    points = cielab(pixels)
     bins = [np.arange(low, high, _COLOUR_BIN) for low, high in ((0, 106), (-128, 130), (-128, 130))]
     counts, edges = np.histogramdd(points, bins)
     peak = np.unravel_index(gaussian_filter(counts, 1.0, mode="constant").argmax(), counts.shape)

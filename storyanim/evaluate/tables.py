@@ -117,6 +117,11 @@ def personalization_table(result: dict[str, Any], counts: tuple[int, int, int]) 
             ["both right in kind and colour", _percent(together["both"]), _percent(together["rendered"])],
             ["one at least", _percent(together["one"]), ""],
         ]))
+    if shades := result.get("shades"):
+        columns = {"semantic": _percent, "creature": _percent, "clip_image": "{:.3f}".format, "colour_error": "{:.1f}".format}
+        rows = [[way.replace("_", " "), *(show(one[name]) for name, show in columns.items())] for way, one in shades.items()]
+        tables.append(_markdown(["a colour without a name", "semantic", "right creature", "CLIP image-frame",
+                                 "coat's colour off by (ΔE)"], rows))
     return "\n".join(tables)
 
 

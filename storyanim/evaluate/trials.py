@@ -13,7 +13,8 @@ from itertools import count, islice
 import numpy as np
 
 from storyanim.artifacts import Shot
-from storyanim.world import WORDS, ActorSpec, ClipSpec, sample_spec, with_
+from storyanim.evaluate.metrics import cielab
+from storyanim.world import COLOURS, WORDS, ActorSpec, ClipSpec, sample_spec, with_
 from storyanim.world.dataset import SIDE_ON
 
 PROMPTS, REFERENCES, FLOORS, GUIDES = 8_000_000, 8_100_000, 8_200_000, 8_300_000   # first seeds; no other data has them
@@ -84,7 +85,7 @@ def guide_spec(trial: Trial) -> ClipSpec:
 def word(spec: ClipSpec, seed: int, who: str | None = None) -> str:
     """A clip as a prompt that says all that the judge reads, in varied words.
 
-    Args: who: what to call the actors, "a bear"; None: the colour of each, which must have a name, its kind, and what it wears.
+    Args: who: what to call the actors, "a bear"; None: the colour of each, its kind, and what it wears, see `call`.
     """
     rng = np.random.default_rng([PROMPTS, seed])
     said = {"who": who or " and ".join(call(actor, rng) for actor in spec.actors), "where": _pick("scene", spec.scene, rng),
@@ -96,8 +97,8 @@ def word(spec: ClipSpec, seed: int, who: str | None = None) -> str:
 
 
 def call(actor: ActorSpec, rng: np.random.Generator | None = None) -> str:
-    """"a pink dog with orange stripes", in plain words or in varied ones; its colours must have names."""
-    phrase = f"{_pick('colour', actor.colour, rng)} {_pick('creature', actor.creature, rng)}"
+    """"a pink dog with orange stripes", in plain words or in varied ones; a colour without a name by the nearest that has one."""
+    phrase = f"{_pick('colour', actor.colour or _nearest_name(actor.rgb), rng)} {_pick('creature', actor.creature, rng)}"
     if actor.accessory is None:
         return f"{_article(phrase)} {phrase}"
     thing = f"{_pick('colour', actor.accessory_colour, rng)} {_pick('accessory', actor.accessory, rng)}"
@@ -108,6 +109,11 @@ def call(actor: ActorSpec, rng: np.random.Generator | None = None) -> str:
 def _same_action(spec: ClipSpec, wanted: ActorSpec) -> bool:
     actor = spec.actors[0]
     return actor.action == wanted.action and actor.creature != wanted.creature
+
+
+def _nearest_name(rgb: tuple[float, float, float]) -> str:
+    seen = cielab(np.rint(np.array([rgb, *COLOURS.values()]) * 255).astype(np.uint8))
+    return list(COLOURS)[int(np.linalg.norm(seen[1:] - seen[0], axis=1).argmin())]
 
 
 def _pick(kind: str, value: str | None, rng: np.random.Generator | None) -> str:

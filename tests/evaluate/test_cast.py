@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from storyanim.evaluate.cast import FIRST_NUMBER, PROMPTS_KEPT, make_leads
+from storyanim.evaluate.cast import FIRST_NUMBER, PROMPTS_KEPT, make_leads, make_shades
+from storyanim.evaluate.trials import call
 from storyanim.train.library import EXAMPLES
 from storyanim.world import COLOURS, HELD_OUT
 
@@ -49,6 +51,19 @@ def test_shots_name_the_character_and_differ_by_seed() -> None:
     numbers = [trial.number for lead in LEADS for trial in lead.trials(20)]
     assert len(set(numbers)) == len(numbers)
     assert min(numbers) == FIRST_NUMBER
+
+
+def test_shades_have_no_name_and_words_take_the_nearest() -> None:
+    shades = make_shades(4)
+    assert [(lead.actor.colour, lead.actor.accessory) for lead in shades] == [(None, None)] * 4
+    assert len({lead.actor.creature for lead in shades}) == 4
+    numbers = {trial.number for lead in (*LEADS, *shades) for trial in lead.trials(5)}
+    assert len(numbers) == 5 * (len(LEADS) + len(shades))
+    trial = shades[0].trials(1)[0]
+    assert "<kim>" in shades[0].shot(trial, "<kim>", 0).prompt
+    olive = replace(shades[0].actor, rgb=(0.52, 0.58, 0.27), creature="dog")
+    rose = replace(olive, rgb=(0.95, 0.6, 0.75))
+    assert (call(olive), call(rose)) == ("a green dog", "a pink dog")
 
 
 def test_too_many_prompts() -> None:
