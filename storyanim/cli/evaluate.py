@@ -75,7 +75,7 @@ def personalization(
     seeds: Annotated[int | None, typer.Option(min=1, help="Of each prompt. [default: 2, quick 1]")] = None,
     together: Annotated[int | None, typer.Option(min=0, max=100, help="Shots with two of them. [default: 20, quick 0]")] = None,
     shades: Annotated[int | None, typer.Option(
-        min=0, max=8, help="More characters, of colours without a name. [default: 2, quick 0]")] = None,
+        min=0, max=7, help="More characters, of colours without a name. [default: 2, quick 0]")] = None,
     curve: Annotated[int | None, typer.Option(min=1, help="Shots at each structure_until. [default: 20, quick 2]")] = None,
     ablations: Annotated[bool, typer.Option("--ablations", help="Also our method without each of its parts.")] = False,
     index: flags.Index = None,

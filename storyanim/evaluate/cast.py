@@ -22,6 +22,7 @@ MOST_LEADS = 8                                       # as many creatures as ther
 FIRST_NUMBER = 2_000                                 # of their trials: behind those of the other measurements
 PROMPTS_KEPT = 100                                   # trial numbers kept for each character
 _LOOK = ("creature", "colour", "rgb", "accessory", "accessory_colour", "accessory_rgb")
+_TWO_COLOURED = ("penguin",)                         # a white belly may be most of it, and is not its colour
 _SOME = 400                                          # seeds that are looked through
 
 
@@ -87,7 +88,8 @@ def make_leads(count: int) -> list[Lead]:
 def make_shades(count: int) -> list[Lead]:
     """The same of further characters whose colour has no name; they wear nothing, so that it is all there is to learn."""
     actors = (sample_spec(SHADES + k).actors[0] for k in range(_SOME))
-    return _of_other_creatures((actor for actor in actors if not (actor.colour or actor.accessory)), count, MOST_LEADS)
+    alone = (actor for actor in actors if not (actor.colour or actor.accessory) and actor.creature not in _TWO_COLOURED)
+    return _of_other_creatures(alone, count, MOST_LEADS)
 
 
 def _of_other_creatures(actors: Iterable[ActorSpec], count: int, first: int) -> list[Lead]:
