@@ -149,7 +149,6 @@ class PersonalizeSettings(Section):
     motion_on_stills: bool = False                   # motion layers act on single frames, too: if the base was trained so
     blank_caption: float = Field(0.1, ge=0, le=1)    # share of captions left empty
     background_weight: float = Field(1.0, ge=0, le=1)  # of the loss around the character; below 1, captions get contexts
-    shade_weight: float = Field(0.0, ge=0)           # of the mean error of a figure, its shade, beside that of its cells
     num_prior_clips: int = Field(200, ge=0)          # clips of the noun, from the index: contexts for captions, regularisation
     prior_weight: float = Field(1.0, ge=0)           # of regularisation in the loss; 0: none, captions keep their contexts
     held_out_checks: int = Field(8, ge=0)            # times that views not learned from choose the step; 0: the last is kept

@@ -12,7 +12,7 @@ from storyanim.errors import UsageError
 
 # Weights that are learned as they are take a tenth of a LoRA's rate, as in the paper (1e-5 against 1e-4).
 _WHOLE = 0.1
-_PUBLISHED = {"static_depth": False, "shade_weight": 0.0}
+_PUBLISHED = {"static_depth": False}
 METHODS: dict[str, dict[str, Any]] = {
     "timeinv_lora": {},
     "textual_inversion": _PUBLISHED | {"table_rows": "one", "lora_rank": 0},                      # arXiv 2208.01618
@@ -22,7 +22,6 @@ METHODS: dict[str, dict[str, Any]] = {
     "no_lora": {"lora_rank": 0},
     "no_static_depth": {"static_depth": False},
     "no_regularisation": {"prior_weight": 0.0},
-    "no_shade": {"shade_weight": 0.0},
     "knots": {"table_rows": "knots"},
     "all_timesteps": {"sampled_timesteps": False},
 }

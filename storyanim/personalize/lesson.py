@@ -88,8 +88,7 @@ class Lesson:
     def step(self, student: Student, step: int) -> float:
         """One step; gives the loss over the character's own pictures. Raises ModelError when it is no number."""
         batch, places = self._draw(np.random.default_rng([self._settings.seed, step]), student.table)
-        rows, shade_weight = student.table.rows(places), self._settings.shade_weight
-        errors = self._errors(batch, student.table.timesteps[places], rows, shade_weight)         # (B)
+        errors = self._errors(batch, student.table.timesteps[places], student.table.rows(places))   # (B)
         pictures = self._settings.batch_size         # the others follow
         own = errors[:pictures].mean()
         loss = own + self._settings.prior_weight * errors[pictures:].mean() if self._others else own
@@ -153,7 +152,6 @@ class Lesson:
         chosen = [self._own[i] for i in rng.integers(len(self._own), size=count)]
         timesteps = grid[torch.from_numpy(rng.integers(len(grid), size=count))].to(self._pipeline.device)
         batch = self._batch(chosen, [], torch.Generator().manual_seed(self._settings.seed))
-        # Cells alone: a few cells tell a hat, and the shade of all of them would drown it.
         return torch.stack([self._errors(replace(batch, captions=[caption] * count), timesteps) for caption in captions])
 
     def _draw(self, rng: np.random.Generator, table: TimeInvTable) -> tuple[_Batch, Tensor]:
@@ -200,13 +198,11 @@ class Lesson:
             some = np.s_[first:first + self._settings.batch_size]
             captions = [example.captions[0] for example in chosen[some]]
             batch = self._batch(chosen[some], captions, noise)
-            found.append(self._errors(batch, timesteps[some], rows[some], self._settings.shade_weight))
+            found.append(self._errors(batch, timesteps[some], rows[some]))
         return torch.cat(found).cpu()
 
-    def _errors(
-        self, batch: _Batch, timesteps: Tensor, rows: Tensor | None = None, shade_weight: float = 0.0
-    ) -> Tensor:
-        """(B). Args: timesteps: (B). rows: (B, d) of the pseudo-word, where captions have it. shade_weight: see `errors_of`."""
+    def _errors(self, batch: _Batch, timesteps: Tensor, rows: Tensor | None = None) -> Tensor:
+        """(B). Args: timesteps: (B). rows: (B, d) of the pseudo-word, where captions have it."""
         pipeline = self._pipeline
         noisy, target = self._objective.noisy_and_target(batch.latents, timesteps, batch.noise)
         with self._autocast():
@@ -214,7 +210,7 @@ class Lesson:
             guided = self._settings.static_depth and pipeline.structure is not None
             guide = pipeline.structure_guide(batch.near) if guided else None
             predicted = pipeline.predict(noisy, timesteps, text, guide)
-        return errors_of(predicted, target, batch.weight, shade_weight)
+        return errors_of(predicted, target, batch.weight)
 
 
 def phrases_of(settings: PersonalizeSettings) -> list[str]:

@@ -40,18 +40,11 @@ class Objective:
         return noisy, signal * noise - chaos * latents if self._kind == "v_prediction" else latents
 
 
-def errors_of(predicted: Tensor, target: Tensor, weight: Tensor, shade_weight: float = 0.0) -> Tensor:
-    """Mean square of each clip, and `shade_weight` times the square of its mean: (B, C, T, h, w) twice, (B, h, w) → (B).
-
-    What is wrong by chance in each cell cancels out in the mean of a figure; a shade that is wrong in all of them stays.
+def errors_of(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Mean square of each clip: (B, C, T, h, w) twice, (B, h, w) → (B).
 
     Args: weight: share of each cell that counts.
     """
-    wrong = predicted - target
+    wrong = (predicted - target).square().mean(dim=(1, 2))                                        # (B, h, w)
     # A view that leaves the whole character out teaches nothing.
-    cells = weight.sum(dim=(1, 2)).clamp(min=1.0)                                                 # (B)
-    errors = (wrong.square().mean(dim=(1, 2)) * weight).sum(dim=(1, 2)) / cells
-    if not shade_weight:
-        return errors
-    shade = (wrong.mean(dim=2) * weight[:, None]).sum(dim=(2, 3)) / cells[:, None]                # (B, C)
-    return errors + shade_weight * shade.square().mean(dim=1)
+    return (wrong * weight).sum(dim=(1, 2)) / weight.sum(dim=(1, 2)).clamp(min=1.0)

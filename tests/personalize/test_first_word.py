@@ -14,8 +14,6 @@ from storyanim.artifacts import CharacterToken
 from storyanim.config import PersonalizeSettings, Settings, load_settings
 from storyanim.depth.dpt import build_depth_estimator
 from storyanim.generate.load import load_pipeline
-from storyanim.personalize import lesson as lessons
-from storyanim.personalize import objective
 from storyanim.personalize.examples import ExampleMaker
 from storyanim.personalize.images import read_character
 from storyanim.personalize.lesson import Lesson, phrases_of
@@ -71,23 +69,6 @@ def test_what_it_wears_is_read(
     with motion_off(pipeline.unet):
         lesson = lesson_of(tmp_path, settings, pipeline, creature="dog", colour="white", **look)
         assert lesson.worn("white", "dog", phrases_of(settings.personalize), grid) == wears
-
-
-def test_a_shade_does_not_say_what_it_wears(
-    tmp_path: Path, settings: Settings, pipeline: Any, grid: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    weights: list[float] = []
-
-    def errors_of(predicted: Any, target: Any, weight: Any, shade_weight: float) -> Any:
-        weights.append(shade_weight)
-        return objective.errors_of(predicted, target, weight, shade_weight)
-
-    lesson = lesson_of(tmp_path, settings, pipeline, creature="dog", colour="white", **BARE)
-    monkeypatch.setattr(lessons, "errors_of", errors_of)
-    lesson.worn("white", "dog", ["with a red hat"], grid)
-    lesson.best_word(("white",), "dog", grid)
-    assert settings.personalize.shade_weight > 0
-    assert set(weights) == {0.0}
 
 
 def test_captions_go_on_with_what_it_wears(tmp_path: Path, settings: Settings, pipeline: Any) -> None:

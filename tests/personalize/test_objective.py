@@ -40,14 +40,3 @@ def test_a_view_without_the_character_teaches_nothing() -> None:
     predicted, target = torch.ones(2, 4, 1, 3, 3), torch.zeros(2, 4, 1, 3, 3)
     weight = torch.stack([torch.zeros(3, 3), torch.ones(3, 3)])
     assert errors_of(predicted, target, weight).tolist() == [0, 1]
-
-
-def test_a_shade_counts_more_than_chance() -> None:
-    target, weight = torch.zeros(3, 2, 1, 4, 4), torch.ones(3, 4, 4)
-    chance = torch.ones(4, 4)
-    chance[::2] = -1
-    weight[2, :, :2] = 0
-    predicted = torch.stack([chance.expand(2, 1, 4, 4), torch.ones(2, 1, 4, 4), torch.ones(2, 1, 4, 4)])
-    predicted[2, ..., :2] = -1                       # what does not count is not in the mean
-    assert errors_of(predicted, target, weight).tolist() == [1, 1, 1]
-    assert errors_of(predicted, target, weight, 20.0).tolist() == [1, 21, 21]
