@@ -107,7 +107,7 @@ def coat(rgb: UInt8, mask: NDArray[np.bool_]) -> Float32:
     peak = np.unravel_index(gaussian_filter(counts, 1.0, mode="constant").argmax(), counts.shape)
     centre = np.array([edges[k][at] + _COLOUR_BIN / 2 for k, at in enumerate(peak)])
     near = points[np.linalg.norm(points - centre, axis=1) <= 2 * _COLOUR_BIN]
-    mean: Float32 = (near.mean(axis=0) if len(near) else centre).astype(np.float32)
+    mean: Float32 = (near.mean(axis=0, dtype=np.float64) if len(near) else centre).astype(np.float32)
     return mean
 
 
