@@ -28,7 +28,7 @@ from storyanim.pipeline import Tools
 from storyanim.world import with_
 
 OURS = "timeinv_lora"
-SHADED = (OURS, "textual_inversion")                 # methods that learn the colours without a name: a likeness's two extremes
+SHADED = (OURS, "textual_inversion")                 # that learn colours without a name: all there is, and a word
 UNTIL = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)               # structure_until of the curve
 
 
@@ -65,9 +65,7 @@ def evaluate_personalization(
     found: dict[str, Any] = {}
     shown: dict[str, list[Frames]] = {}
     for method in methods:
-        tokens = learn_parts(run, bench, tools, parts, method, watch)
-        generator = build_generator(settings_of(method, bench.settings))
-        drawn = draw_parts(run, method, parts, tokens, generator, size.seeds, watch)
+        tokens, drawn = _by(run, bench, tools, parts, method, size.seeds, watch)
         found[method] = count_parts(bench, tools, parts, drawn).scores() | _costs(run, method, parts, tokens)
         shown[method] = [clips[0] for clips in drawn]
         if method == OURS:
@@ -86,6 +84,15 @@ def evaluate_personalization(
     write_file(run.path / "sheet.png", personalization_sheet([part.character for part in parts], shown))
     run.write("eval.json", json.dumps(result, indent=1) + "\n")
     return result
+
+
+def _by(
+    run: RunDir, bench: Bench, tools: Tools, parts: Sequence[Part], method: str, seeds: int, watch: Watch
+) -> tuple[list[CharacterToken], list[list[Frames]]]:
+    """All parts learned by a method, and their clips as it draws them."""
+    tokens = learn_parts(run, bench, tools, parts, method, watch)
+    generator = build_generator(settings_of(method, bench.settings))
+    return tokens, draw_parts(run, method, parts, tokens, generator, seeds, watch)
 
 
 def _together(
@@ -124,9 +131,7 @@ def _shades(run: RunDir, bench: Bench, tools: Tools, size: PersonalizationSize, 
     parts = [make_part(run, bench, tools, lead, size.prompts) for lead in make_shades(size.shades)]
     drawn = {}
     for method in SHADED:
-        tokens = learn_parts(run, bench, tools, parts, method, watch)
-        generator = build_generator(settings_of(method, bench.settings))
-        drawn[method] = draw_parts(run, method, parts, tokens, generator, size.seeds, watch)
+        _, drawn[method] = _by(run, bench, tools, parts, method, size.seeds, watch)
     drawn["words"] = draw_parts(run, "words", parts, [None] * len(parts), bench.generator, size.seeds, watch)
     return {way: _shade_scores(count_parts(bench, tools, parts, clips)) for way, clips in drawn.items()}
 
