@@ -19,7 +19,7 @@ from storyanim.errors import CharacterError, ModelError
 from storyanim.generate.camera import pan_of
 from storyanim.generate.steady import steady
 
-VERSION = 1                                          # of the drawing: a change of what equal settings give
+VERSION = 2                                          # of the drawing: a change of what equal settings give
 _PSEUDO_WORD = re.compile(r"<[\w-]+>")
 _ONLY_THE_MACHINE_S = {"dtype", "memory"}            # settings that say how, not what
 

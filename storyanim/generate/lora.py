@@ -25,11 +25,15 @@ class CharacterLoras:
         self._base: dict[str, torch.Tensor] = {}     # weights of the base whose place others have taken
 
     def wear(self, tokens: Sequence[CharacterToken]) -> None:
-        """From here on the U-Net draws with the weights of exactly these characters. Raises CharacterError."""
+        """From here on the U-Net draws with the weights of exactly these characters. Raises CharacterError.
+
+        Several LoRAs are worn in equal shares: each was learned alone, and their sum would bend the base as far as it has
+        never been bent.
+        """
         names = [self._loaded(token) for token in tokens if token.lora]
         if names:
             self._unet.enable_lora()
-            self._unet.set_adapters(names)
+            self._unet.set_adapters(names, [1 / len(names)] * len(names))
         elif self._known:
             self._unet.disable_lora()
         self._replace(tokens)
