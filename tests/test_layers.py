@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "storyanim"
 ROWS = (
     {"errors"},
     {"artifacts", "config", "archive"},
-    {"stages", "hub", "video", "engine", "world"},
+    {"stages", "hub", "device", "video", "engine", "world"},
     {"plan", "retrieve", "depth", "generate", "film", "personalize"},
     {"pipeline", "cast"},
     {"order"},

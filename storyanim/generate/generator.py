@@ -80,9 +80,10 @@ class StoryGenerator:
 
     @cached_property
     def _loaded(self) -> _Loaded:
+        from storyanim.device import choose_device
         from storyanim.generate.load import load_pipeline
         from storyanim.generate.lora import CharacterLoras
-        from storyanim.generate.memory import MemoryLadder, cast, choose_device, choose_dtype
+        from storyanim.generate.memory import MemoryLadder, cast, choose_dtype
 
         pipeline, device = load_pipeline(self._settings.models), choose_device()
         cast(pipeline, choose_dtype(self._settings.generate.dtype, device))

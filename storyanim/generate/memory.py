@@ -1,4 +1,4 @@
-"""Where the model runs, in which numbers, and what happens when memory is short.
+"""In which numbers the model runs, and what happens when memory is short.
 
 The ladder: everything on the device (fast); one component at a time (offload); one layer at a time (sequential). Who runs
 out of memory steps down and draws again from the same seed. Device and numbers are facts of the machine, not of the film.
@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 
 import torch
 
+from storyanim.device import cpu_has_bfloat16
 from storyanim.errors import ResourceError
 
 log = logging.getLogger(__name__)
@@ -21,17 +22,10 @@ Rung = Literal["fast", "offload", "sequential"]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def choose_device() -> torch.device:
-    """CUDA, else Apple's, else the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
 def choose_dtype(asked: str, device: torch.device) -> torch.dtype:
     """The numbers of the U-Net and the structure branch: as asked, or for "auto" the fastest that this device has.
 
-    bfloat16 where it is native (two to four times float32's speed on such CPUs), else float16 on a GPU, else float32.
+    bfloat16 where it is native, else float16 on a GPU, else float32.
     """
     if asked != "auto":
         return DTYPES[asked]
@@ -39,7 +33,7 @@ def choose_dtype(asked: str, device: torch.device) -> torch.dtype:
         return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float16
     if device.type == "mps":
         return torch.float16
-    return torch.bfloat16 if _cpu_has_bfloat16() else torch.float32
+    return torch.bfloat16 if cpu_has_bfloat16() else torch.float32
 
 
 class MemoryLadder:
@@ -111,8 +105,3 @@ def _rungs(device: torch.device, memory: str) -> tuple[Rung, ...]:
     if device.type == "cpu" or memory == "fast":
         return ("fast",)
     return ("offload", "sequential") if memory == "offload" else ("fast", "offload", "sequential")
-
-
-def _cpu_has_bfloat16() -> bool:
-    probes = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-    return any(probe() for probe in probes if probe is not None)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from storyanim import hub
 from storyanim.artifacts import Character, CharacterToken, ClipMatch
 from storyanim.config import PersonalizeSettings, Settings, canonical
+from storyanim.device import choose_device
 from storyanim.errors import ResourceError
 from storyanim.personalize import checkpoint as checkpoints
 from storyanim.personalize.examples import ExampleMaker, contexts_of
@@ -112,7 +113,7 @@ class TimeInvLearner:
     @cached_property
     def _pipeline(self) -> Any:
         pipeline = self._load_pipeline()
-        return pipeline.to(_device())
+        return pipeline.to(choose_device())
 
     @contextmanager
     def _ready(self) -> Iterator[Any]:
@@ -201,9 +202,3 @@ def _method(wanted: PersonalizeSettings) -> str:
     """What was learned, in a word: "timeinv+lora"."""
     rows = {"all": "timeinv", "knots": "timeinv-knots", "one": "textual-inversion", "none": "rare-word"}[wanted.table_rows]
     return f"{rows}+{wanted.weights.replace('_', '-')}" if wanted.learns_weights else rows
-
-
-def _device() -> torch.device:
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

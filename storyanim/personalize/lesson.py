@@ -15,6 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from storyanim.artifacts import say_worn
 from storyanim.config import PersonalizeSettings, Settings
+from storyanim.device import cpu_has_bfloat16
 from storyanim.errors import ModelError
 from storyanim.personalize.examples import Example
 from storyanim.personalize.objective import Objective, errors_of
@@ -226,8 +227,7 @@ def multiplies_in_half(device: torch.device, dtype: str) -> bool:
         return False
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    probes = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-    return device.type == "cpu" and any(probe() for probe in probes if probe is not None)
+    return device.type == "cpu" and cpu_has_bfloat16()
 
 
 def _autocast(device: torch.device, dtype: str) -> Callable[[], AbstractContextManager[object]]:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import torch
 
+from storyanim.device import choose_device
 from storyanim.errors import ResourceError
-from storyanim.generate.memory import MemoryLadder, choose_device, choose_dtype, is_out_of_memory
+from storyanim.generate.memory import MemoryLadder, choose_dtype, is_out_of_memory
 
 GPU = torch.device("cuda")
 
