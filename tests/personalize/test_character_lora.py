@@ -69,6 +69,27 @@ class TestLora:
         with pytest.raises(ModelError, match="wears"), lora_on(unet, 2, seed=0):
             pass
 
+    def test_several_are_worn_in_equal_shares_and_one_alone_in_full(self, family: Path) -> None:
+        pipeline = load_pipeline(make_settings(family).models)
+        unet = pipeline.unet
+        with lora_on(unet, 2, seed=0) as matrices:
+            nothing = arrays_of(matrices)            # the second factor begins at zero
+            for weight in matrices.values():
+                weight.data += 0.3 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(1))
+            lora = arrays_of(matrices)
+        table = np.zeros((1000, WIDTH), np.float32)
+        half = {key: value / 2 if ".lora_B." in key else value for key, value in lora.items()}
+        bear, half_a_bear, plain = (CharacterToken(name="bear", token="<bear>", noun="bear", table=table, lora=each, base="b")
+                                    for each in (lora, half, nothing))
+        loras = CharacterLoras(pipeline)
+        drawn = []
+        for tokens in ([bear], [half_a_bear], [bear, plain], [bear]):
+            loras.wear(tokens)
+            drawn.append(predict(unet))
+        assert torch.allclose(drawn[2], drawn[1], atol=1e-5)
+        assert (drawn[2] - drawn[0]).abs().max() > 1e-3
+        assert torch.equal(drawn[3], drawn[0])
+
     def test_unet_is_as_it_was_even_after_an_error(self, unet: UNetMotionModel) -> None:
         unet.requires_grad_(True)
         before = {name: weight.clone() for name, weight in unet.state_dict().items()}
