@@ -85,8 +85,7 @@ def read_pictures(folder: Path) -> Survey:
         raise CharacterError(f"there is no folder {folder}", hint="give a folder with 3 to 30 pictures of the character")
     survey = survey_folder(folder)
     if len(survey.images) < LEAST_IMAGES:
-        raise CharacterError(_complaint(folder, survey), hint=f"put {LEAST_IMAGES} to {MOST_IMAGES} different pictures of the "
-                             f"character, JPEG, PNG, WebP or BMP of {LEAST_SIDE_PX} pixels or more a side, into the folder")
+        raise CharacterError(_complaint(folder, survey), hint=_advice(folder))
     by_reason: dict[str, list[str]] = {}
     for file, reason in survey.problems.items():
         by_reason.setdefault(reason, []).append(file)
@@ -189,6 +188,16 @@ def _candidates(folder: Path) -> Iterator[Path]:
         lost = path.is_symlink() and not path.exists()
         if not path.name.startswith(".") and (lost or (path.is_file() and not _is_text(path))):
             yield path
+
+
+def _advice(folder: Path) -> str:
+    """What to do about a folder with too few pictures."""
+    inner = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    for path in inner:
+        if sum(file.suffix.lower() in _SUFFIXES for file in path.glob("*")) >= LEAST_IMAGES:
+            return f"pictures in subfolders are not looked at: give {path} if the character's lie there"
+    return (f"put {LEAST_IMAGES} to {MOST_IMAGES} different pictures of the character, JPEG, PNG, WebP or BMP of "
+            f"{LEAST_SIDE_PX} pixels or more a side, into the folder")
 
 
 def _looked_at(path: Path) -> _Picture:

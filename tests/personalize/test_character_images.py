@@ -104,6 +104,13 @@ class TestFolder:
         with pytest.raises(CharacterError, match=words):
             read_character(folder, noun=noun)
 
+    def test_a_folder_of_folders_is_told_which_has_the_pictures(self, tmp_path: Path) -> None:
+        (tmp_path / "bear" / "notes").mkdir(parents=True)
+        inner = save_pictures(tmp_path / "bear" / "photos")
+        with pytest.raises(CharacterError, match="no usable picture") as caught:
+            read_character(tmp_path / "bear", noun="bear")
+        assert str(inner) in caught.value.hint
+
     def test_picture_of_too_many_pixels_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         folder = save_pictures(tmp_path / "bear")
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
