@@ -132,6 +132,8 @@ def is_event(tokens: Sequence[Token], finite: int) -> bool:
         return False
     if lemma in {"have", "take"}:
         return lemma == "take" or any(t.lower in table("event_nouns") for t in tokens[verb + 1:verb + 4])
+    if lemma == "be" and any(t.lower == "asleep" for t in tokens[verb + 1:verb + 3]):
+        return True                                  # "was fast asleep": a picture like "slept"
     if tokens[verb].tag == "VBN" and tokens[finite].lemma == "be":
         return False                                 # "was hidden", "is called"
     return lemma not in table("state_verbs")

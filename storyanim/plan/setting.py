@@ -14,7 +14,11 @@ from storyanim.plan.vocabulary import Found, Vocabulary
 _SETTLED = frozenset({"in", "at", "into", "to", "inside", "on", "onto"})
 _REACHED = frozenset(["reach", "enter", "visit", "cross", "explore", "search", "climb", "approach", "roam", "wander"])
 _ANOTHER = frozenset({"one", "next", "another", "following"})
-_NOT_NOW = frozenset(["until", "till", "before", "after", "all", "than", "like"])
+_UNTIL = frozenset({"until", "till"})
+_NOT_NOW = frozenset([*_UNTIL, "before", "after", "all", "than", "like"])
+_OUTSIDE = frozenset({"outside", "outdoors"})
+_HOUSE = frozenset({"house", "home", "door", "room", "hut", "cottage", "cabin", "den"})
+_LOOKING = frozenset(["look", "see", "watch", "stare", "gaze", "peer", "peek", "glance", "point", "listen", "hear", "wave"])
 _ENDED = frozenset(["stop", "end", "cease", "over", "clear"])
 
 
@@ -27,6 +31,7 @@ class Setting:
     exact: bool = True                               # `scene` means the place, and is not only the nearest
     time_of_day: str = ""
     weather: str = ""
+    later: str = ""                                  # time of day from the next event on: "danced until night fell"
 
     def words(self) -> str:
         """For people."""
@@ -35,8 +40,10 @@ class Setting:
 
 def read_setting(before: Setting, clause: Clause, somebody: Container[NounPhrase], vocabulary: Vocabulary) -> Setting:
     """The setting after a clause; phrases in `somebody` are characters, not places."""
-    now = _time_and_weather(before, clause, vocabulary)
+    now = _time_and_weather(replace(before, time_of_day=before.later or before.time_of_day, later=""), clause, vocabulary)
     tokens = clause.tokens
+    if before.scene in vocabulary.indoors and _goes_out(clause, vocabulary):
+        now = replace(now, scene="", place="", exact=True)   # where to is said, or anybody's guess
     if tokens and HEADING.match(" ".join(t.text for t in tokens[:2]) + " "):
         named = vocabulary.scan("scene", tokens[1:])
         return replace(now, scene=named[-1].value, exact=named[-1].exact, place="") if named else now
@@ -47,7 +54,7 @@ def read_setting(before: Setting, clause: Clause, somebody: Container[NounPhrase
     settled = ([item for item in places if item[0].preposition in _SETTLED]
                or [item for item in places if not item[0].preposition] or places)
     phrase, found = next((item for item in reversed(settled) if item[1].exact and item[0].preposition), settled[0])
-    if not found.exact and before.scene and phrase.preposition not in _SETTLED:
+    if not found.exact and now.scene and phrase.preposition not in _SETTLED:
         return now                                   # "under a tree": still in the meadow
     preposition = phrase.preposition if phrase.preposition in table("locatives") else "at"
     return replace(now, scene=found.value, exact=found.exact, place=f"{preposition} {spell(phrase.tokens)}")
@@ -85,7 +92,9 @@ def _place(clause: Clause, phrase: NounPhrase, vocabulary: Vocabulary) -> Found 
         return found[-1] if owner and owner.head.lemma in table("parts") else None
     if phrase.preposition in table("locatives"):
         looks = clause.verb is not None and tokens[clause.verb].lemma in {"look", "wave", "stare", "gaze", "point", "listen"}
-        return None if looks and phrase.preposition in {"at", "to", "up"} else found[-1]
+        elsewhere = (looks and phrase.preposition in {"at", "to", "up"}) or (
+            phrase.preposition in _OUTSIDE and found[-1].value in vocabulary.indoors)
+        return None if elsewhere else found[-1]
     is_object = clause.verb is not None and tokens[clause.verb].lemma in _REACHED and phrase.start > clause.verb
     is_described = clause.kind == "state" and phrase in clause.subjects
     return found[-1] if (is_object and not phrase.preposition) or is_described else None
@@ -93,11 +102,12 @@ def _place(clause: Clause, phrase: NounPhrase, vocabulary: Vocabulary) -> Found 
 
 def _time_and_weather(before: Setting, clause: Clause, vocabulary: Vocabulary) -> Setting:
     tokens = [t for t in clause.tokens if not t.quoted]
-    now = before
+    now, told = before, False
     for found in vocabulary.scan("time_of_day", tokens):
-        if not any(t.lower in _NOT_NOW for t in tokens[max(0, found.start - 2):found.start]):
-            now = replace(now, time_of_day=found.value)
-            break
+        if any(t.lower in _UNTIL for t in tokens[max(0, found.start - 3):found.start]):
+            now = replace(now, later=found.value)
+        elif not told and not any(t.lower in _NOT_NOW for t in tokens[max(0, found.start - 2):found.start]):
+            now, told = replace(now, time_of_day=found.value), True
     if before.time_of_day and any(t.lower == "day" and last.lower in _ANOTHER for last, t in pairwise(tokens)):
         now = replace(now, time_of_day="day", weather="")
     for found in vocabulary.scan("weather", tokens):
@@ -106,6 +116,28 @@ def _time_and_weather(before: Setting, clause: Clause, vocabulary: Vocabulary) -
         if not any(t.lower in _NOT_NOW | {"no"} for t in tokens[max(0, found.start - 2):found.start]):
             now = replace(now, weather="clear" if ended and "clear" in vocabulary.kinds["weather"] else found.value)
     return now
+
+
+def _goes_out(clause: Clause, vocabulary: Vocabulary) -> bool:
+    """ "went outside", "ran out of the house", "left the bedroom"; who only looks out stays in."""
+    tokens = [t for t in clause.tokens if not t.quoted]
+    if clause.kind != "event" or clause.verb is None or clause.tokens[clause.verb].lemma in _LOOKING:
+        return False
+    if any(t.lower in _OUTSIDE for t in tokens):
+        return True
+    leaves = clause.tokens[clause.verb].lemma == "leave"
+    return any(_is_inside(phrase, vocabulary) and (_is_after_out_of(phrase, clause) or (leaves and not phrase.preposition))
+               for phrase in clause.phrases if phrase.start > clause.verb)
+
+
+def _is_inside(phrase: NounPhrase, vocabulary: Vocabulary) -> bool:
+    """Whether it is a room or a house, or something of one; out of bed one is still in the bedroom."""
+    named = any(found.value in vocabulary.indoors for found in vocabulary.scan("scene", phrase.tokens))
+    return phrase.head.lemma in _HOUSE or (named and phrase.head.lemma != "bed")
+
+
+def _is_after_out_of(phrase: NounPhrase, clause: Clause) -> bool:
+    return phrase.preposition == "of" and clause.tokens[phrase.start - 2].lower == "out"
 
 
 def is_setting_word(token: Token, vocabulary: Vocabulary) -> bool:

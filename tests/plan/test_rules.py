@@ -146,6 +146,43 @@ def test_places_that_are_only_spoken_of_are_no_settings(text: str) -> None:
     assert all("in a meadow" in shot.prompt for shot in shots(text))
 
 
+@pytest.mark.parametrize(("text", "prompts"), [
+    ("A fox ran at the lake until night fell. It slept.", ["a fox running at the lake", "a fox sleeping at the lake at night"]),
+    ("At night a cat sat until the next morning. It ran.", ["a cat sitting in a meadow at night", "a cat running in a meadow"]),
+    ("A cat ran in the rain until noon. It jumped. It slept.",
+     [f"a cat {doing} in a meadow in the rain" for doing in ("running", "jumping", "sleeping")]),
+])
+def test_until_then_and_from_then_on(text: str, prompts: list[str]) -> None:
+    assert [shot.prompt for shot in shots(text)] == prompts
+
+
+@pytest.mark.parametrize(("text", "last"), [
+    ("A dog slept in the bedroom. It went outside.", "a dog walking in a meadow"),
+    ("A dog slept in the bedroom. It ran out of the house and jumped.", "a dog running in a meadow"),
+    ("A dog slept in the bedroom. It left the room. It danced.", "a dog dancing in a meadow"),
+    ("A dog slept in the bedroom. It ran outside to the beach.", "a dog running on the beach"),
+    ("A dog slept in the bedroom. It looked outside.", "a dog standing in the bedroom"),
+    ("A dog slept in the bedroom. It jumped out of bed.", "a dog jumping in the bedroom"),
+    ("A dog ran in the forest. It waited outside the house.", "a dog sitting in the forest"),
+])
+def test_who_goes_out_is_no_longer_indoors(text: str, last: str) -> None:
+    assert shots(text)[-1].prompt == last
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("Snow was falling, and the fox was asleep.", ["a fox sleeping in a meadow while snow falls"]),
+    ("The fox was fast asleep in the forest. A duck danced.", ["a fox sleeping in the forest", "a duck dancing in the forest"]),
+    ("It snowed. The fox ran.", ["a fox running in a meadow while snow falls"]),
+    ("The fox ran when the bear was asleep.", ["a fox running and a bear standing in a meadow"]),
+])
+def test_falling_snow_and_sleepers(text: str, expected: list[str]) -> None:
+    assert [shot.prompt for shot in shots(text)] == expected
+
+
+def test_who_wakes_walks_nowhere() -> None:
+    assert [shot.prompt for shot in shots("The bear woke up. It got up.")] == ["a bear standing in a meadow"] * 2
+
+
 @pytest.mark.parametrize("text", ["The cat slept until noon.", "Before night the cat slept.", "“Good night!” said the cat."])
 def test_times_that_are_not_now(text: str) -> None:
     assert shots(text)[0].setting == ""
