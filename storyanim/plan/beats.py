@@ -97,7 +97,7 @@ def _waits(unit: Unit, vocabulary: Vocabulary) -> bool:
     """Whether it is no picture by itself: description without anybody new, the weather, a heading, a fragment."""
     clause = unit.clause
     if clause.kind == "event":
-        return not unit.subjects and _is_about_weather(unit, vocabulary)
+        return not unit.subjects and (_is_about_weather(unit, vocabulary) or _is_about_camera(unit))
     if clause.kind == "speech":
         return not unit.subjects
     return not (clause.kind == "state" and unit.introduces)
@@ -111,8 +111,15 @@ def _is_about_weather(unit: Unit, vocabulary: Vocabulary) -> bool:
     return first.lower in {"it", "snow"} or is_setting_word(first, vocabulary)
 
 
+def _is_about_camera(unit: Unit) -> bool:
+    """ "The camera pans left," and nobody is there."""
+    return not unit.meant and any(phrase.head.lower == "camera" for phrase in unit.clause.subjects)
+
+
 def _joins_previous(unit: Unit, beats: Sequence[Beat], waiting: Beat) -> bool:
-    """Whether it goes on with the shot before: words said to an action, a speaker who goes on."""
+    """Whether it goes on with the shot before: words said to an action, a speaker who goes on, what the camera does."""
+    if beats and not waiting.units and _is_about_camera(unit):
+        return not unit.span.new_paragraph
     if not beats or waiting.units or unit.clause.kind != "speech":
         return False
     previous = beats[-1].units[-1]

@@ -62,10 +62,16 @@ def say_with(vocabulary: Vocabulary, beat: Beat, hero: Entity | None, last_actio
     if len(drawn) == 1 < vocabulary.max_actors and drawn[0].plural:          # "three ducklings": more than one, at least
         drawn, doing = drawn * 2, doing * 2
     actors = tuple(_actor(e, unit, vocabulary, act) for e, act in zip(drawn, doing, strict=True))
-    picture = Picture(actors, setting.scene, setting.time_of_day, setting.weather)
+    picture = Picture(actors, setting.scene, setting.time_of_day, setting.weather, _camera(vocabulary, beat))
     unsaid = _unsaid(vocabulary, beat, drawn, said_verb and acts)
     characters = tuple(dict.fromkeys(e.member.name for e in drawn if e.member))
     return Wording(_plain_query(vocabulary, picture, drawn), vocabulary.say(picture), characters, unsaid, action)
+
+
+def _camera(vocabulary: Vocabulary, beat: Beat) -> str:
+    """What a script says of the camera: "as the camera pans left"."""
+    found = (f for unit in beat.units for f in vocabulary.scan("camera", [t for t in unit.clause.tokens if not t.quoted]))
+    return next((f.value for f in found), "")
 
 
 def _is_drawable(entity: Entity) -> bool:
@@ -130,6 +136,8 @@ def _unsaid_of(vocabulary: Vocabulary, phrase: NounPhrase, unit: Unit, drawn: Se
         lost = [e for e in unit.meant[phrase] if not (any(e is d for d in drawn) and (e.member or e.exact))]
         return [e.noun for e in lost if e.noun not in table("not_things")]
     noun = phrase.head.lemma
+    if noun == "camera" and vocabulary.scan("camera", unit.clause.tokens):
+        return []
     if phrase.is_pronoun or {noun, phrase.head.lower} & table("not_things") or is_setting_word(phrase.head, vocabulary):
         return []
     place = vocabulary.scan("scene", phrase.tokens)

@@ -179,6 +179,21 @@ def test_falling_snow_and_sleepers(text: str, expected: list[str]) -> None:
     assert [shot.prompt for shot in shots(text)] == expected
 
 
+@pytest.mark.parametrize(("text", "expected"), [
+    ("A fox ran in the forest while the camera panned left.", ["a fox running in the forest, the camera pans left"]),
+    ("A fox ran in the forest. The camera pans slowly to the right. A cat sat.",
+     ["a fox running in the forest, the camera pans right", "a cat sitting in the forest"]),
+    ("A fox ran. The camera pans left.", ["a fox running in a meadow, the camera pans left"]),
+    ("The camera zooms in. A fox ran in the forest.", ["a fox running in the forest, the camera comes closer"]),
+    ("A fox with a camera ran in the forest.", ["a fox running in the forest"]),
+    ("“Pan left!” said the fox.", ["a fox standing in a meadow"]),
+])
+def test_what_the_camera_does(text: str, expected: list[str]) -> None:
+    found = shots(text)
+    assert [shot.prompt for shot in found] == expected
+    assert "".join(shot.text for shot in found) == text
+
+
 def test_who_wakes_walks_nowhere() -> None:
     assert [shot.prompt for shot in shots("The bear woke up. It got up.")] == ["a bear standing in a meadow"] * 2
 
