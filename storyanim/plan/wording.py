@@ -17,6 +17,7 @@ from storyanim.plan.setting import is_setting_word, spell
 from storyanim.plan.vocabulary import Actor, Picture, Vocabulary
 
 _LASTING = frozenset({"sleeping", "sitting", "swimming"})   # what a character goes on doing until it does something else
+_NOT = frozenset({"not", "n't", "never"})
 _TOGETHER = frozenset({"chase", "follow", "lead", "pursue", "race", "join", "guide"})
 _WHERE = {"to": "at", "into": "in", "onto": "on", "through": "in", "across": "in", "toward": "near", "from": "near"}
 
@@ -102,7 +103,7 @@ def _action(vocabulary: Vocabulary, unit: Unit) -> tuple[str, bool]:
         return vocabulary.default_action, clause.kind == "speech"
     hidden = hide(clause.tokens)
     others = (i for i, t in enumerate(clause.tokens) if i > clause.verb and t.tag in FINITE and not hidden[i])
-    verbs = [clause.verb, *others]
+    verbs = [i for i in (clause.verb, *others) if not _is_denied(clause.tokens, i)]
     found = [f for i in verbs if (f := vocabulary.at("action", clause.tokens, i))]
     if clause.kind == "state":
         found = [f for f in found if f.exact and f.start == clause.verb]
@@ -111,6 +112,16 @@ def _action(vocabulary: Vocabulary, unit: Unit) -> tuple[str, bool]:
         return vocabulary.default_action, False
     best = min(found, key=lambda f: (not f.exact, f.value == vocabulary.default_action, f.start))
     return best.value, best.exact
+
+
+def _is_denied(tokens: Sequence[Token], verb: int) -> bool:
+    """ "could not sleep", "never danced"."""
+    for token in reversed(tokens[max(0, verb - 3):verb]):
+        if token.lower in _NOT:
+            return True
+        if token.tag not in {"RB", "MD", *FINITE}:
+            return False
+    return False
 
 
 def _plain_query(vocabulary: Vocabulary, picture: Picture, drawn: Sequence[Entity]) -> str:

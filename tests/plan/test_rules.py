@@ -194,6 +194,19 @@ def test_what_the_camera_does(text: str, expected: list[str]) -> None:
     assert "".join(shot.text for shot in found) == text
 
 
+@pytest.mark.parametrize(("text", "action"), [
+    ("The dog could not sleep.", "standing"), ("The dog didn't run.", "standing"), ("The dog had never danced.", "standing"),
+    ("The dog did not wait but ran.", "running"), ("The dog was not tired and ran to the lake.", "running"),
+])
+def test_what_is_not_done_is_not_drawn(text: str, action: str) -> None:
+    assert f"a dog {action} " in shots(text)[-1].prompt
+
+
+@pytest.mark.parametrize("text", ["As the sun went down, a cat ran.", "The sun was setting. A cat ran."])
+def test_the_sun_goes_down(text: str) -> None:
+    assert [shot.prompt for shot in shots(text)] == ["a cat running in a meadow at dusk"]
+
+
 def test_who_wakes_walks_nowhere() -> None:
     assert [shot.prompt for shot in shots("The bear woke up. It got up.")] == ["a bear standing in a meadow"] * 2
 
