@@ -226,7 +226,8 @@ def _subjects(
     tokens: Sequence[Token], phrases: Sequence[NounPhrase], hidden: Sequence[bool], finite: int, verb: int
 ) -> tuple[NounPhrase, ...]:
     free = [p for p in phrases if not p.preposition and not p.head.quoted]
-    before = [p for p in free if p.stop <= finite and not hidden[p.start] and p.head.lower not in table("time_nouns")]
+    shared = _first_of_joined(tokens, hidden, finite)
+    before = [p for p in free if p.stop <= shared and not hidden[p.start] and p.head.lower not in table("time_nouns")]
     after = [p for p in free if p.start > verb]
     inverted = tokens[verb].lemma in table("speech_verbs") | table("quoted_verbs") | _INVERTING
     if before:
@@ -236,6 +237,16 @@ def _subjects(
     if after and inverted and all(t.tag in {"RB", "RP"} for t in tokens[verb + 1:after[0].start]):
         return (after[0],)
     return ()
+
+
+def _first_of_joined(tokens: Sequence[Token], hidden: Sequence[bool], finite: int) -> int:
+    """The verb before which the subject stands: "he said goodbye and walked" says it before "said"."""
+    at = finite
+    while at and tokens[at - 1].tag == "RB":
+        at -= 1
+    if not at or tokens[at - 1].lower not in {"and", "but", "then"}:
+        return finite
+    return next((i for i in range(at - 1) if tokens[i].tag in FINITE and not hidden[i]), finite)
 
 
 def _preposition(tokens: Sequence[Token], i: int, stop: int) -> str:

@@ -51,6 +51,8 @@ def say_with(vocabulary: Vocabulary, beat: Beat, hero: Entity | None, last_actio
     unit = beat.main
     named = unique([e for u in beat.units for who in u.meant.values() for e in who])
     wanted = unique([*unit.subjects, *named])
+    if len(unit.subjects) > vocabulary.max_actors:   # "they danced": the cast is who the film is about
+        wanted = unique([*(e for e in unit.subjects if e.member), *wanted])
     drawn = [e for e in wanted if _is_drawable(e)][: vocabulary.max_actors]
     acts = bool(drawn) and any(e is drawn[0] for e in unit.subjects)
     if not drawn and hero is not None and _is_drawable(hero) and hero.last > 0:

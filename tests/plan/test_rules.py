@@ -207,6 +207,18 @@ def test_the_sun_goes_down(text: str) -> None:
     assert [shot.prompt for shot in shots(text)] == ["a cat running in a meadow at dusk"]
 
 
+def test_of_too_many_the_cast_is_drawn() -> None:
+    alone = RulePlanner(PlanSettings(), make_vocabulary().model_copy(update={"max_actors": 1}))
+    told = Story(title="t", text="The bear ran. He saw a duck. They danced. A duck and a cat sat.")
+    found = alone.plan(told, [BEAR]).shots
+    assert [shot.prompt for shot in found[2:]] == ["a <bear> bear dancing in a meadow", "a duck sitting in a meadow"]
+
+
+@pytest.mark.parametrize("text", ["The dog said goodbye and walked home.", "The dog said hello and then quietly walked home."])
+def test_verbs_that_share_a_subject(text: str) -> None:
+    assert [shot.prompt.split(" in ")[0] for shot in shots(text)] == ["a dog walking"]
+
+
 def test_who_wakes_walks_nowhere() -> None:
     assert [shot.prompt for shot in shots("The bear woke up. It got up.")] == ["a bear standing in a meadow"] * 2
 
