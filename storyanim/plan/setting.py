@@ -19,6 +19,8 @@ _NOT_NOW = frozenset([*_UNTIL, "before", "after", "all", "than", "like"])
 _OUTSIDE = frozenset({"outside", "outdoors"})
 _HOUSE = frozenset({"house", "home", "door", "room", "hut", "cottage", "cabin", "den"})
 _LOOKING = frozenset(["look", "see", "watch", "stare", "gaze", "peer", "peek", "glance", "point", "listen", "hear", "wave"])
+_MONTHS = frozenset(["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+                     "December"])
 _ENDED = frozenset(["stop", "end", "cease", "over", "clear"])
 
 
@@ -61,9 +63,10 @@ def read_setting(before: Setting, clause: Clause, somebody: Container[NounPhrase
 
 
 def _named_place(now: Setting, clause: Clause, somebody: Container[NounPhrase], vocabulary: Vocabulary) -> Setting:
-    """After "in Paris": another place, of which only its name is known."""
-    named = [p for p in clause.phrases if p.is_name and p.preposition in {"in", "at"} and p not in somebody]
-    if not named or not vocabulary.open:
+    """After "in Paris": another place, of which only its name is known, and that it is no room."""
+    named = [p for p in clause.phrases if p.is_name and p.preposition in {"in", "at"} and p not in somebody
+             and p.head.text not in _MONTHS]
+    if not named or not (vocabulary.open or now.scene in vocabulary.indoors):
         return now
     return replace(now, scene="", place=f"{named[0].preposition} {spell(named[0].tokens)}")
 

@@ -117,11 +117,11 @@ def _action(vocabulary: Vocabulary, unit: Unit) -> tuple[str, bool]:
 
 
 def _is_denied(tokens: Sequence[Token], verb: int) -> bool:
-    """ "could not sleep", "never danced"."""
-    for token in reversed(tokens[max(0, verb - 3):verb]):
+    """ "could not sleep", "never danced", "did not want to sleep"."""
+    for token in reversed(tokens[max(0, verb - 5):verb]):
         if token.lower in _NOT:
             return True
-        if token.tag not in {"RB", "MD", *FINITE}:
+        if token.tag not in {"RB", "MD", "TO", "VB", *FINITE}:
             return False
     return False
 
