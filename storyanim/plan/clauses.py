@@ -231,9 +231,12 @@ def _subjects(
     after = [p for p in free if p.start > verb]
     inverted = tokens[verb].lemma in table("speech_verbs") | table("quoted_verbs") | _INVERTING
     if before:
-        chosen = before[-1]
-        joined = [p for p in before[:-1] if all(t.lower in {"and", ","} for t in tokens[p.stop:chosen.start])]
-        return (*joined[-1:], chosen)
+        chosen = [before[-1]]
+        for phrase in reversed(before[:-1]):         # "the cat, the dog and Mimi the mouse"
+            if not all(t.lower in {"and", ","} for t in tokens[phrase.stop:chosen[0].start]):
+                break
+            chosen.insert(0, phrase)
+        return tuple(chosen)
     if after and inverted and all(t.tag in {"RB", "RP"} for t in tokens[verb + 1:after[0].start]):
         return (after[0],)
     return ()

@@ -245,8 +245,8 @@ def _noun_or_verb(tokens: list[Token], i: int, before: str, after: Token | None)
     if before == "PRP" and tokens[i - 1].lower not in {"him", "them", "her"} and token.lower not in {"one", "day"}:
         return "VBZ" if present else "VBP"
     ends = after is None or not after.is_word or after.lower == "and"
-    turns = after is not None and after.lower in {"left", "right"}
-    opens = ends or turns or tail in {"DT", "PRP$", "IN", "TO", "RB", "PRP", "RP", "JJ"}
+    whither = after is not None and after.lower in {"left", "right", "home", "hello", "goodbye"}
+    opens = ends or whither or tail in {"DT", "PRP$", "IN", "TO", "RB", "PRP", "RP", "JJ"}
     several = before == "NNS" or any(t.tag == "CC" for t in tokens[max(0, i - 4):i])
     if not present and several and opens and token.lower in _story_verbs() and not _finite_in_clause(tokens, i):
         return "VBP"                                 # "a bear and a rabbit walk"

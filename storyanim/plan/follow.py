@@ -13,6 +13,7 @@ from storyanim.plan.vocabulary import Found, Vocabulary
 _MASCULINE = frozenset({"he", "him", "his", "himself"})
 _FEMININE = frozenset({"she", "her", "hers", "herself"})
 _PLURAL = frozenset({"they", "them", "their", "themselves", "both"})
+_I, _WE = frozenset({"i", "me", "myself"}), frozenset({"we", "us", "ourselves"})
 _RELATIVE_WORDS = frozenset({"other", "first", "same", "own", "last", "next", "many"})
 _NOBODY = frozenset(["nobody", "everyone", "everybody", "anyone", "anybody", "somebody", "someone", "one", "friend", "friends"])
 
@@ -28,6 +29,7 @@ class Follower:
         self._subjects: tuple[Entity, ...] = ()
         self._thing = False                          # the last subject was a thing, which "it" may mean
         self._object = False                         # and the last object
+        self._narrator: Entity | None = None         # "I"
 
     def read(self, clause: Clause) -> dict[NounPhrase, tuple[Entity, ...]]:
         """Who each noun phrase of the clause speaks of; phrases about things and places are missing."""
@@ -44,6 +46,7 @@ class Follower:
             if found:
                 meant[phrase] = found
                 previous = (phrase, found)
+        self._introduce_narrator(clause, meant)
         self._describe(clause, meant)
         self._remember_subject(clause, meant)
         return meant
@@ -66,7 +69,18 @@ class Follower:
         if who:
             self._subjects, self._thing = tuple(dict.fromkeys(who)), False
         elif clause.subjects and clause.kind == "event":
-            self._thing = clause.subjects[0].head.lower != "it"
+            self._thing = not clause.subjects[0].is_pronoun
+
+    def _introduce_narrator(self, clause: Clause, meant: dict[NounPhrase, tuple[Entity, ...]]) -> None:
+        """ "I am a bear": from here on "I" is that bear."""
+        me = next((phrase for phrase in clause.subjects if phrase.head.lower == "i"), None)
+        if me is None or clause.verb is None or clause.tokens[clause.verb].lemma != "be":
+            return
+        kind = next((p for p in clause.phrases if p.start > clause.verb and not p.preposition and p in meant), None)
+        if kind is not None and not kind.is_definite:
+            who = self._join((self._narrator,), kind, meant[kind]) if self._narrator else meant[kind]
+            self._narrator = who[0]
+            meant[me] = meant[kind] = who
 
     # ── what a phrase speaks of ──
 
@@ -93,7 +107,10 @@ class Follower:
 
     def _by_pronoun(self, phrase: NounPhrase, clause: Clause, meant: dict[NounPhrase, tuple[Entity, ...]]) -> tuple[Entity, ...]:
         word = phrase.head.lower
-        if word in {"i", "you", "we", "me", "us"} or (word == "it" and self._is_empty_it(phrase, clause)):
+        if self._narrator and word in _I | _WE:
+            others = sorted((e for e in self.entities if e is not self._narrator), key=lambda e: -e.last)
+            return (self._narrator, *others[:1]) if word in _WE else (self._narrator,)
+        if word in _I | _WE | {"you"} or (word == "it" and self._is_empty_it(phrase, clause)):
             return ()
         is_subject = phrase in clause.subjects
         taken: list[Entity] = []
@@ -157,7 +174,7 @@ class Follower:
         return next((e for e in reversed(self.entities) if words & e.names), None)
 
     def _by_naming(self, phrase: NounPhrase, clause: Clause) -> Entity | None:
-        """Who gets the name in "her name was Pip", "the fox's name was Pip", "the smallest, whose name was Pip"."""
+        """Who gets the name in "her name was Pip", "my name is Pip", "the fox's name was Pip", "the one whose name was Pip"."""
         before = clause.tokens[max(0, phrase.start - 6):phrase.start]
         at = next((i for i, t in enumerate(before) if t.lower == "name" and i and i + 1 < len(before)), None)
         if at is None or before[at + 1].lemma != "be":
@@ -165,6 +182,8 @@ class Follower:
         owner = before[at - 1]
         if owner.tag == "POS":
             known = next((e for e in self.entities if at > 1 and e.noun == before[at - 2].lemma), None)
+        elif owner.lower == "my":
+            known = self._narrator = self._narrator or self._meet(phrase)
         elif owner.lower == "whose":
             known = max(self.entities, key=lambda e: e.last, default=None)
         else:

@@ -17,6 +17,7 @@ _ANOTHER = frozenset({"one", "next", "another", "following"})
 _UNTIL = frozenset({"until", "till"})
 _NOT_NOW = frozenset([*_UNTIL, "before", "after", "all", "than", "like"])
 _OUTSIDE = frozenset({"outside", "outdoors"})
+_GOING = frozenset({"go", "come", "run", "walk", "step", "creep", "sneak", "slip", "rush", "hurry", "march", "set"})
 _HOUSE = frozenset({"house", "home", "door", "room", "hut", "cottage", "cabin", "den"})
 _LOOKING = frozenset(["look", "see", "watch", "stare", "gaze", "peer", "peek", "glance", "point", "listen", "hear", "wave"])
 _MONTHS = frozenset(["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
@@ -44,7 +45,7 @@ def read_setting(before: Setting, clause: Clause, somebody: Container[NounPhrase
     """The setting after a clause; phrases in `somebody` are characters, not places."""
     now = _time_and_weather(replace(before, time_of_day=before.later or before.time_of_day, later=""), clause, vocabulary)
     tokens = clause.tokens
-    if before.scene in vocabulary.indoors and _goes_out(clause, vocabulary):
+    if before.scene in vocabulary.indoors and _goes_out(clause, somebody, vocabulary):
         now = replace(now, scene="", place="", exact=True)   # where to is said, or anybody's guess
     if tokens and HEADING.match(" ".join(t.text for t in tokens[:2]) + " "):
         named = vocabulary.scan("scene", tokens[1:])
@@ -58,6 +59,8 @@ def read_setting(before: Setting, clause: Clause, somebody: Container[NounPhrase
     phrase, found = next((item for item in reversed(settled) if item[1].exact and item[0].preposition), settled[0])
     if not found.exact and now.scene and phrase.preposition not in _SETTLED:
         return now                                   # "under a tree": still in the meadow
+    if phrase.head.lemma in {"water", "wave"} and now.scene in table("waters"):
+        return now
     preposition = phrase.preposition if phrase.preposition in table("locatives") else "at"
     return replace(now, scene=found.value, exact=found.exact, place=f"{preposition} {spell(phrase.tokens)}")
 
@@ -121,14 +124,17 @@ def _time_and_weather(before: Setting, clause: Clause, vocabulary: Vocabulary) -
     return now
 
 
-def _goes_out(clause: Clause, vocabulary: Vocabulary) -> bool:
+def _goes_out(clause: Clause, somebody: Container[NounPhrase], vocabulary: Vocabulary) -> bool:
     """ "went outside", "ran out of the house", "left the bedroom"; who only looks out stays in."""
     tokens = [t for t in clause.tokens if not t.quoted]
     if clause.kind != "event" or clause.verb is None or clause.tokens[clause.verb].lemma in _LOOKING:
         return False
-    if any(t.lower in _OUTSIDE for t in tokens):
+    if clause.subjects and not any(phrase in somebody for phrase in clause.subjects):
+        return False                                 # "the light went out"
+    verb, after = clause.tokens[clause.verb].lemma, [t.lower for t in clause.tokens[clause.verb + 1:clause.verb + 3]]
+    if any(t.lower in _OUTSIDE for t in tokens) or (verb in _GOING and after[:1] == ["out"] and after[1:] != ["of"]):
         return True
-    leaves = clause.tokens[clause.verb].lemma == "leave"
+    leaves = verb == "leave"
     return any(_is_inside(phrase, vocabulary) and (_is_after_out_of(phrase, clause) or (leaves and not phrase.preposition))
                for phrase in clause.phrases if phrase.start > clause.verb)
 

@@ -105,6 +105,28 @@ def test_pronouns_and_names_lead_to_the_same_character(text: str, last: str) -> 
     assert shots(text)[-1].prompt.startswith(last + " ")
 
 
+@pytest.mark.parametrize("start", ["My name is Bruno and I am a bear.", "I am Bruno, a bear.", "I'm a brown bear."])
+def test_who_tells_the_story_may_play_in_it(start: str) -> None:
+    found = shots(f"{start} I ran to the beach. A fox came. It waved at me. We danced.", BEAR)
+    assert [shot.prompt.split(" on the beach")[0] for shot in found[1:]] == [
+        "a <bear> bear running", "a fox walking", "a fox waving and a <bear> bear standing", "a <bear> bear and a fox dancing",
+    ]
+
+
+def test_a_teller_who_is_nobody_is_not_drawn() -> None:
+    found = shots("I saw a bear in the forest. It ran.", BEAR)
+    assert [shot.prompt for shot in found[1:]] == ["a <bear> bear running in the forest"]
+
+
+@pytest.mark.parametrize(("text", "last"), [
+    ("Bruno the bear and Mimi the mouse sat. They danced.", "a bear and a mouse dancing"),
+    ("The cat, the dog and the mouse ran.", "a cat and a dog running"),
+    ("Bruno the bear jumps. Bruno waves goodbye.", "a bear waving"),
+])
+def test_joined_subjects(text: str, last: str) -> None:
+    assert shots(text)[-1].prompt.startswith(last + " ")
+
+
 def test_the_cast_stands_in_prompts_without_its_looks() -> None:
     found = shots("A small brown bear with a red scarf lived in the forest. He ran to the lake. A cat came.", BEAR)
     assert found[0].prompt == "a <bear> bear standing in the forest"
@@ -146,6 +168,11 @@ def test_places_that_are_only_spoken_of_are_no_settings(text: str) -> None:
     assert all("in a meadow" in shot.prompt for shot in shots(text))
 
 
+def test_water_is_that_of_the_place() -> None:
+    found = shots("A cat sat on the beach. It ran into the water. A dog sat in the forest. It drank at the water.")
+    assert [shot.prompt.split(" ", 3)[3] for shot in found] == ["on the beach", "on the beach", "in the forest", "at the lake"]
+
+
 @pytest.mark.parametrize(("text", "prompts"), [
     ("A fox ran at the lake until night fell. It slept.", ["a fox running at the lake", "a fox sleeping at the lake at night"]),
     ("At night a cat sat until the next morning. It ran.", ["a cat sitting in a meadow at night", "a cat running in a meadow"]),
@@ -161,6 +188,8 @@ def test_until_then_and_from_then_on(text: str, prompts: list[str]) -> None:
     ("A dog slept in the bedroom. It ran out of the house and jumped.", "a dog running in a meadow"),
     ("A dog slept in the bedroom. It left the room. It danced.", "a dog dancing in a meadow"),
     ("A dog slept in the bedroom. It ran outside to the beach.", "a dog running on the beach"),
+    ("A dog slept in the bedroom. It went out.", "a dog walking in a meadow"),
+    ("A dog slept in the bedroom. The light went out. The dog danced.", "a dog dancing in the bedroom"),
     ("A dog slept in the bedroom. In Paris it danced.", "a dog dancing in a meadow"),
     ("A dog slept in the bedroom. In May it danced.", "a dog dancing in the bedroom"),
     ("A dog slept in the bedroom. It looked outside.", "a dog standing in the bedroom"),
