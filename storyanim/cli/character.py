@@ -91,10 +91,12 @@ def _rows(facts: dict[str, Any]) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    """Shapes as 10 x 8, a curve as its points."""
+    """Shapes as 10 x 8, a curve as its points, words one after the other."""
     if isinstance(value, list) and all(isinstance(point, list) for point in value):
         return ", ".join(f"{step}: {height:g}" for step, height in value) or "none"
-    return " x ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if not isinstance(value, list):
+        return str(value)
+    return (" x " if all(isinstance(part, int) for part in value) else ", ").join(map(str, value))
 
 
 def _tensors(shapes: dict[str, list[int]]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -11,6 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from storyanim.personalize.images import Survey
+
+
+_NO_END = 100_000                                    # columns of what is no terminal
 
 
 class Progress(Protocol):
@@ -80,7 +84,7 @@ def result(value: dict[str, Any] | list[Any], lines: str, as_json: bool) -> None
 
 
 def table(rows: dict[str, str]) -> str:
-    """Names and values in two columns, as wide as the terminal; nothing is cut off."""
+    """Names and values in two columns, as wide as the terminal, or a line a name for a file or a pipe; nothing is cut off."""
     from io import StringIO
 
     from rich.console import Console
@@ -93,7 +97,8 @@ def table(rows: dict[str, str]) -> str:
     for name, value in rows.items():
         drawn.add_row(name, Text(value))             # a text, since rich would read [brackets] as its markup
     text = StringIO()
-    Console(file=text, color_system=None).print(drawn)
+    told = sys.stdout.isatty() or "COLUMNS" in os.environ
+    Console(file=text, color_system=None, width=None if told else _NO_END).print(drawn)
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,16 @@ class TestShow:
                       "fits no, it was learned"):
             assert words in text
         assert "f" * 64 in "".join(lines).replace(" ", "")
+
+    def test_in_a_pipe_a_line_tells_one_fact(self, cli: Cli, here: Path, profile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+        path = here / f"{'long' * 40}.safetensors"
+        settings = json.dumps({"first_words": ["red", "blue"]})
+        said = {"settings": settings, "method": "timeinv"}
+        save_character_token(path, CharacterToken("b", "<b>", "bear", np.zeros((10, 8), np.float32), {}, "x", said))
+        told = dict(line.split("  ", 1) for line in cli("character", "show", path, "--profile", profile).out.splitlines())
+        assert told["file"].strip() == str(path)
+        assert told["settings first_words"].strip() == "red, blue"
 
     def test_whole_weights_are_told(self, cli: Cli, here: Path, profile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("COLUMNS", "200")
