@@ -17,6 +17,7 @@ from storyanim.artifacts import CharacterToken, DepthTrack, Float32, Frames, Sho
 from storyanim.config import Settings
 from storyanim.errors import CharacterError, ModelError
 from storyanim.generate.camera import pan_of
+from storyanim.generate.figures import beside_itself
 from storyanim.generate.steady import steady
 
 VERSION = 2                                          # of the drawing: a change of what equal settings give
@@ -71,6 +72,8 @@ class StoryGenerator:
         wanted = self._settings.generate
         size = (wanted.frames_of(shot.duration_s), wanted.height_px, wanted.width_px)
         near = None if depth is None else fit_depth(depth, size)
+        if near is not None and wanted.repeat_figure:
+            near = beside_itself(near, len(tokens))
         video = loaded.ladder.run(lambda: self._video(loaded, shot, near, tokens))               # (T, H, W, 3) in [0, 1]
         if not np.isfinite(video).all():
             raise ModelError("the model gave values that are not numbers", hint="set generate.dtype to float32")

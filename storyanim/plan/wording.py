@@ -19,6 +19,7 @@ from storyanim.plan.vocabulary import Actor, Picture, Vocabulary
 _LASTING = frozenset({"sleeping", "sitting", "swimming"})   # what a character goes on doing until it does something else
 _NOT = frozenset({"not", "n't", "never"})
 _TOGETHER = frozenset({"chase", "follow", "lead", "pursue", "race", "join", "guide"})
+_MEETING = frozenset({"meet", "greet", "hug", "kiss", "visit"})
 _WHERE = {"to": "at", "into": "in", "onto": "on", "through": "in", "across": "in", "toward": "near", "from": "near"}
 
 
@@ -50,10 +51,11 @@ def say_with(vocabulary: Vocabulary, beat: Beat, hero: Entity | None, last_actio
     """The beat in the words that the model knows; `last_action` is what the hero did in the shot before."""
     unit = beat.main
     named = unique([e for u in beat.units for who in u.meant.values() for e in who])
+    cast = _cast_of(unit)
     wanted = unique([*unit.subjects, *named])
-    if len(unit.subjects) > vocabulary.max_actors:   # "they danced": the cast is who the film is about
-        wanted = unique([*(e for e in unit.subjects if e.member), *wanted])
-    drawn = [e for e in wanted if _is_drawable(e)][: vocabulary.max_actors]
+    if len(unit.subjects) > vocabulary.max_actors or len(cast) > 1:         # the cast is who the film is about
+        wanted = unique([*cast, *wanted])
+    drawn = [e for e in wanted if _is_drawable(e)][:max(vocabulary.max_actors, min(len(cast), vocabulary.max_cast))]
     acts = bool(drawn) and any(e is drawn[0] for e in unit.subjects)
     if not drawn and hero is not None and _is_drawable(hero) and hero.last > 0:
         drawn = [hero]
@@ -69,6 +71,14 @@ def say_with(vocabulary: Vocabulary, beat: Beat, hero: Entity | None, last_actio
     unsaid = _unsaid(vocabulary, beat, drawn, said_verb and acts)
     characters = tuple(dict.fromkeys(e.member.name for e in drawn if e.member))
     return Wording(_plain_query(vocabulary, picture, drawn), vocabulary.say(picture), characters, unsaid, action)
+
+
+def _cast_of(unit: Unit) -> list[Entity]:
+    """The characters of the cast that a unit shows: who act, and whom they take along or meet."""
+    verb = unit.clause.verb
+    meet = verb is not None and unit.clause.tokens[verb].lemma in _MEETING
+    named = [entity for who in unit.meant.values() for entity in who]
+    return [e for e in unique([*unit.subjects, *named]) if e.member and (meet or _acts_too(e, unit))]
 
 
 def _camera(vocabulary: Vocabulary, beat: Beat) -> str:

@@ -218,6 +218,16 @@ class TestCharacters:
         drawn = ours.draw(both, ramp(), [bear, cat]).rgb
         assert (drawn != ours.draw(both, ramp(), [bear, character(ours, 1, token="<cat>", name="cat")]).rgb).any()
 
+    def test_footage_of_one_figure_for_two_characters(self, tables: dict[str, Any]) -> None:
+        plain, own = (build_generator(settings(tables["storybook"], {"repeat_figure": wanted})) for wanted in (False, True))
+        bear, cat = character(own), character(own, 1, token="<cat>", name="cat")
+        near = np.zeros((tiny.NUM_FRAMES, tiny.SIZE_PX, tiny.SIZE_PX), np.float32)
+        near[:, 4:, 2:8] = 1
+        guide, both = DepthTrack(near, 8.0), TOLD.model_copy(update={"prompt": "a <bear> sees a <cat>"})
+        assert (own.draw(TOLD, guide, [bear]).rgb == plain.draw(TOLD, guide, [bear]).rgb).all()
+        assert (own.draw(both, guide, [bear, cat]).rgb != plain.draw(both, guide, [bear, cat]).rgb).any()
+        assert (own.draw(both, None, [bear, cat]).rgb == plain.draw(both, None, [bear, cat]).rgb).all()
+
     def test_characters_have_their_own_guidance(self, tables: dict[str, Any]) -> None:
         own = build_generator(settings(tables["storybook"], personalize={"guidance_scale": 4.0}))
         same = build_generator(settings(tables["storybook"], {"guidance_scale": 4.0}, personalize={"guidance_scale": 1.2}))

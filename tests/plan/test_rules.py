@@ -247,6 +247,22 @@ def test_of_too_many_the_cast_is_drawn() -> None:
     assert [shot.prompt for shot in found[2:]] == ["a <bear> bear dancing in a meadow", "a duck sitting in a meadow"]
 
 
+@pytest.mark.parametrize(("text", "prompt", "who"), [
+    ("The bear and the fox danced.", "a <bear> bear and a <fox> fox dancing in a meadow", ("bear", "fox")),
+    ("The fox danced with the bear.", "a <fox> fox and a <bear> bear dancing in a meadow", ("fox", "bear")),
+    ("The bear met the fox at the lake.", "a <bear> bear and a <fox> fox standing at the lake", ("bear", "fox")),
+    ("The bear chased the fox.", "a <bear> bear and a <fox> fox running in a meadow", ("bear", "fox")),
+    ("The bear looked at the fox.", "a <bear> bear standing in a meadow", ("bear",)),
+    ("A duck and the fox and the bear danced.", "a <fox> fox and a <bear> bear dancing in a meadow", ("fox", "bear")),
+    ("The bear danced with a duck.", "a <bear> bear dancing in a meadow", ("bear",)),
+])
+def test_two_of_the_cast_share_a_shot_that_holds_one_creature_else(text: str, prompt: str, who: tuple[str, ...]) -> None:
+    alone = RulePlanner(PlanSettings(), make_vocabulary())
+    fox = CastMember(name="fox", noun="fox", token="<fox>")
+    shot = alone.plan(Story(title="t", text=f"A fox slept. A bear slept. {text}"), [BEAR, fox]).shots[-1]
+    assert (shot.prompt, shot.characters) == (prompt, who)
+
+
 @pytest.mark.parametrize("text", ["The dog said goodbye and walked home.", "The dog said hello and then quietly walked home."])
 def test_verbs_that_share_a_subject(text: str) -> None:
     assert [shot.prompt.split(" in ")[0] for shot in shots(text)] == ["a dog walking"]
