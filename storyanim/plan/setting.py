@@ -93,6 +93,8 @@ def _place(clause: Clause, phrase: NounPhrase, vocabulary: Vocabulary) -> Found 
         return None
     if phrase.head.lemma == "bed" and phrase.stop < len(tokens) and tokens[phrase.stop].lower == "of":
         return None                                  # "a bed of flowers"
+    if phrase.preposition == "to" and [t.lower for t in phrase.tokens] == ["snow"]:
+        return None                                  # "began to snow"
     if phrase.preposition == "of":
         owner = next((p for p in clause.phrases if p.stop == phrase.start - 1), None)
         return found[-1] if owner and owner.head.lemma in table("parts") else None

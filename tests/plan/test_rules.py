@@ -204,6 +204,8 @@ def test_who_goes_out_is_no_longer_indoors(text: str, last: str) -> None:
     ("Snow was falling, and the fox was asleep.", ["a fox sleeping in a meadow while snow falls"]),
     ("The fox was fast asleep in the forest. A duck danced.", ["a fox sleeping in the forest", "a duck dancing in the forest"]),
     ("The fox ran in the falling snow.", ["a fox running in the snow while snow falls"]),
+    ("A fox sat in the city. It began to snow, so the fox danced.",
+     ["a fox sitting in the city", "a fox dancing in the city while snow falls"]),
     ("It snowed. The fox ran.", ["a fox running in a meadow while snow falls"]),
     ("The fox ran when the bear was asleep.", ["a fox running and a bear standing in a meadow"]),
 ])
