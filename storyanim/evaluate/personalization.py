@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from storyanim.artifacts import CharacterToken, Frames
-from storyanim.config import Settings
 from storyanim.engine.character_file import character_bytes
 from storyanim.engine.folders import write_file
 from storyanim.engine.run_dir import RunDir
@@ -99,15 +98,14 @@ def _by(
 def _together(
     run: RunDir, bench: Bench, parts: Sequence[Part], tokens: Sequence[CharacterToken], count: int, watch: Watch
 ) -> dict[str, float] | None:
-    """How often both of two characters in one shot have the right kind and colour, under the depth of two other creatures,
-    and under that of one, as in films whose footage shows one creature a clip.
+    """How often both of two characters in one shot have the right kind and colour. Their guide is the depth of two other
+    creatures, as far as the profile guides such shots.
 
     None when there are no two, or no shots are wanted.
     """
     if len(parts) < 2 or not count:
         return None
-    under_two = build_generator(_changed(bench.settings, repeat_figure=False))
-    clips, films, truth = [], [], []
+    clips, truth = [], []
     for other in make_pair_trials(count):
         places = [(other.number + k) % len(parts) for k in (0, 1)]
         leads, worn = [parts[place].lead for place in places], [tokens[place] for place in places]
@@ -116,14 +114,12 @@ def _together(
         who = " and ".join(f"a {token.token} {lead.actor.creature}" for token, lead in zip(worn, leads, strict=True))
         shot = other.shot.model_copy(update={"prompt": word(spec, other.number, who)})
         guide = bench.depth.estimate(next(bench.frames([other.spec])))
-        clips += draw_all(run, "together", [(shot, guide)], under_two, watch, worn)
-        films += draw_all(run, "together-under-one", [(shot, bench.guide(other))], bench.generator, watch, worn)
+        clips += draw_all(run, "together", [(shot, guide)], bench.generator, watch, worn)
         truth.append(Trial(other.number, spec, shot.prompt))
     scores = score_pairs(read_pairs(bench.judge, clips), pair_labels(truth))
     rendered = list(bench.frames(trial.spec for trial in truth))
     ceiling = score_pairs(read_pairs(bench.judge, rendered), pair_labels(truth))["both"]
-    under_one = score_pairs(read_pairs(bench.judge, films), pair_labels(truth))
-    return scores | {"rendered": ceiling, "shots": float(count)} | {f"{name}_under_one": one for name, one in under_one.items()}
+    return scores | {"rendered": ceiling, "shots": float(count)}
 
 
 def _shades(run: RunDir, bench: Bench, tools: Tools, size: PersonalizationSize, watch: Watch) -> dict[str, Any] | None:
@@ -161,12 +157,8 @@ def _point(
     """Scores of our method when the structure, which is of another creature, ends at `until`; `count` shots in all."""
     each = max(1, count // len(parts))
     some = [replace(part, trials=part.trials[:each], guides=part.guides[:each]) for part in parts]
-    generator = build_generator(_changed(bench.settings, structure_until=until))
+    changed = bench.settings.generate.model_copy(update={"structure_until": until})
+    generator = build_generator(bench.settings.model_copy(update={"generate": changed}))
     drawn = draw_parts(run, f"until-{until:g}", some, tokens, generator, 1, watch)
     scores = count_parts(bench, tools, some, drawn).scores()
     return {"structure_until": until} | {name: scores[name] for name in ("semantic", "identity", *ATTRIBUTES)}
-
-
-def _changed(settings: Settings, **generate: Any) -> Settings:
-    """Settings that draw otherwise."""
-    return settings.model_copy(update={"generate": settings.generate.model_copy(update=generate)})

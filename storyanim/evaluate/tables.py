@@ -113,10 +113,9 @@ def personalization_table(result: dict[str, Any], counts: tuple[int, int, int]) 
              for point in result["structure_until"]]
     tables = [_markdown(head, rows), _markdown(over, curve)]
     if together := result.get("together"):
-        tables.append(_markdown([f"two characters in a shot ({together['shots']:.0f} shots)", "under two figures",
-                                 "under one figure's footage", "rendered"], [
-            ["both right in kind and colour", *(_percent(together[name]) for name in ("both", "both_under_one", "rendered"))],
-            ["one at least", _percent(together["one"]), _percent(together["one_under_one"]), ""],
+        tables.append(_markdown([f"two characters in a shot ({together['shots']:.0f} shots)", "drawn", "rendered"], [
+            ["both right in kind and colour", _percent(together["both"]), _percent(together["rendered"])],
+            ["one at least", _percent(together["one"]), ""],
         ]))
     if shades := result.get("shades"):
         columns = {"semantic": _percent, "creature": _percent, "clip_image": "{:.3f}".format, "colour_error": "{:.1f}".format}

@@ -58,6 +58,14 @@ class Report(Words):
         return reduce(lambda said, who: say_worn(said, f"{who.token} {who.noun}", who.wears), self.cast, shot.prompt)
 
 
+    def guided(self, shot: Shot) -> bool:
+        """Whether depth had a part in a shot, see `generate.structure_until_together`."""
+        drawn = self.settings.get("generate", {})
+        together = drawn.get("structure_until_together") if len(shot.characters) > 1 else None
+        until: float = drawn.get("structure_until", 1.0) if together is None else together
+        return until > 0
+
+
 def render(report: Report, folder: Path) -> str:
     """The page, as HTML that lies in `folder`. Files are linked by their path from there; nothing else is loaded."""
     filters = {"link": lambda path: _link(Path(path), folder), "duration": _duration}

@@ -17,7 +17,6 @@ from storyanim.artifacts import CharacterToken, DepthTrack, Float32, Frames, Sho
 from storyanim.config import Settings
 from storyanim.errors import CharacterError, ModelError
 from storyanim.generate.camera import pan_of
-from storyanim.generate.figures import beside_itself
 from storyanim.generate.steady import steady
 
 VERSION = 2                                          # of the drawing: a change of what equal settings give
@@ -72,8 +71,6 @@ class StoryGenerator:
         wanted = self._settings.generate
         size = (wanted.frames_of(shot.duration_s), wanted.height_px, wanted.width_px)
         near = None if depth is None else fit_depth(depth, size)
-        if near is not None and wanted.repeat_figure:
-            near = beside_itself(near, len(tokens))
         video = loaded.ladder.run(lambda: self._video(loaded, shot, near, tokens))               # (T, H, W, 3) in [0, 1]
         if not np.isfinite(video).all():
             raise ModelError("the model gave values that are not numbers", hint="set generate.dtype to float32")
@@ -108,6 +105,9 @@ class StoryGenerator:
 
         wanted = self._settings.generate
         own_scale = self._settings.personalize.guidance_scale if tokens else None
+        until = wanted.structure_until
+        if len(tokens) > 1 and wanted.structure_until_together is not None:
+            until = wanted.structure_until_together
         num_frames = wanted.frames_of(shot.duration_s)
         pan = pan_of(shot.prompt) if wanted.pan_speed else 0
         if num_frames > wanted.num_frames:
@@ -119,7 +119,7 @@ class StoryGenerator:
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
             return loaded.pipeline(
                 prompt,
-                structure_frames=near, structure_until=wanted.structure_until, structure_scale=wanted.structure_scale,
+                structure_frames=near, structure_until=until, structure_scale=wanted.structure_scale,
                 tokens=[TokenTable(token.token, torch.from_numpy(token.table)) for token in tokens],
                 num_frames=num_frames, height=wanted.height_px, width=wanted.width_px,
                 num_inference_steps=wanted.num_inference_steps, negative_prompt=wanted.negative_prompt,

@@ -198,3 +198,20 @@ class TestThumbnails:
 def test_settings_of_the_film_are_told(report: Report, tmp_path: Path) -> None:
     told = report.model_copy(update={"settings": {"film": FilmSettings(crf=23).model_dump()}})
     assert re.search(r"film\.crf\s*23", page(told, tmp_path)[1].words)
+
+
+@pytest.mark.parametrize(("who", "settings", "expected"), [
+    (("bear",), {"structure_until": 0.5, "structure_until_together": 0.0}, True),
+    (("bear", "fox"), {"structure_until": 0.5, "structure_until_together": 0.0}, False),
+    (("bear", "fox"), {"structure_until": 0.5, "structure_until_together": None}, True),
+    (("bear",), {"structure_until": 0.0}, False),
+    (("bear", "fox"), {}, True),
+])
+def test_it_tells_whether_depth_guided_a_shot(
+    report: Report, tmp_path: Path, who: tuple[str, ...], settings: dict[str, float | None], expected: bool
+) -> None:
+    first = report.shots[0].model_copy(update={"shot": report.shots[0].shot.model_copy(update={"characters": who})})
+    told = report.model_copy(update={"shots": (first,), "settings": {"generate": settings}})
+    words = render(told, tmp_path / "run")
+    assert ("Depth that guided them" in words) is expected
+    assert ("the text alone did" in words) is not expected

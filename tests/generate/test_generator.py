@@ -218,15 +218,20 @@ class TestCharacters:
         drawn = ours.draw(both, ramp(), [bear, cat]).rgb
         assert (drawn != ours.draw(both, ramp(), [bear, character(ours, 1, token="<cat>", name="cat")]).rgb).any()
 
-    def test_footage_of_one_figure_for_two_characters(self, tables: dict[str, Any]) -> None:
-        plain, own = (build_generator(settings(tables["storybook"], {"repeat_figure": wanted})) for wanted in (False, True))
-        bear, cat = character(own), character(own, 1, token="<cat>", name="cat")
-        near = np.zeros((tiny.NUM_FRAMES, tiny.SIZE_PX, tiny.SIZE_PX), np.float32)
-        near[:, 4:, 2:8] = 1
-        guide, both = DepthTrack(near, 8.0), TOLD.model_copy(update={"prompt": "a <bear> sees a <cat>"})
-        assert (own.draw(TOLD, guide, [bear]).rgb == plain.draw(TOLD, guide, [bear]).rgb).all()
-        assert (own.draw(both, guide, [bear, cat]).rgb != plain.draw(both, guide, [bear, cat]).rgb).any()
-        assert (own.draw(both, None, [bear, cat]).rgb == plain.draw(both, None, [bear, cat]).rgb).all()
+    def test_structure_may_end_sooner_for_two(self, tables: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+        ended: list[float] = []
+        ours = build_generator(settings(tables["storybook"], {"structure_until": 0.7, "structure_until_together": 0.2}))
+        own = ours._loaded.pipeline.__class__.__call__
+
+        def call(pipeline: Any, *args: Any, **given: Any) -> Any:
+            ended.append(given["structure_until"])
+            return own(pipeline, *args, **given)
+
+        monkeypatch.setattr(ours._loaded.pipeline.__class__, "__call__", call)
+        bear, cat = character(ours), character(ours, 1, token="<cat>", name="cat")
+        for tokens in ([], [bear], [bear, cat]):
+            ours.draw(SHOT, ramp(), tokens)
+        assert ended == [0.7, 0.7, 0.2]
 
     def test_characters_have_their_own_guidance(self, tables: dict[str, Any]) -> None:
         own = build_generator(settings(tables["storybook"], personalize={"guidance_scale": 4.0}))
