@@ -25,7 +25,7 @@ from storyanim.plan.rules import require_cast, require_words, shot_seed
 from storyanim.plan.sentences import split_sentences
 from storyanim.plan.vocabulary import Vocabulary
 
-VERSION = 1                                          # raise it when the same replies would give another storyboard
+VERSION = 2                                          # raise it when the same replies would give another storyboard
 _CONTEXT = 600                                       # characters of what came before
 _QUOTED_REPLY = 4000                                 # characters of a bad reply that are shown to the model again
 

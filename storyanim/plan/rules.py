@@ -16,7 +16,7 @@ from storyanim.plan.meanings import plain_vocabulary
 from storyanim.plan.vocabulary import Vocabulary
 from storyanim.plan.wording import say_freely, say_with
 
-VERSION = 2                                          # raise it when the same story would give another storyboard
+VERSION = 3                                          # raise it when the same story would give another storyboard
 
 
 class RulePlanner:
