@@ -103,7 +103,7 @@ class GenerateSettings(Section):
     guidance_interval: tuple[float, float] = (0.0, 1.0)   # part of the trajectory, from the noisy end, that is guided
     structure_scale: float = Field(1.0, ge=0)
     structure_until: float = Field(1.0, ge=0, le=1)  # part of the trajectory, from the noisy end, with structure (AaS 4)
-    structure_until_together: float | None = Field(None, ge=0, le=1)   # of shots with several characters; None: the same
+    structure_until_together: float | None = Field(None, ge=0, le=1)   # of shots with several figures; None: the same
     shared_noise: float = Field(0.0, ge=0, lt=1)     # share of the start noise's variance that all frames have in common
     pan_speed: float = Field(0.0, ge=0, le=1)        # picture widths a second by which noise moves when a prompt's camera pans
     pan_shared_noise: float = Field(0.5, ge=0, lt=1) # in place of shared_noise then

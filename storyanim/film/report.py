@@ -61,7 +61,7 @@ class Report(Words):
     def guided(self, shot: Shot) -> bool:
         """Whether depth had a part in a shot, see `generate.structure_until_together`."""
         drawn = self.settings.get("generate", {})
-        together = drawn.get("structure_until_together") if len(shot.characters) > 1 else None
+        together = drawn.get("structure_until_together") if max(shot.figures, len(shot.characters)) > 1 else None
         until: float = drawn.get("structure_until", 1.0) if together is None else together
         return until > 0
 

@@ -106,7 +106,7 @@ class StoryGenerator:
         wanted = self._settings.generate
         own_scale = self._settings.personalize.guidance_scale if tokens else None
         until = wanted.structure_until
-        if len(tokens) > 1 and wanted.structure_until_together is not None:
+        if max(shot.figures, len(tokens)) > 1 and wanted.structure_until_together is not None:
             until = wanted.structure_until_together
         num_frames = wanted.frames_of(shot.duration_s)
         pan = pan_of(shot.prompt) if wanted.pan_speed else 0

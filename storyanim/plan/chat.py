@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -24,6 +25,7 @@ from storyanim.plan.retell import check_written, drawable_words, retell
 from storyanim.plan.rules import require_cast, require_words, shot_seed
 from storyanim.plan.sentences import split_sentences
 from storyanim.plan.vocabulary import Vocabulary
+from storyanim.plan.wording import Wording
 
 VERSION = 2                                          # raise it when the same replies would give another storyboard
 _CONTEXT = 600                                       # characters of what came before
@@ -110,14 +112,14 @@ class ChatPlanner:
 
     def _shot(self, number: int, text: str, written: WrittenShot, title: str, cast: Sequence[CastMember]) -> Shot:
         query, prompt = written.query.strip(), written.prompt.strip(" .")
-        unsaid: tuple[str, ...] = ()
+        told = Wording(query, prompt, tuple(written.characters), ())
         if self.vocabulary:
             told = retell(self.vocabulary, written, cast)
-            query, prompt, unsaid = told.query, told.prompt, told.unsaid
         elif self.settings.style:
-            prompt = f"{prompt}, {self.settings.style}"
-        return Shot(id=f"s{number:02d}", text=text, query=query, prompt=prompt, characters=tuple(written.characters),
-                    setting=written.setting, duration_s=self.settings.shot_duration_s, seed=shot_seed(title, text), unsaid=unsaid)
+            told = replace(told, prompt=f"{prompt}, {self.settings.style}")
+        return Shot(id=f"s{number:02d}", text=text, query=told.query, prompt=told.prompt, characters=told.characters,
+                    figures=told.figures, setting=written.setting, duration_s=self.settings.shot_duration_s,
+                    seed=shot_seed(title, text), unsaid=told.unsaid)
 
     # ── ask, check, ask again ──
 

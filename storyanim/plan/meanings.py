@@ -38,7 +38,7 @@ def make_vocabulary() -> Vocabulary:
         default_action="standing",
         default_scene="meadow",
         indoors=("bedroom",),
-        max_actors=1,                                # the bundled models were trained on one creature a clip
+        max_actors=1,                                # as its footage
         kinds=kinds,
     )
 

@@ -69,7 +69,7 @@ def retell(vocabulary: Vocabulary, written: WrittenShot, cast: Sequence[CastMemb
     beat = Beat([unit for found in beats for unit in found.units])
     setting = _fill_setting(beat.main.setting, written.setting, vocabulary)
     beat.units = [replace(unit, setting=setting) for unit in beat.units]
-    told = say_with(vocabulary, beat, follower.hero(), "")
+    told = say_with(vocabulary, beat, follower.hero(), "", crowd=True)
     return replace(told, characters=tuple(member.name for member in members if member.token in told.prompt))
 
 

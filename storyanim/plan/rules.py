@@ -10,8 +10,9 @@ from typing import Any
 from storyanim.artifacts import CastMember, Shot, Story, Storyboard
 from storyanim.config import PlanSettings
 from storyanim.errors import StoryError
-from storyanim.plan.beats import find_beats
+from storyanim.plan.beats import Beat, find_beats
 from storyanim.plan.entity import Entity
+from storyanim.plan.follow import Follower
 from storyanim.plan.meanings import plain_vocabulary
 from storyanim.plan.vocabulary import Vocabulary
 from storyanim.plan.wording import say_freely, say_with
@@ -37,20 +38,27 @@ class RulePlanner:
         """Every character of the text lands in exactly one shot, in order. Raises StoryError."""
         require_words(story)
         beats, follower = find_beats(story.text, self.vocabulary or plain_vocabulary(), cast)
+        shots = self._shots(story, beats, follower)
+        if {member.name for member in cast} - {name for shot in shots for name in shot.characters}:
+            shots = self._shots(story, beats, follower, crowd=True)
+        require_cast(cast, shots, follower.entities)
+        return Storyboard(title=story.title, style=self.settings.style, characters=tuple(cast), shots=tuple(shots))
+
+    def _shots(self, story: Story, beats: Sequence[Beat], follower: Follower, *, crowd: bool = False) -> list[Shot]:
+        """Args: crowd: see `say_with`; for a cast of whom one is only spoken of."""
         hero, last_action = follower.hero(), ""
         shots = []
         for number, beat in enumerate(beats, 1):
-            words = (say_with(self.vocabulary, beat, hero, last_action) if self.vocabulary
+            words = (say_with(self.vocabulary, beat, hero, last_action, crowd=crowd) if self.vocabulary
                      else say_freely(beat, hero, self.settings.style))
             last_action = words.action
             text = story.text[beat.start:beat.end]
             shots.append(Shot(
                 id=f"s{number:02d}", text=text, query=words.query, prompt=words.prompt, characters=words.characters,
-                setting=beat.main.setting.words(), duration_s=self.settings.shot_duration_s, seed=shot_seed(story.title, text),
-                unsaid=words.unsaid,
+                figures=words.figures, setting=beat.main.setting.words(), duration_s=self.settings.shot_duration_s,
+                seed=shot_seed(story.title, text), unsaid=words.unsaid,
             ))
-        require_cast(cast, shots, follower.entities)
-        return Storyboard(title=story.title, style=self.settings.style, characters=tuple(cast), shots=tuple(shots))
+        return shots
 
 
 def shot_seed(title: str, text: str) -> int:

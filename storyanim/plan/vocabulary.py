@@ -82,8 +82,8 @@ class Vocabulary(BaseModel):
     default_action: str
     default_scene: str
     indoors: tuple[str, ...] = ()                    # scenes without weather
-    max_actors: int = Field(2, ge=1)                 # creatures that one picture can hold
-    max_cast: int = Field(2, ge=1)                   # and of the film's own characters, when they act together
+    max_actors: int = Field(2, ge=1)                 # creatures that one picture holds
+    max_together: int = Field(2, ge=1)               # that it can hold when the story shows them together
     kinds: dict[Kind, dict[str, Entry]] = Field(min_length=1)
 
     @model_validator(mode="after")

@@ -32,6 +32,7 @@ class Wording:
     characters: tuple[str, ...]
     unsaid: tuple[str, ...]
     action: str = ""                                 # canonical, of its first actor
+    figures: int = 1                                 # how many the prompt shows
 
 
 def describe(entity: Entity) -> str:
@@ -47,15 +48,19 @@ def describe(entity: Entity) -> str:
 # ── with a vocabulary ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def say_with(vocabulary: Vocabulary, beat: Beat, hero: Entity | None, last_action: str) -> Wording:
-    """The beat in the words that the model knows; `last_action` is what the hero did in the shot before."""
+def say_with(vocabulary: Vocabulary, beat: Beat, hero: Entity | None, last_action: str, *, crowd: bool = False) -> Wording:
+    """The beat in the words that the model knows; `last_action` is what the hero did in the shot before.
+
+    Args: crowd: characters of the cast are shown where they are only spoken of, too.
+    """
     unit = beat.main
     named = unique([e for u in beat.units for who in u.meant.values() for e in who])
-    cast = _cast_of(unit)
-    wanted = unique([*unit.subjects, *named])
-    if len(unit.subjects) > vocabulary.max_actors or len(cast) > 1:         # the cast is who the film is about
-        wanted = unique([*cast, *wanted])
-    drawn = [e for e in wanted if _is_drawable(e)][:max(vocabulary.max_actors, min(len(cast), vocabulary.max_cast))]
+    together = _together(unit, crowd)
+    most = max(vocabulary.max_actors, min(len(together), vocabulary.max_together))
+    wanted = unique([*unit.subjects, *together, *named])
+    if len(together) > most:                         # the cast is who the film is about
+        wanted = unique([*(e for e in together if e.member), *wanted])
+    drawn = [e for e in wanted if _is_drawable(e)][:most]
     acts = bool(drawn) and any(e is drawn[0] for e in unit.subjects)
     if not drawn and hero is not None and _is_drawable(hero) and hero.last > 0:
         drawn = [hero]
@@ -70,15 +75,16 @@ def say_with(vocabulary: Vocabulary, beat: Beat, hero: Entity | None, last_actio
     picture = Picture(actors, setting.scene, setting.time_of_day, setting.weather, _camera(vocabulary, beat))
     unsaid = _unsaid(vocabulary, beat, drawn, said_verb and acts)
     characters = tuple(dict.fromkeys(e.member.name for e in drawn if e.member))
-    return Wording(_plain_query(vocabulary, picture, drawn), vocabulary.say(picture), characters, unsaid, action)
+    return Wording(_plain_query(vocabulary, picture, drawn), vocabulary.say(picture), characters, unsaid, action,
+                   max(1, len(actors)))
 
 
-def _cast_of(unit: Unit) -> list[Entity]:
-    """The characters of the cast that a unit shows: who act, and whom they take along or meet."""
+def _together(unit: Unit, crowd: bool) -> list[Entity]:
+    """Who share a unit's shot: who act, and whom they take along or meet."""
     verb = unit.clause.verb
     meet = verb is not None and unit.clause.tokens[verb].lemma in _MEETING
-    named = [entity for who in unit.meant.values() for entity in who]
-    return [e for e in unique([*unit.subjects, *named]) if e.member and (meet or _acts_too(e, unit))]
+    named = unique([*unit.subjects, *(entity for who in unit.meant.values() for entity in who)])
+    return [e for e in named if _is_drawable(e) and (meet or _acts_too(e, unit) or (crowd and e.member is not None))]
 
 
 def _camera(vocabulary: Vocabulary, beat: Beat) -> str:

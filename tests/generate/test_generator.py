@@ -231,7 +231,8 @@ class TestCharacters:
         bear, cat = character(ours), character(ours, 1, token="<cat>", name="cat")
         for tokens in ([], [bear], [bear, cat]):
             ours.draw(SHOT, ramp(), tokens)
-        assert ended == [0.7, 0.7, 0.2]
+        ours.draw(SHOT.model_copy(update={"figures": 2}), ramp(), [bear])
+        assert ended == [0.7, 0.7, 0.2, 0.2]
 
     def test_characters_have_their_own_guidance(self, tables: dict[str, Any]) -> None:
         own = build_generator(settings(tables["storybook"], personalize={"guidance_scale": 4.0}))

@@ -15,6 +15,7 @@ from storyanim.plan import ChatPlanner, make_vocabulary
 
 STORY = Story(title="t", text="A bear walked. “It’s cold,” he said. He ran home.\n")
 BEAR = CastMember(name="bear", noun="bear", token="<bear>")
+CAT = CastMember(name="cat", noun="cat", token="<cat>")
 
 
 @pytest.fixture(autouse=True)
@@ -161,6 +162,26 @@ def test_prompts_are_put_into_the_vocabulary() -> None:
     assert board.shots[0].prompt == "a <bear> bear walking in the forest at night"
     assert board.shots[2].prompt == "a <bear> bear running in the forest at night"
     assert "- creature: bear, cat" in server.requests[1]["messages"][0]["content"]
+
+
+@pytest.mark.parametrize(("prompt", "said", "figures"), [
+    ("a <bear> bear looks at a <cat> cat in the forest", "a <bear> bear and a <cat> cat standing in the forest", 2),
+    ("a <bear> bear dances with a duck on the beach", "a <bear> bear and a duck dancing on the beach", 2),
+    ("a <bear> bear dances on the beach", "a <bear> bear dancing on the beach", 1),
+])
+def test_who_is_written_into_a_shot_is_shown(prompt: str, said: str, figures: int) -> None:
+    cast = [member for member in (BEAR, CAT) if member.token in prompt]
+
+    def mode(asked: Asked) -> Answer:
+        reply = fake.good_reply(asked)
+        if asked.number == 2:
+            reply["shots"][0].update({"prompt": prompt, "characters": [member.name for member in cast], "setting": ""})
+        return Answer(json.dumps(reply))
+
+    with FakeChatServer(mode) as server:
+        planner = ChatPlanner(PlanSettings(base_url=server.base_url, model="m"), make_vocabulary())
+        shot = planner.plan(Story(title="t", text="The bear was there with somebody."), cast).shots[0]
+    assert (shot.prompt, shot.characters, shot.figures) == (said, tuple(member.name for member in cast), figures)
 
 
 @pytest.mark.parametrize(("change", "problem"), [

@@ -246,7 +246,8 @@ def test_of_too_many_the_cast_is_drawn() -> None:
     alone = RulePlanner(PlanSettings(), make_vocabulary().model_copy(update={"max_actors": 1}))
     told = Story(title="t", text="The bear ran. He saw a duck. They danced. A duck and a cat sat.")
     found = alone.plan(told, [BEAR]).shots
-    assert [shot.prompt for shot in found[2:]] == ["a <bear> bear dancing in a meadow", "a duck sitting in a meadow"]
+    assert [shot.prompt for shot in found[2:]] == [
+        "a <bear> bear and a duck dancing in a meadow", "a duck and a cat sitting in a meadow"]
 
 
 @pytest.mark.parametrize(("text", "prompt", "who"), [
@@ -256,13 +257,23 @@ def test_of_too_many_the_cast_is_drawn() -> None:
     ("The bear chased the fox.", "a <bear> bear and a <fox> fox running in a meadow", ("bear", "fox")),
     ("The bear looked at the fox.", "a <bear> bear standing in a meadow", ("bear",)),
     ("A duck and the fox and the bear danced.", "a <fox> fox and a <bear> bear dancing in a meadow", ("fox", "bear")),
-    ("The bear danced with a duck.", "a <bear> bear dancing in a meadow", ("bear",)),
+    ("The bear danced with a duck.", "a <bear> bear and a duck dancing in a meadow", ("bear",)),
+    ("A duck and a cat swam.", "a duck and a cat swimming in a meadow", ()),
+    ("The bear saw a duck.", "a <bear> bear standing in a meadow", ("bear",)),
 ])
-def test_two_of_the_cast_share_a_shot_that_holds_one_creature_else(text: str, prompt: str, who: tuple[str, ...]) -> None:
+def test_two_who_do_the_same_share_a_shot_that_holds_one_else(text: str, prompt: str, who: tuple[str, ...]) -> None:
     alone = RulePlanner(PlanSettings(), make_vocabulary())
     fox = CastMember(name="fox", noun="fox", token="<fox>")
     shot = alone.plan(Story(title="t", text=f"A fox slept. A bear slept. {text}"), [BEAR, fox]).shots[-1]
-    assert (shot.prompt, shot.characters) == (prompt, who)
+    assert (shot.prompt, shot.characters, shot.figures) == (prompt, who, 1 + (" and a " in prompt))
+
+
+def test_who_of_the_cast_is_only_spoken_of_is_shown_then() -> None:
+    alone = RulePlanner(PlanSettings(), make_vocabulary())
+    fox = CastMember(name="fox", noun="fox", token="<fox>")
+    story = Story(title="t", text="The bear ran. He saw a fox. He jumped.")
+    assert [shot.characters for shot in alone.plan(story, [BEAR, fox]).shots] == [("bear",), ("bear", "fox"), ("bear",)]
+    assert [shot.characters for shot in alone.plan(story, [fox]).shots] == [(), ("fox",), ()]
 
 
 @pytest.mark.parametrize("text", ["The dog said goodbye and walked home.", "The dog said hello and then quietly walked home."])
@@ -350,7 +361,7 @@ def test_a_changed_sentence_changes_its_own_shot_only() -> None:
 
 
 def test_a_picture_holds_no_more_creatures_than_its_model_can_draw() -> None:
-    alone = make_vocabulary()
+    alone = make_vocabulary().model_copy(update={"max_together": 1})
     assert alone.max_actors == 1
     last = RulePlanner(PlanSettings(), alone).plan(Story(title="t", text="A dog and a cat met. They danced."), []).shots[-1]
     assert "a dog dancing" in last.prompt
