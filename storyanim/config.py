@@ -112,6 +112,10 @@ class GenerateSettings(Section):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     memory: Literal["auto", "fast", "offload"] = Field("auto", json_schema_extra=SPEED)
 
+    def structure_end(self, figures: int) -> float:
+        """`structure_until` of a shot that shows so many."""
+        return self.structure_until if figures < 2 or self.structure_until_together is None else self.structure_until_together
+
     def frames_of(self, duration_s: float) -> int:
         """How many frames a shot of so many seconds has; never fewer than are drawn at once."""
         return max(self.num_frames, round(min(duration_s, self.max_duration_s) * self.fps))

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from storyanim.personalize.images import Survey
 
-
 _NO_END = 100_000                                    # columns of what is no terminal
 
 
@@ -97,8 +96,8 @@ def table(rows: dict[str, str]) -> str:
     for name, value in rows.items():
         drawn.add_row(name, Text(value))             # a text, since rich would read [brackets] as its markup
     text = StringIO()
-    told = sys.stdout.isatty() or "COLUMNS" in os.environ
-    Console(file=text, color_system=None, width=None if told else _NO_END).print(drawn)
+    has_width = sys.stdout.isatty() or "COLUMNS" in os.environ
+    Console(file=text, color_system=None, width=None if has_width else _NO_END).print(drawn)
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from pydantic import Field
 
 from storyanim.artifacts import Candidates, Clip, Film, Shot, Storyboard, Words, say_worn
+from storyanim.config import GenerateSettings
 from storyanim.film.page import fill
 
 
@@ -57,13 +58,10 @@ class Report(Words):
         """A shot's prompt with what the characters wear, as the generator got it."""
         return reduce(lambda said, who: say_worn(said, f"{who.token} {who.noun}", who.wears), self.cast, shot.prompt)
 
-
     def guided(self, shot: Shot) -> bool:
-        """Whether depth had a part in a shot, see `generate.structure_until_together`."""
-        drawn = self.settings.get("generate", {})
-        together = drawn.get("structure_until_together") if max(shot.figures, len(shot.characters)) > 1 else None
-        until: float = drawn.get("structure_until", 1.0) if together is None else together
-        return until > 0
+        """Whether depth had a part in a shot."""
+        drawn = GenerateSettings.model_validate(self.settings.get("generate", {}))
+        return drawn.structure_end(max(shot.figures, len(shot.characters))) > 0
 
 
 def render(report: Report, folder: Path) -> str:

@@ -105,9 +105,7 @@ class StoryGenerator:
 
         wanted = self._settings.generate
         own_scale = self._settings.personalize.guidance_scale if tokens else None
-        until = wanted.structure_until
-        if max(shot.figures, len(tokens)) > 1 and wanted.structure_until_together is not None:
-            until = wanted.structure_until_together
+        until = wanted.structure_end(max(shot.figures, len(tokens)))
         num_frames = wanted.frames_of(shot.duration_s)
         pan = pan_of(shot.prompt) if wanted.pan_speed else 0
         if num_frames > wanted.num_frames:

@@ -39,7 +39,7 @@ class RulePlanner:
         require_words(story)
         beats, follower = find_beats(story.text, self.vocabulary or plain_vocabulary(), cast)
         shots = self._shots(story, beats, follower)
-        if {member.name for member in cast} - {name for shot in shots for name in shot.characters}:
+        if self.vocabulary and {member.name for member in cast} - {name for shot in shots for name in shot.characters}:
             shots = self._shots(story, beats, follower, crowd=True)
         require_cast(cast, shots, follower.entities)
         return Storyboard(title=story.title, style=self.settings.style, characters=tuple(cast), shots=tuple(shots))

@@ -128,13 +128,16 @@ def _time_and_weather(before: Setting, clause: Clause, vocabulary: Vocabulary) -
 
 def _goes_out(clause: Clause, somebody: Container[NounPhrase], vocabulary: Vocabulary) -> bool:
     """ "went outside", "ran out of the house", "left the bedroom"; who only looks out stays in."""
-    tokens = [t for t in clause.tokens if not t.quoted]
-    if clause.kind != "event" or clause.verb is None or clause.tokens[clause.verb].lemma in _LOOKING:
+    if clause.kind != "event" or clause.verb is None:
         return False
     if clause.subjects and not any(phrase in somebody for phrase in clause.subjects):
         return False                                 # "the light went out"
     verb, after = clause.tokens[clause.verb].lemma, [t.lower for t in clause.tokens[clause.verb + 1:clause.verb + 3]]
-    if any(t.lower in _OUTSIDE for t in tokens) or (verb in _GOING and after[:1] == ["out"] and after[1:] != ["of"]):
+    if verb in _LOOKING:
+        return False
+    if verb in _GOING and after[:1] == ["out"] and after[1:] != ["of"]:
+        return True
+    if any(t.lower in _OUTSIDE and not t.quoted for t in clause.tokens):
         return True
     leaves = verb == "leave"
     return any(_is_inside(phrase, vocabulary) and (_is_after_out_of(phrase, clause) or (leaves and not phrase.preposition))
