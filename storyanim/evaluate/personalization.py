@@ -129,9 +129,10 @@ def _shades(run: RunDir, bench: Bench, tools: Tools, size: PersonalizationSize, 
     """
     if not size.shades:
         return None
+    methods = (*SHADED, *ABLATIONS) if size.ablations else SHADED
     parts = [make_part(run, bench, tools, lead, size.prompts) for lead in make_shades(size.shades)]
     drawn = {}
-    for method in SHADED:
+    for method in methods:
         _, drawn[method] = _by(run, bench, tools, parts, method, size.seeds, watch)
     drawn["words"] = draw_parts(run, "words", parts, [None] * len(parts), bench.generator, size.seeds, watch)
     return {way: _shade_scores(count_parts(bench, tools, parts, clips)) for way, clips in drawn.items()}
