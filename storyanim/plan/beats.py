@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from storyanim.artifacts import CastMember
-from storyanim.plan.clauses import Clause, NounPhrase, cut_events, parse_clause
+from storyanim.plan.clauses import Clause, NounPhrase, cut_events, is_backdrop, parse_clause
 from storyanim.plan.english import find_names, tokenize
 from storyanim.plan.entity import Entity
-from storyanim.plan.follow import Follower
-from storyanim.plan.sentences import HEADING, Span, quoted_mask, split_sentences
-from storyanim.plan.setting import Setting, is_setting_word, read_setting
+from storyanim.plan.follow import Follower, understood
+from storyanim.plan.script import HEADING, LABEL, TRANSITION, find_speakers
+from storyanim.plan.sentences import Span, quoted_mask, split_sentences
+from storyanim.plan.setting import Setting, begins_scene, is_setting_word, read_setting
 from storyanim.plan.vocabulary import Vocabulary
 
 ESTABLISHING = 200                                   # characters of description that are a shot of their own
@@ -36,8 +37,8 @@ class Unit:
 
     @property
     def is_heading(self) -> bool:
-        """ "EXT. BEACH - DAWN"."""
-        return HEADING.match(" ".join(t.text for t in self.clause.tokens[:2]) + " ") is not None
+        """ "EXT. BEACH - DAWN", "## At the beach"."""
+        return begins_scene(self.clause.tokens)
 
 
 @dataclass
@@ -67,9 +68,11 @@ class Beat:
         return next((u for u in self.units if u.clause.kind == "event"), self.units[0])
 
 
-def find_beats(text: str, vocabulary: Vocabulary, cast: Sequence[CastMember]) -> tuple[list[Beat], Follower]:
-    """Beats that together are `text`, in order, and the characters met."""
-    follower = Follower(vocabulary, cast)
+def find_beats(
+    text: str, vocabulary: Vocabulary, cast: Sequence[CastMember], title: str = ""
+) -> tuple[list[Beat], Follower]:
+    """Beats that together are `text`, in order, and the characters met. Who "he" is may stand in the title alone."""
+    follower = Follower(vocabulary, cast, understood(text, title, vocabulary, cast))
     beats: list[Beat] = []
     waiting = Beat()
     for unit in _units(text, follower):
@@ -97,7 +100,7 @@ def _waits(unit: Unit, vocabulary: Vocabulary) -> bool:
     """Whether it is no picture by itself: description without anybody new, the weather, a heading, a fragment."""
     clause = unit.clause
     if clause.kind == "event":
-        return not unit.subjects and (_is_about_weather(unit, vocabulary) or _is_about_camera(unit))
+        return not unit.subjects and (_is_about_weather(unit, vocabulary) or _is_about_camera(unit) or is_backdrop(clause))
     if clause.kind == "speech":
         return not unit.subjects
     return not (clause.kind == "state" and unit.introduces)
@@ -131,11 +134,16 @@ def _joins_previous(unit: Unit, beats: Sequence[Beat], waiting: Beat) -> bool:
 
 
 def _units(text: str, follower: Follower) -> list[Unit]:
-    quoted, names = quoted_mask(text), find_names(text)
+    quoted, names = quoted_mask(text), find_names(text) | find_speakers(text)
     units: list[Unit] = []
     setting = Setting()
     for sentence in split_sentences(text):
         tokens = tokenize(text, sentence.start, sentence.end, quoted, names)
+        words = text[sentence.start:sentence.end]
+        if HEADING.match(words) or TRANSITION.match(words) or LABEL.match(words):
+            units.append(_read_unit(sentence, Clause(tuple(tokens), "none"), follower, setting))
+            setting = units[-1].setting
+            continue
         pieces = cut_events(tokens) or [[]]
         starts = [sentence.start, *(piece[0].start for piece in pieces[1:])]
         ends = [*starts[1:], sentence.end]
@@ -151,7 +159,8 @@ def _read_unit(span: Span, clause: Clause, follower: Follower, setting: Setting)
     before = follower.subjects
     meant = follower.read(clause)
     named = unique([e for p in clause.subjects for e in meant.get(p, ())])
-    subjects = named or (before if clause.verb is not None and not clause.subjects and clause.kind == "event" else ())
+    left_out = clause.verb is not None and not clause.subjects and clause.kind == "event"
+    subjects = named or ((before or follower.last_named()) if left_out else ())
     now = read_setting(setting, clause, meant, follower.vocabulary)
     looks = {id(e): (e.accessory, e.accessory_colour) for e in follower.entities}
     return Unit(span, clause, meant, subjects, now, len(follower.entities) > known, looks)

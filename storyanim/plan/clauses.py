@@ -85,19 +85,23 @@ def _opens_event(tokens: Sequence[Token], hidden: Sequence[bool], start: int, i:
         at += 1
     if at < len(tokens) and tokens[at].tag == "IN":          # "and at night he slept"
         at = next((j + 1 for j in range(at, min(at + 4, len(tokens))) if tokens[j].lower in table("time_nouns")), at)
-    return _is_full_event(tokens, hidden, start, i) and _begins_with_event(tokens, hidden, at, bare=not _links(tokens, i))
+    others = at < len(tokens) and tokens[at].tag == "NNP"        # "Bruno swam, Mimi danced": each a picture
+    full = _is_full_event(tokens, hidden, start, i, bare=others)
+    return full and _begins_with_event(tokens, hidden, at, bare=not _links(tokens, i) and not others)
 
 
 def _links(tokens: Sequence[Token], i: int) -> bool:
     return tokens[i].lower in _LINKS
 
 
-def _is_full_event(tokens: Sequence[Token], hidden: Sequence[bool], start: int, stop: int) -> bool:
-    """An action with something after it, so that it can be a picture of its own; or the weather's, which is nobody's action."""
+def _is_full_event(tokens: Sequence[Token], hidden: Sequence[bool], start: int, stop: int, *, bare: bool = False) -> bool:
+    """An action with something after it, unless `bare`, so that it can be a picture of its own; or the weather's, which is
+    nobody's action.
+    """
     for i in range(start, stop):
         if not hidden[i] and tokens[i].tag in FINITE and is_event(tokens, i):
             rest = [t for t in tokens[main_verb(tokens, i) + 1:stop] if t.is_word and not t.quoted]
-            return bool(rest) or _is_of_weather(tokens[start:i])
+            return bare or bool(rest) or _is_of_weather(tokens[start:i])
     return False
 
 
@@ -191,7 +195,8 @@ def _subordinate_stop(tokens: Sequence[Token], i: int) -> int | None:
     finite = [j for j in range(i + 1, len(tokens)) if tokens[j].tag in FINITE and not tokens[j].quoted]
     if not finite:
         return None
-    main_before = any(t.tag in FINITE for t in tokens[:i])
+    main_before = any(t.tag in FINITE for t in tokens[:i]) or (
+        tokens[0].tag == "VBG" and not any(t.text == "," for t in tokens[i:]))                    # "dancing till it was day"
     comma = next((j for j in range(finite[0], len(tokens)) if tokens[j].text in {",", ";", "—"}), None)
     if main_before:
         goes_on = comma is not None and comma + 1 < len(tokens) and tokens[comma + 1].lower in _LINKS
@@ -211,15 +216,25 @@ def parse_clause(tokens: Sequence[Token], *, whole: Sequence[Token] | None = Non
     verbs = [i for i, t in enumerate(tokens) if t.tag in FINITE and not hidden[i]]
     finite = next((i for i in verbs if is_event(tokens, i)), verbs[0] if verbs else None)
     if finite is None:
-        finite = next((i for i, t in enumerate(tokens) if t.tag in {"VBG", "VB", "VBN", "VBD", "VBZ"} and not t.quoted), None)
+        loose = [i for i, t in enumerate(tokens) if t.tag in {"VBG", "VB", "VBN", "VBD", "VBZ"} and not t.quoted]
+        acting = (i for i in loose if tokens[i].tag == "VBG" and is_event(tokens, i))             # "little fox, running home"
+        finite = next(acting, loose[0] if loose else None)
     phrases = tuple(noun_phrases(tokens))
     if finite is None:
-        return Clause(tuple(tokens), "speech" if spoken else "none", None, phrases, ())
+        speaker = tuple(p for p in phrases[:1] if spoken and not p.preposition)                   # "Bruno: ..."
+        return Clause(tuple(tokens), "speech" if spoken else "none", None, phrases, speaker)
     verb = main_verb(tokens, finite)
     subjects = _subjects(tokens, phrases, hidden, finite, verb)
     happens = is_event(tokens, finite)
     kind: Kind = "event" if happens else "speech" if spoken or tokens[verb].lemma in table("speech_verbs") else "state"
     return Clause(tuple(tokens), kind, verb, phrases, subjects)
+
+
+def is_backdrop(clause: Clause) -> bool:
+    """ "The birds were singing": what the world does by itself, and nobody of the story."""
+    verb = clause.tokens[clause.verb].lemma if clause.verb is not None else ""
+    plural = bool(clause.subjects) and all(p.head.tag == "NNS" and p.head.lemma in table("backdrop") for p in clause.subjects)
+    return plural and verb in table("backdrop_verbs")
 
 
 def _subjects(

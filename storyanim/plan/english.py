@@ -171,6 +171,7 @@ def tag(tokens: Sequence[Token], names: Container[str] = ()) -> list[Token]:
 
 
 _SAME_IN_THE_PAST = frozenset({"put", "set", "cut", "hit", "let", "shut", "hurt", "spread", "burst", "split"})
+_OPENERS = frozenset({"first", "second", "third", "last", "next"})
 _MAY_BE_NAMES = frozenset({"NN", "JJ", "VB", "VBG", "NNS", "VBP", "VBZ", "FW"})
 _FIXED = {
     "he": "PRP", "she": "PRP", "it": "PRP", "they": "PRP", "him": "PRP", "them": "PRP", "we": "PRP", "i": "PRP", "you": "PRP",
@@ -192,6 +193,8 @@ def _plain_tag(token: Token, found: str, index: int) -> str:
         return "POS"
     if token.text[0].isdigit():
         return "CD"
+    if found == "NNP" and not index and token.lower in _OPENERS:
+        return "RB"                                  # "First he packs his bag."
     if index and token.text[0].isupper() and token.text[1:].islower() and found in _MAY_BE_NAMES:
         return "NNP"
     return found
@@ -209,6 +212,9 @@ def _repaired(tokens: list[Token], i: int) -> str:
         return "VBZ"
     if token.tag in {"VB", "VBP"} and before in _DETERMINERS and not (before == "DT" and tokens[i - 1].lower == "all"):
         return "NN"
+    begins = before in {"", ",", ":", "-", "–", "—", "#", "*"} and after is not None
+    if token.tag in {"VB", "VBP"} and token.lower in table("animals") and begins and after.tag[:2] in {"NN", "VB", ","}:
+        return "NN"                                  # "bear swims"
     if token.lower in _SAME_IN_THE_PAST and before in NOUN | {"PRP", "CC", "RB"}:
         return "VBD"                                 # "the fox put on a hat"
     if token.tag == "VB" and before == "NN":
@@ -217,6 +223,9 @@ def _repaired(tokens: list[Token], i: int) -> str:
         return "VBD" if before in NOUN | {"PRP", "CC", "RB", "WP"} else token.tag
     if token.tag == "NN" and token.lower.endswith("ing") and i and tokens[i - 1].lemma == "be":
         return "VBG" if _is_known(verb_lemma(token.lower)) else "NN"          # "was dancing"
+    opens = i == 0 and after is not None and after.tag in {"IN", "TO", "RB", "RP", "DT", "PRP$"} and after.lower != "of"
+    if token.tag == "NN" and token.lower.endswith("ing") and opens and verb_lemma(token.lower) in _story_verbs():
+        return "VBG"                                 # "Dancing in the rain, ..."
     if token.tag in {"NN", "NNS"}:
         return _noun_or_verb(tokens, i, before, after)
     return token.tag
@@ -246,13 +255,16 @@ def _noun_or_verb(tokens: list[Token], i: int, before: str, after: Token | None)
         return "VBZ" if present else "VBP"
     ends = after is None or not after.is_word or after.lower == "and"
     whither = after is not None and after.lower in {"left", "right", "home", "hello", "goodbye"}
-    opens = ends or whither or tail in {"DT", "PRP$", "IN", "TO", "RB", "PRP", "RP", "JJ"}
+    opens = ends or whither or (tail == "IN" and after is not None and after.lower != "of") or tail in {"DT", "PRP$", "TO", "RB", "PRP", "RP", "JJ"}
     several = before == "NNS" or any(t.tag == "CC" for t in tokens[max(0, i - 4):i])
     if not present and several and opens and token.lower in _story_verbs() and not _finite_in_clause(tokens, i):
         return "VBP"                                 # "a bear and a rabbit walk"
     is_verb = opens and ((present and verb_lemma(token.lower) in _story_verbs()) or tail in {"DT", "PRP$", "PRP"})
     if before in NOUN | {"RB", "WP", "WDT"} and is_verb and not _finite_in_clause(tokens, i):
         return "VBZ" if present else "VBP"
+    apposition = before == "," and i > 3 and tokens[i - 2].tag in NOUN and not any(t.tag in FINITE for t in tokens[:i])
+    if apposition and is_verb and present:
+        return "VBZ"                                 # "Mimi, a mouse, waves"
     if before == "CC" and is_verb and present and any(t.tag == "VBZ" for t in tokens[:i]):
         return "VBZ"
     return token.tag

@@ -37,6 +37,11 @@ def gender_of(words: Sequence[str]) -> str:
     return "m" if plain & table("male") else "f" if plain & table("female") else ""
 
 
+def names_in(phrase: NounPhrase) -> frozenset[str]:
+    """The proper names of a phrase in small letters, without titles."""
+    return frozenset(t.lower for t in phrase.tokens if t.tag in {"NNP", "NNPS"}) - table("titles")
+
+
 def colour_of(tokens: Sequence[Token], vocabulary: Vocabulary) -> str:
     """The first colour among the words, also within "white-gray"; "" when there is none."""
     for i, token in enumerate(tokens):
@@ -71,6 +76,6 @@ def are_same(clause: Clause, first: NounPhrase, second: NounPhrase) -> bool:
 
 
 def _closes(clause: Clause, phrase: NounPhrase) -> bool:
-    """Whether an apposition ends here: "Rusty, a fox, ran"."""
+    """Whether an apposition ends here, "Rusty, a fox, ran", or tells more of him: "a fox in a hat"."""
     after = clause.tokens[phrase.stop] if phrase.stop < len(clause.tokens) else None
-    return after is None or not after.is_word or after.lower in {"who", "that"}
+    return after is None or not after.is_word or after.lower in {"who", "that", "in", "with", "wearing", "from"}

@@ -5,24 +5,43 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from storyanim.artifacts import CastMember
-from storyanim.plan.clauses import Clause, NounPhrase
-from storyanim.plan.english import Token, table
-from storyanim.plan.entity import Entity, are_same, colour_of, gender_of, names_member
-from storyanim.plan.vocabulary import Found, Vocabulary
+from storyanim.plan.clauses import Clause, NounPhrase, is_backdrop, noun_phrases
+from storyanim.plan.english import Token, table, tokenize
+from storyanim.plan.entity import Entity, are_same, colour_of, gender_of, names_in, names_member
+from storyanim.plan.sentences import split_sentences
+from storyanim.plan.vocabulary import Found, Kind, Vocabulary
 
 _MASCULINE = frozenset({"he", "him", "his", "himself"})
 _FEMININE = frozenset({"she", "her", "hers", "herself"})
 _PLURAL = frozenset({"they", "them", "their", "themselves", "both"})
 _I, _WE = frozenset({"i", "me", "myself"}), frozenset({"we", "us", "ourselves"})
+_PARTING = frozenset({"lose", "give", "lend", "drop"})  # whoever does so has it no more
+_NARRATORS = frozenset({"i", "you"})
 _RELATIVE_WORDS = frozenset({"other", "first", "same", "own", "last", "next", "many"})
 _NOBODY = frozenset(["nobody", "everyone", "everybody", "anyone", "anybody", "somebody", "someone", "one", "friend", "friends"])
+
+
+def understood(text: str, title: str, vocabulary: Vocabulary, cast: Sequence[CastMember]) -> NounPhrase | None:
+    """Whom a story means that begins with "he" or "I": the animal of its title, else the one of its cast if it never names
+    him. None when nothing tells.
+    """
+    known = Follower(vocabulary, cast)
+    for phrase in noun_phrases(tokenize(title.lower(), 0, len(title))):
+        if known.creature_of(phrase) or known.plays(phrase):
+            return phrase
+    if len(cast) != 1:
+        return None
+    noun = noun_phrases([Token(word, 0, 0, "NN") for word in cast[0].noun.split()])
+    told = [p for sentence in split_sentences(text) for p in noun_phrases(tokenize(text, sentence.start, sentence.end))]
+    return noun[0] if noun and not any(known.plays(phrase) for phrase in told) else None
 
 
 class Follower:
     """Reads clauses in order and remembers characters."""
 
-    def __init__(self, vocabulary: Vocabulary, cast: Sequence[CastMember]) -> None:
+    def __init__(self, vocabulary: Vocabulary, cast: Sequence[CastMember], understood: NounPhrase | None = None) -> None:
         self.vocabulary = vocabulary
+        self._understood = understood
         self.cast = cast
         self.entities: list[Entity] = []
         self.clock = 0
@@ -30,14 +49,20 @@ class Follower:
         self._thing = False                          # the last subject was a thing, which "it" may mean
         self._object = False                         # and the last object
         self._narrator: Entity | None = None         # "I"
+        self._addressed = False                      # who is "you" instead
+        self._found: tuple[str, str] | None = None   # accessory and its colour that somebody came by
 
     def read(self, clause: Clause) -> dict[NounPhrase, tuple[Entity, ...]]:
         """Who each noun phrase of the clause speaks of; phrases about things and places are missing."""
         self.clock += 1
         meant: dict[NounPhrase, tuple[Entity, ...]] = {}
         previous: tuple[NounPhrase, tuple[Entity, ...]] | None = None
+        name: NounPhrase | None = None               # of nobody known, just before
         for phrase in clause.phrases:
             found = self._resolve(phrase, clause, meant)
+            if found and name and not phrase.is_name and are_same(clause, name, phrase):
+                found[0].names |= names_in(name)     # "met Fiona the fox"
+            name = phrase if phrase.is_name and not found else None
             if previous and are_same(clause, previous[0], phrase):
                 found = self._join(previous[1], phrase, found)
             for entity in found:
@@ -56,6 +81,10 @@ class Follower:
         """Who did the last thing that somebody did."""
         return self._subjects
 
+    def last_named(self) -> tuple[Entity, ...]:
+        """Who was spoken of last; () when nobody was."""
+        return tuple(sorted(self.entities, key=lambda e: -e.last)[:1])
+
     def hero(self) -> Entity | None:
         """Who the story is about: a character of the cast, else who is named most."""
         ranked = sorted(self.entities, key=lambda e: (e.member is None, not e.creature, -e.mentions))
@@ -72,14 +101,14 @@ class Follower:
             self._thing = not clause.subjects[0].is_pronoun
 
     def _introduce_narrator(self, clause: Clause, meant: dict[NounPhrase, tuple[Entity, ...]]) -> None:
-        """ "I am a bear": from here on "I" is that bear."""
-        me = next((phrase for phrase in clause.subjects if phrase.head.lower == "i"), None)
+        """ "I am a bear": from here on "I" is that bear; so with "you"."""
+        me = next((phrase for phrase in clause.subjects if phrase.head.lower in _NARRATORS), None)
         if me is None or clause.verb is None or clause.tokens[clause.verb].lemma != "be":
             return
         kind = next((p for p in clause.phrases if p.start > clause.verb and not p.preposition and p in meant), None)
         if kind is not None and not kind.is_definite:
             who = self._join((self._narrator,), kind, meant[kind]) if self._narrator else meant[kind]
-            self._narrator = who[0]
+            self._narrator, self._addressed = who[0], me.head.lower == "you"
             meant[me] = meant[kind] = who
 
     # ── what a phrase speaks of ──
@@ -107,9 +136,13 @@ class Follower:
 
     def _by_pronoun(self, phrase: NounPhrase, clause: Clause, meant: dict[NounPhrase, tuple[Entity, ...]]) -> tuple[Entity, ...]:
         word = phrase.head.lower
+        if word == "i" and not self._narrator and self._understood and self._understood.tokens[0].lower != "my":
+            self._narrator = self._meet_understood()
         if self._narrator and word in _I | _WE:
             others = sorted((e for e in self.entities if e is not self._narrator), key=lambda e: -e.last)
             return (self._narrator, *others[:1]) if word in _WE else (self._narrator,)
+        if self._narrator and self._addressed and word == "you":
+            return (self._narrator,)
         if word in _I | _WE | {"you"} or (word == "it" and self._is_empty_it(phrase, clause)):
             return ()
         is_subject = phrase in clause.subjects
@@ -118,6 +151,8 @@ class Follower:
             for subject in clause.subjects:
                 taken += meant.get(subject, ())
             taken = taken or list(self._subjects if not clause.subjects else ())
+        if self._understood and is_subject and not self.entities:
+            return (self._meet_understood(),)
         if word in _PLURAL:
             return self._group(taken)
         if word == "it" and (self._thing if is_subject else self._object):
@@ -126,6 +161,11 @@ class Follower:
         for entity in found:
             self._learn_gender(entity, word)
         return tuple(found)
+
+    def _meet_understood(self) -> Entity:
+        phrase, self._understood = self._understood, None
+        assert phrase is not None
+        return self._by_noun(phrase) or self._meet(phrase)
 
     def _candidates(self, pronoun: str, taken: Sequence[Entity]) -> list[Entity]:
         """Who a pronoun may mean, the likeliest first: who acted last, then who was named last, heroes before others."""
@@ -156,12 +196,13 @@ class Follower:
         return tuple(recent[:2])
 
     def _is_empty_it(self, phrase: NounPhrase, clause: Clause) -> bool:
-        """ "it was cold", "it rained": nobody."""
+        """ "it was cold", "it rained", "it is dark": nobody."""
         if phrase not in clause.subjects or clause.verb is None:
             return False
         rest = clause.tokens[phrase.stop:]
-        weather = any(self.vocabulary.at("weather", rest, i) for i in range(len(rest)))
-        return weather or (clause.kind == "state" and clause.tokens[clause.verb].lemma == "be" and not self._recent_it())
+        kinds: tuple[Kind, ...] = ("weather", "time_of_day")
+        sky = any(self.vocabulary.at(kind, rest, i) for kind in kinds for i in range(len(rest)))
+        return sky or (clause.kind == "state" and clause.tokens[clause.verb].lemma == "be" and not self._recent_it())
 
     def _recent_it(self) -> bool:
         return any(e.last >= self.clock - 1 and not e.human for e in self.entities)
@@ -170,11 +211,15 @@ class Follower:
         entity.gender = entity.gender or ("m" if pronoun in _MASCULINE else "f" if pronoun in _FEMININE else "")
 
     def _by_name(self, phrase: NounPhrase) -> Entity | None:
-        words = {t.lower for t in phrase.tokens if t.tag in {"NNP", "NNPS"}} - table("titles")
+        words = names_in(phrase)
         return next((e for e in reversed(self.entities) if words & e.names), None)
 
     def _by_naming(self, phrase: NounPhrase, clause: Clause) -> Entity | None:
-        """Who gets the name in "her name was Pip", "my name is Pip", "the fox's name was Pip", "the one whose name was Pip"."""
+        """Who gets the name in "her name was Pip", "my name is Pip", "the fox's name was Pip", "the one whose name was Pip", and
+        in "their names were Flop, Mop and Pip".
+        """
+        if (many := self._named_together(phrase, clause)) is not None:
+            return self._one_like(many, names_in(phrase))
         before = clause.tokens[max(0, phrase.start - 6):phrase.start]
         at = next((i for i, t in enumerate(before) if t.lower == "name" and i and i + 1 < len(before)), None)
         if at is None or before[at + 1].lemma != "be":
@@ -198,9 +243,23 @@ class Follower:
         many = next((e for e in reversed(self.entities) if e.plural), None)
         if many is None:
             return ()
-        one = Entity(many.noun, many.creature, many.exact, colour=many.colour)
+        return (self._one_like(many),)
+
+    def _one_like(self, many: Entity, names: frozenset[str] = frozenset()) -> Entity:
+        one = Entity(many.noun, many.creature, many.exact, names=set(names), colour=many.colour)
         self.entities.append(one)
-        return (one,)
+        return one
+
+    def _named_together(self, phrase: NounPhrase, clause: Clause) -> Entity | None:
+        """The group one of whose names a phrase is: "three bears called Flop, Mop and Pip"."""
+        i = phrase.start
+        while i and (clause.tokens[i - 1].text == "," or clause.tokens[i - 1].lower == "and" or clause.tokens[i - 1].tag == "NNP"):
+            i -= 1
+        words = [t.lower for t in clause.tokens[max(0, i - 2):i]]
+        listed = i < phrase.start or any(p.is_name and p.start > phrase.stop for p in clause.phrases)
+        if not listed or not (words[-2:-1] == ["names"] or words[-1:] in (["named"], ["called"])):
+            return None
+        return next((e for e in sorted(self.entities, key=lambda e: -e.last) if e.plural), None)
 
     def _by_noun(self, phrase: NounPhrase) -> Entity | None:
         """A character of that kind who was met before; "another" and other colours are somebody new."""
@@ -228,15 +287,30 @@ class Follower:
         entity = Entity(noun, creature.value if creature else "", bool(creature and creature.exact))
         entity.plural = phrase.head.tag in {"NNS", "NNPS"}
         people = (table("people") | table("male") | table("female")) - table("called_it")
-        entity.human = not creature and (noun in people or (phrase.is_name and noun not in table("animals")))
+        if not creature and noun in table("kin") and (owner := self._owner_of(phrase)) is not None:
+            entity.creature, entity.exact = owner.creature, owner.exact          # "her children" are rabbits too
+        entity.human = not entity.creature and (noun in people or (phrase.is_name and noun not in table("animals")))
         entity.gender = gender_of([*words, noun])
         if phrase.is_name:
-            entity.names = {t.lower for t in phrase.tokens if t.tag in {"NNP", "NNPS"}} - table("titles")
+            entity.names = set(names_in(phrase))
         entity.adjectives = tuple(t.lower for t in phrase.tokens if t.tag in {"JJ", "VBN"} and t.lower not in _RELATIVE_WORDS
                                   and not self.vocabulary.at("colour", [t], 0))[:2]
         entity.member = self._member(phrase, entity)
         self.entities.append(entity)
         return entity
+
+    def plays(self, phrase: NounPhrase) -> bool:
+        """Whether the phrase names somebody of the cast."""
+        creature = self.creature_of(phrase)
+        entity = Entity(phrase.head.lemma, creature.value if creature else "", bool(creature and creature.exact))
+        words = [*(t.lower for t in phrase.tokens), entity.noun]
+        return any(names_member(member, words, entity, self.vocabulary) for member in self.cast)
+
+    def _owner_of(self, phrase: NounPhrase) -> Entity | None:
+        """The animal whose kin a phrase names, if it says so: "his sister"."""
+        first = phrase.tokens[0]
+        owners = self._candidates(first.lower, ()) if first.tag == "PRP$" else []
+        return next((e for e in owners[:1] if e.creature), None)
 
     def _member(self, phrase: NounPhrase, entity: Entity) -> CastMember | None:
         taken = [e.member for e in self.entities if e.member]
@@ -261,14 +335,15 @@ class Follower:
             entity.names |= other.names
             entity.colour, entity.adjectives = entity.colour or other.colour, entity.adjectives or other.adjectives
         if phrase.is_name:
-            entity.names |= {t.lower for t in phrase.tokens if t.tag in {"NNP", "NNPS"}} - table("titles")
+            entity.names |= names_in(phrase)
         colour = self._colour(phrase.tokens)
         entity.colour = entity.colour or colour
         return (entity,)
 
     def _is_somebody(self, phrase: NounPhrase, clause: Clause) -> bool:
         noun = phrase.head.lemma
-        if noun in {"nobody", "noone", "none"}:
+        if noun in {"nobody", "noone", "none"} or (phrase in clause.subjects and is_backdrop(clause)
+                                                   and not any(e.noun == noun for e in self.entities)):
             return False
         if noun in table("animals") | table("people") | table("male") | table("female") or self.creature_of(phrase):
             return phrase.preposition != "like"
@@ -279,18 +354,35 @@ class Follower:
         return phrase in clause.subjects and phrase.tokens[0].tag != "DT"
 
     def creature_of(self, phrase: NounPhrase) -> Found | None:
-        """What the vocabulary calls it; only the end of the phrase counts: "a fox cub", not "the fox's den"."""
-        found = self.vocabulary.scan("creature", phrase.tokens)
-        return next((f for f in found if f.stop == len(phrase.tokens)), None)
+        """What the vocabulary calls it; only the end of the phrase counts, or what stands before a name: "a fox cub", "my rabbit
+        Hoppel", not "the fox's den".
+        """
+        tokens = phrase.tokens
+        names = next((i for i, t in enumerate(reversed(tokens)) if not t.tag.startswith("NNP")), len(tokens))
+        stops = {len(tokens), len(tokens) - names if names < len(tokens) else 0}
+        return next((f for f in self.vocabulary.scan("creature", tokens) if f.stop in stops), None)
 
     # ── how they look ──
 
     def _colour(self, tokens: Sequence[Token]) -> str:
         return colour_of(tokens, self.vocabulary)
 
+    def _put_on(self, owner: Entity, accessory: str, colour: str, clause: Clause, *, wears: bool) -> None:
+        """Args: wears: the clause says that he has it on; else he has only come by it."""
+        lemmas = [t.lemma for t in clause.tokens]
+        if {"take", "off"} <= set(lemmas) or _PARTING & set(lemmas):
+            owner.accessory = owner.accessory_colour = ""
+        elif wears and accessory == owner.accessory and not colour:
+            return                                   # "her scarf" is the one she had
+        elif wears:
+            owner.accessory, owner.accessory_colour = accessory, colour
+        else:
+            self._found = (accessory, colour)
+
     def _describe(self, clause: Clause, meant: dict[NounPhrase, tuple[Entity, ...]]) -> None:
         """Colours and accessories that the clause gives to its characters."""
         owner: Entity | None = self._subjects[0] if self._subjects else None
+        lemmas = {t.lemma for t in clause.tokens}
         for phrase in clause.phrases:
             who = meant.get(phrase)
             if who:
@@ -300,8 +392,11 @@ class Follower:
             worn = self.vocabulary.scan("accessory", phrase.tokens)
             wears = phrase.preposition in {"with", "in", "wearing", "of"} or any(t.tag == "PRP$" for t in phrase.tokens) or any(
                 t.lemma in {"wear", "have", "don", "put"} for t in clause.tokens)
-            if worn and owner and wears and not owner.member:
-                owner.accessory, owner.accessory_colour = worn[0].value, self._colour(phrase.tokens)
+            if worn and owner and not owner.member:
+                actor = next((meant[p][0] for p in clause.subjects if p in meant), owner)
+                self._put_on(actor if _PARTING & lemmas else owner, worn[0].value, self._colour(phrase.tokens), clause, wears=wears)
+        if owner and self._found and not owner.member and {"put", "pull", "try"} & lemmas and {"it", "on"} <= lemmas:
+            owner.accessory, owner.accessory_colour = self._found                                 # "found a hat and put it on"
         for phrase in clause.subjects:               # "the fox was red"
             rest = clause.tokens[phrase.stop:phrase.stop + 4]
             if (who := meant.get(phrase)) and not who[0].colour and [t.lemma for t in rest[:1]] == ["be"]:

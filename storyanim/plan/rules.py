@@ -17,7 +17,7 @@ from storyanim.plan.meanings import plain_vocabulary
 from storyanim.plan.vocabulary import Vocabulary
 from storyanim.plan.wording import say_freely, say_with
 
-VERSION = 3                                          # raise it when the same story would give another storyboard
+VERSION = 4                                          # raise it when the same story would give another storyboard
 
 
 class RulePlanner:
@@ -37,7 +37,7 @@ class RulePlanner:
     def plan(self, story: Story, cast: Sequence[CastMember]) -> Storyboard:
         """Every character of the text lands in exactly one shot, in order. Raises StoryError."""
         require_words(story)
-        beats, follower = find_beats(story.text, self.vocabulary or plain_vocabulary(), cast)
+        beats, follower = find_beats(story.text, self.vocabulary or plain_vocabulary(), cast, story.title)
         shots = self._shots(story, beats, follower)
         if self.vocabulary and {member.name for member in cast} - {name for shot in shots for name in shot.characters}:
             shots = self._shots(story, beats, follower, crowd=True)

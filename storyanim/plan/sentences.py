@@ -14,10 +14,10 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
-HEADING = re.compile(r"\s*(?:INT|EXT|INT\.?/EXT|I/E)[. ]")
+from storyanim.plan.script import HEADING, LABEL, TRANSITION, find_cues
+
 _ENDS = re.compile(r"[.!?…:;。！？][\"'”’»)\]]*\s*$")
 _ABBREVIATION = re.compile(r"\b(?:approx|ca|cf|etc|e\.g|i\.e|Mr|Mrs|Ms|Dr|St|Prof|No|vs|Mt|Ave|Capt|Sgt|Lt|Col|Gen|Rev)\.\s*$")
-_CUE = re.compile(r"^[^\S\n]*(?:[A-Z][\w.'’-]*[^\S\n]?){1,3}:(?P<line>[^\n]+)", re.MULTILINE)
 _OPENING = {"“": "”", "«": "»", "„": "“", "‹": "›", '"': '"'}
 
 
@@ -48,11 +48,9 @@ def split_sentences(text: str) -> list[Span]:
 def quoted_mask(text: str) -> list[bool]:
     """Of each character whether it stands in quotation marks; an unclosed quotation ends with its paragraph."""
     mask = [False] * len(text)
-    for cue in _CUE.finditer(text):                  # "John: (smiling) Well done!"
-        mask[cue.start("line"):cue.end("line")] = [True] * len(cue["line"])
-        for bracket in re.finditer(r"\([^)]*\)", cue["line"]):
-            a, b = (cue.start("line") + x for x in bracket.span())
-            mask[a:b] = [False] * (b - a)
+    for cue in find_cues(text):                      # "John: (smiling) Well done!"
+        for i in cue.spoken(text):
+            mask[i] = True
     closing = ""
     for i, char in enumerate(text):
         if char == "\n" and text[i:i + 2].strip() == "" and "\n" in text[i + 1:i + 3]:
@@ -85,7 +83,8 @@ def _blocks(text: str) -> Iterator[tuple[int, int, bool]]:
     pieces = re.finditer(r"[^\n]*\n|[^\n]+$", text)
     lines = [(m.start(), m.end()) for m in pieces]
     wrapped = _is_wrapped([text[a:b].rstrip("\n") for a, b in lines])
-    start, fresh = None, True
+    cues = {cue.start: cue.said[1] for cue in find_cues(text) if cue.own_line}
+    start, fresh, said_until = None, True, 0
     for a, b in lines:
         if not text[a:b].strip():
             if start is not None:
@@ -93,10 +92,10 @@ def _blocks(text: str) -> Iterator[tuple[int, int, bool]]:
                 start = None
             fresh = True
             continue
-        if start is not None and not wrapped:
+        if start is not None and not wrapped and a >= said_until:
             yield start, a, fresh
             start, fresh = None, False
-        start = a if start is None else start
+        start, said_until = (a if start is None else start), cues.get(a, said_until)
     if start is not None:
         yield start, len(text), fresh
 
@@ -115,7 +114,7 @@ def _is_wrapped(lines: list[str]) -> bool:
 def _sentence_starts(block: str) -> list[int]:
     """Where sentences begin in a block."""
     lead = len(block) - len(block.lstrip())
-    if HEADING.match(block):
+    if HEADING.match(block) or TRANSITION.match(block) or LABEL.match(block):
         return [0]
     flat = block.replace("\n", " ")                  # a wrapped line is no boundary
     starts = [0]

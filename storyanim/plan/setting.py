@@ -7,17 +7,23 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from storyanim.plan.clauses import Clause, NounPhrase
-from storyanim.plan.english import Token, table
-from storyanim.plan.sentences import HEADING
+from storyanim.plan.english import NOUN, Token, table
+from storyanim.plan.script import HEADING
 from storyanim.plan.vocabulary import Found, Vocabulary
 
 _SETTLED = frozenset({"in", "at", "into", "to", "inside", "on", "onto"})
-_REACHED = frozenset(["reach", "enter", "visit", "cross", "explore", "search", "climb", "approach", "roam", "wander"])
+_REACHED = frozenset(["reach", "enter", "visit", "cross", "explore", "search", "climb", "approach", "roam", "wander", "prowl",
+                      "patrol", "walk", "tour"])
 _ANOTHER = frozenset({"one", "next", "another", "following"})
 _UNTIL = frozenset({"until", "till"})
-_NOT_NOW = frozenset([*_UNTIL, "before", "after", "all", "than", "like"])
+_NOT_NOW = frozenset([*_UNTIL, "before", "after", "than", "like"])
+_DENIED = frozenset({"no", "not", "n't", "never"})
+_WEEKDAYS = frozenset({"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"})
+_OPENS_PHRASE = frozenset({"DT", "PRP$", "JJ", "CD"})
+_ON_THE_WAY = frozenset(["back", "straight", "all", "the", "way", "safely"])
 _OUTSIDE = frozenset({"outside", "outdoors"})
 _GOING = frozenset({"go", "come", "run", "walk", "step", "creep", "sneak", "slip", "rush", "hurry", "march", "set"})
+_HOMEWARD = _GOING | {"return", "head", "fly", "drive", "ride", "hop", "trot", "swim", "race", "wander", "travel", "skip"}
 _HOUSE = frozenset({"house", "home", "door", "room", "hut", "cottage", "cabin", "den"})
 _LOOKING = frozenset(["look", "see", "watch", "stare", "gaze", "peer", "peek", "glance", "point", "listen", "hear", "wave"])
 _MONTHS = frozenset(["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
@@ -35,6 +41,7 @@ class Setting:
     time_of_day: str = ""
     weather: str = ""
     later: str = ""                                  # time of day from the next event on: "danced until night fell"
+    bound_for: str = ""                              # scene from the next event on: "ran home"
 
     def words(self) -> str:
         """For people."""
@@ -43,17 +50,21 @@ class Setting:
 
 def read_setting(before: Setting, clause: Clause, somebody: Container[NounPhrase], vocabulary: Vocabulary) -> Setting:
     """The setting after a clause; phrases in `somebody` are characters, not places."""
-    now = _time_and_weather(replace(before, time_of_day=before.later or before.time_of_day, later=""), clause, vocabulary)
     tokens = clause.tokens
+    if before.bound_for and clause.kind == "event":
+        before = replace(before, scene=before.bound_for, place="at home", exact=True, bound_for="")
+    now = _time_and_weather(replace(before, time_of_day=before.later or before.time_of_day, later=""), clause, vocabulary)
     if before.scene in vocabulary.indoors and _goes_out(clause, somebody, vocabulary):
         now = replace(now, scene="", place="", exact=True)   # where to is said, or anybody's guess
-    if tokens and HEADING.match(" ".join(t.text for t in tokens[:2]) + " "):
+    if begins_scene(tokens):
         named = vocabulary.scan("scene", tokens[1:])
-        return replace(now, scene=named[-1].value, exact=named[-1].exact, place="") if named else now
+        if vocabulary.scan("time_of_day", tokens):
+            now = replace(now, weather="")           # another day, or another hour
+        return replace(now, scene=named[-1].value, exact=named[-1].exact, place="", bound_for="") if named else now
     places = [(phrase, found) for phrase in clause.phrases if phrase not in somebody
-              and (found := _place(clause, phrase, vocabulary)) is not None]
+              and (found := _place(clause, phrase, vocabulary, nowhere=not now.scene)) is not None]
     if not places:
-        return _named_place(now, clause, somebody, vocabulary)
+        return _arrived(_named_place(now, clause, somebody, vocabulary), clause, vocabulary)
     settled = ([item for item in places if item[0].preposition in _SETTLED]
                or [item for item in places if not item[0].preposition] or places)
     phrase, found = next((item for item in reversed(settled) if item[1].exact and item[0].preposition), settled[0])
@@ -62,7 +73,39 @@ def read_setting(before: Setting, clause: Clause, somebody: Container[NounPhrase
     if phrase.head.lemma in {"water", "wave"} and now.scene in table("waters"):
         return now
     preposition = phrase.preposition if phrase.preposition in table("locatives") else "at"
-    return replace(now, scene=found.value, exact=found.exact, place=f"{preposition} {spell(phrase.tokens)}")
+    return replace(now, scene=found.value, exact=found.exact, place=f"{preposition} {spell(phrase.tokens)}", bound_for="")
+
+
+def begins_scene(tokens: Sequence[Token]) -> bool:
+    """Whether a clause is a heading of a script, or of a chapter."""
+    first = " ".join(t.text for t in tokens[:2]) + " "
+    return HEADING.match(first) is not None or (first[0] == "#")
+
+
+def _arrived(now: Setting, clause: Clause, vocabulary: Vocabulary) -> Setting:
+    """After "went home", at home from the next event on; after "came home", "went home to sleep" and "ran inside", in it."""
+    tokens = [t for t in clause.tokens if not t.quoted]
+    if clause.verb is None or clause.kind == "speech":
+        return now
+    indoors = vocabulary.indoors[0] if vocabulary.indoors else ""
+    for i, token in enumerate(tokens):
+        ends = i + 1 == len(tokens) or tokens[i + 1].tag not in {*_OPENS_PHRASE, *NOUN}
+        if token.lower in {"inside", "indoors"} and ends and indoors and clause.tokens[clause.verb].lemma not in _LOOKING:
+            return replace(now, scene=indoors, place=token.lower, exact=True, bound_for="")
+        home = vocabulary.at("scene", [token], 0) if token.lower == "home" else None
+        verb = _verb_before(tokens, i)
+        if home and (verb in {"come", "arrive", "get"} or (verb in _HOMEWARD and {"sleep", "bed"} & {t.lower for t in tokens[i:]})):
+            return replace(now, scene=home.value, place="at home", exact=True, bound_for="")
+        if home and verb in _HOMEWARD:
+            return replace(now, bound_for=home.value)
+    return now
+
+
+def _verb_before(tokens: Sequence[Token], i: int) -> str:
+    """The base form of the verb that token i belongs to: "ran" in "ran all the way back home"; "" when another word is between."""
+    while i and (tokens[i - 1].tag in {"RB", "RP"} or tokens[i - 1].lower in _ON_THE_WAY):
+        i -= 1
+    return tokens[i - 1].lemma if i and tokens[i - 1].tag.startswith("VB") else ""
 
 
 def _named_place(now: Setting, clause: Clause, somebody: Container[NounPhrase], vocabulary: Vocabulary) -> Setting:
@@ -83,8 +126,10 @@ def spell(tokens: Sequence[Token]) -> str:
     return text
 
 
-def _place(clause: Clause, phrase: NounPhrase, vocabulary: Vocabulary) -> Found | None:
-    """The scene that a phrase names, if the clause happens there."""
+def _place(clause: Clause, phrase: NounPhrase, vocabulary: Vocabulary, *, nowhere: bool) -> Found | None:
+    """The scene that a phrase names, if the clause happens there; `nowhere`: no scene was named before, so that "the lights of
+    the city" tell it.
+    """
     tokens = clause.tokens
     found = [f for f in vocabulary.scan("scene", phrase.tokens) if f.stop == len(phrase.tokens)]
     if not found and (own := vocabulary.scan("scene", phrase.tokens)) and len(phrase.tokens) - own[-1].stop <= 1:
@@ -97,7 +142,7 @@ def _place(clause: Clause, phrase: NounPhrase, vocabulary: Vocabulary) -> Found 
         return None                                  # "began to snow"
     if phrase.preposition == "of":
         owner = next((p for p in clause.phrases if p.stop == phrase.start - 1), None)
-        return found[-1] if owner and owner.head.lemma in table("parts") else None
+        return found[-1] if owner and (owner.head.lemma in table("parts") or (nowhere and found[-1].exact)) else None
     if phrase.preposition in table("locatives"):
         looks = clause.verb is not None and tokens[clause.verb].lemma in {"look", "wave", "stare", "gaze", "point", "listen"}
         elsewhere = (looks and phrase.preposition in {"at", "to", "up"}) or (
@@ -114,14 +159,18 @@ def _time_and_weather(before: Setting, clause: Clause, vocabulary: Vocabulary) -
     for found in vocabulary.scan("time_of_day", tokens):
         if any(t.lower in _UNTIL for t in tokens[max(0, found.start - 3):found.start]):
             now = replace(now, later=found.value)
+        elif any(t.lower == "all" for t in tokens[max(0, found.start - 1):found.start]) and any(t.lower == "had" for t in tokens):
+            continue                                 # "it had snowed all night": now it is over
         elif not told and not any(t.lower in _NOT_NOW for t in tokens[max(0, found.start - 2):found.start]):
             now, told = replace(now, time_of_day=found.value), True
     if before.time_of_day and any(t.lower == "day" and last.lower in _ANOTHER for last, t in pairwise(tokens)):
         now = replace(now, time_of_day="day", weather="")
+    if any(t.lower in _WEEKDAYS and last.lower == "on" for last, t in pairwise(tokens)):
+        now = replace(now, weather="", time_of_day=now.time_of_day if told else "")
     for found in vocabulary.scan("weather", tokens):
         near = tokens[max(0, found.start - 3):found.stop + 3]
         ended = any(t.lemma in _ENDED for t in near) and tokens[found.start].lower not in {"clear"}
-        if not any(t.lower in _NOT_NOW | {"no"} for t in tokens[max(0, found.start - 2):found.start]):
+        if not any(t.lower in _NOT_NOW | _DENIED for t in tokens[max(0, found.start - 2):found.start]):
             now = replace(now, weather="clear" if ended and "clear" in vocabulary.kinds["weather"] else found.value)
     return now
 

@@ -17,7 +17,7 @@ from storyanim.plan.setting import is_setting_word, spell
 from storyanim.plan.vocabulary import Actor, Picture, Vocabulary
 
 _LASTING = frozenset({"sleeping", "sitting", "swimming"})   # what a character goes on doing until it does something else
-_NOT = frozenset({"not", "n't", "never"})
+_NOT = frozenset({"not", "n't", "never", "neither", "nor"})
 _TOGETHER = frozenset({"chase", "follow", "lead", "pursue", "race", "join", "guide"})
 _MEETING = frozenset({"meet", "greet", "hug", "kiss", "visit"})
 _WHERE = {"to": "at", "into": "in", "onto": "on", "through": "in", "across": "in", "toward": "near", "from": "near"}
