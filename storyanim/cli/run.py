@@ -13,7 +13,8 @@ from storyanim.cli import flags, show
 from storyanim.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from storyanim.artifacts import Storyboard
+    from storyanim.artifacts import Story, Storyboard
+    from storyanim.config import Settings
     from storyanim.engine.run_dir import RunDir
     from storyanim.order import Order
     from storyanim.pipeline import Production
@@ -50,8 +51,9 @@ def run(
         "flags": _sections(planner, structure_until),
     }
     order, board, folder = _ordered(source, given, out)
-    order.settings()                                 # before anything is written: wrong settings leave no folder
+    settings = order.settings()                      # before anything is written: wrong settings leave no folder
     _check_index(order)
+    _tell_language(order.story, settings)
     by_ray = flags.check_ray(executor, ray_address)
     with RunDir(folder) as opened, show.progress(f"film {folder.name}") as bar:
         production = run_order(opened, order, board, bar, _ray_shots(opened, order, ray_address) if by_ray else None)
@@ -77,6 +79,7 @@ def plan(
         check_place(out)
     settings = load_settings(_profile(profile), "normal", **_sections(planner, None))
     read = read_story(story)
+    _tell_language(read, settings)
     cast = read_cast([CharacterOrder.parse(text) for text in character or ()], read.text, settings)
     board = build_planner(settings).plan(read, cast.members)
     if out is None:
@@ -146,6 +149,14 @@ def _ray_shots(run: RunDir, order: Order, address: str | None) -> Executor:
     from storyanim.ray_shots import RayShots
 
     return RayShots(run.path, order.settings(), order.index, RayShards(address, cpus=torch.get_num_threads()))
+
+
+def _tell_language(story: Story | None, settings: Settings) -> None:
+    from storyanim.plan import reads_english
+
+    if story is not None and settings.plan.planner == "rules" and not reads_english(story.text):
+        show.say("this story does not look like English, which is all that the rules read: they will find nobody and nothing in "
+                 "it; translate it, or let a language model plan it (`--planner openai`)")
 
 
 def _check_index(order: Order) -> None:

@@ -8,6 +8,7 @@ from storyanim.config import PlanSettings, Settings
 from storyanim.errors import UsageError
 from storyanim.plan.cast import guess_noun, nouns_of
 from storyanim.plan.chat import ChatPlanner
+from storyanim.plan.english import reads_english
 from storyanim.plan.meanings import make_vocabulary
 from storyanim.plan.read import is_storyboard, read_story, read_storyboard
 from storyanim.plan.rules import RulePlanner
@@ -44,4 +45,5 @@ __all__ = [
     "nouns_of",
     "read_story",
     "read_storyboard",
+    "reads_english",
 ]

@@ -17,6 +17,8 @@ from typing import Any
 FINITE = frozenset({"VBD", "VBZ", "VBP", "MD"})
 NOUN = frozenset({"NN", "NNS", "NNP", "NNPS"})
 PRONOUNS = frozenset(["he", "she", "it", "they", "him", "her", "them", "himself", "herself", "itself", "themselves"])
+_TELLING = 12                                        # words from which on their language shows
+_LATIN = "\u024f"                                    # the last of the Latin letters
 _CLITIC = r"n['’]t\b|['’](?:s|re|ve|ll|d|m)\b"
 _TOKEN = re.compile(
     r"(?:Mr|Mrs|Ms|Dr|St|Prof|Sr|Jr|Mt|No|vs)\.|(?:[^\W\d_]\.){2,}|[^\W\d_]+(?=n['’]t\b)|" + _CLITIC
@@ -149,6 +151,16 @@ def find_names(text: str) -> frozenset[str]:
     return frozenset(word for word in found if not lexicon_tag(word).startswith(("PRP", "DT", "IN", "CC", "W", "MD")))
 
 
+def reads_english(text: str) -> bool:
+    """Whether a text is English, or too short to tell: a tenth of its words at least are the small ones, or what stories tell of."""
+    words = re.findall(r"[^\W\d_]+", text.lower())
+    letters = "".join(words)
+    if 2 * sum(char > _LATIN for char in letters) > len(letters):
+        return False
+    known = table("small_words") | table("animals") | table("places") | table("time_nouns")
+    return len(words) < _TELLING or 10 * sum(word in known for word in words) >= len(words)
+
+
 def lexicon_tag(word: str) -> str:
     """The commonest part of speech of a word by itself; "" when it is not known."""
     from textblob.en import lexicon
@@ -195,6 +207,8 @@ def _plain_tag(token: Token, found: str, index: int) -> str:
         return "CD"
     if found == "NNP" and not index and token.lower in _OPENERS:
         return "RB"                                  # "First he packs his bag."
+    if found == "NNP" and not index and token.lower in table("time_nouns").union(table("places"), *table("weather").values()):
+        return "NN"                                  # "Rain fell."
     if index and token.text[0].isupper() and token.text[1:].islower() and found in _MAY_BE_NAMES:
         return "NNP"
     return found
