@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from storyanim.artifacts import CastMember
-from storyanim.plan.clauses import Clause, NounPhrase, cut_events, is_backdrop, parse_clause
-from storyanim.plan.english import find_names, tokenize
+from storyanim.plan.clauses import Clause, NounPhrase, cut_events, is_backdrop, noun_phrases, parse_clause
+from storyanim.plan.english import Token, find_names, tokenize
 from storyanim.plan.entity import Entity
-from storyanim.plan.follow import Follower, understood
+from storyanim.plan.follow import Follower
 from storyanim.plan.script import HEADING, LABEL, TRANSITION, find_speakers
 from storyanim.plan.sentences import Span, quoted_mask, split_sentences
 from storyanim.plan.setting import Setting, begins_scene, is_setting_word, read_setting
@@ -72,7 +72,7 @@ def find_beats(
     text: str, vocabulary: Vocabulary, cast: Sequence[CastMember], title: str = ""
 ) -> tuple[list[Beat], Follower]:
     """Beats that together are `text`, in order, and the characters met. Who "he" is may stand in the title alone."""
-    follower = Follower(vocabulary, cast, understood(text, title, vocabulary, cast))
+    follower = Follower(vocabulary, cast, _understood(text, title, vocabulary, cast))
     beats: list[Beat] = []
     waiting = Beat()
     for unit in _units(text, follower):
@@ -94,6 +94,21 @@ def find_beats(
     elif waiting.units:
         beats.append(waiting)
     return beats, follower
+
+
+def _understood(text: str, title: str, vocabulary: Vocabulary, cast: Sequence[CastMember]) -> NounPhrase | None:
+    """Whom a story means that begins with "he" or "I": the animal of its title, else the one of its cast if it never names
+    him. None when nothing tells.
+    """
+    known = Follower(vocabulary, cast)
+    for phrase in noun_phrases(tokenize(title.lower(), 0, len(title))):
+        if known.creature_of(phrase) or known.plays(phrase):
+            return phrase
+    if len(cast) != 1:
+        return None
+    noun = noun_phrases([Token(word, 0, 0, "NN") for word in cast[0].noun.split()])
+    told = [p for sentence in split_sentences(text) for p in noun_phrases(tokenize(text, sentence.start, sentence.end))]
+    return noun[0] if noun and not any(known.plays(phrase) for phrase in told) else None
 
 
 def _waits(unit: Unit, vocabulary: Vocabulary) -> bool:

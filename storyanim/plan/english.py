@@ -152,13 +152,13 @@ def find_names(text: str) -> frozenset[str]:
 
 
 def reads_english(text: str) -> bool:
-    """Whether a text is English, or too short to tell: a tenth of its words at least are the small ones, or what stories tell of."""
+    """Whether a text is English, or too short to tell: a fifth of its words at least are small ones, animals, places, times."""
     words = re.findall(r"[^\W\d_]+", text.lower())
     letters = "".join(words)
     if 2 * sum(char > _LATIN for char in letters) > len(letters):
         return False
     known = table("small_words") | table("animals") | table("places") | table("time_nouns")
-    return len(words) < _TELLING or 10 * sum(word in known for word in words) >= len(words)
+    return len(words) < _TELLING or 10 * sum(word in known for word in words) >= 2 * len(words)
 
 
 def lexicon_tag(word: str) -> str:
@@ -269,7 +269,8 @@ def _noun_or_verb(tokens: list[Token], i: int, before: str, after: Token | None)
         return "VBZ" if present else "VBP"
     ends = after is None or not after.is_word or after.lower == "and"
     whither = after is not None and after.lower in {"left", "right", "home", "hello", "goodbye"}
-    opens = ends or whither or (tail == "IN" and after is not None and after.lower != "of") or tail in {"DT", "PRP$", "TO", "RB", "PRP", "RP", "JJ"}
+    follows = after is not None and after.lower != "of" and tail in {"DT", "PRP$", "IN", "TO", "RB", "PRP", "RP", "JJ"}
+    opens = ends or whither or follows
     several = before == "NNS" or any(t.tag == "CC" for t in tokens[max(0, i - 4):i])
     if not present and several and opens and token.lower in _story_verbs() and not _finite_in_clause(tokens, i):
         return "VBP"                                 # "a bear and a rabbit walk"

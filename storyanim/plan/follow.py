@@ -5,35 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from storyanim.artifacts import CastMember
-from storyanim.plan.clauses import Clause, NounPhrase, is_backdrop, noun_phrases
-from storyanim.plan.english import Token, table, tokenize
+from storyanim.plan.clauses import Clause, NounPhrase, is_backdrop
+from storyanim.plan.english import table
 from storyanim.plan.entity import Entity, are_same, colour_of, gender_of, names_in, names_member
-from storyanim.plan.sentences import split_sentences
+from storyanim.plan.looks import Wardrobe
 from storyanim.plan.vocabulary import Found, Kind, Vocabulary
 
 _MASCULINE = frozenset({"he", "him", "his", "himself"})
 _FEMININE = frozenset({"she", "her", "hers", "herself"})
 _PLURAL = frozenset({"they", "them", "their", "themselves", "both"})
 _I, _WE = frozenset({"i", "me", "myself"}), frozenset({"we", "us", "ourselves"})
-_PARTING = frozenset({"lose", "give", "lend", "drop"})  # whoever does so has it no more
 _NARRATORS = frozenset({"i", "you"})
 _RELATIVE_WORDS = frozenset({"other", "first", "same", "own", "last", "next", "many"})
 _NOBODY = frozenset(["nobody", "everyone", "everybody", "anyone", "anybody", "somebody", "someone", "one", "friend", "friends"])
-
-
-def understood(text: str, title: str, vocabulary: Vocabulary, cast: Sequence[CastMember]) -> NounPhrase | None:
-    """Whom a story means that begins with "he" or "I": the animal of its title, else the one of its cast if it never names
-    him. None when nothing tells.
-    """
-    known = Follower(vocabulary, cast)
-    for phrase in noun_phrases(tokenize(title.lower(), 0, len(title))):
-        if known.creature_of(phrase) or known.plays(phrase):
-            return phrase
-    if len(cast) != 1:
-        return None
-    noun = noun_phrases([Token(word, 0, 0, "NN") for word in cast[0].noun.split()])
-    told = [p for sentence in split_sentences(text) for p in noun_phrases(tokenize(text, sentence.start, sentence.end))]
-    return noun[0] if noun and not any(known.plays(phrase) for phrase in told) else None
 
 
 class Follower:
@@ -50,7 +34,7 @@ class Follower:
         self._object = False                         # and the last object
         self._narrator: Entity | None = None         # "I"
         self._addressed = False                      # who is "you" instead
-        self._found: tuple[str, str] | None = None   # accessory and its colour that somebody came by
+        self._wardrobe = Wardrobe(vocabulary)
 
     def read(self, clause: Clause) -> dict[NounPhrase, tuple[Entity, ...]]:
         """Who each noun phrase of the clause speaks of; phrases about things and places are missing."""
@@ -72,7 +56,7 @@ class Follower:
                 meant[phrase] = found
                 previous = (phrase, found)
         self._introduce_narrator(clause, meant)
-        self._describe(clause, meant)
+        self._wardrobe.read(clause, meant, self._subjects[0] if self._subjects else None)
         self._remember_subject(clause, meant)
         return meant
 
@@ -252,10 +236,10 @@ class Follower:
 
     def _named_together(self, phrase: NounPhrase, clause: Clause) -> Entity | None:
         """The group one of whose names a phrase is: "three bears called Flop, Mop and Pip"."""
-        i = phrase.start
-        while i and (clause.tokens[i - 1].text == "," or clause.tokens[i - 1].lower == "and" or clause.tokens[i - 1].tag == "NNP"):
+        tokens, i = clause.tokens, phrase.start
+        while i and (tokens[i - 1].lower in {",", "and"} or tokens[i - 1].tag == "NNP"):
             i -= 1
-        words = [t.lower for t in clause.tokens[max(0, i - 2):i]]
+        words = [t.lower for t in tokens[max(0, i - 2):i]]
         listed = i < phrase.start or any(p.is_name and p.start > phrase.stop for p in clause.phrases)
         if not listed or not (words[-2:-1] == ["names"] or words[-1:] in (["named"], ["called"])):
             return None
@@ -265,7 +249,7 @@ class Follower:
         """A character of that kind who was met before; "another" and other colours are somebody new."""
         creature = self.creature_of(phrase)
         noun = phrase.head.lemma
-        colour = self._colour(phrase.tokens)
+        colour = colour_of(phrase.tokens, self.vocabulary)
         if any(t.lower in {"another", "other", "second"} for t in phrase.tokens):
             return next((e for e in reversed(self.entities[1:]) if e.noun == noun), None) if phrase.is_definite else None
         plural = phrase.head.tag in {"NNS", "NNPS"}
@@ -336,7 +320,7 @@ class Follower:
             entity.colour, entity.adjectives = entity.colour or other.colour, entity.adjectives or other.adjectives
         if phrase.is_name:
             entity.names |= names_in(phrase)
-        colour = self._colour(phrase.tokens)
+        colour = colour_of(phrase.tokens, self.vocabulary)
         entity.colour = entity.colour or colour
         return (entity,)
 
@@ -361,43 +345,3 @@ class Follower:
         names = next((i for i, t in enumerate(reversed(tokens)) if not t.tag.startswith("NNP")), len(tokens))
         stops = {len(tokens), len(tokens) - names if names < len(tokens) else 0}
         return next((f for f in self.vocabulary.scan("creature", tokens) if f.stop in stops), None)
-
-    # ── how they look ──
-
-    def _colour(self, tokens: Sequence[Token]) -> str:
-        return colour_of(tokens, self.vocabulary)
-
-    def _put_on(self, owner: Entity, accessory: str, colour: str, clause: Clause, *, wears: bool) -> None:
-        """Args: wears: the clause says that he has it on; else he has only come by it."""
-        lemmas = [t.lemma for t in clause.tokens]
-        if {"take", "off"} <= set(lemmas) or _PARTING & set(lemmas):
-            owner.accessory = owner.accessory_colour = ""
-        elif wears and accessory == owner.accessory and not colour:
-            return                                   # "her scarf" is the one she had
-        elif wears:
-            owner.accessory, owner.accessory_colour = accessory, colour
-        else:
-            self._found = (accessory, colour)
-
-    def _describe(self, clause: Clause, meant: dict[NounPhrase, tuple[Entity, ...]]) -> None:
-        """Colours and accessories that the clause gives to its characters."""
-        owner: Entity | None = self._subjects[0] if self._subjects else None
-        lemmas = {t.lemma for t in clause.tokens}
-        for phrase in clause.phrases:
-            who = meant.get(phrase)
-            if who:
-                owner = who[0]
-                owner.colour = owner.colour or self._colour(phrase.tokens)
-                continue
-            worn = self.vocabulary.scan("accessory", phrase.tokens)
-            wears = phrase.preposition in {"with", "in", "wearing", "of"} or any(t.tag == "PRP$" for t in phrase.tokens) or any(
-                t.lemma in {"wear", "have", "don", "put"} for t in clause.tokens)
-            if worn and owner and not owner.member:
-                actor = next((meant[p][0] for p in clause.subjects if p in meant), owner)
-                self._put_on(actor if _PARTING & lemmas else owner, worn[0].value, self._colour(phrase.tokens), clause, wears=wears)
-        if owner and self._found and not owner.member and {"put", "pull", "try"} & lemmas and {"it", "on"} <= lemmas:
-            owner.accessory, owner.accessory_colour = self._found                                 # "found a hat and put it on"
-        for phrase in clause.subjects:               # "the fox was red"
-            rest = clause.tokens[phrase.stop:phrase.stop + 4]
-            if (who := meant.get(phrase)) and not who[0].colour and [t.lemma for t in rest[:1]] == ["be"]:
-                who[0].colour = self._colour([t for t in rest[1:3] if t.tag == "JJ"])

@@ -20,7 +20,8 @@ from storyanim.plan.english import table
 HEADING = re.compile(r"\s*(?:INT|EXT|INT\.?/EXT|I/E)[. ]")
 TRANSITION = re.compile(r"\s*(?:FADE (?:IN|OUT|TO [A-Z]+)|(?:[A-Z]+ )?CUT TO\b[^\n]*|DISSOLVE TO\b[^\n]*|THE END)\s*[.:!]?\s*$")
 LABEL = re.compile(r"\s*(?:#{1,6}\s[^\n]*|\W{0,2}(?:Chapter|CHAPTER|Part|PART|Act|ACT)\s+\w+\W*(?:[A-Z][^.!?\n]*)?)\s*$")
-_LINE_CUE = re.compile(r"^[^\S\n]*(?P<name>(?:[A-Z][\w.'’-]*[^\S\n]?){1,3})(?:\([^)\n]*\)[^\S\n]*)?:(?P<line>[^\n]+)", re.MULTILINE)
+_LINE_CUE = re.compile(r"^[^\S\n]*(?P<name>(?:[A-Z][\w.'’-]*[^\S\n]?){1,3})(?:\([^)\n]*\)[^\S\n]*)?:(?P<line>[^\n]+)",
+                       re.MULTILINE)
 _CAPITALS = r"[A-ZÀ-Þ][A-ZÀ-Þ.'’-]*"
 _CUE = re.compile(rf"(?:(?<=\n\n)|^)[^\S\n]*(?P<name>{_CAPITALS}(?:[^\S\n]{_CAPITALS}){{0,2}})[^\S\n]*(?:\([^)\n]*\))?[^\S\n]*\n"
                   r"(?P<line>(?:[^\S\n]*\S[^\n]*(?:\n|$))+)")

@@ -94,7 +94,8 @@ def _arrived(now: Setting, clause: Clause, vocabulary: Vocabulary) -> Setting:
             return replace(now, scene=indoors, place=token.lower, exact=True, bound_for="")
         home = vocabulary.at("scene", [token], 0) if token.lower == "home" else None
         verb = _verb_before(tokens, i)
-        if home and (verb in {"come", "arrive", "get"} or (verb in _HOMEWARD and {"sleep", "bed"} & {t.lower for t in tokens[i:]})):
+        to_bed = verb in _HOMEWARD and {"sleep", "bed"} & {t.lower for t in tokens[i:]}
+        if home and (to_bed or verb in {"come", "arrive", "get"}):
             return replace(now, scene=home.value, place="at home", exact=True, bound_for="")
         if home and verb in _HOMEWARD:
             return replace(now, bound_for=home.value)
@@ -102,7 +103,7 @@ def _arrived(now: Setting, clause: Clause, vocabulary: Vocabulary) -> Setting:
 
 
 def _verb_before(tokens: Sequence[Token], i: int) -> str:
-    """The base form of the verb that token i belongs to: "ran" in "ran all the way back home"; "" when another word is between."""
+    """The verb that token i belongs to, "run" in "ran all the way back home"; "" when another word is between."""
     while i and (tokens[i - 1].tag in {"RB", "RP"} or tokens[i - 1].lower in _ON_THE_WAY):
         i -= 1
     return tokens[i - 1].lemma if i and tokens[i - 1].tag.startswith("VB") else ""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from storyanim.artifacts import CastMember, Shot, Story
 from storyanim.config import PlanSettings
-from storyanim.plan import RulePlanner, make_vocabulary
+from storyanim.plan import RulePlanner, make_vocabulary, reads_english
 
 WORDS = make_vocabulary().model_copy(update={"max_actors": 2})
 BEAR = CastMember(name="bear", noun="bear", token="<bear>")
@@ -386,3 +386,95 @@ def test_no_weather_indoors() -> None:
     found = shots("It was raining in the forest. The bear ran home and slept in its bed.")
     assert "rain" not in found[-1].prompt
     assert found[-1].prompt.startswith("a bear sleeping in the bedroom")
+
+
+# ── who is meant ──
+
+
+@pytest.mark.parametrize(("title", "text", "prompt"), [
+    ("My teddy bear goes on holiday", "First he packs. He sees a penguin. He swims.", "a bear swimming in a meadow"),
+    ("The diary of a little penguin", "I walked to the lake. I swam.", "a penguin swimming at the lake"),
+    ("The fox and the duck", "A cat slept. It ran.", "a cat running in a meadow"),
+    ("t", "You are a little duck. It is dark. You swim in the lake.", "a duck swimming at the lake at night"),
+    ("t", "A bear met Fiona the fox. Fiona danced.", "a fox dancing in a meadow"),
+    ("t", "My rabbit Hoppel came along. Hoppel jumped.", "a rabbit jumping in a meadow"),
+    ("t", "There were three rabbits, and their names were Flop, Mop and Pip. Pip ran.", "a rabbit running in a meadow"),
+    ("t", "A rabbit sat. Her children hopped into the meadow.", "a rabbit jumping in a meadow"),
+    ("t", "A rabbit sat. The farmer waved to her sister. Her sister danced.", "a rabbit dancing in a meadow"),
+    ("t", "Look, little fox,\nRunning over the hills,", "a fox running in the mountains"),
+    ("t", "A fox sat by the lake, Dancing in the rain it laughed.", "a fox sitting at the lake in the rain"),
+])
+def test_who_is_meant(title: str, text: str, prompt: str) -> None:
+    assert RulePlanner(PlanSettings(), make_vocabulary()).plan(Story(title=title, text=text), []).shots[-1].prompt == prompt
+
+
+@pytest.mark.parametrize("who", ["He", "I"])
+def test_who_is_never_named_is_the_one_character_of_the_cast(who: str) -> None:
+    text = f"{who} walked through the forest. {who} danced."
+    expected = [f"a <bear> bear {doing} in the forest" for doing in ("walking", "dancing")]
+    assert [shot.prompt for shot in shots(text, BEAR)] == expected
+
+
+def test_one_who_takes_his_bear_along_is_not_the_bear() -> None:
+    found = shots("I ran to the beach. My bear danced.", BEAR)
+    assert [shot.prompt for shot in found] == ["a <bear> bear standing on the beach", "a <bear> bear dancing on the beach"]
+
+
+@pytest.mark.parametrize("text", ["The birds were singing. The cat sat.", "Bees hummed in the garden, and the cat sat."])
+def test_what_sings_around_them_is_nobody(text: str) -> None:
+    assert [shot.prompt for shot in shots(text)] == ["a cat sitting in a meadow"]
+
+
+def test_a_bird_of_the_story_sings() -> None:
+    assert shots("A bird sat in the forest. The bird sang.")[-1].prompt == "a duck dancing in the forest"
+
+
+@pytest.mark.parametrize("text", ["bear swims in the lake", "morning: bear swims in the lake"])
+def test_notes_without_articles(text: str) -> None:
+    assert shots(text)[0].prompt == "a bear swimming at the lake"
+
+
+def test_each_of_several_who_act_has_a_shot() -> None:
+    found = shots("Bruno was a bear, Mimi was a mouse. In the forest Bruno swam, Mimi danced and both slept.")
+    assert [shot.prompt.split(" in ")[0] for shot in found[1:3]] == ["a bear swimming", "a mouse dancing"]
+
+
+# ── where, when, what is worn ──
+
+
+@pytest.mark.parametrize(("text", "last"), [
+    ("A mouse ran in the city. It ran back home. It danced.", "a mouse dancing in the bedroom"),
+    ("A mouse ran in the city. It ran all the way home.", "a mouse running in the city"),
+    ("A mouse ran in the city. It went home. At the lake it danced.", "a mouse dancing at the lake"),
+    ("A mouse ran in the city. It came home.", "a mouse walking in the bedroom"),
+    ("A mouse ran in the city. It went home to sleep.", "a mouse sleeping in the bedroom"),
+    ("A mouse ran in the city. It ran inside.", "a mouse running in the bedroom"),
+    ("A mouse ran in the city. It looked inside.", "a mouse standing in the city"),
+    ("A mouse ran in the city. It jumped over a puddle.", "a mouse jumping in the city"),
+    ("The lights of the city glowed. A mouse ran.", "a mouse running in the city"),
+    ("A mouse prowled the streets.", "a mouse walking in the city"),
+    ("A mouse danced all night.", "a mouse dancing in a meadow at night"),
+    ("It had rained all night. A mouse danced.", "a mouse dancing in a meadow in the rain"),
+    ("It was not raining. A mouse danced.", "a mouse dancing in a meadow"),
+    ("On Monday it rained and a mouse ran. On Tuesday it danced.", "a mouse dancing in a meadow"),
+    ("A mouse neither danced nor sang.", "a mouse standing in a meadow"),
+    ("A mouse found a blue hat and put it on. It danced.", "a mouse with a blue hat dancing in a meadow"),
+    ("A mouse wore a blue hat. It took off the hat. It danced.", "a mouse dancing in a meadow"),
+    ("A mouse wore a blue hat. It gave a bear the hat. The mouse danced.", "a mouse dancing in a meadow"),
+    ("A mouse wore a blue hat. It waved its hat. It danced.", "a mouse with a blue hat dancing in a meadow"),
+    ("The rain fell. Mimi, a mouse, waves at the moon.", "a mouse waving in a meadow at night in the rain"),
+])
+def test_where_and_when_and_in_what(text: str, last: str) -> None:
+    assert shots(text)[-1].prompt == last
+
+
+@pytest.mark.parametrize(("text", "english"), [
+    ("The little bear ran through the forest, and then it slept in its bed at home.", True),
+    ("bear, forest, lake, bear swims, bear dances, night, bedroom, bear sleeps, end, bear, fox, fox runs", True),
+    ("Der kleine Bär lief durch den Wald. Dann schlief er ein, und am Morgen ging er zum See.", False),
+    ("Un petit ours courait dans la forêt. Ensuite il a nagé dans le lac, et le soir il a dormi.", False),
+    ("一只小熊在森林里跑。然后它在湖里游泳。晚上它睡着了。", False),
+    ("Bruno!", True),
+])
+def test_whether_a_story_is_english(text: str, english: bool) -> None:
+    assert reads_english(text) is english

@@ -67,7 +67,7 @@ def test_a_play() -> None:
 def test_cues_end_with_a_blank_line_and_leave_out_what_is_done() -> None:
     bruno, mimi = find_cues(SCREENPLAY)
     assert (bruno.name, mimi.name, bruno.own_line) == ("BRUNO", "MIMI", True)
-    assert "".join(SCREENPLAY[i] for i in bruno.spoken(SCREENPLAY)).split() == "Where is everybody? I dance.".split()
+    assert "".join(SCREENPLAY[i] for i in bruno.spoken(SCREENPLAY)).split() == ["Where", "is", "everybody?", "I", "dance."]
 
 
 def test_a_narrator_and_a_label_say_nothing() -> None:
