@@ -226,8 +226,8 @@ def _repaired(tokens: list[Token], i: int) -> str:
         return "VBZ"
     if token.tag in {"VB", "VBP"} and before in _DETERMINERS and not (before == "DT" and tokens[i - 1].lower == "all"):
         return "NN"
-    begins = before in {"", ",", ":", "-", "–", "—", "#", "*"} and after is not None
-    if token.tag in {"VB", "VBP"} and token.lower in table("animals") and begins and after.tag[:2] in {"NN", "VB", ","}:
+    named = before in {"", ",", ":", "-", "–", "—", "#", "*"} and after is not None and after.tag[:2] in {"NN", "VB", ","}
+    if named and token.tag in {"VB", "VBP"} and token.lower in table("animals"):
         return "NN"                                  # "bear swims"
     if token.lower in _SAME_IN_THE_PAST and before in NOUN | {"PRP", "CC", "RB"}:
         return "VBD"                                 # "the fox put on a hat"

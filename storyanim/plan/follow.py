@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from storyanim.artifacts import CastMember
 from storyanim.plan.clauses import Clause, NounPhrase, is_backdrop
@@ -184,9 +185,13 @@ class Follower:
         if phrase not in clause.subjects or clause.verb is None:
             return False
         rest = clause.tokens[phrase.stop:]
+        if any(t.lemma in table("weather_verbs") and (t.tag.startswith("VB") or last.lower == "to") for last, t in pairwise(
+                (phrase.head, *rest[:4]))):
+            return True                              # "it was raining", "it began to rain"
+        if clause.kind != "state" or clause.tokens[clause.verb].lemma != "be":
+            return False
         kinds: tuple[Kind, ...] = ("weather", "time_of_day")
-        sky = any(self.vocabulary.at(kind, rest, i) for kind in kinds for i in range(len(rest)))
-        return sky or (clause.kind == "state" and clause.tokens[clause.verb].lemma == "be" and not self._recent_it())
+        return not self._recent_it() or any(self.vocabulary.at(kind, rest, i) for kind in kinds for i in range(len(rest)))
 
     def _recent_it(self) -> bool:
         return any(e.last >= self.clock - 1 and not e.human for e in self.entities)

@@ -18,6 +18,9 @@ from storyanim.world.words import WORDS
 
 _UNSPOKEN = {("time_of_day", "day"), ("weather", "clear"), ("camera", "fixed")}     # captions leave them out
 
+_INDOORS = ("house", "home", "room", "bedroom", "kitchen", "attic", "cottage", "hut", "cabin", "classroom", "library", "museum",
+            "shop", "bakery", "restaurant", "gym", "hall", "lobby", "cellar", "theatre", "theater", "office", "hospital")
+
 
 @cache
 def meanings() -> dict[Kind, dict[str, dict[str, list[str]]]]:
@@ -43,6 +46,7 @@ def make_vocabulary() -> Vocabulary:
     )
 
 
+@cache
 def plain_vocabulary() -> Vocabulary:
     """What is understood of a story when a model has no vocabulary: every animal and place stands for itself."""
     kinds: dict[Kind, dict[str, Entry]] = {
@@ -54,7 +58,7 @@ def plain_vocabulary() -> Vocabulary:
     kinds["action"] = {"standing": Entry(say="standing")}
     kinds["camera"] = {}
     return Vocabulary(name="plain", open=True, template="{actors} {scene}", empty_template="{scene}", default_action="standing",
-                      default_scene="forest", kinds=kinds)
+                      default_scene="forest", kinds=kinds, indoors=_INDOORS)
 
 
 def _entry(kind: str, value: str, known: dict[str, list[str]]) -> Entry:

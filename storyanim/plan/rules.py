@@ -50,7 +50,7 @@ class RulePlanner:
         shots = []
         for number, beat in enumerate(beats, 1):
             words = (say_with(self.vocabulary, beat, hero, last_action, crowd=crowd) if self.vocabulary
-                     else say_freely(beat, hero, self.settings.style))
+                     else say_freely(plain_vocabulary(), beat, hero, self.settings.style))
             last_action = words.action
             text = story.text[beat.start:beat.end]
             shots.append(Shot(

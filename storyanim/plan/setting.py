@@ -73,7 +73,7 @@ def read_setting(before: Setting, clause: Clause, somebody: Container[NounPhrase
     if phrase.head.lemma in {"water", "wave"} and now.scene in table("waters"):
         return now
     preposition = phrase.preposition if phrase.preposition in table("locatives") else "at"
-    return replace(now, scene=found.value, exact=found.exact, place=f"{preposition} {spell(phrase.tokens)}", bound_for="")
+    return replace(now, scene=found.value, exact=found.exact, place=f"{preposition} {_spelled_within(phrase)}", bound_for="")
 
 
 def begins_scene(tokens: Sequence[Token]) -> bool:
@@ -125,6 +125,12 @@ def spell(tokens: Sequence[Token]) -> str:
         tight = not text or token.text[0] in "'’" or (not token.is_word and token.text not in {"(", "<", "“", "€", "°"})
         text += token.text if tight or text.endswith(("(", "€")) else " " + token.text
     return text
+
+
+def _spelled_within(phrase: NounPhrase) -> str:
+    """A phrase as it stands within a sentence: "The meadow" is "the meadow"."""
+    text = spell(phrase.tokens)
+    return text if phrase.tokens[0].tag.startswith("NNP") else text[:1].lower() + text[1:]
 
 
 def _place(clause: Clause, phrase: NounPhrase, vocabulary: Vocabulary, *, nowhere: bool) -> Found | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from storyanim.plan.beats import Beat, Unit, unique
 from storyanim.plan.clauses import NounPhrase, hide
 from storyanim.plan.english import FINITE, Token, article, table, verb_ing
-from storyanim.plan.entity import Entity
+from storyanim.plan.entity import Entity, are_same
 from storyanim.plan.setting import is_setting_word, spell
 from storyanim.plan.vocabulary import Actor, Picture, Vocabulary
 
@@ -20,6 +20,7 @@ _LASTING = frozenset({"sleeping", "sitting", "swimming"})   # what a character g
 _NOT = frozenset({"not", "n't", "never", "neither", "nor"})
 _TOGETHER = frozenset({"chase", "follow", "lead", "pursue", "race", "join", "guide"})
 _MEETING = frozenset({"meet", "greet", "hug", "kiss", "visit"})
+_MARKS = frozenset("*#_-")                           # of Markdown
 _WHERE = {"to": "at", "into": "in", "onto": "on", "through": "in", "across": "in", "toward": "near", "from": "near"}
 
 
@@ -178,19 +179,19 @@ def _unsaid_of(vocabulary: Vocabulary, phrase: NounPhrase, unit: Unit, drawn: Se
 # ── without one ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def say_freely(beat: Beat, hero: Entity | None, style: str) -> Wording:
+def say_freely(vocabulary: Vocabulary, beat: Beat, hero: Entity | None, style: str) -> Wording:
     """The beat in the story's own words: pronouns resolved, the cast's pseudo-words put in, the setting and style added."""
     unit = beat.main
     shown = unique([*unit.subjects, *(e for who in unit.meant.values() for e in who)])
     if not shown and hero is not None and hero.member and unit.clause.kind != "event":
         shown = (hero,)
     sentence = _retold(unit, shown)
-    parts = [sentence, *_missing_setting(unit), style]
+    parts = [sentence, *_missing_setting(unit, vocabulary), style]
     characters = tuple(dict.fromkeys(e.member.name for e in shown if e.member))
     return Wording(_free_query(unit, shown), ", ".join(part for part in parts if part), characters, ())
 
 
-def _missing_setting(unit: Unit) -> list[str]:
+def _missing_setting(unit: Unit, vocabulary: Vocabulary) -> list[str]:
     """The place and time that earlier sentences gave."""
     words = {t.lower for t in unit.clause.tokens}
     setting, parts = unit.setting, []
@@ -198,7 +199,8 @@ def _missing_setting(unit: Unit) -> list[str]:
         parts.append(f"{_WHERE.get(setting.place.split()[0], setting.place.split()[0])} {setting.place.partition(' ')[2]}")
     if setting.time_of_day in {"dusk", "night"} and not words & set(table("time_of_day")[setting.time_of_day]):
         parts.append(f"at {setting.time_of_day}")
-    if setting.weather and setting.weather != "clear" and not words & set(table("weather")[setting.weather]):
+    inside = setting.scene in vocabulary.indoors
+    if setting.weather and setting.weather != "clear" and not inside and not words & set(table("weather")[setting.weather]):
         parts.append(setting.weather)
     return parts
 
@@ -212,22 +214,38 @@ def _retold(unit: Unit, shown: Sequence[Entity]) -> str:
         return f"{who} talking" if clause.kind == "speech" else who
     words: list[str] = []
     described: list[Entity] = []
-    i = 0
+    i = _after_label(clause.tokens)
     phrases = {phrase.start: phrase for phrase in clause.phrases if phrase in unit.meant}
+    said: NounPhrase | None = None                   # the phrase just before
     while i < len(clause.tokens):
         phrase = phrases.get(i)
+        if phrase and said and said.is_name and unit.meant[phrase] == unit.meant[said] and are_same(clause, said, phrase):
+            words = words[:-1] if words[-1] == "," else words                                     # "Benny, a bear": a bear
+            closed = phrase.stop < len(clause.tokens) and clause.tokens[phrase.stop].text == ","
+            i, said = phrase.stop + closed, None
+            continue
         if phrase is not None:
-            words.append(_retold_phrase(phrase, unit.meant[phrase], described))
+            said = phrase
+            named = phrase.is_name and any(t.lower in {"name", "names"} for t in clause.tokens)
+            words.append(spell(phrase.tokens) if named else _retold_phrase(phrase, unit.meant[phrase], described))
             i = phrase.stop
             continue
         token = clause.tokens[i]
-        if not token.quoted and not (not words and (token.lower in table("links") or not token.is_word)):
+        links = not words and (token.lower in table("links") or not token.is_word)
+        if not (links or token.quoted or token.text in _MARKS):
             words.append(token.text)
         i += 1
     if not clause.subjects and unit.subjects:
         words.insert(0, " and ".join(describe(e) for e in unit.subjects))
-    text = spell([Token(word, 0, 0) for word in words if word]).strip(" ,;:.!?—–-…\"“”")
+    text = spell([Token(word, 0, 0) for word in words if word]).strip(" ,;:.!?—–-…\"“”()")
     return text[:1].upper() + text[1:] if text else "the scene"
+
+
+def _after_label(tokens: Sequence[Token]) -> int:
+    """Index after "Scene 2:" or "NARRATOR:" at the beginning."""
+    colon = next((i for i, t in enumerate(tokens[:6]) if t.text == ":"), 0)
+    words = [t for t in tokens[:colon] if t.is_word]
+    return colon + 1 if words and words[0].lower in table("not_speakers") else 0
 
 
 def _retold_phrase(phrase: NounPhrase, who: Sequence[Entity], described: list[Entity]) -> str:
@@ -261,7 +279,7 @@ def _free_query(unit: Unit, shown: Sequence[Entity]) -> str:
         who = unit.meant.get(phrase)
         if (who and any(e in unit.subjects for e in who)) or (not who and phrase.is_pronoun):
             continue
-        noun = _common(who[0]) if who else f"the {phrase.head.lower}"
+        noun = _common(who[0]) if who else "home" if phrase.head.lower == "home" else f"the {phrase.head.lower}"
         words.append(f"{phrase.preposition} {noun}".strip() if phrase.preposition != "named" else "")
     text = " ".join(word for word in words if word)
     place = unit.setting.scene

@@ -342,6 +342,19 @@ def test_free_places_may_be_names() -> None:
     assert found[2].prompt == "A bear danced, in Paris"
 
 
+@pytest.mark.parametrize(("text", "prompt"), [
+    ("Benny the bear ran home.", "A bear ran home"),
+    ("Mimi, a small mouse, waves at the moon.", "A small mouse waves at the moon"),
+    ("**Scene 2:** A bear runs through the forest.", "A bear runs through the forest"),
+    ("NARRATOR: A bear ran home.", "A bear ran home"),
+    ("There was a bear, and its name was Benny.", "There was a bear, and its name was Benny"),
+    ("The meadow was green. A bear ran.", "A bear ran, at the meadow"),
+    ("It rained. A bear ran inside.", "A bear ran inside"),
+])
+def test_free_prompts_name_each_once_and_no_label(text: str, prompt: str) -> None:
+    assert free(text)[-1].prompt == prompt
+
+
 # ── seeds ──
 
 
@@ -396,6 +409,8 @@ def test_no_weather_indoors() -> None:
     ("The diary of a little penguin", "I walked to the lake. I swam.", "a penguin swimming at the lake"),
     ("The fox and the duck", "A cat slept. It ran.", "a cat running in a meadow"),
     ("t", "You are a little duck. It is dark. You swim in the lake.", "a duck swimming at the lake at night"),
+    ("t", "A cat saw a dog. It danced in the rain at night.", "a cat dancing in a meadow at night in the rain"),
+    ("t", "A cat ran. It started to rain. It swam.", "a cat swimming in a meadow in the rain"),
     ("t", "A bear met Fiona the fox. Fiona danced.", "a fox dancing in a meadow"),
     ("t", "My rabbit Hoppel came along. Hoppel jumped.", "a rabbit jumping in a meadow"),
     ("t", "There were three rabbits, and their names were Flop, Mop and Pip. Pip ran.", "a rabbit running in a meadow"),
