@@ -24,6 +24,7 @@ _ON_THE_WAY = frozenset(["back", "straight", "all", "the", "way", "safely"])
 _OUTSIDE = frozenset({"outside", "outdoors"})
 _GOING = frozenset({"go", "come", "run", "walk", "step", "creep", "sneak", "slip", "rush", "hurry", "march", "set"})
 _HOMEWARD = _GOING | {"return", "head", "fly", "drive", "ride", "hop", "trot", "swim", "race", "wander", "travel", "skip"}
+_STAYING = _HOMEWARD | {"stay", "remain", "get", "climb", "jump", "crawl", "sit", "sleep", "play", "wait", "dance", "fly"}
 _HOUSE = frozenset({"house", "home", "door", "room", "hut", "cottage", "cabin", "den"})
 _LOOKING = frozenset(["look", "see", "watch", "stare", "gaze", "peer", "peek", "glance", "point", "listen", "hear", "wave"])
 _MONTHS = frozenset(["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
@@ -73,7 +74,8 @@ def read_setting(before: Setting, clause: Clause, somebody: Container[NounPhrase
     if phrase.head.lemma in {"water", "wave"} and now.scene in table("waters"):
         return now
     preposition = phrase.preposition if phrase.preposition in table("locatives") else "at"
-    return replace(now, scene=found.value, exact=found.exact, place=f"{preposition} {_spelled_within(phrase)}", bound_for="")
+    now = replace(now, scene=found.value, exact=found.exact, place=f"{preposition} {_spelled_within(phrase)}", bound_for="")
+    return replace(now, bound_for=_arrived(now, clause, vocabulary).bound_for)                    # "ran home through the woods"
 
 
 def begins_scene(tokens: Sequence[Token]) -> bool:
@@ -90,7 +92,7 @@ def _arrived(now: Setting, clause: Clause, vocabulary: Vocabulary) -> Setting:
     indoors = vocabulary.indoors[0] if vocabulary.indoors else ""
     for i, token in enumerate(tokens):
         ends = i + 1 == len(tokens) or tokens[i + 1].tag not in {*_OPENS_PHRASE, *NOUN}
-        if token.lower in {"inside", "indoors"} and ends and indoors and clause.tokens[clause.verb].lemma not in _LOOKING:
+        if token.lower in {"inside", "indoors"} and ends and indoors and clause.tokens[clause.verb].lemma in _STAYING:
             return replace(now, scene=indoors, place=token.lower, exact=True, bound_for="")
         home = vocabulary.at("scene", [token], 0) if token.lower == "home" else None
         verb = _verb_before(tokens, i)
@@ -156,6 +158,7 @@ def _place(clause: Clause, phrase: NounPhrase, vocabulary: Vocabulary, *, nowher
             phrase.preposition in _OUTSIDE and found[-1].value in vocabulary.indoors)
         return None if elsewhere else found[-1]
     is_object = clause.verb is not None and tokens[clause.verb].lemma in _REACHED and phrase.start > clause.verb
+    is_object = is_object and phrase.head.lower != "home"                 # "walked home" is on the way
     is_described = clause.kind == "state" and phrase in clause.subjects
     return found[-1] if (is_object and not phrase.preposition) or is_described else None
 
