@@ -214,6 +214,7 @@ def _plain_tag(token: Token, found: str, index: int) -> str:
     return found
 
 
+_AFTER_VERBS = frozenset({"IN", "TO", "RB", "RP", "DT", "PRP$"})
 _DETERMINERS = frozenset({"DT", "PRP$", "CD", "JJ", "JJR", "JJS", "POS"})
 
 
@@ -236,9 +237,10 @@ def _repaired(tokens: list[Token], i: int) -> str:
     if token.tag == "VBN" and token.lower not in {"named", "called"} and not _has_auxiliary(tokens, i):
         return "VBD" if before in NOUN | {"PRP", "CC", "RB", "WP"} else token.tag
     if token.tag == "NN" and token.lower.endswith("ing") and i and tokens[i - 1].lemma == "be":
-        return "VBG" if _is_known(verb_lemma(token.lower)) else "NN"          # "was dancing"
-    opens = i == 0 and after is not None and after.tag in {"IN", "TO", "RB", "RP", "DT", "PRP$"} and after.lower != "of"
-    if token.tag == "NN" and token.lower.endswith("ing") and opens and verb_lemma(token.lower) in _story_verbs():
+        is_verb = _is_known(verb_lemma(token.lower)) and token.lower not in table("time_nouns")
+        return "VBG" if is_verb else "NN"            # "was dancing", "was evening"
+    opens = i == 0 and after is not None and after.tag in {",", *_AFTER_VERBS} and after.lower != "of"
+    if token.tag in {"NN", "NNP"} and token.lower.endswith("ing") and opens and verb_lemma(token.lower) in _story_verbs():
         return "VBG"                                 # "Dancing in the rain, ..."
     if token.tag in {"NN", "NNS"}:
         return _noun_or_verb(tokens, i, before, after)

@@ -112,7 +112,7 @@ class Follower:
             return self._group([])
         if not self._is_somebody(phrase, clause):
             return ()
-        known = None if phrase.head.lower in _NOBODY else self._by_noun(phrase)
+        known = None if phrase.head.lower in _NOBODY else self._by_noun(phrase) or self._by_kind(phrase, clause)
         return (known or self._meet(phrase),)
 
     def _owner(self, pronoun: str) -> None:
@@ -267,6 +267,21 @@ class Follower:
             if (same or generic) and entity.plural == plural and not clash:
                 return entity
         return None
+
+    def _by_kind(self, phrase: NounPhrase, clause: Clause) -> Entity | None:
+        """Who was but a name so far, "Leo could not sleep," and now is called by his kind: "The little bear ..."."""
+        words = {t.lower for t in phrase.tokens}
+        creature = self.creature_of(phrase)
+        if creature is None or phrase not in clause.subjects or "the" not in words or not words & table("fond_words"):
+            return None
+        recent = [e for e in self.entities if e.last >= self.clock - 2]
+        named = [e for e in recent if e.human and e.noun in e.names and e.noun not in table("people")]
+        if len(recent) != 1 or not named:
+            return None
+        known = named[0]
+        known.noun, known.creature, known.exact, known.human = phrase.head.lemma, creature.value, creature.exact, False
+        known.member = known.member or self._member(phrase, known)
+        return known
 
     def _meet(self, phrase: NounPhrase) -> Entity:
         """A new character."""

@@ -43,6 +43,7 @@ class Setting:
     weather: str = ""
     later: str = ""                                  # time of day from the next event on: "danced until night fell"
     bound_for: str = ""                              # scene from the next event on: "ran home"
+    outdoors: str = ""                               # the last scene that was no room
 
     def words(self) -> str:
         """For people."""
@@ -52,11 +53,12 @@ class Setting:
 def read_setting(before: Setting, clause: Clause, somebody: Container[NounPhrase], vocabulary: Vocabulary) -> Setting:
     """The setting after a clause; phrases in `somebody` are characters, not places."""
     tokens = clause.tokens
+    before = replace(before, outdoors=before.outdoors if before.scene in ("", *vocabulary.indoors) else before.scene)
     if before.bound_for and clause.kind == "event":
         before = replace(before, scene=before.bound_for, place="at home", exact=True, bound_for="")
     now = _time_and_weather(replace(before, time_of_day=before.later or before.time_of_day, later=""), clause, vocabulary)
     if before.scene in vocabulary.indoors and _goes_out(clause, somebody, vocabulary):
-        now = replace(now, scene="", place="", exact=True)   # where to is said, or anybody's guess
+        now = replace(now, scene=now.outdoors, place="", exact=True)     # where to is said, or it is back again
     if begins_scene(tokens):
         named = vocabulary.scan("scene", tokens[1:])
         if vocabulary.scan("time_of_day", tokens):
@@ -159,6 +161,8 @@ def _place(clause: Clause, phrase: NounPhrase, vocabulary: Vocabulary, *, nowher
         return None if elsewhere else found[-1]
     is_object = clause.verb is not None and tokens[clause.verb].lemma in _REACHED and phrase.start > clause.verb
     is_object = is_object and phrase.head.lower != "home"                 # "walked home" is on the way
+    leaves = nowhere and clause.verb is not None and tokens[clause.verb].lemma == "leave" and found[-1].exact
+    is_object = is_object or (leaves and found[-1].value not in vocabulary.indoors)
     is_described = clause.kind == "state" and phrase in clause.subjects
     return found[-1] if (is_object and not phrase.preposition) or is_described else None
 
