@@ -27,7 +27,7 @@ from storyanim.plan.sentences import split_sentences
 from storyanim.plan.vocabulary import Vocabulary
 from storyanim.plan.wording import Wording
 
-VERSION = 2                                          # raise it when the same replies would give another storyboard
+VERSION = 3                                          # raise it when the same replies would give another storyboard
 _CONTEXT = 600                                       # characters of what came before
 _QUOTED_REPLY = 4000                                 # characters of a bad reply that are shown to the model again
 
