@@ -152,8 +152,9 @@ def _units(text: str, follower: Follower) -> list[Unit]:
     quoted, names = quoted_mask(text), find_names(text) | find_speakers(text)
     units: list[Unit] = []
     setting = Setting()
+    read = text.lower() if text.isupper() and len(text.lower()) == len(text) else text
     for sentence in split_sentences(text):
-        tokens = tokenize(text, sentence.start, sentence.end, quoted, names)
+        tokens = tokenize(read, sentence.start, sentence.end, quoted, names)
         words = text[sentence.start:sentence.end]
         if HEADING.match(words) or TRANSITION.match(words) or LABEL.match(words):
             units.append(_read_unit(sentence, Clause(tuple(tokens), "none"), follower, setting))

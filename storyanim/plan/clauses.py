@@ -149,6 +149,7 @@ def main_verb(tokens: Sequence[Token], finite: int) -> int:
     for _ in range(4):
         lemma, nxt = tokens[at].lemma, at + 1
         links = {"to", "all", "both"} if lemma in table("aspect_verbs") else set()
+        links = links | ({"on"} if lemma in {"keep", "go"} else set())                            # "kept on dancing"
         while nxt < len(tokens) and (tokens[nxt].tag == "RB" or tokens[nxt].lower in links):
             nxt += 1
         if nxt >= len(tokens) or tokens[nxt].tag not in _helped(tokens[at]):
@@ -173,7 +174,8 @@ def hide(tokens: Sequence[Token]) -> list[bool]:
         depth += token.text in {"(", "["}
         hidden[i] = hidden[i] or (depth > 0 and not all_bracketed)
         depth -= token.text in {")", "]"}
-    i = 0
+    i = _after_camera(tokens)
+    hidden[:i] = [True] * i
     while i < len(tokens):
         stop = _subordinate_stop(tokens, i) if not hidden[i] else None
         if stop is None:
@@ -182,6 +184,13 @@ def hide(tokens: Sequence[Token]) -> list[bool]:
         hidden[i:stop] = [True] * (stop - i)
         i = stop
     return hidden
+
+
+def _after_camera(tokens: Sequence[Token]) -> int:
+    """Index after "The camera pans left as", which only says how the rest is seen; 0 where no sentence begins so."""
+    at = next((i for i, t in enumerate(tokens) if t.lower in {"as", "while"}), 0)
+    seen = any(t.lower == "camera" for t in tokens[:at]) and any(t.tag in FINITE for t in tokens[at:])
+    return at + 1 if seen else 0
 
 
 def _subordinate_stop(tokens: Sequence[Token], i: int) -> int | None:

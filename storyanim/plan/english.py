@@ -230,13 +230,19 @@ def _repaired(tokens: list[Token], i: int) -> str:
     named = before in {"", ",", ":", "-", "–", "—", "#", "*"} and after is not None and after.tag[:2] in {"NN", "VB", ","}
     if named and token.tag in {"VB", "VBP"} and token.lower in table("animals"):
         return "NN"                                  # "bear swims"
+    if token.lower == "shot" and after is not None and (after.lower == "of" or after.tag == "CD"):
+        return "NN"                                  # "wide shot of a forest"
+    if token.lower == "round" and after is not None and after.tag in {"DT", "PRP$"}:
+        return "IN"                                  # "ran round the tree"
     if token.lower in _SAME_IN_THE_PAST and before in NOUN | {"PRP", "CC", "RB"}:
         return "VBD"                                 # "the fox put on a hat"
     if token.tag == "VB" and before == "NN":
         return _noun_or_verb(tokens, i, before, after)        # "a teddy bear", "a bear and a rabbit walk"
     if token.tag == "VBN" and token.lower not in {"named", "called"} and not _has_auxiliary(tokens, i):
-        return "VBD" if before in NOUN | {"PRP", "CC", "RB", "WP"} else token.tag
-    if token.tag == "NN" and token.lower.endswith("ing") and i and tokens[i - 1].lemma == "be":
+        closes = before == "," and not any(t.tag in FINITE for t in tokens[:i])                   # "Daisy, a dog, led the way"
+        return "VBD" if closes or before in NOUN | {"PRP", "CC", "RB", "WP"} else token.tag
+    goes_on = i > 1 and tokens[i - 1].lower == "on" and verb_lemma(tokens[i - 2].lower) in {"keep", "go", "carry"}
+    if token.tag == "NN" and token.lower.endswith("ing") and i and (tokens[i - 1].lemma == "be" or goes_on):
         is_verb = _is_known(verb_lemma(token.lower)) and token.lower not in table("time_nouns")
         return "VBG" if is_verb else "NN"            # "was dancing", "was evening"
     opens = i == 0 and after is not None and after.tag in {",", *_AFTER_VERBS} and after.lower != "of"

@@ -47,6 +47,7 @@ class Follower:
             found = self._resolve(phrase, clause, meant)
             if found and name and not phrase.is_name and are_same(clause, name, phrase):
                 found[0].names |= names_in(name)     # "met Fiona the fox"
+                meant[name] = found
             name = phrase if phrase.is_name and not found else None
             if previous and are_same(clause, previous[0], phrase):
                 found = self._join(previous[1], phrase, found)
@@ -90,8 +91,9 @@ class Follower:
         me = next((phrase for phrase in clause.subjects if phrase.head.lower in _NARRATORS), None)
         if me is None or clause.verb is None or clause.tokens[clause.verb].lemma != "be":
             return
-        kind = next((p for p in clause.phrases if p.start > clause.verb and not p.preposition and p in meant), None)
-        if kind is not None and not kind.is_definite:
+        after = (p for p in clause.phrases if p.start > clause.verb and not p.preposition and p in meant)
+        kind = next((p for p in after if not p.is_definite), None)
+        if kind is not None:
             who = self._join((self._narrator,), kind, meant[kind]) if self._narrator else meant[kind]
             self._narrator, self._addressed = who[0], me.head.lower == "you"
             meant[me] = meant[kind] = who

@@ -129,7 +129,8 @@ def _is_boundary(block: str, previous: int, here: int) -> bool:
     before, after = block[previous:here], block[here:]
     if not re.search(r"\w", before) or not re.search(r"\w", after):
         return False                                 # a lone quotation mark or emoji belongs to its neighbour
-    return not (after[0].islower() or _ABBREVIATION.search(before))
+    is_small = after[0].islower() and block != block.lower()                 # some write without capitals
+    return not (is_small or _ABBREVIATION.search(before))
 
 
 @cache
