@@ -169,6 +169,13 @@ class TestPlan:
         assert outcome.out == "new/board.yaml: 3 shots\n"
         assert len(Storyboard.from_yaml(Path("new/board.yaml").read_text()).shots) == 3
 
+    def test_a_story_in_another_language_is_told(self, cli: Cli, story: Path, here: Path) -> None:
+        (here / "german.txt").write_text("Der kleine Bär lief durch den Wald. Dann schlief er ein, und am Morgen ging er zum See.\n")
+        outcome = cli("plan", "german.txt", "--profile", "sd15")
+        assert outcome.code == 0
+        assert "does not look like English" in outcome.err
+        assert "English" not in cli("plan", story, "--profile", "sd15").err
+
     def test_characters_stand_in_the_prompts(self, cli: Cli, story: Path, here: Path) -> None:
         outcome = cli("plan", story, "--profile", "sd15", "--character", f"{save_pictures(here / 'bruno')}=bear", "--json")
         assert outcome.json["characters"] == [{"name": "bruno", "noun": "bear", "token": "<bruno>"}]
