@@ -198,6 +198,9 @@ def _subordinate_stop(tokens: Sequence[Token], i: int) -> int | None:
     word = tokens[i].lower
     if word not in table("subordinators") | table("relatives"):
         return None
+    if word == "that" and any(t.lower == "so" for t in tokens[max(0, i - 3):i]):
+        happens = any(t.tag in FINITE and is_event(tokens, j) for j, t in enumerate(tokens[:i]))
+        return len(tokens) if happens else None      # "laughed so loudly that the fish swam away"
     last = tokens[i - 1].tag if i else ""
     if word in table("relatives") and (not last or (word == "that" and last not in NOUN and not last.startswith("VB"))):
         return None

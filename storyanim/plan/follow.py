@@ -21,6 +21,13 @@ _RELATIVE_WORDS = frozenset({"other", "first", "same", "own", "last", "next", "m
 _NOBODY = frozenset(["nobody", "everyone", "everybody", "anyone", "anybody", "somebody", "someone", "one", "friend", "friends"])
 
 
+def _start_of_names(clause: Clause, stop: int) -> int:
+    """Index of the first of the names, with commas and "and" between them, that end before token `stop`."""
+    while stop and (clause.tokens[stop - 1].lower in {",", "and"} or clause.tokens[stop - 1].tag == "NNP"):
+        stop -= 1
+    return stop
+
+
 class Follower:
     """Reads clauses in order and remembers characters."""
 
@@ -44,6 +51,9 @@ class Follower:
         previous: tuple[NounPhrase, tuple[Entity, ...]] | None = None
         name: NounPhrase | None = None               # of nobody known, just before
         for phrase in clause.phrases:
+            if named := self._kind_of_named(phrase, clause, meant):
+                meant |= named
+                continue
             found = self._resolve(phrase, clause, meant)
             if found and name and not phrase.is_name and are_same(clause, name, phrase):
                 found[0].names |= names_in(name)     # "met Fiona the fox"
@@ -229,6 +239,25 @@ class Follower:
             self._learn_gender(known, owner.lower)
         return known
 
+    def _kind_of_named(
+        self, phrase: NounPhrase, clause: Clause, meant: dict[NounPhrase, tuple[Entity, ...]]
+    ) -> dict[NounPhrase, tuple[Entity, ...]]:
+        """Whom the names mean before a phrase that says what they all are: "Pinga and Lolo, two penguins, ..."."""
+        before = clause.tokens[phrase.start - 1].text if phrase.start else ""
+        creature = self.creature_of(phrase)
+        if phrase.head.tag != "NNS" or phrase.is_definite or before != "," or creature is None:
+            return {}
+        first = _start_of_names(clause, phrase.start)
+        names = [p for p in clause.phrases if first <= p.start < phrase.start and p.is_name]
+        found: dict[NounPhrase, tuple[Entity, ...]] = {}
+        for name in names if len(names) > 1 else ():
+            one = meant[name][0] if name in meant else self._one_like(Entity(phrase.head.lemma), names_in(name))
+            one.noun, one.creature, one.exact, one.human = phrase.head.lemma, creature.value, creature.exact, False
+            one.colour = one.colour or colour_of(phrase.tokens, self.vocabulary)
+            one.mentions, one.last = one.mentions + 1, self.clock
+            found[name] = (one,)
+        return found
+
     def _one_of_many(self) -> tuple[Entity, ...]:
         """ "the smallest": one of those who were named together."""
         many = next((e for e in reversed(self.entities) if e.plural), None)
@@ -243,10 +272,8 @@ class Follower:
 
     def _named_together(self, phrase: NounPhrase, clause: Clause) -> Entity | None:
         """The group one of whose names a phrase is: "three bears called Flop, Mop and Pip"."""
-        tokens, i = clause.tokens, phrase.start
-        while i and (tokens[i - 1].lower in {",", "and"} or tokens[i - 1].tag == "NNP"):
-            i -= 1
-        words = [t.lower for t in tokens[max(0, i - 2):i]]
+        i = _start_of_names(clause, phrase.start)
+        words = [t.lower for t in clause.tokens[max(0, i - 2):i]]
         listed = i < phrase.start or any(p.is_name and p.start > phrase.stop for p in clause.phrases)
         if not listed or not (words[-2:-1] == ["names"] or words[-1:] in (["named"], ["called"])):
             return None

@@ -32,6 +32,7 @@ class Wardrobe:
             worn = self._vocabulary.scan("accessory", phrase.tokens)
             wearer = (doer or owner) if _PARTING & lemmas else owner
             if worn and wearer and not wearer.member:
+                self._hand_over(wearer, clause, meant, lemmas)
                 self._put_on(wearer, worn[0].value, colour, lemmas, wears=_is_worn(phrase, lemmas))
         if owner and self._found and not owner.member and {"put", "pull", "try"} & lemmas and {"it", "on"} <= lemmas:
             owner.accessory, owner.accessory_colour = self._found                                 # "found a hat and put it on"
@@ -39,6 +40,12 @@ class Wardrobe:
             rest = clause.tokens[phrase.stop:phrase.stop + 4]
             if (who := meant.get(phrase)) and not who[0].colour and [t.lemma for t in rest[:1]] == ["be"]:
                 who[0].colour = colour_of([t for t in rest[1:3] if t.tag == "JJ"], self._vocabulary)
+
+    def _hand_over(self, giver: Entity, clause: Clause, meant: Mapping[NounPhrase, tuple[Entity, ...]], lemmas: Set[str]) -> None:
+        """ "gave her the scarf", "gave it to the mouse": who gets it wears it."""
+        takers = [e for p, who in meant.items() for e in who if e is not giver and not e.member and p.start > (clause.verb or 0)]
+        if {"give", "lend"} & lemmas and takers and giver.accessory:
+            takers[0].accessory, takers[0].accessory_colour = giver.accessory, giver.accessory_colour
 
     def _put_on(self, owner: Entity, accessory: str, colour: str, lemmas: Set[str], *, wears: bool) -> None:
         """Args: lemmas: of the clause. wears: it says that he has it on; else he has only come by it."""

@@ -91,6 +91,10 @@ def _arrived(now: Setting, clause: Clause, vocabulary: Vocabulary) -> Setting:
     tokens = [t for t in clause.tokens if not t.quoted]
     if clause.verb is None or clause.kind == "speech":
         return now
+    for phrase in clause.phrases:                    # "until they reached their house"
+        found = vocabulary.scan("scene", phrase.tokens)
+        if found and phrase.start > clause.verb + 1 and clause.tokens[phrase.start - 1].lemma == "reach":
+            return replace(now, bound_for=found[-1].value)
     indoors = vocabulary.indoors[0] if vocabulary.indoors else ""
     for i, token in enumerate(tokens):
         ends = i + 1 == len(tokens) or tokens[i + 1].tag not in {*_OPENS_PHRASE, *NOUN}
@@ -171,11 +175,14 @@ def _time_and_weather(before: Setting, clause: Clause, vocabulary: Vocabulary) -
     tokens = [t for t in clause.tokens if not t.quoted]
     now, told = before, False
     for found in vocabulary.scan("time_of_day", tokens):
+        if tokens[found.start].lower == "dark" and _describes_thing(tokens, found.start):
+            continue                                 # "a dark wood"
         if any(t.lower in _UNTIL for t in tokens[max(0, found.start - 3):found.start]):
             now = replace(now, later=found.value)
-        elif any(t.lower == "all" for t in tokens[max(0, found.start - 1):found.start]) and any(t.lower == "had" for t in tokens):
+            continue
+        if any(t.lower == "all" for t in tokens[max(0, found.start - 1):found.start]) and any(t.lower == "had" for t in tokens):
             continue                                 # "it had snowed all night": now it is over
-        elif not told and not any(t.lower in _NOT_NOW for t in tokens[max(0, found.start - 2):found.start]):
+        if not told and not any(t.lower in _NOT_NOW for t in tokens[max(0, found.start - 2):found.start]):
             now, told = replace(now, time_of_day=found.value), True
     if before.time_of_day and any(t.lower == "day" and last.lower in _ANOTHER for last, t in pairwise(tokens)):
         now = replace(now, time_of_day="day", weather="")
@@ -187,6 +194,12 @@ def _time_and_weather(before: Setting, clause: Clause, vocabulary: Vocabulary) -
         if not any(t.lower in _NOT_NOW | _DENIED for t in tokens[max(0, found.start - 2):found.start]):
             now = replace(now, weather="clear" if ended and "clear" in vocabulary.kinds["weather"] else found.value)
     return now
+
+
+def _describes_thing(tokens: Sequence[Token], i: int) -> bool:
+    """Whether an adjective stands before a noun that is no time."""
+    following = next((t for t in tokens[i + 1:] if t.tag != "JJ"), None)
+    return following is not None and following.tag in NOUN and following.lower not in {"sky", *table("time_nouns")}
 
 
 def _goes_out(clause: Clause, somebody: Container[NounPhrase], vocabulary: Vocabulary) -> bool:

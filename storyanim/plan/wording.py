@@ -170,6 +170,8 @@ def _unsaid_of(vocabulary: Vocabulary, phrase: NounPhrase, unit: Unit, drawn: Se
         return []
     if phrase.is_pronoun or {noun, phrase.head.lower} & table("not_things") or is_setting_word(phrase.head, vocabulary):
         return []
+    if any(f.value == entity.creature for f in vocabulary.scan("creature", phrase.tokens) for entity in drawn):
+        return []                                    # "Pinga and Lolo, two penguins"
     place = vocabulary.scan("scene", phrase.tokens)
     if any(f.exact and f.value == unit.setting.scene for f in place) or vocabulary.scan("accessory", phrase.tokens):
         return []

@@ -170,7 +170,8 @@ class TestPlan:
         assert len(Storyboard.from_yaml(Path("new/board.yaml").read_text()).shots) == 3
 
     def test_a_story_in_another_language_is_told(self, cli: Cli, story: Path, here: Path) -> None:
-        (here / "german.txt").write_text("Der kleine Bär lief durch den Wald. Dann schlief er ein, und am Morgen ging er zum See.\n")
+        german = "Der kleine Bär lief durch den Wald. Dann schlief er ein, und am Morgen ging er zum See.\n"
+        (here / "german.txt").write_text(german)
         outcome = cli("plan", "german.txt", "--profile", "sd15")
         assert outcome.code == 0
         assert "does not look like English" in outcome.err
