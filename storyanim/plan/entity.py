@@ -37,11 +37,6 @@ def gender_of(words: Sequence[str]) -> str:
     return "m" if plain & table("male") else "f" if plain & table("female") else ""
 
 
-def names_in(phrase: NounPhrase) -> frozenset[str]:
-    """The proper names of a phrase in small letters, without titles."""
-    return frozenset(t.lower for t in phrase.tokens if t.tag in {"NNP", "NNPS"}) - table("titles")
-
-
 def colour_of(tokens: Sequence[Token], vocabulary: Vocabulary) -> str:
     """The first colour among the words, also within "white-gray"; "" when there is none."""
     for i, token in enumerate(tokens):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from storyanim.artifacts import CastMember
 from storyanim.plan.clauses import Clause, NounPhrase, is_backdrop
 from storyanim.plan.english import table
-from storyanim.plan.entity import Entity, are_same, colour_of, gender_of, names_in, names_member
+from storyanim.plan.entity import Entity, are_same, colour_of, gender_of, names_member
 from storyanim.plan.looks import Wardrobe
+from storyanim.plan.naming import named_together, names_before, names_in, one_like
 from storyanim.plan.vocabulary import Found, Kind, Vocabulary
 
 _MASCULINE = frozenset({"he", "him", "his", "himself"})
@@ -19,13 +20,6 @@ _I, _WE = frozenset({"i", "me", "myself"}), frozenset({"we", "us", "ourselves"})
 _NARRATORS = frozenset({"i", "you"})
 _RELATIVE_WORDS = frozenset({"other", "first", "same", "own", "last", "next", "many"})
 _NOBODY = frozenset(["nobody", "everyone", "everybody", "anyone", "anybody", "somebody", "someone", "one", "friend", "friends"])
-
-
-def _start_of_names(clause: Clause, stop: int) -> int:
-    """Index of the first of the names, with commas and "and" between them, that end before token `stop`."""
-    while stop and (clause.tokens[stop - 1].lower in {",", "and"} or clause.tokens[stop - 1].tag == "NNP"):
-        stop -= 1
-    return stop
 
 
 class Follower:
@@ -51,8 +45,8 @@ class Follower:
         previous: tuple[NounPhrase, tuple[Entity, ...]] | None = None
         name: NounPhrase | None = None               # of nobody known, just before
         for phrase in clause.phrases:
-            if named := self._kind_of_named(phrase, clause, meant):
-                meant |= named
+            if names := names_before(phrase, clause) if self.creature_of(phrase) else []:
+                meant |= self._all_are(phrase, names, meant)
                 continue
             found = self._resolve(phrase, clause, meant)
             if found and name and not phrase.is_name and are_same(clause, name, phrase):
@@ -219,8 +213,9 @@ class Follower:
         """Who gets the name in "her name was Pip", "my name is Pip", "the fox's name was Pip", "the one whose name was Pip", and
         in "their names were Flop, Mop and Pip".
         """
-        if (many := self._named_together(phrase, clause)) is not None:
-            return self._one_like(many, names_in(phrase))
+        if (many := named_together(phrase, clause, self.entities)) is not None:
+            self.entities.append(one_like(many, names_in(phrase)))
+            return self.entities[-1]
         before = clause.tokens[max(0, phrase.start - 6):phrase.start]
         at = next((i for i, t in enumerate(before) if t.lower == "name" and i and i + 1 < len(before)), None)
         if at is None or before[at + 1].lemma != "be":
@@ -239,45 +234,34 @@ class Follower:
             self._learn_gender(known, owner.lower)
         return known
 
-    def _kind_of_named(
-        self, phrase: NounPhrase, clause: Clause, meant: dict[NounPhrase, tuple[Entity, ...]]
-    ) -> dict[NounPhrase, tuple[Entity, ...]]:
-        """Whom the names mean before a phrase that says what they all are: "Pinga and Lolo, two penguins, ..."."""
-        before = clause.tokens[phrase.start - 1].text if phrase.start else ""
-        creature = self.creature_of(phrase)
-        if phrase.head.tag != "NNS" or phrase.is_definite or before != "," or creature is None:
-            return {}
-        first = _start_of_names(clause, phrase.start)
-        names = [p for p in clause.phrases if first <= p.start < phrase.start and p.is_name]
-        found: dict[NounPhrase, tuple[Entity, ...]] = {}
-        for name in names if len(names) > 1 else ():
-            one = meant[name][0] if name in meant else self._one_like(Entity(phrase.head.lemma), names_in(name))
-            one.noun, one.creature, one.exact, one.human = phrase.head.lemma, creature.value, creature.exact, False
-            one.colour = one.colour or colour_of(phrase.tokens, self.vocabulary)
-            one.mentions, one.last = one.mentions + 1, self.clock
-            found[name] = (one,)
-        return found
-
     def _one_of_many(self) -> tuple[Entity, ...]:
         """ "the smallest": one of those who were named together."""
         many = next((e for e in reversed(self.entities) if e.plural), None)
         if many is None:
             return ()
-        return (self._one_like(many),)
+        self.entities.append(one_like(many))
+        return (self.entities[-1],)
 
-    def _one_like(self, many: Entity, names: frozenset[str] = frozenset()) -> Entity:
-        one = Entity(many.noun, many.creature, many.exact, names=set(names), colour=many.colour)
-        self.entities.append(one)
-        return one
+    def _all_are(
+        self, phrase: NounPhrase, names: Sequence[NounPhrase], meant: Mapping[NounPhrase, tuple[Entity, ...]]
+    ) -> dict[NounPhrase, tuple[Entity, ...]]:
+        """Whom names mean when the phrase behind them says what they all are: "Pinga and Lolo, two penguins, ..."."""
+        found = {}
+        for name in names:
+            if name not in meant:
+                self.entities.append(Entity(phrase.head.lemma, names=set(names_in(name)), mentions=1, last=self.clock))
+            one = meant[name][0] if name in meant else self.entities[-1]
+            self._is_a(one, phrase)
+            one.colour = one.colour or colour_of(phrase.tokens, self.vocabulary)
+            found[name] = (one,)
+        return found
 
-    def _named_together(self, phrase: NounPhrase, clause: Clause) -> Entity | None:
-        """The group one of whose names a phrase is: "three bears called Flop, Mop and Pip"."""
-        i = _start_of_names(clause, phrase.start)
-        words = [t.lower for t in clause.tokens[max(0, i - 2):i]]
-        listed = i < phrase.start or any(p.is_name and p.start > phrase.stop for p in clause.phrases)
-        if not listed or not (words[-2:-1] == ["names"] or words[-1:] in (["named"], ["called"])):
-            return None
-        return next((e for e in sorted(self.entities, key=lambda e: -e.last) if e.plural), None)
+    def _is_a(self, entity: Entity, phrase: NounPhrase) -> None:
+        """Tells what somebody is who was but a name."""
+        creature = self.creature_of(phrase)
+        entity.noun, entity.human = phrase.head.lemma, False
+        entity.creature, entity.exact = (creature.value, creature.exact) if creature else ("", False)
+        entity.member = entity.member or self._member(phrase, entity)
 
     def _by_noun(self, phrase: NounPhrase) -> Entity | None:
         """A character of that kind who was met before; "another" and other colours are somebody new."""
@@ -300,17 +284,14 @@ class Follower:
     def _by_kind(self, phrase: NounPhrase, clause: Clause) -> Entity | None:
         """Who was but a name so far, "Leo could not sleep," and now is called by his kind: "The little bear ..."."""
         words = {t.lower for t in phrase.tokens}
-        creature = self.creature_of(phrase)
-        if creature is None or phrase not in clause.subjects or "the" not in words or not words & table("fond_words"):
+        if not self.creature_of(phrase) or phrase not in clause.subjects or "the" not in words or not words & table("fond_words"):
             return None
         recent = [e for e in self.entities if e.last >= self.clock - 2]
         named = [e for e in recent if e.human and e.noun in e.names and e.noun not in table("people")]
         if len(recent) != 1 or not named:
             return None
-        known = named[0]
-        known.noun, known.creature, known.exact, known.human = phrase.head.lemma, creature.value, creature.exact, False
-        known.member = known.member or self._member(phrase, known)
-        return known
+        self._is_a(named[0], phrase)
+        return named[0]
 
     def _meet(self, phrase: NounPhrase) -> Entity:
         """A new character."""
