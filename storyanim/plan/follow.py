@@ -246,7 +246,7 @@ class Follower:
         self, phrase: NounPhrase, names: Sequence[NounPhrase], meant: Mapping[NounPhrase, tuple[Entity, ...]]
     ) -> dict[NounPhrase, tuple[Entity, ...]]:
         """Whom names mean when the phrase behind them says what they all are: "Pinga and Lolo, two penguins, ..."."""
-        found = {}
+        found: dict[NounPhrase, tuple[Entity, ...]] = {}
         for name in names:
             if name not in meant:
                 self.entities.append(Entity(phrase.head.lemma, names=set(names_in(name)), mentions=1, last=self.clock))
