@@ -89,6 +89,7 @@ def find_beats(
         else:
             beats.append(Beat([*waiting.units, unit]))
             waiting = Beat()
+    follower.settle_cast()
     if waiting.units and beats:
         beats[-1].units += waiting.units
     elif waiting.units:

@@ -75,6 +75,15 @@ class Follower:
         """Who was spoken of last; () when nobody was."""
         return tuple(sorted(self.entities, key=lambda e: -e.last)[:1])
 
+    def settle_cast(self) -> None:
+        """A character of the cast that a group's name took, "four rabbits", goes to the one of them who is named most."""
+        for group in [e for e in self.entities if e.plural and e.member]:
+            own = {group.member.name.lower()} if group.member else set()
+            ones = [e for e in self.entities if not e.plural and not e.member and e.exact and e.creature == group.creature]
+            if ones:
+                best = max(ones, key=lambda e: (bool(own & e.names), e.mentions))
+                best.member, group.member = group.member, None
+
     def hero(self) -> Entity | None:
         """Who the story is about: a character of the cast, else who is named most."""
         ranked = sorted(self.entities, key=lambda e: (e.member is None, not e.creature, -e.mentions))
@@ -163,7 +172,7 @@ class Follower:
         gender = "m" if pronoun in _MASCULINE else "f" if pronoun in _FEMININE else ""
 
         def fits(entity: Entity) -> bool:
-            if entity.plural or any(entity is other for other in taken):
+            if entity.plural or entity is self._narrator or any(entity is other for other in taken):
                 return False
             return not (entity.human and gender == "") and not (gender and entity.gender and entity.gender != gender)
 

@@ -444,6 +444,20 @@ def test_who_is_never_named_is_the_one_character_of_the_cast(who: str) -> None:
     assert [shot.prompt for shot in shots(text, BEAR)] == expected
 
 
+def test_one_of_a_group_plays_and_not_the_group() -> None:
+    found = shots("There were three bears, and their names were Flop, Mop and Pip. Pip ran. Mop slept. Pip swam.", BEAR)
+    doing = [shot.prompt.split(" in ")[0] for shot in found[1:]]
+    assert doing == ["a <bear> bear running", "a bear sleeping", "a <bear> bear swimming"]
+    mop = CastMember(name="mop", noun="bear", token="<mop>")
+    named = shots("There were three bears, and their names were Flop, Mop and Pip. Pip ran. Mop slept. Pip swam.", mop)
+    assert [shot.characters for shot in named] == [(), (), ("mop",), ()]
+
+
+def test_who_tells_the_story_is_not_she() -> None:
+    cat = CastMember(name="cat", noun="cat", token="<cat>")
+    assert shots("A fox ran. I saw her. She danced.", cat)[-1].prompt == "a fox dancing in a meadow"
+
+
 def test_one_who_takes_his_bear_along_is_not_the_bear() -> None:
     found = shots("I ran to the beach. My bear danced.", BEAR)
     assert [shot.prompt for shot in found] == ["a <bear> bear standing on the beach", "a <bear> bear dancing on the beach"]
