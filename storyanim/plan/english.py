@@ -227,6 +227,8 @@ def _repaired(tokens: list[Token], i: int) -> str:
         return "VBZ"
     if token.tag in {"VB", "VBP"} and before in _DETERMINERS and not (before == "DT" and tokens[i - 1].lower == "all"):
         return "NN"
+    if token.tag == "VBZ" and before in _DETERMINERS and noun_lemma(token.lower) in table("animals"):
+        return "NNS"                                 # "three bears"
     named = before in {"", ",", ":", "-", "–", "—", "#", "*"} and after is not None and after.tag[:2] in {"NN", "VB", ","}
     if named and token.tag in {"VB", "VBP"} and token.lower in table("animals"):
         return "NN"                                  # "bear swims"
