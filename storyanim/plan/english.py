@@ -223,36 +223,48 @@ def _repaired(tokens: list[Token], i: int) -> str:
     token = tokens[i]
     before = tokens[i - 1].tag if i else ""
     after = tokens[i + 1] if i + 1 < len(tokens) else None
+    if of_its_word := _of_its_word(token, before, after):
+        return of_its_word
     if token.tag == "POS" and before == "PRP":
         return "VBZ"
     if token.tag in {"VB", "VBP"} and before in _DETERMINERS and not (before == "DT" and tokens[i - 1].lower == "all"):
         return "NN"
-    if token.tag == "VBZ" and before in _DETERMINERS and noun_lemma(token.lower) in table("animals"):
-        return "NNS"                                 # "three bears"
-    named = before in {"", ",", ":", "-", "–", "—", "#", "*"} and after is not None and after.tag[:2] in {"NN", "VB", ","}
-    if named and token.tag in {"VB", "VBP"} and token.lower in table("animals"):
-        return "NN"                                  # "bear swims"
+    if token.tag == "VB" and before == "NN":
+        return _noun_or_verb(tokens, i, before, after)        # "a teddy bear", "a bear and a rabbit walk"
+    if token.tag == "VBN" and token.lower not in {"named", "called"} and not _has_auxiliary(tokens, i):
+        closes = before == "," and not any(t.tag in FINITE for t in tokens[:i])                   # "Daisy, a dog, led the way"
+        return "VBD" if closes or before in NOUN | {"PRP", "CC", "RB", "WP"} else token.tag
+    if token.tag in {"NN", "NNP"} and token.lower.endswith("ing") and (participle := _participle(tokens, i, after)):
+        return participle
+    if token.tag in {"NN", "NNS"}:
+        return _noun_or_verb(tokens, i, before, after)
+    return token.tag
+
+
+def _of_its_word(token: Token, before: str, after: Token | None) -> str:
+    """The tag of a word that the tagger often takes for another; "" for all others."""
+    if token.lower in table("animals") or noun_lemma(token.lower) in table("animals"):
+        begins = before in {"", ",", ":", "-", "–", "—", "#", "*"} and after is not None and after.tag[:2] in {"NN", "VB", ","}
+        if token.tag == "VBZ" and before in _DETERMINERS:
+            return "NNS"                             # "three bears"
+        return "NN" if begins and token.tag in {"VB", "VBP"} else ""          # "bear swims"
     if token.lower == "shot" and after is not None and (after.lower == "of" or after.tag == "CD"):
         return "NN"                                  # "wide shot of a forest"
     if token.lower == "round" and after is not None and after.tag in {"DT", "PRP$"}:
         return "IN"                                  # "ran round the tree"
     if token.lower in _SAME_IN_THE_PAST and before in NOUN | {"PRP", "CC", "RB"}:
         return "VBD"                                 # "the fox put on a hat"
-    if token.tag == "VB" and before == "NN":
-        return _noun_or_verb(tokens, i, before, after)        # "a teddy bear", "a bear and a rabbit walk"
-    if token.tag == "VBN" and token.lower not in {"named", "called"} and not _has_auxiliary(tokens, i):
-        closes = before == "," and not any(t.tag in FINITE for t in tokens[:i])                   # "Daisy, a dog, led the way"
-        return "VBD" if closes or before in NOUN | {"PRP", "CC", "RB", "WP"} else token.tag
+    return ""
+
+
+def _participle(tokens: list[Token], i: int, after: Token | None) -> str:
+    """The tag of a word in -ing that may be a noun: "was dancing", "kept on dancing", "Dancing in the rain, it ..."; "" if open."""
+    lemma = verb_lemma(tokens[i].lower)
     goes_on = i > 1 and tokens[i - 1].lower == "on" and verb_lemma(tokens[i - 2].lower) in {"keep", "go", "carry"}
-    if token.tag == "NN" and token.lower.endswith("ing") and i and (tokens[i - 1].lemma == "be" or goes_on):
-        is_verb = _is_known(verb_lemma(token.lower)) and token.lower not in table("time_nouns")
-        return "VBG" if is_verb else "NN"            # "was dancing", "was evening"
+    if i and tokens[i].tag == "NN" and (tokens[i - 1].lemma == "be" or goes_on):
+        return "VBG" if _is_known(lemma) and tokens[i].lower not in table("time_nouns") else "NN"
     opens = i == 0 and after is not None and after.tag in {",", *_AFTER_VERBS} and after.lower != "of"
-    if token.tag in {"NN", "NNP"} and token.lower.endswith("ing") and opens and verb_lemma(token.lower) in _story_verbs():
-        return "VBG"                                 # "Dancing in the rain, ..."
-    if token.tag in {"NN", "NNS"}:
-        return _noun_or_verb(tokens, i, before, after)
-    return token.tag
+    return "VBG" if opens and lemma in _story_verbs() else ""
 
 
 def _has_auxiliary(tokens: list[Token], i: int) -> bool:
