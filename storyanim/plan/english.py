@@ -258,7 +258,7 @@ def _of_its_word(token: Token, before: str, after: Token | None) -> str:
 
 
 def _participle(tokens: list[Token], i: int, after: Token | None) -> str:
-    """The tag of a word in -ing that may be a noun: "was dancing", "kept on dancing", "Dancing in the rain, it ..."; "" if open."""
+    """The tag of a word in -ing, a noun or not: "was dancing", "kept on dancing", "Dancing in the rain, it ..."; "" if open."""
     lemma = verb_lemma(tokens[i].lower)
     goes_on = i > 1 and tokens[i - 1].lower == "on" and verb_lemma(tokens[i - 2].lower) in {"keep", "go", "carry"}
     if i and tokens[i].tag == "NN" and (tokens[i - 1].lemma == "be" or goes_on):

@@ -34,7 +34,9 @@ def texts(text: str) -> list[str]:
 
 PIECES = st.sampled_from([
     "The bear ran into a wolf and chased it.", "“Stop!” cried Mr. Fox, e.g. loudly.", "It rained.", "He slept",
-    "\n", "\n\n", "  ", "\t", "...",
+    "\n", "\n\n", "  ", "\t", "...", "# ",
+    "FADE IN:\n", "\n\nBRUNO\n(sighing)\nHello. I run.\n\n", "## Chapter 2: The Sea\n", "THE BEAR RAN.", "NARRATOR: He ran home.",
+    "Flop, Mop and Pip, three bears,", "the camera pans left as", "You are a bear.", "I ran home to bed.",
     "John: (smiling) Hi!", "EXT. FOREST - NIGHT\n", "«Bonjour»",
     "naïve Zoë 🍊", "太郎。", "\"", "'", "(", ")", "—",
     "a cat sat\n", "3.5 km", "and then",
