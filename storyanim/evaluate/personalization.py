@@ -51,8 +51,8 @@ QUICK = PersonalizationSize(characters=1, prompts=6, seeds=1, curve=2, together=
 def evaluate_personalization(
     run: RunDir, bench: Bench, size: PersonalizationSize, watch: Watch, index: str | None = None
 ) -> dict[str, object]:
-    """Learns, draws, reads, counts; writes `eval.json`, `table.md` and `sheet.png` into the run's folder. Returns eval.json's
-    content.
+    """Learns, draws, reads, counts; writes `eval.json`, `table.md`, `sheet.png` and `shades.png` into the run's folder. Returns
+    eval.json's content.
 
     Args: index: of the regularisation clips; None: the bundled one.
 
@@ -135,6 +135,8 @@ def _shades(run: RunDir, bench: Bench, tools: Tools, size: PersonalizationSize, 
     for method in methods:
         _, drawn[method] = _by(run, bench, tools, parts, method, size.seeds, watch)
     drawn["words"] = draw_parts(run, "words", parts, [None] * len(parts), bench.generator, size.seeds, watch)
+    shown = {way: [clips[0] for clips in of_parts] for way, of_parts in drawn.items()}
+    write_file(run.path / "shades.png", personalization_sheet([part.character for part in parts], shown))
     return {way: _shade_scores(count_parts(bench, tools, parts, clips)) for way, clips in drawn.items()}
 
 

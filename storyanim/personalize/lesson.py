@@ -25,6 +25,7 @@ _MOST_GRADIENT = 1.0                                 # norm to which gradients a
 _GUESSED_AT = 48                                     # views of pictures, each at one timestep, that decide on the first word
 _WORN_AT, _LIKELY = (8, 80), 4                       # views that decide on what it wears: of all phrases, then of the likely ones
 _SURE = 1.5                                          # standard errors that a phrase must gain, as the best of several
+_MIXED = 2.0                                         # standard errors by which two colours must say a coat better than a phrase
 _LOSS_MEMORY = 0.95                                  # of the running mean of the loss
 _TIMES = 4                                           # timesteps at which a held-out view is looked at
 
@@ -123,7 +124,9 @@ class Lesson:
     def worn(self, word: str, noun: str, phrases: Sequence[str], grid: Tensor) -> str:
         """The one of `phrases` that says behind "a `word` `noun`" what the pictures show beside; "" when none surely does.
 
-        A hat is a few cells of the loss, and one embedding hardly learns it; a model that knows the word draws it.
+        A hat is a few cells of the loss, and one embedding hardly learns it; a model that knows the word draws it. A phrase whose
+        colour surely says the pictures better as a second one of the coat, "a green brown penguin", only mends a coat that has no
+        name.
         """
         phrases = [phrase for phrase in phrases if word not in phrase.split()]        # its own colour says the same
         if not phrases:
@@ -134,8 +137,13 @@ class Lesson:
         errors = self._errors_under([plain, *(f"{plain} {phrase}" for phrase in likely)], grid, _WORN_AT[1])
         gains = errors[0].log() - errors[1:].log()       # (_LIKELY, V); timesteps differ in size, not in what a hat is worth
         best = int(gains.mean(dim=1).argmax())
-        sure = gains[best].mean() > _SURE * gains[best].std() / _WORN_AT[1]**0.5
-        return likely[best] if bool(sure) else ""
+        if not _surely(gains[best], _SURE):
+            return ""
+        second = next((own for own in self._settings.first_words if own in likely[best].split()), None)
+        mixed = [f"a {second} {plain[2:]}", f"{plain.removesuffix(noun)}{second} {noun}"] if second else []
+        of_mixed = self._errors_under(mixed, grid, _WORN_AT[1]) if mixed else errors[:0]
+        better = [_surely(errors[1 + best].log() - other.log(), _MIXED) for other in of_mixed]
+        return "" if better and all(better) else likely[best]
 
     def say(self, noun: str, wears: str) -> None:
         """Captions that name the character go on with what it wears."""
@@ -219,6 +227,11 @@ def phrases_of(settings: PersonalizeSettings) -> list[str]:
     filled = [phrase.replace("{}", word) for phrase in settings.wears
               for word in (settings.first_words if "{}" in phrase else ("",))]
     return [re.sub(r"\ba (?=[aeiou])", "an ", phrase) for phrase in filled]
+
+
+def _surely(gains: Tensor, errors: float) -> bool:
+    """Whether the mean of (V) gains lies so many of its standard errors above nothing."""
+    return bool(gains.mean() > errors * gains.std() / len(gains)**0.5)
 
 
 def multiplies_in_half(device: torch.device, dtype: str) -> bool:

@@ -114,11 +114,12 @@ def test_retrieval(cli: Cli, here: Path, profile: Path, judge: Path, real_index:
 
 def test_personalization(cli: Cli, here: Path, profile: Path, judge: Path, real_index: Path) -> None:
     asked = ("eval", "personalization", "--profile", profile, "--judge", judge, "--index", real_index, "--characters", 2,
-             "--prompts", 2, "--seeds", 2, "--together", 2, "--shades", 1, "--json", "-o", "out")
+             "--prompts", 2, "--seeds", 2, "--together", 2, "--shades", 1, "--ablations", "--json", "-o", "out")
     outcome = cli(*asked)
     assert outcome.code == 0, outcome.err
     methods = outcome.json["methods"]
-    assert list(methods) == ["timeinv_lora", "textual_inversion", "dreambooth", "custom_diffusion"]
+    ablations = ["no_timeinv", "no_lora", "no_static_depth", "no_regularisation"]
+    assert list(methods) == ["timeinv_lora", "textual_inversion", "dreambooth", "custom_diffusion", *ablations]
     for scores in (*methods.values(), outcome.json["words"], outcome.json["rendered"]):
         for name in ("semantic", "identity"):
             low, high = scores[f"{name}_interval"]
@@ -133,19 +134,20 @@ def test_personalization(cli: Cli, here: Path, profile: Path, judge: Path, real_
     assert together["shots"] == 2
     assert 0 <= together["both"] <= together["one"] <= 1
     shades = outcome.json["shades"]
-    assert list(shades) == ["timeinv_lora", "textual_inversion", "words"]
+    assert list(shades) == ["timeinv_lora", "textual_inversion", *ablations, "words"]
     for scores in shades.values():
         assert 0 <= scores["colour_error"] <= 150
         assert scores["semantic"] == pytest.approx((scores["scene"] + scores["action"]) / 2)
         assert not {"identity", "colour"} & set(scores)
     assert [point["structure_until"] for point in outcome.json["structure_until"]] == [0, 0.2, 0.4, 0.6, 0.8, 1]
     assert json.loads((here / "out/eval.json").read_text()) == outcome.json
-    assert (here / "out/sheet.png").read_bytes().startswith(b"\x89PNG")
+    for sheet in ("sheet.png", "shades.png"):
+        assert (here / "out" / sheet).read_bytes().startswith(b"\x89PNG")
     table = (here / "out/table.md").read_text()
     assert "2 characters × 2 prompts × 2 seeds" in table
     assert "a colour without a name" in table
     steps = drawn(here / "out")
-    assert sum(step.endswith("/learned") for step in steps) == 4 * 2 + 2
+    assert sum(step.endswith("/learned") for step in steps) == 8 * 2 + 6
     assert sum("/s" in step and step.startswith("dreambooth") for step in steps) == 8
 
     # Again: nothing is learned or drawn, the same is found.

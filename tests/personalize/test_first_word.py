@@ -71,6 +71,13 @@ def test_what_it_wears_is_read(
         assert lesson.worn("white", "dog", phrases_of(settings.personalize), grid) == wears
 
 
+def test_a_coat_between_two_names_wears_nothing(tmp_path: Path, settings: Settings, pipeline: Any, grid: Any) -> None:
+    olive = {"colour": "brown", "rgb": (0.52, 0.58, 0.28)}
+    with motion_off(pipeline.unet):
+        lesson = lesson_of(tmp_path, settings, pipeline, creature="penguin", **olive, **BARE)
+        assert lesson.worn("brown", "penguin", phrases_of(settings.personalize), grid) == ""
+
+
 def test_captions_go_on_with_what_it_wears(tmp_path: Path, settings: Settings, pipeline: Any) -> None:
     lesson = lesson_of(tmp_path, settings, pipeline, creature="dog", colour="white", **BARE)
     who = f"{lesson._token} dog"
