@@ -40,6 +40,8 @@ def gender_of(words: Sequence[str]) -> str:
 def colour_of(tokens: Sequence[Token], vocabulary: Vocabulary) -> str:
     """The first colour among the words, also within "white-gray"; "" when there is none."""
     for i, token in enumerate(tokens):
+        if token.tag.startswith("NNP") and token.lower not in vocabulary.kinds["colour"]:
+            continue                                 # Ruby, Hazel and Ginger are names
         parts = [Token(part, token.start, token.end, "JJ") for part in token.text.split("-") if part] if "-" in token.text else []
         found = vocabulary.scan("colour", parts) or ([at] if (at := vocabulary.at("colour", tokens, i)) else [])
         if found:

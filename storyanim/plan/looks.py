@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 
 from storyanim.plan.clauses import Clause, NounPhrase
+from storyanim.plan.english import NOUN, Token
 from storyanim.plan.entity import Entity, colour_of
 from storyanim.plan.vocabulary import Vocabulary
 
@@ -32,31 +33,41 @@ class Wardrobe:
             worn = self._vocabulary.scan("accessory", phrase.tokens)
             wearer = (doer or owner) if _PARTING & lemmas else owner
             if worn and wearer and not wearer.member:
-                self._hand_over(wearer, clause, meant, lemmas)
-                self._put_on(wearer, worn[0].value, colour, lemmas, wears=_is_worn(phrase, lemmas))
-        if owner and self._found and not owner.member and {"put", "pull", "try"} & lemmas and {"it", "on"} <= lemmas:
+                _hand_over(wearer, clause, meant, lemmas)
+                if {"take", "off"} <= lemmas or _PARTING & lemmas or phrase.preposition == "without":
+                    wearer.accessory = wearer.accessory_colour = ""
+                elif _is_worn(phrase, lemmas):
+                    _put_on(wearer, worn[0].value, colour)
+                else:
+                    self._found = (worn[0].value, colour)
+        if owner and self._found and not owner.member and _puts_it_on(clause.tokens):
             owner.accessory, owner.accessory_colour = self._found                                 # "found a hat and put it on"
         for phrase in clause.subjects:               # "the fox was red"
             rest = clause.tokens[phrase.stop:phrase.stop + 4]
             if (who := meant.get(phrase)) and not who[0].colour and [t.lemma for t in rest[:1]] == ["be"]:
                 who[0].colour = colour_of([t for t in rest[1:3] if t.tag == "JJ"], self._vocabulary)
 
-    def _hand_over(self, giver: Entity, clause: Clause, meant: Mapping[NounPhrase, tuple[Entity, ...]], lemmas: Set[str]) -> None:
-        """ "gave her the scarf", "gave it to the mouse": who gets it wears it."""
-        takers = [e for p, who in meant.items() for e in who if e is not giver and not e.member and p.start > (clause.verb or 0)]
-        if {"give", "lend"} & lemmas and takers and giver.accessory:
-            takers[0].accessory, takers[0].accessory_colour = giver.accessory, giver.accessory_colour
 
-    def _put_on(self, owner: Entity, accessory: str, colour: str, lemmas: Set[str], *, wears: bool) -> None:
-        """Args: lemmas: of the clause. wears: it says that he has it on; else he has only come by it."""
-        if {"take", "off"} <= lemmas or _PARTING & lemmas:
-            owner.accessory = owner.accessory_colour = ""
-        elif wears and accessory == owner.accessory and not colour:
-            return                                   # "her scarf" is the one she had
-        elif wears:
-            owner.accessory, owner.accessory_colour = accessory, colour
-        else:
-            self._found = (accessory, colour)
+def _hand_over(giver: Entity, clause: Clause, meant: Mapping[NounPhrase, tuple[Entity, ...]], lemmas: Set[str]) -> None:
+    """ "gave her the scarf", "gave the scarf to the mouse": who gets it wears it."""
+    takers = [e for p, who in meant.items() for e in who if e is not giver and not e.member and p.start > (clause.verb or 0)]
+    if {"give", "lend"} & lemmas and takers and giver.accessory:
+        takers[0].accessory, takers[0].accessory_colour = giver.accessory, giver.accessory_colour
+
+
+def _puts_it_on(tokens: Sequence[Token]) -> bool:
+    """ "put it on", and not "put it on the table"."""
+    for i, token in enumerate(tokens[:-1]):
+        after = tokens[i + 2].tag if i + 2 < len(tokens) else ""
+        if token.lower == "it" and tokens[i + 1].lower == "on" and after not in {"DT", "PRP$", "CD", "JJ", *NOUN}:
+            return i > 0 and tokens[i - 1].lemma in {"put", "pull", "try"}
+    return False
+
+
+def _put_on(owner: Entity, accessory: str, colour: str) -> None:
+    """ "Her scarf" is the one she had; "her red scarf" need not be."""
+    if accessory != owner.accessory or colour:
+        owner.accessory, owner.accessory_colour = accessory, colour
 
 
 def _is_worn(phrase: NounPhrase, lemmas: Set[str]) -> bool:
