@@ -19,12 +19,15 @@ from storyanim.plan.english import table
 
 HEADING = re.compile(r"\s*(?:INT|EXT|INT\.?/EXT|I/E)[. ]")
 TRANSITION = re.compile(r"\s*(?:FADE (?:IN|OUT|TO [A-Z]+)|(?:[A-Z]+ )?CUT TO\b[^\n]*|DISSOLVE TO\b[^\n]*|THE END)\s*[.:!]?\s*$")
-LABEL = re.compile(r"\s*(?:#{1,6}\s[^\n]*|\W{0,2}(?:Chapter|CHAPTER|Part|PART|Act|ACT)\s+\w+\W*(?:[A-Z][^.!?\n]*)?)\s*$")
+_NUMBER = r"(?:\d+|[IVXLC]+|(?i:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve))\b"
+LABEL = re.compile(rf"""\s* (?: \#{{1,6}}\s[^\n]* | \W{{0,2}} (?:Chapter|CHAPTER|Part|PART|Act|ACT)\s+ {_NUMBER} \W*
+                        (?:[A-Z][^.!?\n]*)? ) \s*$""", re.VERBOSE)
 _LINE_CUE = re.compile(r"^[^\S\n]*(?P<name>(?:[A-Z][\w.'’-]*[^\S\n]?){1,3})(?:\([^)\n]*\)[^\S\n]*)?:(?P<line>[^\n]+)",
                        re.MULTILINE)
 _CAPITALS = r"[A-ZÀ-Þ][A-ZÀ-Þ.'’-]*"
-_CUE = re.compile(rf"(?:(?<=\n\n)|^)[^\S\n]*(?P<name>{_CAPITALS}(?:[^\S\n]{_CAPITALS}){{0,2}})[^\S\n]*(?:\([^)\n]*\))?[^\S\n]*\n"
-                  r"(?P<line>(?:[^\S\n]*\S[^\n]*(?:\n|$))+)")
+_CUE = re.compile(rf"""(?: \A | ^[^\S\n]*\n )                                       # after a blank line
+                       (?P<at>[^\S\n]*) (?P<name>{_CAPITALS} (?:[^\S\n]{_CAPITALS}){{0,2}}) [^\S\n]* (?:\([^)\n]*\))? [^\S\n]*\n
+                       (?P<line>(?: [^\S\n]*\S[^\n]*(?:\n|\Z) )+)""", re.MULTILINE | re.VERBOSE)
 _BRACKET = re.compile(r"\([^)]*\)")
 
 
@@ -53,7 +56,7 @@ def find_cues(text: str) -> list[Cue]:
     """Everybody's lines, in order. A narrator's lines, and "Morning: ...", are the story's."""
     cues = [Cue(m.start(), m["name"].strip(), m.span("line"), own_line=False) for m in _LINE_CUE.finditer(text)]
     if is_script(text):
-        cues += [Cue(m.start(), m["name"].strip(), m.span("line"), own_line=True) for m in _CUE.finditer(text)
+        cues += [Cue(m.start("at"), m["name"].strip(), m.span("line"), own_line=True) for m in _CUE.finditer(text)
                  if not HEADING.match(m["name"] + " ") and not TRANSITION.match(m["name"])]
     return sorted((cue for cue in cues if not _is_label(cue.name)), key=lambda cue: cue.start)
 

@@ -70,6 +70,12 @@ def test_cues_end_with_a_blank_line_and_leave_out_what_is_done() -> None:
     assert "".join(SCREENPLAY[i] for i in bruno.spoken(SCREENPLAY)).split() == ["Where", "is", "everybody?", "I", "dance."]
 
 
+def test_blank_lines_may_hold_blanks() -> None:
+    assert planned(SCREENPLAY)[0].prompt == planned(SCREENPLAY.replace("\n\n", "\n  \n"))[0].prompt
+    assert [cue.name for cue in find_cues(SCREENPLAY.replace("\n\n", "\n \t\n"))] == ["BRUNO", "MIMI"]
+    assert [cue.name for cue in find_cues(SCREENPLAY.replace("BRUNO\n", "        BRUNO\n"))] == ["BRUNO", "MIMI"]
+
+
 def test_a_narrator_and_a_label_say_nothing() -> None:
     assert [cue.name for cue in find_cues(PLAY)] == ["BRUNO", "MIMI"]
     assert find_speakers(PLAY) == {"bruno", "mimi"}
@@ -97,7 +103,7 @@ def test_labels(line: str) -> None:
     assert LABEL.match(line)
 
 
-@pytest.mark.parametrize("line", ["Part of the forest burned.", "Act two was long, and the bear slept.", "A bear ran."])
+@pytest.mark.parametrize("line", ["Part of the forest burned.", "Part of Bruno", "Act two was long, and it slept.", "A bear ran."])
 def test_no_labels(line: str) -> None:
     assert not LABEL.match(line)
 
