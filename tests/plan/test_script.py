@@ -103,7 +103,7 @@ def test_labels(line: str) -> None:
     assert LABEL.match(line)
 
 
-@pytest.mark.parametrize("line", ["Part of the forest burned.", "Part of Bruno", "Act two was long, and it slept.", "A bear ran."])
+@pytest.mark.parametrize("line", ["Part of the forest burned.", "Part of Bruno", "Act two was long, and sad.", "A bear ran."])
 def test_no_labels(line: str) -> None:
     assert not LABEL.match(line)
 
