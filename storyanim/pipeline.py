@@ -39,6 +39,7 @@ from storyanim.film.cards import end_card, title_card
 from storyanim.film.clip import write_clip
 from storyanim.film.film import join
 from storyanim.personalize.images import Survey
+from storyanim.plan.script import told
 from storyanim.retrieve.choose import choose
 from storyanim.retrieve.index import ClipIndex
 from storyanim.retrieve.own import OwnFootage, choose_own, is_own, read_own
@@ -201,7 +202,7 @@ def join_film(run: RunDir, production: Production, made: Sequence[ShotWork], set
     """Cards, film, subtitles and contact sheet."""
     title = production.storyboard.title
     clips: list[Any] = [work.clip for work in made]
-    texts = [work.shot.text for work in made]
+    texts = [told(work.shot.text) for work in made]
     if settings.film.title_s > 0:
         clips = [run.step("cards/title", title_card, title, settings.film), *clips,
                  run.step("cards/end", end_card, "The End", settings.film)]
@@ -289,7 +290,7 @@ def _what_is_drawn(shot: Shot) -> Shot:
 
 def _what_is_told(shot: Shot) -> Shot:
     """The shot as its clip and the sheet need it: id, words and length."""
-    return Shot(id=shot.id, text=shot.text, query="", prompt="", duration_s=shot.duration_s)
+    return Shot(id=shot.id, text=told(shot.text), query="", prompt="", duration_s=shot.duration_s)
 
 
 @dataclass(frozen=True)

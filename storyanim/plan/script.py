@@ -28,6 +28,11 @@ _CAPITALS = r"[A-ZÀ-Þ][A-ZÀ-Þ.'’-]*"
 _CUE = re.compile(rf"""(?: \A | ^[^\S\n]*\n )                                       # after a blank line
                        (?P<at>[^\S\n]*) (?P<name>{_CAPITALS} (?:[^\S\n]{_CAPITALS}){{0,2}}) [^\S\n]* (?:\([^)\n]*\))? [^\S\n]*\n
                        (?P<line>(?: [^\S\n]*\S[^\n]*(?:\n|\Z) )+)""", re.MULTILINE | re.VERBOSE)
+_MARKS = re.compile(r"""\*\* | __ | ^[^\S\n]*[-*>][^\S\n]+                # strong; items and quotations
+                         | \*(?=\S[^*\n]*\*) | (?<=\S)\*(?!\S)          # *emphasis*
+                         | (?<!\w)_(?=\S[^_\n]*_) | (?<=\S)_(?!\w)""", re.MULTILINE | re.VERBOSE)
+_NUMBERED = re.compile(r"^\s* (?: (?:Scene|Shot|Panel|Page|Frame|Slide)\s+\d+\s*[:.–-] | NARRATOR\s*: ) \s*",
+                       re.MULTILINE | re.IGNORECASE | re.VERBOSE)
 _BRACKET = re.compile(r"\([^)]*\)")
 
 
@@ -45,6 +50,12 @@ class Cue:
         begin, end = self.said
         done = {i for bracket in _BRACKET.finditer(text, begin, end) for i in range(*bracket.span())}
         return (i for i in range(begin, end) if i not in done)
+
+
+def told(text: str) -> str:
+    """A shot's words as a film shows them: without headings, transitions, labels, and the marks of Markdown."""
+    lines = [line for line in text.splitlines(keepends=True) if not any(p.match(line) for p in (HEADING, TRANSITION, LABEL))]
+    return _NUMBERED.sub("", _MARKS.sub("", "".join(lines)))
 
 
 def is_script(text: str) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from storyanim.artifacts import Shot, Story
 from storyanim.config import PlanSettings
 from storyanim.plan import RulePlanner, make_vocabulary
-from storyanim.plan.script import LABEL, TRANSITION, find_cues, find_speakers, is_script
+from storyanim.plan.script import LABEL, TRANSITION, find_cues, find_speakers, is_script, told
 
 SCREENPLAY = """FADE IN:
 
@@ -106,6 +106,23 @@ def test_labels(line: str) -> None:
 @pytest.mark.parametrize("line", ["Part of the forest burned.", "Part of Bruno", "Act two was long, and sad.", "A bear ran."])
 def test_no_labels(line: str) -> None:
     assert not LABEL.match(line)
+
+
+@pytest.mark.parametrize(("text", "shown"), [
+    ("FADE IN:\n\nEXT. BEACH - DAY\n\nBruno runs.\n\nCUT TO:\n", "Bruno runs."),
+    ("BRUNO\n(sighing)\nWhere is everybody?\n", "BRUNO\n(sighing)\nWhere is everybody?"),
+    ("## Chapter 2: The Sea\n\n- Benny *really* swam, **far** and _fast_.\n", "Benny really swam, far and fast."),
+    ("**Scene 2:** Benny walks.", "Benny walks."), ("Panel 3: The cat jumps.", "The cat jumps."),
+    ("NARRATOR: They swam.", "They swam."), ("EXT. BEACH - DAY", ""),
+    ("“Two * three_four,” said the snake_bear - twice!", "“Two * three_four,” said the snake_bear - twice!"),
+])
+def test_what_a_film_shows_of_a_shots_words(text: str, shown: str) -> None:
+    assert told(text).strip() == shown
+
+
+@pytest.mark.parametrize("text", [PLAY.splitlines()[2], "The bear ran.\n\n“Stop!” he said - and 2 * 3 = 6.\n", ""])
+def test_plain_words_are_shown_as_they_are(text: str) -> None:
+    assert told(text) == text
 
 
 def test_a_chapter_begins_with_its_label() -> None:
