@@ -20,7 +20,7 @@ from storyanim.retrieve.vectors import EMBEDDINGS, VECTORS, Scored
 TABLE = "vectors"
 _MADE_OF = b"storyanim.made_of"                      # sha256 of the index's vectors.faiss
 _MANY = 50_000                                       # vectors from which on the table gets an index of its own
-_REFINE = 8                                          # times as many are compared exactly
+_REFINE = 16                                         # times as many are compared exactly
 _ROWS_AT_ONCE = 4096
 
 
