@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from storyanim.plan.clauses import Clause, NounPhrase
 from storyanim.plan.english import NOUN, Token, table
-from storyanim.plan.script import HEADING
+from storyanim.plan.script import HEADING, LABEL
 from storyanim.plan.vocabulary import Found, Vocabulary
 
 _SETTLED = frozenset({"in", "at", "into", "to", "inside", "on", "onto"})
@@ -82,8 +82,8 @@ def read_setting(before: Setting, clause: Clause, somebody: Container[NounPhrase
 
 def begins_scene(tokens: Sequence[Token]) -> bool:
     """Whether a clause is a heading of a script, or of a chapter."""
-    first = " ".join(t.text for t in tokens[:2]) + " "
-    return HEADING.match(first) is not None or (first[0] == "#")
+    words = " ".join(t.text for t in tokens)
+    return HEADING.match(words + " ") is not None or LABEL.match(words) is not None
 
 
 def _arrived(now: Setting, clause: Clause, vocabulary: Vocabulary) -> Setting:

@@ -129,3 +129,6 @@ def test_a_chapter_begins_with_its_label() -> None:
     found = planned("# Chapter 1\n\nA bear ran in the forest.\n\n## Chapter 2: The Beach\n\nIt danced.\n")
     assert [shot.prompt for shot in found] == ["a bear running in the forest", "a bear dancing on the beach"]
     assert found[1].text.startswith("## Chapter 2")
+    plain = planned("CHAPTER ONE\n\nA bear ran in the forest.\n\nChapter 2: The Beach\n\nIt danced.\n")
+    assert [shot.prompt for shot in plain] == ["a bear running in the forest", "a bear dancing on the beach"]
+    assert plain[1].text.startswith("Chapter 2")
