@@ -140,10 +140,10 @@ class Lesson:
         if not _surely(gains[best], _SURE):
             return ""
         second = next((own for own in self._settings.first_words if own in likely[best].split()), None)
-        mixed = [f"a {second} {plain[2:]}", f"{plain.removesuffix(noun)}{second} {noun}"] if second else []
-        of_mixed = self._errors_under(mixed, grid, _WORN_AT[1]) if mixed else errors[:0]
-        better = [_surely(errors[1 + best].log() - other.log(), _MIXED) for other in of_mixed]
-        return "" if better and all(better) else likely[best]
+        if second is None:
+            return likely[best]
+        mixed = self._errors_under([f"a {second} {word} {noun}", f"a {word} {second} {noun}"], grid, _WORN_AT[1])
+        return "" if all(_surely(errors[1 + best].log() - other.log(), _MIXED) for other in mixed) else likely[best]
 
     def say(self, noun: str, wears: str) -> None:
         """Captions that name the character go on with what it wears."""

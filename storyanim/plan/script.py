@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from storyanim.plan.english import table
 
@@ -63,13 +64,14 @@ def is_script(text: str) -> bool:
     return any(HEADING.match(line) for line in text.splitlines())
 
 
-def find_cues(text: str) -> list[Cue]:
+@lru_cache(maxsize=2)
+def find_cues(text: str) -> tuple[Cue, ...]:
     """Everybody's lines, in order. A narrator's lines, and "Morning: ...", are the story's."""
     cues = [Cue(m.start(), m["name"].strip(), m.span("line"), own_line=False) for m in _LINE_CUE.finditer(text)]
     if is_script(text):
         cues += [Cue(m.start("at"), m["name"].strip(), m.span("line"), own_line=True) for m in _CUE.finditer(text)
                  if not HEADING.match(m["name"] + " ") and not TRANSITION.match(m["name"])]
-    return sorted((cue for cue in cues if not _is_label(cue.name)), key=lambda cue: cue.start)
+    return tuple(sorted((cue for cue in cues if not _is_label(cue.name)), key=lambda cue: cue.start))
 
 
 def find_speakers(text: str) -> frozenset[str]:
@@ -83,4 +85,4 @@ def find_speakers(text: str) -> frozenset[str]:
 
 def _is_label(name: str) -> bool:
     word = re.findall(r"[^\W\d_]+", name.lower())[-1:]
-    return not word or word[0] in table("not_speakers") | table("places") | table("time_nouns")
+    return not word or word[0] in table("not_speakers") | table("weekdays") | table("places") | table("time_nouns")

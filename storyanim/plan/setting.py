@@ -18,7 +18,6 @@ _ANOTHER = frozenset({"one", "next", "another", "following"})
 _UNTIL = frozenset({"until", "till"})
 _NOT_NOW = frozenset([*_UNTIL, "before", "after", "than", "like"])
 _DENIED = frozenset({"no", "not", "n't", "never"})
-_WEEKDAYS = frozenset({"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"})
 _OPENS_PHRASE = frozenset({"DT", "PRP$", "JJ", "CD"})
 _ON_THE_WAY = frozenset(["back", "straight", "all", "the", "way", "safely"])
 _OUTSIDE = frozenset({"outside", "outdoors"})
@@ -186,7 +185,7 @@ def _time_and_weather(before: Setting, clause: Clause, vocabulary: Vocabulary) -
             now, told = replace(now, time_of_day=found.value), True
     if before.time_of_day and any(t.lower == "day" and last.lower in _ANOTHER for last, t in pairwise(tokens)):
         now = replace(now, time_of_day="day", weather="")
-    if any(t.lower in _WEEKDAYS and last.lower == "on" for last, t in pairwise(tokens)):
+    if any(t.lower in table("weekdays") and last.lower == "on" for last, t in pairwise(tokens)):
         now = replace(now, weather="", time_of_day=now.time_of_day if told else "")
     for found in vocabulary.scan("weather", tokens):
         near = tokens[max(0, found.start - 3):found.stop + 3]

@@ -164,11 +164,11 @@ def _unsaid(vocabulary: Vocabulary, beat: Beat, drawn: Sequence[Entity], said_ve
 def _unsaid_of(vocabulary: Vocabulary, phrase: NounPhrase, unit: Unit, drawn: Sequence[Entity]) -> list[str]:
     if phrase in unit.meant:
         lost = [e for e in unit.meant[phrase] if not (any(e is d for d in drawn) and (e.member or e.exact))]
-        return [e.noun for e in lost if e.noun not in table("not_things")]
+        return [e.noun for e in lost if not _is_no_thing(e.noun)]
     noun = phrase.head.lemma
     if noun == "camera" and vocabulary.scan("camera", unit.clause.tokens):
         return []
-    if phrase.is_pronoun or {noun, phrase.head.lower} & table("not_things") or is_setting_word(phrase.head, vocabulary):
+    if phrase.is_pronoun or _is_no_thing(noun, phrase.head.lower) or is_setting_word(phrase.head, vocabulary):
         return []
     if any(f.value == entity.creature for f in vocabulary.scan("creature", phrase.tokens) for entity in drawn):
         return []                                    # "Pinga and Lolo, two penguins"
@@ -176,6 +176,11 @@ def _unsaid_of(vocabulary: Vocabulary, phrase: NounPhrase, unit: Unit, drawn: Se
     if any(f.exact and f.value == unit.setting.scene for f in place) or vocabulary.scan("accessory", phrase.tokens):
         return []
     return [phrase.head.lower if phrase.is_name else noun]
+
+
+def _is_no_thing(*forms: str) -> bool:
+    """Whether a noun, in any of its forms, is nothing to draw: "way", "Monday"."""
+    return bool(set(forms) & (table("not_things") | table("weekdays")))
 
 
 # ── without one ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -247,7 +252,7 @@ def _after_label(tokens: Sequence[Token]) -> int:
     """Index after "Scene 2:" or "NARRATOR:" at the beginning."""
     colon = next((i for i, t in enumerate(tokens[:6]) if t.text == ":"), 0)
     words = [t for t in tokens[:colon] if t.is_word]
-    return colon + 1 if words and words[0].lower in table("not_speakers") else 0
+    return colon + 1 if words and words[0].lower in table("not_speakers") | table("weekdays") else 0
 
 
 def _retold_phrase(phrase: NounPhrase, who: Sequence[Entity], described: list[Entity]) -> str:
