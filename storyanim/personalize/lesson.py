@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,7 @@ class Lesson:
         self.wears = ""                              # said behind the noun
         self._objective = Objective(pipeline.scheduler)
         self._autocast = _autocast(pipeline.device, settings.generate.dtype)
+        self._attention = _attention(pipeline.device, settings.generate.dtype)
 
     def step(self, student: Student, step: int) -> float:
         """One step; gives the loss over the character's own pictures. Raises ModelError when it is no number."""
@@ -99,7 +101,8 @@ class Lesson:
                              hint="set generate.dtype to float32, or smaller learning rates")
         student.optimizer.zero_grad(set_to_none=True)
         if loss.requires_grad:                       # not when the table is alone and every caption is blank
-            loss.backward()
+            with self._attention():                  # blocks that are computed twice have to be computed alike
+                loss.backward()
             nn.utils.clip_grad_norm_([weight for weight in student.learned if weight.grad is not None], _MOST_GRADIENT)
             student.optimizer.step()
         named = [self._token in caption for caption in batch.captions]
@@ -214,7 +217,7 @@ class Lesson:
         """(B). Args: timesteps: (B). rows: (B, d) of the pseudo-word, where captions have it."""
         pipeline = self._pipeline
         noisy, target = self._objective.noisy_and_target(batch.latents, timesteps, batch.noise)
-        with self._autocast():
+        with self._attention(), self._autocast():
             text = pipeline.encode_prompt_rows(batch.captions, {} if rows is None else {self._token: rows})
             guided = self._settings.static_depth and pipeline.structure is not None
             guide = pipeline.structure_guide(batch.near) if guided else None
@@ -245,15 +248,10 @@ def multiplies_in_half(device: torch.device, dtype: str) -> bool:
 
 def _autocast(device: torch.device, dtype: str) -> Callable[[], AbstractContextManager[object]]:
     """Products in bfloat16, see `multiplies_in_half`; what is learned stays float32."""
-    if not multiplies_in_half(device, dtype):
-        return nullcontext
+    return partial(torch.autocast, device.type, torch.bfloat16) if multiplies_in_half(device, dtype) else nullcontext
 
-    @contextmanager
-    def autocast() -> Iterator[None]:
-        with ExitStack() as inside:
-            inside.enter_context(torch.autocast(device.type, torch.bfloat16))
-            if device.type == "cpu":                 # its fused attention is three to seven times slower backwards in bfloat16
-                inside.enter_context(sdpa_kernel(SDPBackend.MATH))
-            yield
 
-    return autocast
+def _attention(device: torch.device, dtype: str) -> Callable[[], AbstractContextManager[object]]:
+    """A CPU's fused attention is three to seven times slower backwards in bfloat16 than plain products."""
+    plain = device.type == "cpu" and multiplies_in_half(device, dtype)
+    return partial(sdpa_kernel, SDPBackend.MATH) if plain else nullcontext

@@ -20,7 +20,7 @@ from storyanim.engine.character_file import character_bytes
 from storyanim.errors import CharacterError, ModelError, VideoError
 from storyanim.generate.generator import StoryGenerator
 from storyanim.generate.story_pipeline import StoryVideoPipeline
-from storyanim.personalize import fit
+from storyanim.personalize import fit, lesson
 from storyanim.personalize.fit import TimeInvLearner
 from storyanim.personalize.lesson import Student
 from storyanim.personalize.timeinv import word_embedding
@@ -213,15 +213,19 @@ class TestLearning:
         hook.remove()
         assert len(seen) == calls
 
-    @pytest.mark.parametrize("num_frames", [1, 2])
+    @pytest.mark.parametrize(("num_frames", "dtype"), [(1, "float32"), (2, "float32"), (2, "bfloat16")])
     def test_gradient_checkpointing_teaches_the_same_with_less_kept(
-        self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline, num_frames: int
+        self, settings: Make, shared_pipeline: StoryVideoPipeline, character: Character, monkeypatch: pytest.MonkeyPatch,
+        num_frames: int, dtype: str,
     ) -> None:
+        monkeypatch.setattr(lesson, "cpu_has_bfloat16", lambda: True)
         kept, tokens = [], []
         for twice in (False, True):
+            wanted = settings(num_steps=2, num_frames=num_frames, gradient_checkpointing=twice)
+            wanted = wanted.model_copy(update={"generate": wanted.generate.model_copy(update={"dtype": dtype})})
             sizes: list[int] = []
             with torch.autograd.graph.saved_tensors_hooks(lambda t, s=sizes: (s.append(t.nbytes), t)[1], lambda t: t):
-                tokens.append(learn(num_steps=2, num_frames=num_frames, gradient_checkpointing=twice))
+                tokens.append(TimeInvLearner(wanted, lambda: shared_pipeline, BrightnessDepth()).learn(character))
             kept.append(sum(sizes))
         assert kept[1] < 0.8 * kept[0]
         assert np.array_equal(tokens[0].table, tokens[1].table)
