@@ -29,7 +29,7 @@ from storyanim.personalize.stopping import HeldOut
 from storyanim.personalize.timeinv import make_table, sampling_grid, word_embedding
 from storyanim.stages import DepthEstimator
 
-VERSION = 7                                          # of the learning: a change of what equal settings give
+VERSION = 8                                          # of the learning: a change of what equal settings give
 Watch = Callable[[float, dict[str, float]], None]    # share done in [0, 1], figures
 _CHECKPOINT_S = 20.0
 _NOT_THE_LEARNING_S = {"guidance_scale", "gradient_checkpointing"}   # settings that leave what is learned as it is

@@ -25,6 +25,7 @@ from storyanim.personalize.timeinv import TimeInvTable
 _MOST_GRADIENT = 1.0                                 # norm to which gradients are cut
 _GUESSED_AT = 48                                     # views of pictures, each at one timestep, that decide on the first word
 _WORN_AT, _LIKELY = (8, 80), 4                       # views that decide on what it wears: of all phrases, then of the likely ones
+_IN_DOUBT, _AGAIN = 3.0, 160                         # gains of fewer standard errors take so many views more to decide
 _SURE = 1.5                                          # standard errors that a phrase must gain, as the best of several
 _MIXED = 2.0                                         # standard errors by which two colours must say a coat better than a phrase
 _LOSS_MEMORY = 0.95                                  # of the running mean of the loss
@@ -140,13 +141,17 @@ class Lesson:
         errors = self._errors_under([plain, *(f"{plain} {phrase}" for phrase in likely)], grid, _WORN_AT[1])
         gains = errors[0].log() - errors[1:].log()       # (_LIKELY, V); timesteps differ in size, not in what a hat is worth
         best = int(gains.mean(dim=1).argmax())
-        if not _surely(gains[best], _SURE):
+        gain = gains[best]
+        if abs(_certainty(gain)) < _IN_DOUBT:            # a patch that half of the pictures hide
+            without, wearing = self._errors_under([plain, f"{plain} {likely[best]}"], grid, _AGAIN)
+            gain = torch.cat([gain, without.log() - wearing.log()])
+        if _certainty(gain) < _SURE:
             return ""
         second = next((own for own in self._settings.first_words if own in likely[best].split()), None)
         if second is None:
             return likely[best]
         mixed = self._errors_under([f"a {second} {word} {noun}", f"a {word} {second} {noun}"], grid, _WORN_AT[1])
-        return "" if all(_surely(errors[1 + best].log() - other.log(), _MIXED) for other in mixed) else likely[best]
+        return "" if all(_certainty(errors[1 + best].log() - other.log()) > _MIXED for other in mixed) else likely[best]
 
     def say(self, noun: str, wears: str) -> None:
         """Captions that name the character go on with what it wears."""
@@ -232,9 +237,9 @@ def phrases_of(settings: PersonalizeSettings) -> list[str]:
     return [re.sub(r"\ba (?=[aeiou])", "an ", phrase) for phrase in filled]
 
 
-def _surely(gains: Tensor, errors: float) -> bool:
-    """Whether the mean of (V) gains lies so many of its standard errors above nothing."""
-    return bool(gains.mean() > errors * gains.std() / len(gains)**0.5)
+def _certainty(gains: Tensor) -> float:
+    """How many of its standard errors the mean of (V) gains lies above nothing."""
+    return float(gains.mean() / gains.std() * len(gains)**0.5)
 
 
 def multiplies_in_half(device: torch.device, dtype: str) -> bool:

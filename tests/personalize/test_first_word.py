@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from storyanim.artifacts import CharacterToken
@@ -76,6 +77,27 @@ def test_a_coat_between_two_names_wears_nothing(tmp_path: Path, settings: Settin
     with motion_off(pipeline.unet):
         lesson = lesson_of(tmp_path, settings, pipeline, creature="penguin", **olive, **BARE)
         assert lesson.worn("brown", "penguin", phrases_of(settings.personalize), grid) == ""
+
+
+@pytest.mark.parametrize(("again", "wears"), [(0.4, "with a red hat"), (-0.4, "")])
+def test_a_doubtful_phrase_is_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, again: float, wears: str
+) -> None:
+    looked: list[tuple[list[str], int]] = []
+
+    def errors_under(self: Lesson, captions: list[str], grid: Any, count: int) -> torch.Tensor:
+        looked.append((captions, count))
+        gains = {False: 0.1, True: again}[len(looked) > 2] + torch.linspace(-1, 1, count)
+        hat = [caption.endswith("with a red hat") for caption in captions]
+        return torch.stack([(-gains).exp() if worn else torch.full((count,), 1.0 if " with " not in caption else 9.0)
+                            for caption, worn in zip(captions, hat, strict=True)])
+
+    monkeypatch.setattr(Lesson, "_errors_under", errors_under)
+    lesson = Lesson.__new__(Lesson)
+    lesson._settings = settings.personalize.model_copy(update={"first_words": ()})
+    phrases = ["with a blue scarf", "with a red hat", "with a green scarf"]
+    assert lesson.worn("white", "dog", phrases, torch.arange(20)) == wears
+    assert looked[2] == (["a white dog", "a white dog with a red hat"], 160)
 
 
 def test_captions_go_on_with_what_it_wears(tmp_path: Path, settings: Settings, pipeline: Any) -> None:
