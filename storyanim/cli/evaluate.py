@@ -78,6 +78,8 @@ def personalization(
         min=0, max=7, help="More characters, of colours without a name. [default: 2, quick 0]")] = None,
     curve: Annotated[int | None, typer.Option(min=1, help="Shots at each structure_until. [default: 20, quick 2]")] = None,
     ablations: Annotated[bool, typer.Option("--ablations", help="Also our method without each of its parts.")] = False,
+    untold: Annotated[bool, typer.Option(
+        "--untold", help="Also all four as published: no words for colour or for what is worn are read off pictures.")] = False,
     index: flags.Index = None,
     judge: JudgeFolder = None,
     profile: flags.Profile = "storybook",
@@ -92,8 +94,8 @@ def personalization(
 
     size = QUICK if quick else PersonalizationSize()
     size = replace(size, characters=characters or size.characters, prompts=prompts or size.prompts, seeds=seeds or size.seeds,
-                   curve=curve or size.curve, ablations=ablations, together=size.together if together is None else together,
-                   shades=size.shades if shades is None else shades)
+                   curve=curve or size.curve, ablations=ablations, untold=untold,
+                   together=size.together if together is None else together, shades=size.shades if shades is None else shades)
     work = partial(evaluate_personalization, index=str(index) if index else None)
     _measure("eval personalization", out, settings, judge, (work, size), json_)
 

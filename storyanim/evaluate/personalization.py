@@ -23,7 +23,7 @@ from storyanim.evaluate.tables import personalization_table
 from storyanim.evaluate.trials import Trial, make_pair_trials, word
 from storyanim.generate.generator import build_generator
 from storyanim.order import build_tools
-from storyanim.personalize.baselines import ABLATIONS, BASELINES, settings_of
+from storyanim.personalize.baselines import ABLATIONS, BASELINES, UNTOLD, settings_of
 from storyanim.pipeline import Tools
 from storyanim.world import with_
 
@@ -41,6 +41,7 @@ class PersonalizationSize:
     seeds: int = 2
     curve: int = 20                                  # shots of each point over structure_until
     ablations: bool = False
+    untold: bool = False                             # all methods also without the words read off the pictures
     together: int = 20                               # shots with two of the characters
     shades: int = 2                                  # further characters, whose colour has no name
 
@@ -61,7 +62,7 @@ def evaluate_personalization(
     tools = build_tools(bench.settings, index)
     watch(0.0, "taking the characters' pictures")
     parts = [make_part(run, bench, tools, lead, size.prompts) for lead in make_leads(size.characters)]
-    methods = (*BASELINES, *ABLATIONS) if size.ablations else BASELINES
+    methods = (*BASELINES, *(UNTOLD if size.untold else ()), *(ABLATIONS if size.ablations else ()))
     found: dict[str, Any] = {}
     shown: dict[str, list[Frames]] = {}
     for method in methods:

@@ -13,6 +13,7 @@ from storyanim.errors import UsageError
 # Weights that are learned as they are take a tenth of a LoRA's rate, as in the paper (1e-5 against 1e-4).
 _WHOLE = 0.1
 _PUBLISHED = {"static_depth": False}
+_UNTOLD: dict[str, Any] = {"first_words": (), "wears": ()}
 METHODS: dict[str, dict[str, Any]] = {
     "timeinv_lora": {},
     "textual_inversion": _PUBLISHED | {"table_rows": "one", "lora_rank": 0},                      # arXiv 2208.01618
@@ -26,6 +27,8 @@ METHODS: dict[str, dict[str, Any]] = {
     "all_timesteps": {"sampled_timesteps": False},
 }
 BASELINES = ("timeinv_lora", "textual_inversion", "dreambooth", "custom_diffusion")
+UNTOLD = tuple(f"untold_{method}" for method in BASELINES)   # as published: the noun to start from, and what is worn is not said
+METHODS |= {untold: METHODS[method] | _UNTOLD for untold, method in zip(UNTOLD, BASELINES, strict=True)}
 ABLATIONS = ("no_timeinv", "no_lora", "no_static_depth", "no_regularisation")
 
 

@@ -114,12 +114,13 @@ def test_retrieval(cli: Cli, here: Path, profile: Path, judge: Path, real_index:
 
 def test_personalization(cli: Cli, here: Path, profile: Path, judge: Path, real_index: Path) -> None:
     asked = ("eval", "personalization", "--profile", profile, "--judge", judge, "--index", real_index, "--characters", 2,
-             "--prompts", 2, "--seeds", 2, "--together", 2, "--shades", 1, "--ablations", "--json", "-o", "out")
+             "--prompts", 2, "--seeds", 2, "--together", 2, "--shades", 1, "--ablations", "--untold", "--json", "-o", "out")
     outcome = cli(*asked)
     assert outcome.code == 0, outcome.err
     methods = outcome.json["methods"]
     ablations = ["no_timeinv", "no_lora", "no_static_depth", "no_regularisation"]
-    assert list(methods) == ["timeinv_lora", "textual_inversion", "dreambooth", "custom_diffusion", *ablations]
+    published = ["timeinv_lora", "textual_inversion", "dreambooth", "custom_diffusion"]
+    assert list(methods) == [*published, *(f"untold_{method}" for method in published), *ablations]
     for scores in (*methods.values(), outcome.json["words"], outcome.json["rendered"]):
         for name in ("semantic", "identity"):
             low, high = scores[f"{name}_interval"]
@@ -147,7 +148,7 @@ def test_personalization(cli: Cli, here: Path, profile: Path, judge: Path, real_
     assert "2 characters × 2 prompts × 2 seeds" in table
     assert "a colour without a name" in table
     steps = drawn(here / "out")
-    assert sum(step.endswith("/learned") for step in steps) == 8 * 2 + 6
+    assert sum(step.endswith("/learned") for step in steps) == 12 * 2 + 6
     assert sum("/s" in step and step.startswith("dreambooth") for step in steps) == 8
 
     # Again: nothing is learned or drawn, the same is found.

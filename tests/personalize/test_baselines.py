@@ -15,7 +15,7 @@ from storyanim.engine.character_file import load_character_token, save_character
 from storyanim.errors import CharacterError, UsageError
 from storyanim.generate.generator import StoryGenerator
 from storyanim.generate.story_pipeline import StoryVideoPipeline
-from storyanim.personalize.baselines import ABLATIONS, BASELINES, METHODS, settings_of
+from storyanim.personalize.baselines import ABLATIONS, BASELINES, METHODS, UNTOLD, settings_of
 from storyanim.personalize.fit import TimeInvLearner
 
 Learn = Callable[[str], CharacterToken]
@@ -91,6 +91,14 @@ def test_weights_of_another_model_are_refused(learn: Learn, family: Path) -> Non
     token.weights["unet.nowhere.weight"] = np.zeros((2, 2), np.float32)
     with pytest.raises(CharacterError, match="do not fit"):
         StoryGenerator(make_settings(family)).draw(TOLD, None, [token])
+
+
+@pytest.mark.parametrize(("untold", "method"), zip(UNTOLD, BASELINES, strict=True))
+def test_untold_differs_in_nothing_but_the_words(family: Path, untold: str, method: str) -> None:
+    told = make_settings(family, first_words=("red", "blue"), wears=("with a {} hat",))
+    without, published = settings_of(untold, told).personalize, settings_of(method, told).personalize
+    assert (without.first_words, without.wears) == ((), ())
+    assert without.model_copy(update={"first_words": ("red", "blue"), "wears": ("with a {} hat",)}) == published
 
 
 def test_unknown_method(family: Path) -> None:
