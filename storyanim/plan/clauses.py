@@ -15,6 +15,7 @@ from storyanim.plan.english import FINITE, NOUN, PRONOUNS, Token, table
 _MODIFIERS = frozenset({"DT", "PRP$", "CD", "JJ", "JJR", "JJS", "POS", "VBN", "VBG", "PDT"})
 _INVERTING = frozenset({"be", "sit", "stand", "lie", "live", "come", "go", "hang"})
 _LINKS = frozenset({"and", "but", "then", "so", "or", "yet"})
+_BARELY = frozenset({"barely", "hardly", "scarcely"})
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ def _is_full_event(tokens: Sequence[Token], hidden: Sequence[bool], start: int, 
     nobody's action.
     """
     for i in range(start, stop):
+        if _is_of_sky(tokens[start:i]) and any(t.lower in _BARELY for t in tokens[start:stop]):
+            continue                                 # what happens when it had barely risen is still to come
         if not hidden[i] and tokens[i].tag in FINITE and is_event(tokens, i):
             rest = [t for t in tokens[main_verb(tokens, i) + 1:stop] if t.is_word and not t.quoted]
             return bare or bool(rest) or _is_of_weather(tokens[start:i])
@@ -107,9 +110,14 @@ def _is_full_event(tokens: Sequence[Token], hidden: Sequence[bool], start: int, 
 
 def _is_of_weather(before_verb: Sequence[Token]) -> bool:
     """Whether a verb's subject is the sky: "it" rained, the "sun" rose. Who "it" is else, does something first."""
-    weather = {"it", "snow", "sun", "wind"}.union(table("time_nouns"), *table("weather").values())
+    return _is_of_sky(before_verb) or [t.lower for t in before_verb if t.tag in NOUN or t.tag == "PRP"][-1:] == ["it"]
+
+
+def _is_of_sky(before_verb: Sequence[Token]) -> bool:
+    """The same, "it" left out."""
+    sky = {"snow", "sun", "wind"}.union(table("time_nouns"), *table("weather").values())
     nouns = [t for t in before_verb if t.tag in NOUN or t.tag == "PRP"]
-    return bool(nouns) and nouns[-1].lower in weather
+    return bool(nouns) and nouns[-1].lower in sky and not nouns[-1].tag.startswith("NNP")         # a cat may be called Snow
 
 
 def _begins_with_event(tokens: Sequence[Token], hidden: Sequence[bool], at: int, *, bare: bool) -> bool:
@@ -177,7 +185,7 @@ def hide(tokens: Sequence[Token]) -> list[bool]:
     i = _after_camera(tokens)
     hidden[:i] = [True] * i
     while i < len(tokens):
-        stop = _subordinate_stop(tokens, i) if not hidden[i] else None
+        stop = _subordinate_stop(tokens, hidden, i) if not hidden[i] else None
         if stop is None:
             i += 1
             continue
@@ -193,13 +201,15 @@ def _after_camera(tokens: Sequence[Token]) -> int:
     return at + 1 if seen else 0
 
 
-def _subordinate_stop(tokens: Sequence[Token], i: int) -> int | None:
+def _subordinate_stop(tokens: Sequence[Token], hidden: Sequence[bool], i: int) -> int | None:
     """Where the subordinate clause that begins at token i ends; None when none begins there."""
     word = tokens[i].lower
     if word not in table("subordinators") | table("relatives"):
         return None
+    if word == "when" and any(t.lower in _BARELY for t in tokens[:i]):
+        return None                                  # "the sun had barely risen when the fox trotted off"
     if word == "that" and any(t.lower == "so" for t in tokens[max(0, i - 3):i]):
-        happens = any(t.tag in FINITE and is_event(tokens, j) for j, t in enumerate(tokens[:i]))
+        happens = any(t.tag in FINITE and not hidden[j] and is_event(tokens, j) for j, t in enumerate(tokens[:i]))
         return len(tokens) if happens else None      # "laughed so loudly that the fish swam away"
     last = tokens[i - 1].tag if i else ""
     if word in table("relatives") and (not last or (word == "that" and last not in NOUN and not last.startswith("VB"))):
@@ -226,7 +236,9 @@ def parse_clause(tokens: Sequence[Token], *, whole: Sequence[Token] | None = Non
     spoken = any(t.quoted and t.is_word for t in tokens)
     hidden = hide(tokens)
     verbs = [i for i, t in enumerate(tokens) if t.tag in FINITE and not hidden[i]]
-    finite = next((i for i in verbs if is_event(tokens, i)), verbs[0] if verbs else None)
+    events = [i for i in verbs if is_event(tokens, i)]
+    done = (i for i in events if not _is_of_sky(tokens[:i]))          # "the sun had barely risen when the fox trotted off"
+    finite = next(done, (events or verbs)[0] if verbs else None)
     if finite is None:
         loose = [i for i, t in enumerate(tokens) if t.tag in {"VBG", "VB", "VBN", "VBD", "VBZ"} and not t.quoted]
         acting = (i for i in loose if tokens[i].tag == "VBG" and is_event(tokens, i))             # "little fox, running home"

@@ -248,6 +248,8 @@ def _of_its_word(token: Token, before: str, after: Token | None) -> str:
         if token.tag == "VBZ" and before in _DETERMINERS:
             return "NNS"                             # "three bears"
         return "NN" if begins and token.tag in {"VB", "VBP"} else ""          # "bear swims"
+    if token.lower == "one" and before in {"JJ", "JJS"} and (after is None or after.tag not in NOUN):
+        return "NN"                                  # "the smallest one"
     if token.lower == "shot" and after is not None and (after.lower == "of" or after.tag == "CD"):
         return "NN"                                  # "wide shot of a forest"
     if token.lower == "round" and after is not None and after.tag in {"DT", "PRP$"}:
@@ -278,6 +280,8 @@ def _has_auxiliary(tokens: list[Token], i: int) -> bool:
 
 def _noun_or_verb(tokens: list[Token], i: int, before: str, after: Token | None) -> str:
     token, tail = replace(tokens[i], tag="NN" if tokens[i].tag == "VB" else tokens[i].tag), after.tag if after else ""
+    if token.lower in table("time_nouns") - {"spring"}:
+        return token.tag                             # "one spring day"
     if before == "DT" and tokens[i - 1].lower == "all" and i > 1 and tokens[i - 2].tag == "PRP":
         before = "PRP"                               # "they all share"
     if before in _DETERMINERS and not (before == "DT" and tokens[i - 1].lower == "all"):

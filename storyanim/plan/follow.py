@@ -10,13 +10,14 @@ from storyanim.plan.clauses import Clause, NounPhrase, is_backdrop
 from storyanim.plan.english import table
 from storyanim.plan.entity import Entity, are_same, colour_of, gender_of, names_member
 from storyanim.plan.looks import Wardrobe
-from storyanim.plan.naming import named_together, names_before, names_in, one_like
+from storyanim.plan.naming import named_together, names_after, names_before, names_in, one_like
 from storyanim.plan.vocabulary import Found, Kind, Vocabulary
 
 _MASCULINE = frozenset({"he", "him", "his", "himself"})
 _FEMININE = frozenset({"she", "her", "hers", "herself"})
 _PLURAL = frozenset({"they", "them", "their", "themselves", "both"})
 _I, _WE = frozenset({"i", "me", "myself"}), frozenset({"we", "us", "ourselves"})
+_SURELY = 2                                          # clauses that who is known to be "he" or "she" is nearer
 _NARRATORS = frozenset({"i", "you"})
 _RELATIVE_WORDS = frozenset({"other", "first", "same", "own", "last", "next", "many"})
 _NOBODY = frozenset(["nobody", "everyone", "everybody", "anyone", "anybody", "somebody", "someone", "one", "friend", "friends"])
@@ -47,6 +48,11 @@ class Follower:
         for phrase in clause.phrases:
             if names := names_before(phrase, clause) if self.creature_of(phrase) else []:
                 meant |= self._all_are(phrase, names, meant)
+                continue
+            if names := names_after(phrase, clause) if self.creature_of(phrase) else []:
+                named = self._all_are(phrase, names, meant)
+                meant[phrase] = tuple(who[0] for who in named.values())
+                previous = None
                 continue
             found = self._resolve(phrase, clause, meant)
             if found and name and not phrase.is_name and are_same(clause, name, phrase):
@@ -121,7 +127,7 @@ class Follower:
                 self._owner(token.lower)
         if phrase.is_name and (known := self._by_name(phrase) or self._by_naming(phrase, clause)):
             return (known,)
-        if phrase.head.tag == "JJS":
+        if phrase.head.tag == "JJS" or (phrase.head.lower == "one" and any(t.tag == "JJS" for t in phrase.tokens)):
             return self._one_of_many()
         if phrase.is_definite and phrase.head.tag == "NNS" and phrase.head.lemma in table("animal_generic"):
             return self._group([])
@@ -178,7 +184,8 @@ class Follower:
 
         def rank(entity: Entity) -> tuple[bool, int, int]:
             same_gender = bool(gender) and entity.gender == gender
-            return (not same_gender if gender and entity.human else False, -self._recency(entity), -entity.mentions)
+            known = _SURELY if same_gender and entity.exact else 0           # "a bird built a nest on his head": the bear's
+            return (not same_gender if gender and entity.human else False, -self._recency(entity) - known, -entity.mentions)
 
         return sorted((e for e in self.entities if fits(e)), key=rank)
 
@@ -365,6 +372,8 @@ class Follower:
 
     def _is_somebody(self, phrase: NounPhrase, clause: Clause) -> bool:
         noun = phrase.head.lemma
+        if clause.verb is not None and phrase.start > clause.verb and clause.tokens[clause.verb].lemma in table("weather_verbs"):
+            return False                             # "it rained cats and dogs"
         if noun in {"nobody", "noone", "none"} or (phrase in clause.subjects and is_backdrop(clause)
                                                    and not any(e.noun == noun for e in self.entities)):
             return False

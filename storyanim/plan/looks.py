@@ -42,9 +42,9 @@ class Wardrobe:
                     self._found = (worn[0].value, colour)
         if owner and self._found and not owner.member and _puts_it_on(clause.tokens):
             owner.accessory, owner.accessory_colour = self._found                                 # "found a hat and put it on"
-        for phrase in clause.subjects:               # "the fox was red"
+        for phrase, who in meant.items():            # "the fox was red"
             rest = clause.tokens[phrase.stop:phrase.stop + 4]
-            if (who := meant.get(phrase)) and not who[0].colour and [t.lemma for t in rest[:1]] == ["be"]:
+            if not who[0].colour and [t.lemma for t in rest[:1]] == ["be"]:
                 who[0].colour = colour_of([t for t in rest[1:3] if t.tag == "JJ"], self._vocabulary)
 
 

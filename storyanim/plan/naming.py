@@ -34,6 +34,22 @@ def names_before(phrase: NounPhrase, clause: Clause) -> list[NounPhrase]:
     return names if len(names) > 1 else []
 
 
+def names_after(phrase: NounPhrase, clause: Clause) -> list[NounPhrase]:
+    """The names behind a phrase that says what all of them are: "two kittens, Ink and Snow, lived"; [] for any other phrase."""
+    after = clause.tokens[phrase.stop].text if phrase.stop < len(clause.tokens) else ""
+    if phrase.head.tag != "NNS" or after not in {",", ":"}:
+        return []
+    names: list[NounPhrase] = []
+    stop = phrase.stop
+    for name in (p for p in clause.phrases if p.start > phrase.stop):
+        if not (name.is_name and all(t.lower in {",", ":", "and"} for t in clause.tokens[stop:name.start])):
+            break
+        names.append(name)
+        stop = name.stop
+    closed = stop >= len(clause.tokens) or not clause.tokens[stop].is_word
+    return names if len(names) > 1 and closed else []
+
+
 def one_like(many: Entity, names: frozenset[str] = frozenset()) -> Entity:
     """One of a group, with names of its own."""
     return Entity(many.noun, many.creature, many.exact, names=set(names), colour=many.colour)

@@ -28,6 +28,8 @@ _HOUSE = frozenset({"house", "home", "door", "room", "hut", "cottage", "cabin", 
 _LOOKING = frozenset(["look", "see", "watch", "stare", "gaze", "peer", "peek", "glance", "point", "listen", "hear", "wave"])
 _MONTHS = frozenset(["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
                      "December"])
+_BEDDING = frozenset({"blanket", "quilt", "duvet", "cover"})
+_BUILT = frozenset({"snowman", "sandcastle", "igloo"})   # tell where one is who builds them
 _ENDED = frozenset(["stop", "end", "cease", "over", "clear"])
 
 
@@ -145,15 +147,20 @@ def _place(clause: Clause, phrase: NounPhrase, vocabulary: Vocabulary, *, nowher
     the city" tell it.
     """
     tokens = clause.tokens
+    if phrase.head.lemma in _BEDDING and phrase.preposition in {"under", "beneath"}:
+        return vocabulary.at("scene", [Token("bed", phrase.head.start, phrase.head.end, "NN")], 0)
     found = [f for f in vocabulary.scan("scene", phrase.tokens) if f.stop == len(phrase.tokens)]
-    if not found and (own := vocabulary.scan("scene", phrase.tokens)) and len(phrase.tokens) - own[-1].stop <= 1:
-        found = own[-1:]                             # "forest path", "city lights"
+    if not any(f.exact for f in found):              # "forest path", "city lights", "bedroom window"
+        near_end = [f for f in vocabulary.scan("scene", phrase.tokens) if len(phrase.tokens) - f.stop <= 1]
+        found = [f for f in near_end if f.exact][-1:] or found or near_end[-1:]
     if not found or phrase.is_pronoun:
         return None
     if phrase.head.lemma == "bed" and phrase.stop < len(tokens) and tokens[phrase.stop].lower == "of":
         return None                                  # "a bed of flowers"
     if phrase.preposition == "to" and [t.lower for t in phrase.tokens] == ["snow"]:
         return None                                  # "began to snow"
+    if (nowhere and _starts_where(phrase, clause)) or _is_room_looked_out_of(phrase, clause, found[-1], vocabulary):
+        return found[-1]
     if phrase.preposition == "of":
         owner = next((p for p in clause.phrases if p.stop == phrase.start - 1), None)
         return found[-1] if owner and (owner.head.lemma in table("parts") or (nowhere and found[-1].exact)) else None
@@ -166,8 +173,22 @@ def _place(clause: Clause, phrase: NounPhrase, vocabulary: Vocabulary, *, nowher
     is_object = is_object and phrase.head.lower != "home"                 # "walked home" is on the way
     leaves = nowhere and clause.verb is not None and tokens[clause.verb].lemma == "leave" and found[-1].exact
     is_object = is_object or (leaves and found[-1].value not in vocabulary.indoors)
-    is_described = clause.kind == "state" and phrase in clause.subjects
+    is_object = is_object or phrase.head.lemma in _BUILT
+    acts = nowhere and found[-1].exact and phrase.tokens[0].lower == "the"           # "The city never sleeps"
+    is_described = (clause.kind == "state" or acts) and phrase in clause.subjects
     return found[-1] if (is_object and not phrase.preposition) or is_described else None
+
+
+def _starts_where(phrase: NounPhrase, clause: Clause) -> bool:
+    """ "far away, where the mountains touch the sky"."""
+    return phrase.start > 0 and not phrase.preposition and clause.tokens[phrase.start - 1].lower == "where"
+
+
+def _is_room_looked_out_of(phrase: NounPhrase, clause: Clause, found: Found, vocabulary: Vocabulary) -> bool:
+    """ "leapt out of bed", "looked out of his bedroom window"."""
+    looks = clause.verb is not None and clause.tokens[clause.verb].lemma in _LOOKING
+    out = phrase.start > 1 and [t.lower for t in clause.tokens[phrase.start - 2:phrase.start]] == ["out", "of"]
+    return out and found.value in vocabulary.indoors and (looks or phrase.head.lemma == "bed")
 
 
 def _time_and_weather(before: Setting, clause: Clause, vocabulary: Vocabulary) -> Setting:
