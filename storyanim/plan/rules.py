@@ -17,7 +17,7 @@ from storyanim.plan.meanings import plain_vocabulary
 from storyanim.plan.vocabulary import Vocabulary
 from storyanim.plan.wording import say_freely, say_with
 
-VERSION = 4                                          # raise it when the same story would give another storyboard
+VERSION = 5                                          # raise it when the same story would give another storyboard
 
 
 class RulePlanner:

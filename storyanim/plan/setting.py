@@ -65,7 +65,7 @@ def read_setting(before: Setting, clause: Clause, somebody: Container[NounPhrase
         if vocabulary.scan("time_of_day", tokens):
             now = replace(now, weather="")           # another day, or another hour
         return replace(now, scene=named[-1].value, exact=named[-1].exact, place="", bound_for="") if named else now
-    places = [(phrase, found) for phrase in clause.phrases if phrase not in somebody
+    places = [(phrase, found) for phrase in clause.phrases if (phrase not in somebody or phrase.head.lemma in _BUILT)
               and (found := _place(clause, phrase, vocabulary, nowhere=not now.scene)) is not None]
     if not places:
         return _arrived(_named_place(now, clause, somebody, vocabulary), clause, vocabulary)
@@ -147,7 +147,8 @@ def _place(clause: Clause, phrase: NounPhrase, vocabulary: Vocabulary, *, nowher
     the city" tell it.
     """
     tokens = clause.tokens
-    if phrase.head.lemma in _BEDDING and phrase.preposition in {"under", "beneath"}:
+    of = phrase.stop < len(tokens) and tokens[phrase.stop].lower == "of"            # "a bed of flowers", "a blanket of stars"
+    if phrase.head.lemma in _BEDDING and phrase.preposition in {"under", "beneath"} and not of:
         return vocabulary.at("scene", [Token("bed", phrase.head.start, phrase.head.end, "NN")], 0)
     found = [f for f in vocabulary.scan("scene", phrase.tokens) if f.stop == len(phrase.tokens)]
     if not any(f.exact for f in found):              # "forest path", "city lights", "bedroom window"
@@ -155,8 +156,8 @@ def _place(clause: Clause, phrase: NounPhrase, vocabulary: Vocabulary, *, nowher
         found = [f for f in near_end if f.exact][-1:] or found or near_end[-1:]
     if not found or phrase.is_pronoun:
         return None
-    if phrase.head.lemma == "bed" and phrase.stop < len(tokens) and tokens[phrase.stop].lower == "of":
-        return None                                  # "a bed of flowers"
+    if phrase.head.lemma == "bed" and of:
+        return None
     if phrase.preposition == "to" and [t.lower for t in phrase.tokens] == ["snow"]:
         return None                                  # "began to snow"
     if (nowhere and _starts_where(phrase, clause)) or _is_room_looked_out_of(phrase, clause, found[-1], vocabulary):
@@ -173,7 +174,7 @@ def _place(clause: Clause, phrase: NounPhrase, vocabulary: Vocabulary, *, nowher
     is_object = is_object and phrase.head.lower != "home"                 # "walked home" is on the way
     leaves = nowhere and clause.verb is not None and tokens[clause.verb].lemma == "leave" and found[-1].exact
     is_object = is_object or (leaves and found[-1].value not in vocabulary.indoors)
-    is_object = is_object or phrase.head.lemma in _BUILT
+    is_object = is_object or (phrase.head.lemma in _BUILT and phrase not in clause.subjects)
     acts = nowhere and found[-1].exact and phrase.tokens[0].lower == "the"           # "The city never sleeps"
     is_described = (clause.kind == "state" or acts) and phrase in clause.subjects
     return found[-1] if (is_object and not phrase.preposition) or is_described else None
