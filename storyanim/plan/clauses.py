@@ -276,6 +276,9 @@ def _subjects(
                 break
             chosen.insert(0, phrase)
         return tuple(chosen)
+    joined = [p for p in free if shared < finite and p.start == shared + 1]
+    if joined and tokens[shared].lemma in table("speech_verbs") | table("quoted_verbs"):          # "said the fox and trotted off"
+        return (joined[0],)
     if after and inverted and all(t.tag in {"RB", "RP"} for t in tokens[verb + 1:after[0].start]):
         return (after[0],)
     return ()
@@ -336,9 +339,15 @@ def _phrase_stop(tokens: Sequence[Token], i: int) -> int | None:
     if tokens[i].tag not in NOUN | (_MODIFIERS - {"POS", "VBN", "VBG"}):
         return None
     stop = i + 1
-    while stop < len(tokens) and not tokens[stop].quoted and _continues(tokens, stop):
+    while stop < len(tokens) and not tokens[stop].quoted and _continues(tokens, stop) and not _names_another(tokens, i, stop):
         stop += 1
     return stop if any(t.tag in NOUN for t in tokens[i:stop]) or tokens[stop - 1].tag == "JJS" else None
+
+
+def _names_another(tokens: Sequence[Token], i: int, j: int) -> bool:
+    """ "At the beach | Big Bear swam"."""
+    where = i > 0 and tokens[i - 1].tag == "IN" and tokens[j - 1].tag == "NN" and tokens[j].tag == "NNP"
+    return where and tokens[j - 1].lower in table("places") | table("time_nouns")
 
 
 def _continues(tokens: Sequence[Token], j: int) -> bool:

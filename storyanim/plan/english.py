@@ -183,6 +183,7 @@ def tag(tokens: Sequence[Token], names: Container[str] = ()) -> list[Token]:
 
 
 _SAME_IN_THE_PAST = frozenset({"put", "set", "cut", "hit", "let", "shut", "hurt", "spread", "burst", "split"})
+_STATES = frozenset({"asleep", "awake", "alone"})
 _OPENERS = frozenset({"first", "second", "third", "last", "next"})
 _MAY_BE_NAMES = frozenset({"NN", "JJ", "VB", "VBG", "NNS", "VBP", "VBZ", "FW"})
 _FIXED = {
@@ -223,12 +224,15 @@ def _repaired(tokens: list[Token], i: int) -> str:
     token = tokens[i]
     before = tokens[i - 1].tag if i else ""
     after = tokens[i + 1] if i + 1 < len(tokens) else None
-    if of_its_word := _of_its_word(token, before, after):
+    noun_follows = i + 2 < len(tokens) and tokens[i + 2].tag in NOUN
+    if of_its_word := _of_its_word(token, before, after, noun_follows=noun_follows):
         return of_its_word
     if token.tag == "POS" and before == "PRP":
         return "VBZ"
     if token.tag in {"VB", "VBP"} and before in _DETERMINERS and not (before == "DT" and tokens[i - 1].lower == "all"):
         return "NN"
+    if _is_asked(tokens, i):
+        return "VB"
     if token.tag == "VB" and before == "NN":
         return _noun_or_verb(tokens, i, before, after)        # "a teddy bear", "a bear and a rabbit walk"
     if token.tag == "VBN" and token.lower not in {"named", "called"} and not _has_auxiliary(tokens, i):
@@ -241,13 +245,27 @@ def _repaired(tokens: list[Token], i: int) -> str:
     return token.tag
 
 
-def _of_its_word(token: Token, before: str, after: Token | None) -> str:
+def _is_asked(tokens: list[Token], i: int) -> bool:
+    """Whether what looks like a noun is the verb of a question: "Why did the duck cross the meadow?"."""
+    may_be = i > 2 and tokens[i].tag in {"NN", "VB"} and tokens[i - 1].tag in NOUN
+    if not may_be or verb_lemma(tokens[i].lower) not in _story_verbs():
+        return False
+    start = i - 2
+    while start and tokens[start].tag in {"DT", "PRP$", "JJ"}:
+        start -= 1
+    return start < i - 2 and tokens[start].lower in {"did", "does", "do", "will", "can", "could", "would"}
+
+
+def _of_its_word(token: Token, before: str, after: Token | None, *, noun_follows: bool) -> str:
     """The tag of a word that the tagger often takes for another; "" for all others."""
     if token.lower in table("animals") or noun_lemma(token.lower) in table("animals"):
         begins = before in {"", ",", ":", "-", "–", "—", "#", "*"} and after is not None and after.tag[:2] in {"NN", "VB", ","}
         if token.tag == "VBZ" and before in _DETERMINERS:
             return "NNS"                             # "three bears"
         return "NN" if begins and token.tag in {"VB", "VBP"} else ""          # "bear swims"
+    does = after is not None and after.lower.endswith("ing") and verb_lemma(after.lower) in _story_verbs() and not noun_follows
+    if token.lower == "her" and (does or (after is not None and after.lower in _STATES)):
+        return "PRP"                                 # "found her asleep", "saw her dancing"
     if token.lower == "one" and before in {"JJ", "JJS"} and (after is None or after.tag not in NOUN):
         return "NN"                                  # "the smallest one"
     if token.lower == "shot" and after is not None and (after.lower == "of" or after.tag == "CD"):
@@ -263,7 +281,8 @@ def _participle(tokens: list[Token], i: int, after: Token | None) -> str:
     """The tag of a word in -ing, a noun or not: "was dancing", "kept on dancing", "Dancing in the rain, it ..."; "" if open."""
     lemma = verb_lemma(tokens[i].lower)
     goes_on = i > 1 and tokens[i - 1].lower == "on" and verb_lemma(tokens[i - 2].lower) in {"keep", "go", "carry"}
-    if i and tokens[i].tag == "NN" and (tokens[i - 1].lemma == "be" or goes_on):
+    seen = i > 0 and tokens[i - 1].tag == "PRP" and tokens[i - 1].lower in {"him", "her", "it", "them"}
+    if i and tokens[i].tag == "NN" and (tokens[i - 1].lemma == "be" or goes_on or seen):          # "saw her dancing"
         return "VBG" if _is_known(lemma) and tokens[i].lower not in table("time_nouns") else "NN"
     opens = i == 0 and after is not None and after.tag in {",", *_AFTER_VERBS} and after.lower != "of"
     return "VBG" if opens and lemma in _story_verbs() else ""

@@ -34,7 +34,8 @@ class Wardrobe:
             wearer = (doer or owner) if _PARTING & lemmas else owner
             if worn and wearer and not wearer.member:
                 _hand_over(wearer, clause, meant, lemmas)
-                if {"take", "off"} <= lemmas or _PARTING & lemmas or phrase.preposition == "without":
+                bare = phrase.preposition == "without" and "never" not in lemmas      # "never left the house without his hat"
+                if {"take", "off"} <= lemmas or _PARTING & lemmas or bare:
                     wearer.accessory = wearer.accessory_colour = ""
                 elif _is_worn(phrase, lemmas):
                     _put_on(wearer, worn[0].value, colour)

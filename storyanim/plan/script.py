@@ -7,6 +7,7 @@
     MIMI: Look, the sea!             a cue in the line itself
     CUT TO:                          a transition
     ## Chapter 2: The Sea            a label
+    In which Bruno loses his hat     its second line
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ HEADING = re.compile(r"\s*(?:INT|EXT|INT\.?/EXT|I/E)[. ]")
 TRANSITION = re.compile(r"\s*(?:FADE (?:IN|OUT|TO [A-Z]+)|(?:[A-Z]+ )?CUT TO\b[^\n]*|DISSOLVE TO\b[^\n]*|THE END)\s*[.:!]?\s*$")
 _NUMBER = r"(?:\d+|[IVXLC]+|(?i:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve))\b"
 LABEL = re.compile(rf"""\s* (?: \#{{1,6}}\s[^\n]* | \W{{0,2}} (?:Chapter|CHAPTER|Part|PART|Act|ACT)\s+ {_NUMBER} \W*
-                        (?:[A-Z][^.!?\n]*)? ) \s*$""", re.VERBOSE)
+                        (?:[A-Z][^.!?\n]*)? | In\ which\ [^.!?\n]* ) \s*$""", re.VERBOSE)
 _LINE_CUE = re.compile(r"^[^\S\n]*(?P<name>(?:[A-Z][\w.'’-]*[^\S\n]?){1,3})(?:\([^)\n]*\)[^\S\n]*)?:(?P<line>[^\n]+)",
                        re.MULTILINE)
 _CAPITALS = r"[A-ZÀ-Þ][A-ZÀ-Þ.'’-]*"

@@ -18,6 +18,7 @@ from storyanim.plan.script import HEADING, LABEL, TRANSITION, find_cues
 
 _ENDS = re.compile(r"[.!?…:;。！？][\"'”’»)\]]*\s*$")
 _ABBREVIATION = re.compile(r"\b(?:approx|ca|cf|etc|e\.g|i\.e|Mr|Mrs|Ms|Dr|St|Prof|No|vs|Mt|Ave|Capt|Sgt|Lt|Col|Gen|Rev)\.\s*$")
+_BEFORE_I = re.compile(r"\b[a-z]+[.!?]\s+(?=I['’ ])")    # "It saw me. I ran": pysbd takes "me." for a state of America
 _OPENING = {"“": "”", "«": "»", "„": "“", "‹": "›", '"': '"'}
 
 
@@ -118,8 +119,9 @@ def _sentence_starts(block: str) -> list[int]:
         return [0]
     flat = block.replace("\n", " ")                  # a wrapped line is no boundary
     starts = [0]
-    for span in _segmenter().segment(flat):
-        where = span.start + len(flat[span.start:span.end]) - len(flat[span.start:span.end].lstrip())
+    spans = ((span.start, flat[span.start:span.end]) for span in _segmenter().segment(flat))
+    found = {start + len(words) - len(words.lstrip()) for start, words in spans}
+    for where in sorted(found.union(m.end() for m in _BEFORE_I.finditer(flat))):
         if where > max(starts[-1], lead) and where < len(block) and _is_boundary(flat, starts[-1], where):
             starts.append(where)
     return starts

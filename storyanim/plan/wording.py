@@ -62,11 +62,14 @@ def say_with(vocabulary: Vocabulary, beat: Beat, hero: Entity | None, last_actio
     if len(together) > most:                         # the cast is who the film is about
         wanted = unique([*(e for e in together if e.member), *wanted])
     drawn = [e for e in wanted if _is_drawable(e)][:most]
-    acts = bool(drawn) and any(e is drawn[0] for e in unit.subjects)
+    acts = bool(drawn) and (any(e is drawn[0] for e in unit.subjects) or _is_company(drawn[0], unit))
     if not drawn and hero is not None and _is_drawable(hero) and hero.last > 0:
         drawn = [hero]
     action, said_verb = _action(vocabulary, unit)
-    if not acts:
+    seen = "" if acts or not drawn else _seen_doing(drawn[0], unit, vocabulary)
+    if seen:
+        action, said_verb = seen, True
+    elif not acts:
         action = last_action if last_action in _LASTING and not unit.subjects else vocabulary.default_action
     doing = [action if e is drawn[0] or _acts_too(e, unit) else vocabulary.default_action for e in drawn]
     setting = unit.setting
@@ -74,7 +77,7 @@ def say_with(vocabulary: Vocabulary, beat: Beat, hero: Entity | None, last_actio
         drawn, doing = drawn * 2, doing * 2
     actors = tuple(_actor(e, unit, vocabulary, act) for e, act in zip(drawn, doing, strict=True))
     picture = Picture(actors, setting.scene, setting.time_of_day, setting.weather, _camera(vocabulary, beat))
-    unsaid = _unsaid(vocabulary, beat, drawn, said_verb and acts)
+    unsaid = _unsaid(vocabulary, beat, drawn, said_verb and bool(acts or seen))
     characters = tuple(dict.fromkeys(e.member.name for e in drawn if e.member))
     return Wording(_plain_query(vocabulary, picture, drawn), vocabulary.say(picture), characters, unsaid, action,
                    max(1, len(actors)))
@@ -105,6 +108,26 @@ def _acts_too(entity: Entity, unit: Unit) -> bool:
     clause = unit.clause
     joined = clause.verb is not None and clause.tokens[clause.verb].lemma in _TOGETHER
     return joined or any(phrase.preposition == "with" and any(entity is e for e in who) for phrase, who in unit.meant.items())
+
+
+def _is_company(entity: Entity, unit: Unit) -> bool:
+    """ "The sailors danced with the cat", and sailors cannot be drawn."""
+    nobody = not any(_is_drawable(subject) for subject in unit.subjects)
+    return nobody and any(phrase.preposition == "with" and entity in who for phrase, who in unit.meant.items())
+
+
+def _seen_doing(entity: Entity, unit: Unit, vocabulary: Vocabulary) -> str:
+    """What somebody does whom another sees do it: "the farmer found her asleep"; "" when no such thing is said."""
+    tokens, verb = unit.clause.tokens, unit.clause.verb
+    for phrase in (p for p, who in unit.meant.items() if entity in who and verb is not None and p.start > verb):
+        after = tokens[phrase.stop:]
+        if any(t.lower == "asleep" for t in after[:2]):
+            after = (Token("sleep", 0, 0, "VB"),)
+        elif not after or after[0].tag != "VBG":
+            continue
+        if found := vocabulary.at("action", after, 0):
+            return found.value
+    return ""
 
 
 def _actor(entity: Entity, unit: Unit, vocabulary: Vocabulary, action: str) -> Actor:

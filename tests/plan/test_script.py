@@ -98,12 +98,12 @@ def test_no_transitions(line: str) -> None:
     assert not TRANSITION.match(line)
 
 
-@pytest.mark.parametrize("line", ["## At the sea", "Chapter 2: The Sea", "CHAPTER ONE", "**Part Two**"])
+@pytest.mark.parametrize("line", ["## At the sea", "Chapter 2: The Sea", "CHAPTER ONE", "**Part Two**", "In which Bo runs"])
 def test_labels(line: str) -> None:
     assert LABEL.match(line)
 
 
-@pytest.mark.parametrize("line", ["Part of the forest burned.", "Part of Bruno", "Act two was long, and sad.", "A bear ran."])
+@pytest.mark.parametrize("line", ["Part of the forest burned.", "Part of Bruno", "Act two was long, and sad.", "A bear ran.", "In which?"])
 def test_no_labels(line: str) -> None:
     assert not LABEL.match(line)
 
