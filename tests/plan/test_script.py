@@ -103,7 +103,9 @@ def test_labels(line: str) -> None:
     assert LABEL.match(line)
 
 
-@pytest.mark.parametrize("line", ["Part of the forest burned.", "Part of Bruno", "Act two was long, and sad.", "A bear ran.", "In which?"])
+@pytest.mark.parametrize("line", [
+    "Part of the forest burned.", "Part of Bruno", "Act two was long, and sad.", "A bear ran.", "In which?",
+])
 def test_no_labels(line: str) -> None:
     assert not LABEL.match(line)
 
