@@ -129,12 +129,17 @@ class Follower:
             return (known,)
         if phrase.head.tag == "JJS" or (phrase.head.lower == "one" and any(t.tag == "JJS" for t in phrase.tokens)):
             return self._one_of_many()
-        if phrase.is_definite and phrase.head.tag == "NNS" and phrase.head.lemma in table("animal_generic"):
+        if phrase.head.tag == "NNS" and self._are_those_known(phrase):
             return self._group([])
         if not self._is_somebody(phrase, clause):
             return ()
         known = None if phrase.head.lower in _NOBODY else self._by_noun(phrase) or self._by_kind(phrase, clause)
         return (known or self._meet(phrase),)
+
+    def _are_those_known(self, phrase: NounPhrase) -> bool:
+        """ "The animals", "the three friends", once there are several."""
+        friends = phrase.head.lower == "friends" and phrase.tokens[0].tag in {"DT", "CD"} and len(self.entities) > 1
+        return friends or (phrase.is_definite and phrase.head.lemma in table("animal_generic"))
 
     def _owner(self, pronoun: str) -> None:
         for entity in self._candidates(pronoun, ())[:1]:

@@ -57,11 +57,16 @@ def _hand_over(giver: Entity, clause: Clause, meant: Mapping[NounPhrase, tuple[E
 
 
 def _puts_it_on(tokens: Sequence[Token]) -> bool:
-    """ "put it on", and not "put it on the table"."""
-    for i, token in enumerate(tokens[:-1]):
-        after = tokens[i + 2].tag if i + 2 < len(tokens) else ""
-        if token.lower == "it" and tokens[i + 1].lower == "on" and after not in {"DT", "PRP$", "CD", "JJ", *NOUN}:
-            return i > 0 and tokens[i - 1].lemma in {"put", "pull", "try"}
+    """ "Put it on", and not "put it on the table"; "wears it", "ties it round her neck"."""
+    for i, token in enumerate(tokens):
+        if token.lower != "it" or not i:
+            continue
+        verb, after = tokens[i - 1].lemma, tokens[i + 1:i + 3]
+        ends = len(after) < 2 or after[1].tag not in {"DT", "PRP$", "CD", "JJ", *NOUN}
+        if verb == "wear" or (verb in {"put", "pull", "try"} and after and after[0].lower == "on" and ends):
+            return True
+        if verb in {"tie", "wrap"} and any(t.lower == "neck" for t in tokens[i + 1:]):
+            return True
     return False
 
 

@@ -149,7 +149,9 @@ def _place(clause: Clause, phrase: NounPhrase, vocabulary: Vocabulary, *, nowher
     tokens = clause.tokens
     of = phrase.stop < len(tokens) and tokens[phrase.stop].lower == "of"            # "a bed of flowers", "a blanket of stars"
     if phrase.head.lemma in _BEDDING and phrase.preposition in {"under", "beneath"} and not of:
-        return vocabulary.at("scene", [Token("bed", phrase.head.start, phrase.head.end, "NN")], 0)
+        return _scene_of("bed", vocabulary)
+    if nowhere and phrase.head.lower == "waves" and phrase.preposition in table("locatives"):
+        return _scene_of("sea", vocabulary)
     found = [f for f in vocabulary.scan("scene", phrase.tokens) if f.stop == len(phrase.tokens)]
     if not any(f.exact for f in found):              # "forest path", "city lights", "bedroom window"
         near_end = [f for f in vocabulary.scan("scene", phrase.tokens) if len(phrase.tokens) - f.stop <= 1]
@@ -178,6 +180,10 @@ def _place(clause: Clause, phrase: NounPhrase, vocabulary: Vocabulary, *, nowher
     acts = nowhere and found[-1].exact and phrase.tokens[0].lower == "the"           # "The city never sleeps"
     is_described = (clause.kind == "state" or acts) and phrase in clause.subjects
     return found[-1] if (is_object and not phrase.preposition) or is_described else None
+
+
+def _scene_of(noun: str, vocabulary: Vocabulary) -> Found | None:
+    return vocabulary.at("scene", [Token(noun, 0, 0, "NN")], 0)
 
 
 def _starts_where(phrase: NounPhrase, clause: Clause) -> bool:
@@ -232,7 +238,7 @@ def _goes_out(clause: Clause, somebody: Container[NounPhrase], vocabulary: Vocab
     verb, after = clause.tokens[clause.verb].lemma, [t.lower for t in clause.tokens[clause.verb + 1:clause.verb + 3]]
     if verb in _LOOKING:
         return False
-    if verb in _GOING and after[:1] == ["out"] and after[1:] != ["of"]:
+    if verb in _HOMEWARD and after[:1] == ["out"] and after[1:] != ["of"]:
         return True
     if any(t.lower in _OUTSIDE and not t.quoted for t in clause.tokens):
         return True
