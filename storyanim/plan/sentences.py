@@ -121,7 +121,10 @@ def _sentence_starts(block: str) -> list[int]:
     starts = [0]
     spans = ((span.start, flat[span.start:span.end]) for span in _segmenter().segment(flat))
     found = {start + len(words) - len(words.lstrip()) for start, words in spans}
-    for where in sorted(found.union(m.end() for m in _BEFORE_I.finditer(flat))):
+    if more := [m.end() for m in _BEFORE_I.finditer(flat)]:
+        quoted = quoted_mask(block)
+        found.update(where for where in more if not quoted[where])
+    for where in sorted(found):
         if where > max(starts[-1], lead) and where < len(block) and _is_boundary(flat, starts[-1], where):
             starts.append(where)
     return starts

@@ -67,6 +67,8 @@ def test_every_character_is_in_exactly_one_shot(text: str) -> None:
     ("Mr. Fox met Dr. Bear at 5 p.m. in St. John's Wood.", ["Mr. Fox met Dr. Bear at 5 p.m. in St. John's Wood."]),
     ("It was a cold night. The bear walked through the snow.", ["It was a cold night. The bear walked through the snow."]),
     ("The bear walked through the snow. Brrr!", ["The bear walked through the snow. Brrr!"]),
+    ("The cat saw a man. I slept.", ["The cat saw a man.", "I slept."]),
+    ("“Run to me. I am here,” called the cat.", ["“Run to me. I am here,” called the cat."]),
     ("a dog runs\na dog jumps into a lake", ["a dog runs", "a dog jumps into a lake"]),
     ("EXT. BEACH - NIGHT\n\nA mouse walks along the shore.", ["EXT. BEACH - NIGHT\n\nA mouse walks along the shore."]),
     ("The cat ran.\n\n“Wait!” said the dog. “Wait for me!”", ["The cat ran.", "“Wait!” said the dog. “Wait for me!”"]),
