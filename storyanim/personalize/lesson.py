@@ -219,12 +219,14 @@ class Lesson:
         return torch.cat(found).cpu()
 
     def _errors(self, batch: _Batch, timesteps: Tensor, rows: Tensor | None = None) -> Tensor:
-        """(B). Args: timesteps: (B). rows: (B, d) of the pseudo-word, where captions have it."""
+        """(B). Args: timesteps: (B). rows: (B, d) of the pseudo-word, where captions have it; None while words are read off the
+        pictures, which all methods do under the pictures' depth.
+        """
         pipeline = self._pipeline
         noisy, target = self._objective.noisy_and_target(batch.latents, timesteps, batch.noise)
         with self._attention(), self._autocast():
             text = pipeline.encode_prompt_rows(batch.captions, {} if rows is None else {self._token: rows})
-            guided = self._settings.static_depth and pipeline.structure is not None
+            guided = (rows is None or self._settings.static_depth) and pipeline.structure is not None
             guide = pipeline.structure_guide(batch.near) if guided else None
             predicted = pipeline.predict(noisy, timesteps, text, guide)
         return errors_of(predicted, target, batch.weight)

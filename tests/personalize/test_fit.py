@@ -201,6 +201,15 @@ class TestLearning:
         assert sample.shape == (4, 6, 3, 8, 8)
         assert not torch.equal(sample[:, :, 0], sample[:, :, 1])                                  # the noise is each frame's
 
+    @pytest.mark.parametrize(("words", "guided"), [((), 0), (("red", "blue"), 2)])
+    def test_without_static_depth_words_are_read_under_it_and_nothing_is_learned(
+        self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline, monkeypatch: pytest.MonkeyPatch,
+        words: tuple[str, ...], guided: int,
+    ) -> None:
+        near = spy(monkeypatch, shared_pipeline, "structure_guide")
+        learn(num_steps=2, static_depth=False, first_words=words)
+        assert len(near) == guided
+
     @pytest.mark.parametrize(("num_frames", "on", "calls"), [(1, False, 0), (1, True, 2), (2, False, 2)])
     def test_motion_layers_see_single_frames_where_they_know_them(
         self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline, num_frames: int, on: bool, calls: int
