@@ -207,7 +207,7 @@ class TestLearning:
         words: tuple[str, ...], guided: int,
     ) -> None:
         near = spy(monkeypatch, shared_pipeline, "structure_guide")
-        learn(num_steps=2, static_depth=False, first_words=words)
+        learn(num_steps=2, static_depth=False, first_words=words, wears=())
         assert len(near) == guided
 
     @pytest.mark.parametrize(("num_frames", "on", "calls"), [(1, False, 0), (1, True, 2), (2, False, 2)])
