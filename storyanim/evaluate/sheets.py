@@ -17,6 +17,7 @@ from storyanim.personalize.images import load_image
 FRAME_PX, GAP_PX, WORDS_PX, LEFT_PX = 96, 6, 30, 110
 SHOWN, IN_A_ROW = 3, 6                               # frames of each shot: on the storybook sheet, in a row of the other
 MOST_TRIALS, COLUMNS = 24, 2
+_LABEL_CHARACTERS = 17                               # of a line left of the pictures
 _WRONG = (190, 30, 30)
 
 
@@ -65,7 +66,8 @@ def personalization_sheet(cast: Sequence[Character], shown: dict[str, list[Frame
             page.paste(Image.fromarray(load_image(path, FRAME_PX, FRAME_PX)), (LEFT_PX + column * FRAME_PX, top))
         for row, (method, clips) in enumerate(shown.items(), start=1):
             below = top + row * (FRAME_PX + GAP_PX)
-            draw.text((GAP_PX, below + FRAME_PX // 2), method.replace("_", " "), fill="black", font=font)
+            name = "\n".join(wrap(method.replace("_", " "), _LABEL_CHARACTERS))
+            draw.text((GAP_PX, below + FRAME_PX // 2), name, fill="black", font=font)
             _paste(page, clips[number].rgb, IN_A_ROW, (LEFT_PX, below))
     return _png(page)
 
