@@ -145,7 +145,7 @@ class Lesson:
         if abs(_certainty(gain)) < _IN_DOUBT:            # a patch that half of the pictures hide
             without, wearing = self._errors_under([plain, f"{plain} {likely[best]}"], grid, _AGAIN)
             gain = torch.cat([gain, without.log() - wearing.log()])
-        if _certainty(gain) < _SURE:
+        if not _certainty(gain) >= _SURE:
             return ""
         second = next((own for own in self._settings.first_words if own in likely[best].split()), None)
         if second is None:
@@ -240,7 +240,7 @@ def phrases_of(settings: PersonalizeSettings) -> list[str]:
 
 
 def _certainty(gains: Tensor) -> float:
-    """How many of its standard errors the mean of (V) gains lies above nothing."""
+    """How many of its standard errors the mean of (V) gains lies above nothing; NaN, never enough, when all are nothing."""
     return float(gains.mean() / gains.std() * len(gains)**0.5)
 
 

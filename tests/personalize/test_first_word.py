@@ -100,6 +100,13 @@ def test_a_doubtful_phrase_is_looked_at_again(
     assert looked[2] == (["a white dog", "a white dog with a red hat"], 160)
 
 
+def test_a_phrase_that_changes_nothing_is_not_worn(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    monkeypatch.setattr(Lesson, "_errors_under", lambda self, captions, grid, count: torch.ones(len(captions), count))
+    lesson = Lesson.__new__(Lesson)
+    lesson._settings = settings.personalize.model_copy(update={"first_words": ()})
+    assert lesson.worn("white", "dog", ["with a red hat"], torch.arange(20)) == ""
+
+
 def test_captions_go_on_with_what_it_wears(tmp_path: Path, settings: Settings, pipeline: Any) -> None:
     lesson = lesson_of(tmp_path, settings, pipeline, creature="dog", colour="white", **BARE)
     who = f"{lesson._token} dog"
