@@ -107,13 +107,17 @@ def _acts_too(entity: Entity, unit: Unit) -> bool:
         return True
     clause = unit.clause
     joined = clause.verb is not None and clause.tokens[clause.verb].lemma in _TOGETHER
-    return joined or any(phrase.preposition == "with" and any(entity is e for e in who) for phrase, who in unit.meant.items())
+    return joined or _is_along(entity, unit)
 
 
 def _is_company(entity: Entity, unit: Unit) -> bool:
     """ "The sailors danced with the cat", and sailors cannot be drawn."""
-    nobody = not any(_is_drawable(subject) for subject in unit.subjects)
-    return nobody and any(phrase.preposition == "with" and entity in who for phrase, who in unit.meant.items())
+    return _is_along(entity, unit) and not any(_is_drawable(subject) for subject in unit.subjects)
+
+
+def _is_along(entity: Entity, unit: Unit) -> bool:
+    """ "With the cat"."""
+    return any(phrase.preposition == "with" and entity in who for phrase, who in unit.meant.items())
 
 
 def _seen_doing(entity: Entity, unit: Unit, vocabulary: Vocabulary) -> str:
