@@ -34,21 +34,21 @@ test: $(READY) ## Run all tests, all set-up included.
 
 .PHONY: check
 check: $(READY) ## Lint, types, import rows.
-	$(BIN)/ruff check storyanim tests benchmarks
+	$(BIN)/ruff check storyanim storybook tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_layers.py
 
 .PHONY: models
 models: $(READY) ## Train the whole storybook family: 166 minutes and some 9 GB on two cores; TIMES=4 for four times both; TRAIN="--device cuda --workers 14" on a GPU.
 	for stage in data autoencoder clip depth base structure motion text judge; do \
-	  $(BIN)/storyanim train $$stage --times $(TIMES) $(TRAIN) || exit 1; done
+	  $(BIN)/python -m storybook train $$stage --times $(TIMES) $(TRAIN) || exit 1; done
 	$(MAKE) library
 
 .PHONY: library
 library: $(READY) ## Render the bundled clips, their index and the example characters.
-	$(BIN)/storyanim train library
+	$(BIN)/python -m storybook train library
 	$(BIN)/storyanim index storyanim/assets/storybook/clips -o storyanim/assets/storybook/index
-	$(BIN)/storyanim train examples
+	$(BIN)/python -m storybook train examples
 
 .PHONY: bench
 bench: $(READY) ## Measure speed: the world, a shot, a film, personalisation, search.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 
-from storyanim.world import render_clip, sample_spec
+from storybook.world import render_clip, sample_spec
 
 
 def frames_per_second(clips: int, size: int = 128) -> float:

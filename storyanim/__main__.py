@@ -6,10 +6,11 @@ import sys
 
 
 def main() -> None:
-    """Entry point of `storyanim` and `python -m storyanim`."""
-    from storyanim.cli import run_app
+    """Run `storyanim` and `python -m storyanim`."""
+    from storyanim.cli import app
+    from storyanim.console import run_app
 
-    sys.exit(run_app(sys.argv[1:]))
+    sys.exit(run_app(app, sys.argv[1:]))
 
 
 if __name__ == "__main__":

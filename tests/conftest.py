@@ -123,3 +123,32 @@ def whole_film(tmp_path_factory: pytest.TempPathFactory, index_folder: Path) -> 
     studio = Studio(tmp_path_factory.mktemp("whole") / "run", ClipIndex(index_folder, min_motion=0.004))
     studio.make()
     return studio.film
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The profile of a tiny real family."""
+    from family import save_profile
+
+    return save_profile(tmp_path_factory.mktemp("family"))
+
+
+@pytest.fixture(scope="session")
+def real_index(profile: Path, videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The index of `videos` that fits the family."""
+    from storyanim.config import load_settings
+    from storyanim.retrieve.build import build_index
+    from storyanim.retrieve.encoders import build_encoder
+
+    out = tmp_path_factory.mktemp("real") / "index"
+    build_index([videos], out, build_encoder(load_settings(str(profile))))
+    return out

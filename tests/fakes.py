@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from coloured import COLOURS, ColourEncoder
 
-from storyanim import pipeline
 from storyanim.artifacts import (
     CastMember,
     Character,
@@ -28,8 +27,9 @@ from storyanim.artifacts import (
 )
 from storyanim.config import Settings, load_settings
 from storyanim.engine.run_dir import RunDir
-from storyanim.pipeline import Production, Tools
 from storyanim.retrieve.index import ClipIndex
+from storyanim.run import pipeline
+from storyanim.run.pipeline import Production, Tools
 
 STORY = Story(title="The colours", text="A red bear runs. A green frog jumps. A blue wave comes.")
 EDITED = Story(title="The colours", text="A red bear runs. A green frog sings. A blue wave comes.")

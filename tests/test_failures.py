@@ -10,10 +10,11 @@ import pytest
 from coloured import ColourEncoder
 from fakes import Studio
 
-from storyanim import pipeline, video
+from storyanim import video
 from storyanim.errors import FilmError, IndexFolderError, PartialError, ResourceError, ServiceError, VideoError
 from storyanim.retrieve.build import build_index
 from storyanim.retrieve.index import ClipIndex
+from storyanim.run import pipeline
 
 
 class Broken:

@@ -1,5 +1,5 @@
-"""The command line: one file a command group. Nothing here imports torch until a command has checked its flags."""
+"""The command line: one file a command group; `app` wires them."""
 
-from storyanim.cli.app import app, run_app
+from storyanim.cli.app import app
 
-__all__ = ["app", "run_app"]
+__all__ = ["app"]

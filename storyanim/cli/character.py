@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from storyanim.cli import flags, show
+from storyanim import console
+from storyanim.cli import flags
 from storyanim.errors import ModelError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def show_(
     token = load_character_token(file)
     facts = {"file": str(file), "bytes": file.stat().st_size, "format": FORMAT, **_facts(token),
              "profile": profile, "fits": _fits(token, models.pipeline)}
-    show.result(facts, "" if json_ else show.table(_rows(facts)), json_)
+    console.result(facts, "" if json_ else console.table(_rows(facts)), json_)
 
 
 def _facts(token: CharacterToken) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from storyanim.cli import flags, show
+from storyanim import console
+from storyanim.cli import flags
 
 app = typer.Typer(no_args_is_help=True, help="Published checkpoints to folders that a profile can name.")
 
@@ -35,7 +36,7 @@ def frozen_in_time(
 
     sizes = convert(checkpoint, out, tokenizer=tokenizer)
     if tokenizer is None:
-        show.say(f"{out} has no tokenizer: it can look at videos, but at no text; convert again with --tokenizer")
+        console.say(f"{out} has no tokenizer: it can look at videos, but at no text; convert again with --tokenizer")
     facts = {"folder": str(out), "tokenizer": tokenizer is not None, **sizes.model_dump()}
     video = sizes.video
-    show.result(facts, f"{out}: {video.num_frames} frames of {video.image_px} px, {sizes.projection_dim} dimensions", json_)
+    console.result(facts, f"{out}: {video.num_frames} frames of {video.image_px} px, {sizes.projection_dim} dimensions", json_)

@@ -6,7 +6,8 @@ import os
 import shutil
 from typing import Any
 
-from storyanim.cli import flags, show
+from storyanim import console
+from storyanim.cli import flags
 from storyanim.errors import StoryanimError
 
 
@@ -14,8 +15,8 @@ def doctor(profile: flags.Profile = "storybook", json_: flags.AsJson = False) ->
     """Tell what this machine has: devices, memory, ffmpeg, fonts, and the models of a profile."""
     from storyanim import hub, video
     from storyanim.config import asset, cache_folder, load_settings
-    from storyanim.order import DEFAULT_INDEX, versions
     from storyanim.retrieve.index import read_info
+    from storyanim.run.order import DEFAULT_INDEX, versions
 
     models = load_settings(profile).models
     import torch  # not before the profile is known to be one
@@ -32,7 +33,7 @@ def doctor(profile: flags.Profile = "storybook", json_: flags.AsJson = False) ->
         if ref is not None:
             facts[f"model {name}"] = _state(lambda ref=ref: hub.fingerprint(ref)[:72])
     facts["bundled index"] = _state(lambda: f"{read_info(asset(DEFAULT_INDEX)).num_clips} clips")
-    show.result(facts, "\n".join(f"{name}: {value}" for name, value in facts.items()), json_)
+    console.result(facts, "\n".join(f"{name}: {value}" for name, value in facts.items()), json_)
 
 
 def _state(look: Any) -> str:

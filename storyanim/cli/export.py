@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from storyanim.cli import flags, show
+from storyanim import console
+from storyanim.cli import flags
 from storyanim.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def lance(
 
     info = ClipIndex(index).info                     # which finds damage
     copy_to_lance(index, info.num_clips, info.dim, out)
-    show.result({"address": out, "vectors": info.num_clips}, f"{out}: {info.num_clips} vectors", json_)
+    console.result({"address": out, "vectors": info.num_clips}, f"{out}: {info.num_clips} vectors", json_)
 
 
 @app.command()
@@ -57,7 +58,7 @@ def preview(
     from storyanim.engine.folders import check_place
     from storyanim.engine.run_dir import RunDir
     from storyanim.film.preview import draw_preview
-    from storyanim.order import production_of, read_order
+    from storyanim.run.order import production_of, read_order
 
     if out.suffix not in {".webp", ".gif"}:
         raise UsageError(f"{out} is neither .webp nor .gif", hint="choose one of the two with -o")
@@ -103,7 +104,7 @@ def character(
     if wears := token.metadata.get("wears"):
         lines += f"\nsay behind the {token.noun} what it wears: {wears}"
     write_file(out, data)
-    show.result(facts, lines, json_)
+    console.result(facts, lines, json_)
 
 
 def _left_out(loss: Loss, token: CharacterToken) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storyanim.cli import flags, show
+from storyanim import console
+from storyanim.cli import flags
 from storyanim.errors import PartialError, UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def index(
     settings = load_settings(profile, retrieve={} if factory is None else {"factory": factory})
     check_place(out)
     try:
-        with show.progress("index") as bar:
+        with console.progress("index") as bar:
             info = build_index(
                 sources, out, build_encoder(settings), window_s=settings.retrieve.window_s, captions=captions,
                 factory=settings.retrieve.factory, append=append,
@@ -51,7 +52,7 @@ def index(
     except PartialError:
         _info([out], json_)
         raise
-    show.result(_facts(out), f"{out}: {info.num_clips} clips of {info.num_videos} videos", json_)
+    console.result(_facts(out), f"{out}: {info.num_clips} clips of {info.num_videos} videos", json_)
 
 
 def search(
@@ -68,10 +69,10 @@ def search(
     """Find clips in an index, and draw them as a sheet, with scores and why."""
     from storyanim.config import load_settings
     from storyanim.engine.folders import check_place
-    from storyanim.order import open_index
     from storyanim.retrieve.encoders import build_encoder
     from storyanim.retrieve.filters import read_filter
     from storyanim.retrieve.sheet import draw_sheet
+    from storyanim.run.order import open_index
 
     if not query.strip():
         raise UsageError("the query is empty", hint='say what to look for, as in "a dog jumping"')
@@ -89,7 +90,7 @@ def search(
              for hit, why in zip(hits, reasons, strict=True)]
     told = {"clip_id", "path", "start_s", "end_s", "score", "caption"}
     facts = [hit.model_dump(mode="json", include=told) | {"why": why} for hit, why in zip(hits, reasons, strict=True)]
-    show.result(facts, "\n".join([*lines, str(sheet)]), json_)
+    console.result(facts, "\n".join([*lines, str(sheet)]), json_)
 
 
 def _ray_shards(address: str | None) -> ShardExecutor:
@@ -102,7 +103,7 @@ def _info(folders: list[Path], as_json: bool) -> None:
     if len(folders) != 1:
         raise UsageError("`storyanim index info` takes one index folder", hint="as in `storyanim index info DIR`")
     facts = _facts(folders[0])
-    show.result(facts, "\n".join(f"{name}: {value}" for name, value in facts.items()), as_json)
+    console.result(facts, "\n".join(f"{name}: {value}" for name, value in facts.items()), as_json)
 
 
 def _facts(folder: Path) -> dict[str, object]:

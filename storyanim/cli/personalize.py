@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from storyanim.cli import flags, show
+from storyanim import console
+from storyanim.cli import flags
 from storyanim.errors import CharacterError, UsageError
 
 if TYPE_CHECKING:
     from storyanim.artifacts import CharacterToken
     from storyanim.config import Settings
     from storyanim.film.character_report import CharacterReport
-    from storyanim.order import Learned
-    from storyanim.pipeline import Watch
+    from storyanim.run.order import Learned
+    from storyanim.run.pipeline import Watch
 
 
 def personalize(
@@ -40,11 +41,11 @@ def personalize(
     from storyanim.config import load_settings
     from storyanim.engine.folders import check_place
     from storyanim.engine.store import save_character_token
-    from storyanim.order import learn_to_file
+    from storyanim.run.order import learn_to_file
 
     settings = load_settings(profile, quality.value)
     check_place(out)
-    with show.progress(f"personalize {folder.name}") as bar:
+    with console.progress(f"personalize {folder.name}") as bar:
         learned = learn_to_file(folder, noun, settings, str(index) if index else None, bar)
         save_character_token(out, learned.token)
         examined = _examine(out, learned, settings, bar) if report else None
@@ -59,7 +60,7 @@ def personalize(
                   *told.warnings]
     lines += [f"{file}: not used, {reason}" for file, reason in survey.problems.items()]
     lines += [f"{file}: {warning}" for file, warning in survey.warnings.items()]
-    show.result(facts | token.metadata | show.survey(survey), "\n".join(lines), json_)
+    console.result(facts | token.metadata | survey.findings(), "\n".join(lines), json_)
 
 
 def _places(out: Path) -> dict[str, Path]:
@@ -72,9 +73,9 @@ def _examine(out: Path, learned: Learned, settings: Settings, watch: Watch) -> t
     """Draws, measures, writes the report's files, and the character's again with its figures."""
     from storyanim.engine.folders import write_file
     from storyanim.engine.store import save_character_token
-    from storyanim.evaluate.character import examine, with_figures
     from storyanim.film.character_report import render_character
     from storyanim.personalize.sheet import before_after_sheet
+    from storyanim.run.quality import examine, with_figures
 
     report, drawings = examine(learned, settings, watch)
     places, token = _places(out), with_figures(learned.token, report)

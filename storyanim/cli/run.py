@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from storyanim.cli import flags, show
+from storyanim import console
+from storyanim.cli import flags
 from storyanim.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from storyanim.artifacts import Story, Storyboard
     from storyanim.config import Settings
     from storyanim.engine.run_dir import RunDir
-    from storyanim.order import Order
-    from storyanim.pipeline import Production
+    from storyanim.run.order import Order
+    from storyanim.run.pipeline import Production
     from storyanim.stages import Executor
 
 
@@ -38,10 +39,10 @@ def run(
     json_: flags.AsJson = False,
 ) -> None:
     """Make the film of a story. The same command goes on where it stopped, and does nothing when all is done."""
-    from storyanim.cast import CharacterOrder
     from storyanim.engine.run_dir import RunDir
-    from storyanim.order import run_order
-    from storyanim.pipeline import check_complete
+    from storyanim.run.cast import CharacterOrder
+    from storyanim.run.order import run_order
+    from storyanim.run.pipeline import check_complete
 
     if not source.exists():
         raise InputError(f"there is no file {source}", hint="give a text file with a story, a storyboard.yaml, or a run folder")
@@ -55,7 +56,7 @@ def run(
     _check_index(order)
     _tell_language(order.story, settings)
     by_ray = flags.check_ray(executor, ray_address)
-    with RunDir(folder) as opened, show.progress(f"film {folder.name}") as bar:
+    with RunDir(folder) as opened, console.progress(f"film {folder.name}") as bar:
         production = run_order(opened, order, board, bar, _ray_shots(opened, order, ray_address) if by_ray else None)
     _tell(folder, production, json_)
     check_complete(production)
@@ -70,10 +71,10 @@ def plan(
     json_: flags.AsJson = False,
 ) -> None:
     """Split a story into shots, as a file to edit; `storyanim run` takes it."""
-    from storyanim.cast import CharacterOrder, read_cast
     from storyanim.config import load_settings
     from storyanim.engine.folders import check_place, write_file
     from storyanim.plan import build_planner, read_story
+    from storyanim.run.cast import CharacterOrder, read_cast
 
     if out is not None:
         check_place(out)
@@ -83,29 +84,29 @@ def plan(
     cast = read_cast([CharacterOrder.parse(text) for text in character or ()], read.text, settings)
     board = build_planner(settings).plan(read, cast.members)
     if out is None:
-        show.result(board.model_dump(mode="json"), board.to_yaml().rstrip("\n"), json_)
+        console.result(board.model_dump(mode="json"), board.to_yaml().rstrip("\n"), json_)
         return
     write_file(out, board.to_yaml().encode())
-    show.result(board.model_dump(mode="json"), f"{out}: {len(board.shots)} shots", json_)
+    console.result(board.model_dump(mode="json"), f"{out}: {len(board.shots)} shots", json_)
 
 
 def report(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")], json_: flags.AsJson = False) -> None:
     """Write the report of a run again, from what lies in its folder."""
     from storyanim.engine.run_dir import RunDir
     from storyanim.film.report import render
-    from storyanim.order import production_of, read_order, report_of
+    from storyanim.run.order import production_of, read_order, report_of
 
     read_order(run_folder)
     with RunDir(run_folder) as opened:
         production = production_of(opened)
         path = opened.write("report.html", render(report_of(opened, production), opened.path))
-    show.result({"report": str(path)}, str(path), json_)
+    console.result({"report": str(path)}, str(path), json_)
 
 
 def _ordered(source: Path, given: dict[str, Any], out: Path | None) -> tuple[Order, Storyboard | None, Path]:
     """The order, the storyboard when one was given, and the run folder."""
     from storyanim.artifacts import Story
-    from storyanim.order import Order, read_order, read_source
+    from storyanim.run.order import Order, read_order, read_source
 
     if source.is_dir():
         old = read_order(source)
@@ -146,7 +147,7 @@ def _ray_shots(run: RunDir, order: Order, address: str | None) -> Executor:
     import torch
 
     from storyanim.engine.ray_shards import RayShards
-    from storyanim.ray_shots import RayShots
+    from storyanim.run.ray import RayShots
 
     return RayShots(run.path, order.settings(), order.index, RayShards(address, cpus=torch.get_num_threads()))
 
@@ -155,8 +156,8 @@ def _tell_language(story: Story | None, settings: Settings) -> None:
     from storyanim.plan import reads_english
 
     if story is not None and settings.plan.planner == "rules" and not reads_english(story.text):
-        show.say("this story does not look like English, which is all that the rules read: they will find nobody and nothing in "
-                 "it; translate it, or let a language model plan it (`--planner openai`)")
+        console.say("this story does not look like English, which is all that the rules read: they will find nobody and nothing "
+                    "in it; translate it, or let a language model plan it (`--planner openai`)")
 
 
 def _check_index(order: Order) -> None:
@@ -174,10 +175,10 @@ def _tell(folder: Path, production: Production, as_json: bool) -> None:
         "duration_s": round(film.value.duration_s, 3) if film else 0.0, "shots": len(production.work),
         "drawn": [work.shot.id for work in made if work.frames and work.frames.fresh], "failed": production.failed,
         "unsaid": {work.shot.id: list(work.shot.unsaid) for work in production.work if work.shot.unsaid},
-        "pictures": {name: show.survey(survey) for name, survey in production.surveys.items()},
+        "pictures": {name: survey.findings() for name, survey in production.surveys.items()},
     }
     lines = [f"{folder / 'film.mp4'}: {len(made)} shots, {facts['duration_s']:.1f} s",
              f"{folder / 'report.html'}: how it came about"]
     if unsaid := sorted({word for work in production.work for word in work.shot.unsaid}):
         lines.append(f"not drawn, the model lacks the words: {', '.join(unsaid)}")
-    show.result(facts, "\n".join(lines), as_json)
+    console.result(facts, "\n".join(lines), as_json)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from storyanim.cli import show
+from storyanim import console
 from storyanim.errors import StoryError, UsageError
 
 if TYPE_CHECKING:
@@ -112,9 +112,9 @@ def _change(run: Path, shot_id: str, change: Callable[[Shot], Shot]) -> None:
 
 def _edit(run: Path, change: Callable[[Storyboard], Storyboard]) -> None:
     from storyanim.engine.run_dir import RunDir
-    from storyanim.order import edit_storyboard, read_order
+    from storyanim.run.order import edit_storyboard, read_order
 
     read_order(run)
     with RunDir(run) as opened:
         edit_storyboard(opened, change)
-    show.say(f"changed; now draw it: storyanim run {run}")
+    console.say(f"changed; now draw it: storyanim run {run}")

@@ -40,6 +40,10 @@ class Survey:
     problems: dict[str, str]                         # file name → why it is not used
     warnings: dict[str, str] = field(default_factory=dict)   # file name of a picture that is used → what to know of it
 
+    def findings(self) -> dict[str, dict[str, str]]:
+        """Return what is wrong with the pictures, by file name: `problems` and `warnings`."""
+        return {"problems": self.problems, "warnings": self.warnings}
+
     def warned(self, more: Mapping[str, str]) -> Survey:
         """The same with more warnings."""
         both = {file: "; ".join(filter(None, (self.warnings.get(file), more.get(file)))) for file in {**self.warnings, **more}}

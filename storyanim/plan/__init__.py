@@ -9,7 +9,6 @@ from storyanim.errors import UsageError
 from storyanim.plan.cast import guess_noun, nouns_of
 from storyanim.plan.chat import ChatPlanner
 from storyanim.plan.english import reads_english
-from storyanim.plan.meanings import make_vocabulary
 from storyanim.plan.read import is_storyboard, read_story, read_storyboard
 from storyanim.plan.rules import RulePlanner
 from storyanim.plan.vocabulary import Vocabulary
@@ -41,7 +40,6 @@ __all__ = [
     "guess_noun",
     "is_storyboard",
     "load_vocabulary",
-    "make_vocabulary",
     "nouns_of",
     "read_story",
     "read_storyboard",

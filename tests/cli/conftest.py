@@ -7,30 +7,21 @@ from pathlib import Path
 import pytest
 from command_line import Cli, Outcome
 from fakes import STORY, Diary, fake_tools
-from family import save_profile
 
-from storyanim import order
-from storyanim.cli import run_app
+from storyanim.cli import app
+from storyanim.console import run_app
 from storyanim.retrieve.index import ClipIndex
+from storyanim.run import order
 
 SMALL = {"RETRIEVE__CANDIDATES": "2", "GENERATE__NUM_FRAMES": "4", "FILM__WIDTH_PX": "64", "FILM__HEIGHT_PX": "48",
          "FILM__FPS": "8", "FILM__TITLE_S": "0", "FILM__MAX_HOLD_S": "0"}
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working folder."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
-@pytest.fixture
 def cli(here: Path, capsys: pytest.CaptureFixture[str]) -> Cli:
     def run(*arguments: object) -> Outcome:
         capsys.readouterr()
-        code = run_app([str(argument) for argument in arguments])
+        code = run_app(app, [str(argument) for argument in arguments])
         return Outcome(code, *capsys.readouterr())
 
     return run
@@ -51,21 +42,3 @@ def diary(index: ClipIndex, monkeypatch: pytest.MonkeyPatch) -> Diary:
     for name, value in SMALL.items():
         monkeypatch.setenv(f"STORYANIM_{name}", value)
     return diary
-
-
-@pytest.fixture(scope="session")
-def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The profile of a tiny real family."""
-    return save_profile(tmp_path_factory.mktemp("family"))
-
-
-@pytest.fixture(scope="session")
-def real_index(profile: Path, videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The index of `videos` that fits the family."""
-    from storyanim.config import load_settings
-    from storyanim.retrieve.build import build_index
-    from storyanim.retrieve.encoders import build_encoder
-
-    out = tmp_path_factory.mktemp("real") / "index"
-    build_index([videos], out, build_encoder(load_settings(str(profile))))
-    return out

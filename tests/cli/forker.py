@@ -16,7 +16,8 @@ from typing import Any
 
 import storyanim.generate.load
 import storyanim.personalize.fit  # noqa: F401
-from storyanim.cli import run_app
+from storyanim.cli import app
+from storyanim.console import run_app
 from storyanim.engine.run_dir import RunDir
 
 
@@ -39,7 +40,7 @@ def work(asked: dict[str, Any]) -> int:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     if "at" in asked:
         strike(asked["at"], asked["signal"], asked["after_s"])
-    code = run_app(asked["arguments"])
+    code = run_app(app, asked["arguments"])
     sys.stderr.flush()
     return code
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from light import tried
 
-HEAVY = {"torch", "transformers", "diffusers"}
 HELPS = [
     ["--help"], ["-h"], ["run", "--help"], ["plan", "--help"], ["index", "--help"], ["search", "--help"],
     ["personalize", "--help"], ["character", "--help"], ["character", "show", "--help"], ["shot", "--help"],
     *[["shot", name, "--help"] for name in ("redo", "replace", "insert", "remove", "pin", "ban")],
     ["report", "--help"], ["export", "--help"], ["export", "preview", "--help"], ["export", "character", "--help"],
     ["export", "lance", "--help"],
-    ["doctor", "--help"], ["train", "--help"],
+    ["doctor", "--help"],
     ["convert", "--help"], ["convert", "frozen-in-time", "--help"],
-    ["eval", "--help"], ["eval", "storybook", "--help"], ["eval", "structure", "--help"],
-    ["eval", "personalization", "--help"], ["eval", "retrieval", "--help"],
-    ["world", "--help"], ["world", "preview", "--help"],
 ]
 MISTAKES = [
     ["nonsense"], ["--nonsense"], ["run"], ["run", "story.txt", "more.txt"], ["run", "story.txt", "--quality", "best"],
@@ -35,10 +31,7 @@ MISTAKES = [
     ["search", "index", "bear", "--profile", "nonsense"], ["search", "index", "bear", "--filter", "colour=red"],
     ["personalize"], ["personalize", "full", "-o", "bear.zip"], ["personalize", "full", "--profile", "nonsense"],
     ["shot", "nonsense"], ["shot", "redo", "run"], ["shot", "replace", "run", "s01"], ["shot", "insert", "run", "s01"],
-    ["eval", "nonsense"], ["eval", "storybook", "--profile", "nonsense"], ["eval", "structure", "--quality", "best"],
-    ["eval", "storybook", "--prompts", "1"], ["eval", "structure", "--shots", "0"], ["eval", "storybook", "-o", "full"],
-    ["eval", "retrieval", "--clips", "1"], ["eval", "retrieval", "--queries", "600"],
-    ["report"], ["train", "nonsense"], ["doctor", "--profile", "nonsense"],
+    ["report"], ["doctor", "--profile", "nonsense"],
     ["convert", "nonsense"], ["convert", "frozen-in-time"], ["convert", "frozen-in-time", "story.txt"],
     ["convert", "frozen-in-time", "story.txt", "-o", "full"], ["convert", "frozen-in-time", "story.txt", "-o", "odd.toml"],
     ["doctor", "more"], ["export", "preview", "run", "-o", "film.png"],
@@ -49,27 +42,6 @@ MISTAKES = [
     ["export", "character", "x", "--format", "diffusers-lora", "--collapse", "-o", "y.safetensors"],
     ["export", "character", "story.txt", "--format", "diffusers-lora", "-o", "story.safetensors/../story.txt"],
 ]
-CHECK = f"""
-import json, sys
-from storyanim.cli import run_app
-for arguments in json.load(sys.stdin):
-    print("BEGIN", file=sys.stderr, flush=True)
-    code = run_app(arguments)
-    print(f"END {{code}} {{sorted(set({sorted(HEAVY)}) & set(sys.modules))}}", file=sys.stderr, flush=True)
-"""
-
-
-def tried(command_lines: list[list[str]], folder: Path) -> list[tuple[int, list[str], str]]:
-    """Exit code, lines of stderr, and the heavy libraries that were loaded by then, of each; all in one new process."""
-    done = subprocess.run([sys.executable, "-c", CHECK], input=json.dumps(command_lines), cwd=folder, capture_output=True,
-                          text=True, check=True)
-    found = []
-    for part in done.stderr.split("BEGIN\n")[1:]:
-        *lines, end = part.rstrip("\n").split("\n")
-        code, loaded = end.removeprefix("END ").split(" ", 1)
-        found.append((int(code), lines, loaded))
-    assert len(found) == len(command_lines)
-    return found
 
 
 @pytest.fixture
@@ -82,7 +54,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_help_of_every_command(folder: Path) -> None:
-    for arguments, (code, lines, loaded) in zip(HELPS, tried(HELPS, folder), strict=True):
+    for arguments, (code, lines, loaded) in zip(HELPS, tried("storyanim.cli", HELPS, folder), strict=True):
         assert (code, lines, loaded) == (0, [], "[]"), arguments
 
 
@@ -100,7 +72,7 @@ def test_every_command_has_its_help_tried() -> None:
 
 def test_usage_errors_are_two_lines_and_load_no_model_library(folder: Path) -> None:
     before = sorted(folder.rglob("*"))
-    for arguments, (code, lines, loaded) in zip(MISTAKES, tried(MISTAKES, folder), strict=True):
+    for arguments, (code, lines, loaded) in zip(MISTAKES, tried("storyanim.cli", MISTAKES, folder), strict=True):
         assert (code, loaded) == (2, "[]"), (arguments, lines)
         assert [line.split(":")[0] for line in lines] == ["error", "hint"], (arguments, lines)
     assert sorted(folder.rglob("*")) == before

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from storyanim.cli import show
+from storyanim import console
 
 
 def test_lines_come_at_each_tenth_and_begin_anew_with_the_next_work(capsys: pytest.CaptureFixture[str]) -> None:
-    with show.progress("film") as tell:
+    with console.progress("film") as tell:
         for step in range(101):
             tell(step / 100, f"learning {step}")
         tell(0.0, "drawing")
@@ -25,7 +25,7 @@ def test_lines_come_at_each_tenth_and_begin_anew_with_the_next_work(capsys: pyte
 def test_a_terminal_gets_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "120")
-    with show.progress("film") as tell:
+    with console.progress("film") as tell:
         tell(0.9, "learning")
         tell(0.1, "drawing")
     shown = capsys.readouterr()
@@ -34,7 +34,7 @@ def test_a_terminal_gets_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: 
 
 
 def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with show.progress("film", quiet=True) as tell:
+    with console.progress("film", quiet=True) as tell:
         tell(0.5, "drawing")
-    show.say("done", quiet=True)
+    console.say("done", quiet=True)
     assert capsys.readouterr().err == ""

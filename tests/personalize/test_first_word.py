@@ -20,8 +20,8 @@ from storyanim.personalize.images import read_character
 from storyanim.personalize.lesson import Lesson, phrases_of
 from storyanim.personalize.lora import motion_off
 from storyanim.personalize.timeinv import sampling_grid
-from storyanim.world import COLOURS
-from storyanim.world.photos import take_photos
+from storybook.world import COLOURS
+from storybook.world.photos import take_photos
 
 
 @pytest.fixture(scope="module")

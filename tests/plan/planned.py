@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from storyanim.artifacts import CastMember, Shot, Story
 from storyanim.config import PlanSettings
-from storyanim.plan import RulePlanner, make_vocabulary
+from storyanim.plan import RulePlanner
+from storybook.vocabulary import make_vocabulary
 
 WORDS = make_vocabulary().model_copy(update={"max_actors": 2})
 BEAR = CastMember(name="bear", noun="bear", token="<bear>")

@@ -7,7 +7,8 @@ from planned import BEAR, shots
 
 from storyanim.artifacts import CastMember, Story
 from storyanim.config import PlanSettings
-from storyanim.plan import RulePlanner, make_vocabulary, reads_english
+from storyanim.plan import RulePlanner, reads_english
+from storybook.vocabulary import make_vocabulary
 
 # ── who is meant ──
 

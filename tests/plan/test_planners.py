@@ -10,8 +10,9 @@ from fake_chat_server import FakeChatServer, strict
 from storyanim.artifacts import CastMember, Story, Storyboard
 from storyanim.config import PlanSettings
 from storyanim.errors import StoryError
-from storyanim.plan import PLANNERS, ChatPlanner, RulePlanner, Vocabulary, make_vocabulary
+from storyanim.plan import PLANNERS, ChatPlanner, RulePlanner, Vocabulary
 from storyanim.stages import Planner
+from storybook.vocabulary import make_vocabulary
 
 BEAR = CastMember(name="bear", noun="bear", token="<bear>")
 STORY = Story(title="The bear", text=(

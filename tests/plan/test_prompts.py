@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storyanim.errors import ModelError, UsageError
-from storyanim.plan import guess_noun, make_vocabulary, prompts
+from storyanim.plan import guess_noun, prompts
 from storyanim.plan.align import Misfit, align
 from storyanim.plan.sentences import split_sentences
+from storybook.vocabulary import make_vocabulary
 
 
 def test_holes_are_filled() -> None:

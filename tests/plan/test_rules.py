@@ -11,7 +11,8 @@ from planned import BEAR, WORDS, shots
 
 from storyanim.artifacts import CastMember, Shot, Story
 from storyanim.config import PlanSettings
-from storyanim.plan import RulePlanner, make_vocabulary
+from storyanim.plan import RulePlanner
+from storybook.vocabulary import make_vocabulary
 
 
 def free(text: str, *cast: CastMember, style: str = "") -> list[Shot]:

@@ -6,8 +6,9 @@ import pytest
 
 from storyanim.artifacts import Shot, Story
 from storyanim.config import PlanSettings
-from storyanim.plan import RulePlanner, make_vocabulary
+from storyanim.plan import RulePlanner
 from storyanim.plan.script import LABEL, TRANSITION, find_cues, find_speakers, is_script, told
+from storybook.vocabulary import make_vocabulary
 
 SCREENPLAY = """FADE IN:
 

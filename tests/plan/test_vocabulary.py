@@ -9,13 +9,14 @@ import pytest
 
 from storyanim.config import load_settings
 from storyanim.errors import ModelError
-from storyanim.plan import Vocabulary, build_planner, make_vocabulary
+from storyanim.plan import Vocabulary, build_planner
 from storyanim.plan.english import tokenize
-from storyanim.plan.meanings import meanings, write
+from storyanim.plan.meanings import meanings
 from storyanim.plan.vocabulary import KINDS, Actor, Picture
-from storyanim.world.captions import caption
-from storyanim.world.spec import ActorSpec, ClipSpec
-from storyanim.world.words import WORDS
+from storybook.vocabulary import make_vocabulary, write
+from storybook.world.captions import caption
+from storybook.world.spec import ActorSpec, ClipSpec
+from storybook.world.words import WORDS
 
 WORDS_OF_STORIES = make_vocabulary()
 
@@ -67,14 +68,14 @@ def test_words_of_stories_are_known(kind: str, text: str, value: str) -> None:
 
 
 def test_the_file_round_trips(tmp_path: Path) -> None:
-    write(str(tmp_path / "sub" / "vocabulary.json"))
+    write(tmp_path / "sub" / "vocabulary.json")
     assert Vocabulary.load(tmp_path / "sub" / "vocabulary.json") == WORDS_OF_STORIES
 
 
 def test_the_bundled_file_is_what_its_maker_makes() -> None:
     path = load_settings().vocabulary_path
     assert path is not None
-    assert Vocabulary.load(path).fingerprint == WORDS_OF_STORIES.fingerprint, "write it again, see storyanim/plan/meanings.py"
+    assert Vocabulary.load(path).fingerprint == WORDS_OF_STORIES.fingerprint, "write it again: `python -m storybook vocabulary`"
 
 
 @pytest.mark.parametrize(("change", "words"), [

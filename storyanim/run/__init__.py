@@ -1,0 +1,1 @@
+"""The way of a story to a film: read pipeline.py first."""

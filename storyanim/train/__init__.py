@@ -1,1 +1,0 @@
-"""The stages that make the storybook family, one file each: `storyanim train STAGE`."""

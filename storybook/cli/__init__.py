@@ -1,0 +1,1 @@
+"""The lab's command line: one file a command group."""

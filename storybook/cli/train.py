@@ -1,0 +1,84 @@
+"""`python -m storybook train STAGE`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from storyanim import console
+
+if TYPE_CHECKING:
+    from storybook.train.recipe import Request
+
+
+class Stage(StrEnum):
+    """The stages of train/recipe.py, which loads torch: a mistyped one is told before. The judge's is evaluate/lesson.py."""
+
+    data = "data"
+    autoencoder = "autoencoder"
+    clip = "clip"
+    depth = "depth"
+    base = "base"
+    structure = "structure"
+    motion = "motion"
+    text = "text"
+    library = "library"
+    examples = "examples"
+    judge = "judge"
+
+
+def train(
+    stage: Annotated[Stage, typer.Argument(help="What to train, or to render.")],
+    minutes: Annotated[float | None, typer.Option(help="Compute for so long in all. [default: the stage's own]")] = None,
+    steps: Annotated[int | None, typer.Option(help="Instead of minutes.")] = None,
+    times: Annotated[float, typer.Option(min=0.01, help="So many times the stage's own minutes, or scenes.")] = 1.0,
+    work: Annotated[Path, typer.Option(help="Folder of rendered data, checkpoints and logs.")] = Path("work"),
+    out: Annotated[Path | None, typer.Option(help="Family's folder, or the judge's. [default: the bundled one]")] = None,
+    scratch: Annotated[bool, typer.Option("--scratch", help="Do not start from the weights in --out.")] = False,
+    scenes: Annotated[int | None, typer.Option(help="Render at most so many scenes a set (stages data, judge).")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="[default: the stage's own]")] = None,
+    rate: Annotated[float | None, typer.Option("--learning-rate", help="Its peak. [default: the stage's own]")] = None,
+    compile_: Annotated[bool, typer.Option("--compile", help="Stage base: torch.compile; needs a C++ compiler.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    workers: Annotated[int, typer.Option(min=0, help="Processes that render, and on a GPU make the batches.")] = 2,
+    json_: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Train a stage of the storybook family, or its judge; interrupted, the same command goes on from its checkpoint."""
+    from storyanim.config import asset
+    from storybook.evaluate.judge import JUDGE
+    from storybook.train.loop import LoopOptions, LoopState
+    from storybook.train.recipe import Request, run_stage
+
+    with console.progress(f"train {stage.value}") as bar:
+        def watch(done: float, state: LoopState, figures: dict[str, float]) -> None:
+            bar(done, f"step {state.step}  " + "  ".join(f"{key} {value:.4g}" for key, value in figures.items()))
+
+        loop = LoopOptions(minutes=minutes, steps=steps, device=device, learning_rate=rate, compile=compile_, workers=workers)
+        judge = stage is Stage.judge
+        family = out or (JUDGE if judge else asset("storybook"))
+        request = Request(work, family, loop, batch_size or 0, scratch, scenes, watch, times)
+        figures = _train_judge(request) if judge else run_stage(stage.value, request)
+    console.result(figures, "\n".join(f"{key}: {value:.5g}" for key, value in figures.items()), json_)
+
+
+def _train_judge(request: Request) -> dict[str, float]:
+    """Hands the loop of the generators' stages to the room that measures them: neither imports the other."""
+    from dataclasses import replace
+
+    from storybook.evaluate.lesson import LEARNING_RATE, MINUTES, Lesson, train_judge
+    from storybook.train.loop import LoopState, train
+
+    loop = replace(request.loop, learning_rate=request.loop.learning_rate or LEARNING_RATE)
+    if loop.minutes is None and loop.steps is None:
+        loop = replace(loop, minutes=request.times * MINUTES)
+
+    def teach(stage: Any, folder: Path, share: float) -> LoopState:
+        steps = None if loop.steps is None else max(1, round(share * loop.steps))
+        minutes = None if loop.minutes is None else share * loop.minutes
+        return train(stage, replace(loop, steps=steps, minutes=minutes), folder, watch=request.watch)
+
+    lesson = Lesson(request.work, request.out, request.device, request.batch_size, request.scratch, request.scenes)
+    return train_judge(lesson, teach)

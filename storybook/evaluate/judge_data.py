@@ -1,0 +1,106 @@
+"""Rendered clips for the judge alone: no generator's data has their seeds.
+
+A set is a folder of shards, a shard a folder of memory-mapped `.npy` arrays, renamed when it is complete, so that rendering
+goes on where it stopped. Every fourth scene shows a combination that is held out of the generators' training: the judge
+has to read those too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storyanim.engine.folders import check_place, disk_errors
+from storybook.evaluate.labels import Labels, labels_of
+from storybook.evaluate.pairs import half
+from storybook.world import ClipSpec, render_frames, sample_spec
+from storybook.world.shards import make_shards
+
+SIZE_PX = 128
+FPS = 8.0
+COVER_PX = 4                                         # side of the cells in which creature pixels are counted
+HELD_OUT_EVERY = 4
+
+
+@dataclass(frozen=True)
+class JudgeSet:
+    """What a set holds: a pure function of these numbers."""
+
+    name: str
+    num_scenes: int
+    first_seed: int
+    num_frames: int                                  # at FPS; a set of single frames takes each at a random instant
+    scenes_a_shard: int = 250
+    num_actors: int = 1                              # of two, each half of the picture is a clip of its own
+
+    def spec(self, number: int) -> ClipSpec:
+        """Scene `number`."""
+        return sample_spec(self.first_seed + number, held_out=number % HELD_OUT_EVERY == 0, num_actors=self.num_actors)
+
+    def times_s(self, number: int) -> list[float]:
+        """Instants of its frames."""
+        if self.num_frames == 1:
+            return [float(np.random.default_rng([self.first_seed + number, 77]).uniform(0.0, 2.0))]
+        return [frame / FPS for frame in range(self.num_frames)]
+
+
+CLIPS = JudgeSet("judge_clips", 3_500, 5_000_000, 8)         # 1.4 GB
+STILLS = JudgeSet("judge_stills", 32_000, 5_100_000, 1)      # 1.6 GB
+PAIRS = JudgeSet("judge_pairs", 3_000, 5_200_000, 1, num_actors=2)             # 0.3 GB
+HELD = JudgeSet("judge_held", 400, 5_500_000, 16)            # 0.3 GB, never trained on: measures the judge
+
+
+@dataclass(frozen=True)
+class JudgeShard:
+    """One memory-mapped shard."""
+
+    folder: Path
+
+    @cached_property
+    def rgb(self) -> NDArray[np.uint8]:
+        """(N, T, H, W, 3)."""
+        return np.load(self.folder / "rgb.npy", mmap_mode="r")
+
+    @cached_property
+    def cover(self) -> NDArray[np.uint8]:
+        """(N, T, H / 4, W / 4), 255 where a creature covers the whole cell."""
+        return np.load(self.folder / "cover.npy", mmap_mode="r")
+
+    @cached_property
+    def labels(self) -> Labels:
+        """(N, 5)."""
+        return np.load(self.folder / "labels.npy")
+
+
+def render_set(plan: JudgeSet, work: Path, *, workers: int = 2, limit: int | None = None) -> list[JudgeShard]:
+    """Renders the shards that are missing below `work`/data; gives all of them. Raises ResourceError."""
+    folder = work / "data" / plan.name
+    check_place(folder)
+    limited = replace(plan, num_scenes=min(limit or plan.num_scenes, plan.num_scenes))
+    num_shards = -(-limited.num_scenes // plan.scenes_a_shard)
+    with disk_errors(folder):
+        return [JudgeShard(shard) for shard in make_shards(folder, num_shards, partial(_render, limited), workers=workers)]
+
+
+def _render(plan: JudgeSet, shard: int, folder: Path) -> None:
+    numbers = range(shard * plan.scenes_a_shard, min((shard + 1) * plan.scenes_a_shard, plan.num_scenes))
+    cells, count = SIZE_PX // COVER_PX, len(numbers) * plan.num_actors
+    rgb = np.empty((count, plan.num_frames, SIZE_PX, SIZE_PX, 3), np.uint8)
+    cover = np.empty((count, plan.num_frames, cells, cells), np.uint8)
+    labels = np.empty((count, 5), np.int8)
+    for row, number in enumerate(numbers):
+        spec = plan.spec(number)
+        clip = render_frames(spec, plan.times_s(number), size=SIZE_PX)
+        shares = np.round(255 * clip.mask.reshape(-1, cells, COVER_PX, cells, COVER_PX).mean((2, 4))).astype(np.uint8)
+        if plan.num_actors == 1:
+            rgb[row], cover[row], labels[row] = clip.rgb, shares, labels_of(spec)
+            continue
+        for actor in range(plan.num_actors):
+            place = plan.num_actors * row + actor
+            rgb[place], cover[place], labels[place] = half(clip.rgb, actor), half(shares, actor), labels_of(spec, actor)
+    for name, array in (("rgb", rgb), ("cover", cover), ("labels", labels)):
+        np.save(folder / f"{name}.npy", array)

@@ -1,0 +1,137 @@
+"""One learned character of a measurement after the other: its prompts and guides, learning, drawing, and what is read of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storyanim.artifacts import Character, CharacterToken, DepthTrack, Float32, Frames
+from storyanim.engine.run_dir import RunDir
+from storyanim.generate.load import load_pipeline
+from storyanim.personalize.fit import TimeInvLearner
+from storyanim.personalize.images import load_image
+from storyanim.run import pipeline
+from storyanim.run.pipeline import Tools
+from storyanim.stages import ShotGenerator
+from storybook.evaluate.bench import Bench, Watch, draw_all
+from storybook.evaluate.cast import Lead
+from storybook.evaluate.labels import ATTRIBUTES, labels_of
+from storybook.evaluate.methods import settings_of
+from storybook.evaluate.metrics import coat, interval
+from storybook.evaluate.trials import Trial, guide_spec
+from storybook.world import WorldClip
+
+IDENTITY, SEMANTIC = ("creature", "colour", "accessory"), ("scene", "action")
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One lead, learned by no method yet."""
+
+    lead: Lead
+    character: Character
+    photos: Float32                                  # (D) mean embedding of its pictures, unit length
+    trials: list[Trial]
+    guides: list[DepthTrack]
+    outlines: list[NDArray[np.bool_]]                # (T, H, W) of each trial: where the guide's creature is
+    rendered: list[WorldClip]                        # the trials' own clips
+    coats: list[Float32]                             # and the colour of each one's figure, see `coat`
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """What was read of N clips."""
+
+    right: dict[str, Float32]                        # attribute → (N) 1 where right
+    text: Float32                                    # (N) cosine of a clip and its prompt, the character called by its noun
+    image: Float32                                   # (N) cosine of a clip and the character's pictures
+    colour_error: Float32                            # (N) ΔE of the coat and the rendered clip's: no word says its shade
+
+    def scores(self) -> dict[str, Any]:
+        """Means (of the colour's error the median), and for the two that count the interval in which they lie with 95 %."""
+        both = {"semantic": _mean(self.right, SEMANTIC), "identity": _mean(self.right, IDENTITY)}
+        means: dict[str, Any] = {name: float(values.mean()) for name, values in both.items()}
+        means |= {f"{name}_interval": interval(values) for name, values in both.items()}
+        means |= {"clip_text": float(self.text.mean()), "clip_image": float(self.image.mean()),
+                  "colour_error": float(np.nanmedian(self.colour_error))}
+        return means | {name: float(values.mean()) for name, values in self.right.items()}
+
+
+def make_part(run: RunDir, bench: Bench, tools: Tools, lead: Lead, num_prompts: int) -> Part:
+    """Writes the lead's pictures into the run, and renders its guides and what its prompts should show."""
+    character = lead.photographed(run.path / "cast" / lead.name)
+    side = bench.settings.generate.width_px
+    photos = [Frames(load_image(path, side, side)[None], bench.settings.generate.fps) for path in character.images]
+    mean = tools.encoder.encode_clips(photos).mean(axis=0)
+    trials = lead.trials(num_prompts)
+    guiding, rendered = ([bench.render(spec) for spec in specs]
+                         for specs in (map(guide_spec, trials), (trial.spec for trial in trials)))
+    return Part(
+        lead, character, mean / np.linalg.norm(mean), trials,
+        guides=[bench.depth.estimate(Frames(clip.rgb, clip.fps)) for clip in guiding],
+        outlines=[clip.mask for clip in guiding], rendered=rendered, coats=[coat(clip.rgb, clip.mask) for clip in rendered],
+    )
+
+
+def learn_parts(
+    run: RunDir, bench: Bench, tools: Tools, parts: Sequence[Part], method: str, watch: Watch
+) -> list[CharacterToken]:
+    """The characters of all parts, learned one after the other on one model."""
+    own = settings_of(method, bench.settings)
+    learner = TimeInvLearner(own, partial(load_pipeline, own.models), bench.depth)
+
+    def learned(part: Part) -> CharacterToken:
+        told = pipeline.watched(learner, f"{part.lead.name} by {method}", watch)
+        token: CharacterToken = run.step(
+            f"{method}/{part.lead.name}/learned", pipeline.learn_character, part.character, told, tools.index, tools.encoder,
+            own.personalize.num_prior_clips,
+        ).value
+        return token
+
+    return [learned(part) for part in parts]
+
+
+def draw_parts(
+    run: RunDir, name: str, parts: Sequence[Part], tokens: Sequence[CharacterToken | None], generator: ShotGenerator, seeds: int,
+    watch: Watch,
+) -> list[list[Frames]]:
+    """All clips of each part, seed by seed; those of a part without a token by the words for its lead."""
+    drawn = []
+    for part, token in zip(parts, tokens, strict=True):
+        shots = [(part.lead.shot(trial, token.token if token else None, seed), guide)
+                 for seed in range(seeds) for trial, guide in zip(part.trials, part.guides, strict=True)]
+        drawn.append(draw_all(run, f"{name}/{part.lead.name}", shots, generator, watch, [token] if token else []))
+    return drawn
+
+
+def count_parts(bench: Bench, tools: Tools, parts: Sequence[Part], drawn: Sequence[Sequence[Frames]]) -> Counts:
+    """Reads the clips of each part; those of several seeds lie behind one another."""
+    labels, truth, text, image, errors = [], [], [], [], []
+    for part, clips in zip(parts, drawn, strict=True):
+        asked = [part.trials[k % len(part.trials)] for k in range(len(clips))]
+        seen = tools.encoder.encode_clips(clips)                                                  # (N, D)
+        said = tools.encoder.encode_texts([trial.prompt for trial in asked])
+        labels.append(bench.judge.read(clips).labels)
+        truth.append(np.stack([labels_of(trial.spec) for trial in asked]))
+        text.append((seen * said).sum(axis=1))
+        image.append(seen @ part.photos)
+        errors += [_colour_error(part, k % len(part.trials), clip) for k, clip in enumerate(clips)]
+    right = (np.concatenate(labels) == np.concatenate(truth)).astype(np.float32)
+    columns = {name: right[:, k] for k, name in enumerate(ATTRIBUTES)}
+    return Counts(columns, np.concatenate(text), np.concatenate(image), np.array(errors, np.float32))
+
+
+def _colour_error(part: Part, number: int, clip: Frames) -> float:
+    """How far the coat's colour is from the character's own in the same light; the figure fills the guide's outline."""
+    return float(np.linalg.norm(coat(clip.rgb, part.outlines[number]) - part.coats[number]))
+
+
+def _mean(right: dict[str, Float32], names: Sequence[str]) -> Float32:
+    """(N) share of the attributes that are right in each clip."""
+    mean: Float32 = np.stack([right[name] for name in names]).mean(axis=0)
+    return mean

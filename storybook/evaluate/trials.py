@@ -1,0 +1,125 @@
+"""What is drawn to be measured: prompts that no training caption is, and footage to take structure from.
+
+A trial's creature, colour and accessory are a combination that is held out of the generators' training, and its sentence has
+a form that no training caption has, in any of the words for each thing. The camera stands still, so that what changes behind
+the creature is flicker, water or weather.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count, islice
+
+import numpy as np
+
+from storyanim.artifacts import Shot
+from storybook.evaluate.metrics import cielab
+from storybook.world import COLOURS, WORDS, ActorSpec, ClipSpec, sample_spec, with_
+from storybook.world.dataset import SIDE_ON
+
+PROMPTS, REFERENCES, FLOORS, GUIDES = 8_000_000, 8_100_000, 8_200_000, 8_300_000   # first seeds; no other data has them
+PANS = 8_500_000                                     # of clips whose camera is said
+PAIRS = 8_400_000                                    # of clips with two creatures
+FOOTAGE = 7_900_000                                  # of clips to search
+SEEDS_A_GUIDE = 1_000                                # kept for each trial: about one in ten does the same action
+FORMS = (                                            # none of world/captions.py
+    "{where} there is {who}, {doing}",
+    "{who}, {where}, is {doing}",
+    "{doing} {where}, {who}",
+    "{who} is {where}, {doing}",
+)
+
+CAMERAS_ASKED = ("pan_left", "pan_right", "fixed")
+FORMS_OF_TWO = ("{where} there are {who}, {doing}", "{who}, {where}, are {doing}", "{doing} {where}, {who}")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One prompt with what it asks for."""
+
+    number: int
+    spec: ClipSpec
+    prompt: str
+
+    @property
+    def shot(self) -> Shot:
+        """To draw; the seed is the trial's number."""
+        return Shot(id=f"s{self.number + 1:02d}", text="", query="", prompt=self.prompt, seed=self.number)
+
+
+def make_trials(num_trials: int) -> list[Trial]:
+    """The first `num_trials` trials, always the same ones."""
+    return [Trial(number, spec, word(spec, number)) for number, spec in enumerate(held_out_specs(PROMPTS, num_trials))]
+
+
+def make_pair_trials(num_trials: int) -> list[Trial]:
+    """The same with two creatures that do the same, each a combination that is held out."""
+    specs = [with_(sample_spec(PAIRS + k, held_out=True, num_actors=2), camera="fixed") for k in range(num_trials)]
+    return [Trial(number, spec, word(spec, number)) for number, spec in enumerate(specs)]
+
+
+def make_camera_trials(num_trials: int) -> list[Trial]:
+    """The same with creatures that stay in their place, the camera panning left, right, or standing still in turn."""
+    found = []
+    specs = (sample_spec(PANS + k, held_out=True) for k in count())
+    staying = (spec for spec in specs if spec.actors[0].action not in SIDE_ON)
+    for number, spec in enumerate(islice(staying, num_trials)):
+        camera = CAMERAS_ASKED[number % len(CAMERAS_ASKED)]
+        said = "" if camera == "fixed" else f", {WORDS['camera'][camera][0]}"
+        found.append(Trial(number, with_(spec, camera=camera), word(spec, number) + said))
+    return found
+
+
+def held_out_specs(first_seed: int, num_specs: int) -> list[ClipSpec]:
+    """Clips of the trials' kind: held-out combinations, the camera still."""
+    return [with_(sample_spec(first_seed + k, held_out=True), camera="fixed") for k in range(num_specs)]
+
+
+def guide_spec(trial: Trial) -> ClipSpec:
+    """A clip to take the structure from: another creature does the same, wherever and in whatever colour."""
+    wanted = trial.spec.actors[0]
+    specs = (sample_spec(GUIDES + SEEDS_A_GUIDE * trial.number + k) for k in count())
+    return with_(next(spec for spec in specs if _same_action(spec, wanted)), camera="fixed")
+
+
+def word(spec: ClipSpec, seed: int, who: str | None = None) -> str:
+    """A clip as a prompt that says all that the judge reads, in varied words.
+
+    Args: who: what to call the actors, "a bear"; None: the colour of each, its kind, and what it wears, see `call`.
+    """
+    rng = np.random.default_rng([PROMPTS, seed])
+    said = {"who": who or " and ".join(call(actor, rng) for actor in spec.actors), "where": _pick("scene", spec.scene, rng),
+            "doing": _pick("action", spec.actors[0].action, rng)}
+    setting = [_pick(kind, value, rng) for kind, value, plain in
+               (("time_of_day", spec.time_of_day, "day"), ("weather", spec.weather, "clear")) if value != plain]
+    forms = FORMS if len(spec.actors) == 1 else FORMS_OF_TWO
+    return " ".join([forms[int(rng.integers(len(forms)))].format(**said), *setting])
+
+
+def call(actor: ActorSpec, rng: np.random.Generator | None = None) -> str:
+    """"a pink dog with orange stripes", in plain words or in varied ones; a colour without a name by the nearest that has one."""
+    phrase = f"{_pick('colour', actor.colour or _nearest_name(actor.rgb), rng)} {_pick('creature', actor.creature, rng)}"
+    if actor.accessory is None:
+        return f"{_article(phrase)} {phrase}"
+    thing = f"{_pick('colour', actor.accessory_colour, rng)} {_pick('accessory', actor.accessory, rng)}"
+    one = "" if actor.accessory == "stripes" else f"{_article(thing)} "
+    return f"{_article(phrase)} {phrase} with {one}{thing}"
+
+
+def _same_action(spec: ClipSpec, wanted: ActorSpec) -> bool:
+    actor = spec.actors[0]
+    return actor.action == wanted.action and actor.creature != wanted.creature
+
+
+def _nearest_name(rgb: tuple[float, float, float]) -> str:
+    seen = cielab(np.rint(np.array([rgb, *COLOURS.values()]) * 255).astype(np.uint8))
+    return list(COLOURS)[int(np.linalg.norm(seen[1:] - seen[0], axis=1).argmin())]
+
+
+def _pick(kind: str, value: str | None, rng: np.random.Generator | None) -> str:
+    ways = WORDS[kind][str(value)]
+    return ways[0 if rng is None else int(rng.integers(len(ways)))]
+
+
+def _article(phrase: str) -> str:
+    return "an" if phrase[0] in "aeiou" else "a"

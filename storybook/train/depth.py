@@ -1,0 +1,79 @@
+"""Stage 3: the depth network, on rendered frames and their exact nearness."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import DPTForDepthEstimation
+
+from storybook.train.data import ClipSet, to_pixels
+from storybook.train.loop import Batch
+
+
+class DepthStage:
+    """L1 and gradients against the world's nearness; colours are jittered so that the look matters less."""
+
+    name = "depth"
+
+    def __init__(self, network: DPTForDepthEstimation, folder: Path, *, batch_size: int = 16, device: torch.device) -> None:
+        self.dpt = network.to(device)
+        self.network: nn.Module = self.dpt
+        self.set, self.batch_size, self.device = ClipSet(folder), batch_size, device
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """One group."""
+        return [{"params": list(self.network.parameters())}]
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        """Single frames, some of them mirrored, brightened or bleached."""
+        rgb, near = [], []
+        for shard, row in self.set.rows(rng, self.batch_size):
+            frame = int(rng.integers(shard.rgb.shape[1]))
+            picture, depth = np.asarray(shard.rgb[row, frame], np.float32) / 127.5 - 1.0, shard.near[row, frame]
+            if rng.random() < 0.5:
+                picture, depth = picture[:, ::-1], depth[:, ::-1]
+            if rng.random() < 0.5:
+                grey = picture.mean(-1, keepdims=True)
+                picture = grey + (picture - grey) * rng.uniform(0.2, 1.2)
+                picture = np.clip(picture * rng.uniform(0.6, 1.3) + rng.uniform(-0.2, 0.2), -1, 1)
+            rgb.append(picture.transpose(2, 0, 1).astype(np.float32))
+            near.append(np.ascontiguousarray(depth))
+        return {"rgb": torch.from_numpy(np.stack(rgb)), "near": torch.from_numpy(np.stack(near))}
+
+    def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
+        """Returns the loss and the mean absolute error in units of the world's whole range."""
+        near = batch["near"].to(self.device).float().div(255)  # (B, H, W)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            output = self.dpt(batch["rgb"].to(self.device)).predicted_depth
+        difference = output.float() - near
+        absolute = difference.abs().mean()
+        edges = difference.diff(dim=1).abs().mean() + difference.diff(dim=2).abs().mean()
+        return absolute + 2 * edges, {"mae": float(absolute.detach())}
+
+
+@torch.no_grad()
+def estimate(network: DPTForDepthEstimation, rgb: np.ndarray[Any, Any], device: torch.device) -> np.ndarray[Any, Any]:
+    """(N, H, W, 3) uint8 → raw nearness (N, H, W) float32."""
+    parts = []
+    for start in range(0, len(rgb), 64):
+        pixels = to_pixels(rgb[start : start + 64], device)
+        with torch.autocast(device.type, torch.bfloat16):
+            parts.append(network(pixels).predicted_depth.float().cpu().numpy())
+    return np.concatenate(parts)
+
+
+def measure(network: DPTForDepthEstimation, folder: Path, device: torch.device, scenes: int = 100) -> dict[str, float]:
+    """Mean absolute error and correlation with the exact nearness on held-out scenes."""
+    held = ClipSet(folder)
+    errors, correlations = [], []
+    for index in range(min(scenes, len(held))):
+        shard, row = held.place(index)
+        truth = np.asarray(shard.near[row], np.float32) / 255
+        output = estimate(network, np.asarray(shard.rgb[row]), device)
+        errors.append(float(np.abs(output - truth).mean()))
+        correlations.append(float(np.corrcoef(output.ravel(), truth.ravel())[0, 1]))
+    return {"mae": float(np.mean(errors)), "correlation": float(np.mean(correlations))}

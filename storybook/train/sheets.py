@@ -1,0 +1,106 @@
+"""Sample sheets: what a stage's networks make, in one picture, never picked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import AutoencoderTiny, T2IAdapter, UNet2DConditionModel
+from PIL import Image, ImageDraw
+from transformers import CLIPTextModel, CLIPTokenizer, DPTForDepthEstimation
+
+from storybook.train import networks
+from storybook.train.autoencoder import decode, encode
+from storybook.train.data import ClipSet
+from storybook.train.denoise import sample_images, text_states
+from storybook.train.depth import estimate
+from storybook.train.structure import structure_near
+from storybook.world import captions, sample_spec
+
+LABEL_PX = 12
+NUM_CAPTIONS = 40
+
+
+def grid(rows: list[list[np.ndarray[Any, Any]]], labels: list[str] | None = None) -> Image.Image:
+    """Rows of equal (H, W, 3) uint8 pictures, a line of text under each row."""
+    height, width = rows[0][0].shape[:2]
+    label = LABEL_PX if labels else 0
+    page = Image.new("RGB", (width * max(map(len, rows)), (height + label) * len(rows)), "white")
+    draw = ImageDraw.Draw(page)
+    for y, row in enumerate(rows):
+        for x, picture in enumerate(row):
+            page.paste(Image.fromarray(picture), (x * width, y * (height + label)))
+        if labels:
+            draw.text((2, y * (height + label) + height), labels[y], fill="black")
+    return page
+
+
+def autoencoder_sheet(vae: AutoencoderTiny, folder: Path, device: torch.device) -> Image.Image:
+    """Held-out frames above their reconstructions, at twice the size."""
+    held = ClipSet(folder)
+    places = [held.place(k % len(held)) for k in range(10)]
+    truth = [np.asarray(shard.rgb[row, 0]) for shard, row in places]
+    output = decode(vae, torch.from_numpy(encode(vae, np.stack(truth), device)).to(device).float())
+    page = grid([truth[:5], list(output[:5]), truth[5:], list(output[5:])])
+    return page.resize((page.width * 2, page.height * 2), Image.Resampling.NEAREST)
+
+
+def depth_sheet(network: DPTForDepthEstimation, folder: Path, device: torch.device) -> Image.Image:
+    """Held-out frames, exact nearness, estimated nearness."""
+    held = ClipSet(folder)
+    places = [held.place(k % len(held)) for k in range(8)]
+    frames = np.stack([np.asarray(shard.rgb[row, 0]) for shard, row in places])
+    exact = [grey(np.asarray(shard.near[row, 0]) / 255) for shard, row in places]
+    return grid([list(frames), exact, [grey(d) for d in estimate(network, frames, device)]])
+
+
+def image_sheet(
+    unet: UNet2DConditionModel, text: CLIPTextModel, tokens: CLIPTokenizer, vae: AutoencoderTiny, device: torch.device
+) -> Image.Image:
+    """Captions of held-out scenes, text only."""
+    specs = [sample_spec(9_500_000 + k, held_out=True) for k in range(NUM_CAPTIONS)]
+    texts = [captions.caption(spec) for spec in specs]
+    states, blank = _states(text, tokens, texts, device)
+    shape = (len(texts), networks.LATENT_CHANNELS, 16, 16)
+    pictures = list(decode(vae, sample_images(unet, networks.scheduler(), states, blank, shape)))
+    return grid([pictures[k : k + 8] for k in range(0, len(pictures), 8)])
+
+
+def structure_sheet(
+    unet: UNet2DConditionModel,
+    adapter: T2IAdapter,
+    text: CLIPTextModel,
+    tokens: CLIPTokenizer,
+    vae: AutoencoderTiny,
+    folder: Path,
+    device: torch.device,
+) -> Image.Image:
+    """Frames of clips, their depth, and other captions drawn under that depth."""
+    clips = ClipSet(folder)
+    places = [clips.place(k % len(clips)) for k in range(16)]
+    frames = [np.asarray(shard.rgb[row, 0]) for shard, row in places]
+    near = np.stack([structure_near(shard, row, exact=False)[0] for shard, row in places])
+    texts = [captions.caption(sample_spec(9_600_000 + k, held_out=True)) for k in range(16)]
+    states, blank = _states(text, tokens, texts, device)
+    with torch.no_grad():
+        features = list(adapter(torch.from_numpy(near).to(device)[:, None].expand(-1, 3, -1, -1).contiguous()))
+    shape = (16, networks.LATENT_CHANNELS, 16, 16)
+    drawn = list(decode(vae, sample_images(unet, networks.scheduler(), states, blank, shape, structure=features)))
+    depth = [grey(d) for d in near]
+    return grid([frames[:8], depth[:8], drawn[:8], frames[8:], depth[8:], drawn[8:]])
+
+
+def grey(near: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """(H, W) in [0, 1] → (H, W, 3) uint8."""
+    return np.repeat((np.clip(near, 0, 1) * 255).astype(np.uint8)[..., None], 3, axis=-1)
+
+
+@torch.no_grad()
+def _states(
+    text: CLIPTextModel, tokens: CLIPTokenizer, texts: list[str], device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    ids = tokens([*texts, ""], padding="max_length", truncation=True, return_tensors="pt").input_ids.to(device)
+    states = text_states(text, ids)
+    return states[:-1], states[-1:]

@@ -1,0 +1,92 @@
+"""Stage 5: the structure encoder, with everything else frozen (AaS 3.2, stage 2)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import T2IAdapter, UNet2DConditionModel
+from torch import nn
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from storyanim.depth.scale import scale_clip
+from storyanim.personalize.objective import Objective
+from storybook.train import networks
+from storybook.train.data import ClipSet, Shard
+from storybook.train.denoise import caption_ids, creature_cells, creature_loss, text_states
+from storybook.train.loop import Batch
+
+
+class StructureStage:
+    """The adapter learns on the image U-Net: it does not depend on time, nor on the timestep."""
+
+    name = "structure"
+
+    def __init__(
+        self,
+        adapter: T2IAdapter,
+        unet: UNet2DConditionModel,
+        text: CLIPTextModel,
+        tokens: CLIPTokenizer,
+        folder: Path,
+        *,
+        batch_size: int = 40,
+        device: torch.device,
+    ) -> None:
+        self.network: nn.Module = adapter.to(device, memory_format=torch.channels_last)
+        self.adapter = adapter
+        self.unet, self.text = (
+            unet.to(device, memory_format=torch.channels_last).requires_grad_(False),
+            text.to(device).requires_grad_(False),
+        )
+        self.tokens, self.set, self.batch_size, self.device = tokens, ClipSet(folder), batch_size, device
+        self.objective = Objective(networks.scheduler())
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """One group."""
+        return [{"params": list(self.adapter.parameters())}]
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        """Frames with depth: two thirds as the depth network sees it, one third exact; mostly at high noise."""
+        rows = list(self.set.rows(rng, self.batch_size))
+        latents, cells, near = [], [], []
+        for shard, row in rows:
+            frame = int(rng.integers(shard.rgb.shape[1]))
+            latents.append(np.asarray(shard.array("latents")[row, frame]))
+            cells.append(creature_cells(shard, row, [frame])[0])
+            near.append(structure_near(shard, row, exact=rng.random() < 1 / 3)[frame])
+        t = 999 - (1000 * rng.random(self.batch_size) ** 1.5).astype(np.int64)
+        stacked = np.stack(latents)
+        return {
+            "latents": torch.from_numpy(stacked),
+            "cells": torch.from_numpy(np.stack(cells))[:, None],
+            "near": torch.from_numpy(np.stack(near))[:, None],
+            "ids": caption_ids(self.tokens, rows, rng, blank=0.2),
+            "t": torch.from_numpy(t),
+            "noise": torch.from_numpy(rng.standard_normal(stacked.shape, np.float32)),
+        }
+
+    def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
+        """The v loss under structure."""
+        on = {key: value.to(self.device) for key, value in batch.items()}
+        noisy, v = self.objective.noisy_and_target(on["latents"].float(), on["t"], on["noise"])
+        with torch.autocast(self.device.type, torch.bfloat16):
+            with torch.no_grad():
+                states = text_states(self.text, on["ids"])
+            features = self.adapter(on["near"].float().expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last))
+            output = self.unet(
+                noisy.contiguous(memory_format=torch.channels_last),
+                on["t"],
+                encoder_hidden_states=states,
+                down_intrablock_additional_residuals=list(features),
+            ).sample
+        return creature_loss(output, v, on["cells"]), {}
+
+
+def structure_near(shard: Shard, row: int, *, exact: bool) -> np.ndarray[Any, Any]:
+    """Depth of one scene in [0, 1], scaled once for the clip as at inference. (T, H, W) float32."""
+    if exact:
+        return scale_clip(np.asarray(shard.near[row], np.float32))
+    return np.asarray(shard.array("depth")[row], np.float32) / 255

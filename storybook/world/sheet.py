@@ -1,0 +1,39 @@
+"""A contact sheet of the world: three frames and the depth of each clip, with its caption."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from textwrap import wrap
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from storybook.world.captions import caption
+from storybook.world.dataset import ClipSpec, render_clip, sample_spec
+
+SHOWN = (0, 5, 10)  # frames on the sheet
+CAPTION_PX = 28
+GAP_PX = 4
+
+
+def preview_sheet(seeds: Iterable[int], *, size: int = 128, columns: int = 3) -> Image.Image:
+    """The clips of some seeds in `columns`; each cell is frames 0, 5, 10 and depth, the caption below."""
+    return spec_sheet([sample_spec(seed) for seed in seeds], size=size, columns=columns)
+
+
+def spec_sheet(specs: list[ClipSpec], *, size: int = 128, columns: int = 3) -> Image.Image:
+    """The same for given clips."""
+    wide, high = (len(SHOWN) + 1) * size + GAP_PX, size + CAPTION_PX
+    rows = -(-len(specs) // columns)
+    sheet = Image.new("RGB", (columns * wide, rows * high), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(10)
+    for k, spec in enumerate(specs):
+        left, top = (k % columns) * wide, (k // columns) * high
+        clip = render_clip(spec, size=size, num_frames=SHOWN[-1] + 1)
+        for slot, frame in enumerate(SHOWN):
+            sheet.paste(Image.fromarray(clip.rgb[frame]), (left + slot * size, top))
+        depth = (clip.near[SHOWN[0]] * 255).astype(np.uint8)
+        sheet.paste(Image.fromarray(depth).convert("RGB"), (left + len(SHOWN) * size, top))
+        for line, text in enumerate(wrap(caption(spec), width=max(20, wide // 6))[:2]):
+            draw.text((left + 3, top + size + 2 + 12 * line), text, fill="black", font=font)
+    return sheet
