@@ -1,6 +1,6 @@
 """Every value that passes between stages.
 
-Words that a person may read are frozen pydantic models, saved as JSON or YAML. Arrays are frozen dataclasses that check
+Values that a person may read are frozen pydantic models, saved as JSON or YAML. Arrays are frozen dataclasses that check
 their own shape, saved as safetensors. Outside of the denoiser arrays are numpy, time first, channels last.
 """
 
@@ -22,7 +22,7 @@ Float32 = NDArray[np.float32]
 ShotId = Annotated[str, Field(pattern=r"^s\d{2,4}$")]
 
 
-class Words(BaseModel):
+class FrozenModel(BaseModel):
     """A value made of words and numbers: frozen, strict about its fields, one JSON text per value."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,14 +46,14 @@ _Yaml.add_representer(str, _quoted)
 # ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Story(Words):
+class Story(FrozenModel):
     """A story as it was given."""
 
     title: str
     text: str
 
 
-class CastMember(Words):
+class CastMember(FrozenModel):
     """Who a personalised character is in the storyboard."""
 
     name: str                                        # "bear", from the folder or file
@@ -61,7 +61,7 @@ class CastMember(Words):
     token: str = Field(pattern=r"^<[\w-]+>$")        # "<bear>", the pseudo-word in prompts
 
 
-class Shot(Words):
+class Shot(FrozenModel):
     """One event without a cut; the paper's plot (AaS 3.1)."""
 
     id: ShotId                                       # given once, never reused
@@ -78,7 +78,7 @@ class Shot(Words):
     unsaid: tuple[str, ...] = ()                     # words of the story that the model's vocabulary lacks
 
 
-class Storyboard(Words):
+class Storyboard(FrozenModel):
     """All shots, in order."""
 
     title: str
@@ -107,7 +107,7 @@ class Storyboard(Words):
         return cls.model_validate(yaml.safe_load(text))
 
 
-class ClipMatch(Words):
+class ClipMatch(FrozenModel):
     """Footage found for a query."""
 
     clip_id: str                                     # stable name of the window, e.g. "a1b2c3@1.5-3.5"
@@ -121,7 +121,7 @@ class ClipMatch(Words):
     motion: float = Field(default=0.0, ge=0)         # mean absolute frame difference, in [0, 1]
 
 
-class Candidates(Words):
+class Candidates(FrozenModel):
     """What retrieval found for one shot; `chosen` indexes `matches`."""
 
     query: str
@@ -141,7 +141,7 @@ class Candidates(Words):
         return self.matches[self.chosen]
 
 
-class Clip(Words):
+class Clip(FrozenModel):
     """A drawn shot on disk, H.264."""
 
     shot_id: ShotId
@@ -157,7 +157,7 @@ class Clip(Words):
         return self.num_frames / self.fps
 
 
-class Film(Words):
+class Film(FrozenModel):
     """All clips joined."""
 
     path: Path
@@ -165,7 +165,7 @@ class Film(Words):
     duration_s: float
 
 
-class Character(Words):
+class Character(FrozenModel):
     """A folder of images of one character, checked and sorted by content."""
 
     name: str

@@ -29,7 +29,7 @@ from storyanim.config import Settings, load_settings
 from storyanim.engine.run_dir import RunDir
 from storyanim.retrieve.index import ClipIndex
 from storyanim.run import pipeline
-from storyanim.run.pipeline import Production, Tools
+from storyanim.run.pipeline import Components, Production
 
 STORY = Story(title="The colours", text="A red bear runs. A green frog jumps. A blue wave comes.")
 EDITED = Story(title="The colours", text="A red bear runs. A green frog sings. A blue wave comes.")
@@ -150,10 +150,10 @@ class BackwardExecutor:
         return errors[::-1]
 
 
-def fake_tools(diary: Diary, index: ClipIndex) -> Tools:
+def fake_components(diary: Diary, index: ClipIndex) -> Components:
     from storyanim.engine.local import LocalExecutor
 
-    return Tools(FakePlanner(diary), FakeEncoder(diary), index, FakeDepth(diary), FakeGenerator(diary), FakeLearner(diary),
+    return Components(FakePlanner(diary), FakeEncoder(diary), index, FakeDepth(diary), FakeGenerator(diary), FakeLearner(diary),
                  LocalExecutor())
 
 
@@ -170,21 +170,21 @@ class Studio:
 
     def __init__(self, folder: Path, index: ClipIndex, settings: Settings | None = None) -> None:
         self.folder, self.diary = folder, Diary()
-        self.tools, self.settings = fake_tools(self.diary, index), settings or fake_settings()
+        self.components, self.settings = fake_components(self.diary, index), settings or fake_settings()
         self.told: list[tuple[float, str]] = []
 
     @property
     def film(self) -> bytes:
         return (self.folder / "film.mp4").read_bytes()
 
-    def use(self, **tools: Any) -> None:
-        self.tools = replace(self.tools, **tools)
+    def use(self, **components: Any) -> None:
+        self.components = replace(self.components, **components)
 
     def make(self, story: Story = STORY, characters: Sequence[Character | CharacterToken] = (), **changes: Any) -> Production:
         """The way of pipeline.py, from story to film; `changes` are made to each shot whose id they name."""
         with RunDir(self.folder) as run:
             cast = [CastMember(name=who.name, noun=who.noun, token=who.token) for who in characters]
-            board = pipeline.plan(run, story, cast, self.tools).value
+            board = pipeline.plan(run, story, cast, self.components).value
             shots = tuple(shot.model_copy(update=changes.get(shot.id, {})) for shot in board.shots)
             return self.shoot(run, board.model_copy(update={"shots": shots}), characters)
 
@@ -192,8 +192,8 @@ class Studio:
         def watch(done: float, text: str) -> None:
             self.told.append((done, text))
 
-        tokens = pipeline.learn_characters(run, characters, self.tools, self.settings, watch)
-        return pipeline.make_film(run, board, tokens, self.tools, self.settings, watch)
+        tokens = pipeline.learn_characters(run, characters, self.components, self.settings, watch)
+        return pipeline.make_film(run, board, tokens, self.components, self.settings, watch)
 
 
 def _colour_in(text: str) -> str:

@@ -58,11 +58,11 @@ def preview(
     from storyanim.engine.folders import check_place
     from storyanim.engine.run_dir import RunDir
     from storyanim.film.preview import draw_preview
-    from storyanim.run.order import production_of, read_order
+    from storyanim.run.order import production_of, read_request
 
     if out.suffix not in {".webp", ".gif"}:
         raise UsageError(f"{out} is neither .webp nor .gif", hint="choose one of the two with -o")
-    read_order(run)
+    read_request(run)
     check_place(out)
     with RunDir(run) as opened:
         film = production_of(opened).film

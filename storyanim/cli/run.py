@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from storyanim.artifacts import Story, Storyboard
     from storyanim.config import Settings
     from storyanim.engine.run_dir import RunDir
-    from storyanim.run.order import Order
+    from storyanim.run.order import FilmRequest
     from storyanim.run.pipeline import Production
     from storyanim.stages import Executor
 
@@ -40,14 +40,14 @@ def run(
 ) -> None:
     """Make the film of a story. The same command goes on where it stopped, and does nothing when all is done."""
     from storyanim.engine.run_dir import RunDir
-    from storyanim.run.cast import CharacterOrder
-    from storyanim.run.order import run_order
+    from storyanim.run.cast import CharacterRequest
+    from storyanim.run.order import make_requested_film
     from storyanim.run.pipeline import check_complete
 
     if not source.exists():
         raise InputError(f"there is no file {source}", hint="give a text file with a story, a storyboard.yaml, or a run folder")
     given: dict[str, Any] = {
-        "characters": tuple(CharacterOrder.parse(text) for text in character or ()),
+        "characters": tuple(CharacterRequest.parse(text) for text in character or ()),
         "index": str(index.resolve()) if index else None, "profile": _profile(profile), "quality": quality.value, "seed": seed,
         "flags": _sections(planner, structure_until),
     }
@@ -57,7 +57,7 @@ def run(
     _tell_language(order.story, settings)
     by_ray = flags.check_ray(executor, ray_address)
     with RunDir(folder) as opened, console.progress(f"film {folder.name}") as bar:
-        production = run_order(opened, order, board, bar, _ray_shots(opened, order, ray_address) if by_ray else None)
+        production = make_requested_film(opened, order, board, bar, _ray_shots(opened, order, ray_address) if by_ray else None)
     _tell(folder, production, json_)
     check_complete(production)
 
@@ -74,14 +74,14 @@ def plan(
     from storyanim.config import load_settings
     from storyanim.engine.folders import check_place, write_file
     from storyanim.plan import build_planner, read_story
-    from storyanim.run.cast import CharacterOrder, read_cast
+    from storyanim.run.cast import CharacterRequest, read_cast
 
     if out is not None:
         check_place(out)
     settings = load_settings(_profile(profile), "normal", **_sections(planner, None))
     read = read_story(story)
     _tell_language(read, settings)
-    cast = read_cast([CharacterOrder.parse(text) for text in character or ()], read.text, settings)
+    cast = read_cast([CharacterRequest.parse(text) for text in character or ()], read.text, settings)
     board = build_planner(settings).plan(read, cast.members)
     if out is None:
         console.result(board.model_dump(mode="json"), board.to_yaml().rstrip("\n"), json_)
@@ -94,22 +94,22 @@ def report(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run
     """Write the report of a run again, from what lies in its folder."""
     from storyanim.engine.run_dir import RunDir
     from storyanim.film.report import render
-    from storyanim.run.order import production_of, read_order, report_of
+    from storyanim.run.order import production_of, read_request, report_of
 
-    read_order(run_folder)
+    read_request(run_folder)
     with RunDir(run_folder) as opened:
         production = production_of(opened)
         path = opened.write("report.html", render(report_of(opened, production), opened.path))
     console.result({"report": str(path)}, str(path), json_)
 
 
-def _ordered(source: Path, given: dict[str, Any], out: Path | None) -> tuple[Order, Storyboard | None, Path]:
+def _ordered(source: Path, given: dict[str, Any], out: Path | None) -> tuple[FilmRequest, Storyboard | None, Path]:
     """The order, the storyboard when one was given, and the run folder."""
     from storyanim.artifacts import Story
-    from storyanim.run.order import Order, read_order, read_source
+    from storyanim.run.order import read_request, read_source
 
     if source.is_dir():
-        old = read_order(source)
+        old = read_request(source)
         if out is not None and out.resolve() != source.resolve():
             raise UsageError("a run goes on in its own folder", hint="leave out --out, or give the story again")
         changed = {name: value for name, value in given.items() if value != _DEFAULTS[name]}
@@ -117,7 +117,7 @@ def _ordered(source: Path, given: dict[str, Any], out: Path | None) -> tuple[Ord
     read = read_source(source)
     story = read if isinstance(read, Story) else None
     folder = out or Path("runs") / slug(read.title)
-    return Order(story=story, **given), None if story else read, folder  # type: ignore[return-value]
+    return FilmRequest(story=story, **given), None if story else read, folder  # type: ignore[return-value]
 
 
 _DEFAULTS: dict[str, Any] = {"characters": (), "index": None, "profile": "storybook", "quality": "normal", "seed": 0, "flags": {}}
@@ -143,7 +143,7 @@ def _profile(name: str) -> str:
     return str(Path(name).resolve()) if name.endswith(".toml") else name
 
 
-def _ray_shots(run: RunDir, order: Order, address: str | None) -> Executor:
+def _ray_shots(run: RunDir, order: FilmRequest, address: str | None) -> Executor:
     import torch
 
     from storyanim.engine.ray_shards import RayShards
@@ -160,7 +160,7 @@ def _tell_language(story: Story | None, settings: Settings) -> None:
                     "in it; translate it, or let a language model plan it (`--planner openai`)")
 
 
-def _check_index(order: Order) -> None:
+def _check_index(order: FilmRequest) -> None:
     from storyanim.retrieve.index import read_info
 
     if order.index:

@@ -112,9 +112,9 @@ def _change(run: Path, shot_id: str, change: Callable[[Shot], Shot]) -> None:
 
 def _edit(run: Path, change: Callable[[Storyboard], Storyboard]) -> None:
     from storyanim.engine.run_dir import RunDir
-    from storyanim.run.order import edit_storyboard, read_order
+    from storyanim.run.order import edit_storyboard, read_request
 
-    read_order(run)
+    read_request(run)
     with RunDir(run) as opened:
         edit_storyboard(opened, change)
     console.say(f"changed; now draw it: storyanim run {run}")

@@ -20,17 +20,17 @@ from storyanim.artifacts import (
     DepthTrack,
     Film,
     Frames,
+    FrozenModel,
     Shot,
     Story,
     Storyboard,
-    Words,
 )
 from storyanim.engine.character_file import character_bytes, load_character_token, save_character_token
 from storyanim.engine.previews import strip_of_depth, strip_of_frames
 
 __all__ = ["CODECS", "Codec", "load", "load_character_token", "save", "save_character_token"]
 
-W = TypeVar("W", bound=Words)
+W = TypeVar("W", bound=FrozenModel)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
-from storyanim.artifacts import UInt8, Words
+from storyanim.artifacts import FrozenModel, UInt8
 from storyanim.film.page import fill
 
 Curve = tuple[tuple[int, float], ...]                # (step, value)
@@ -16,7 +16,7 @@ _CHART_PX = 720, 220
 _EDGE_PX = 44                                        # left of and below a chart, for its numbers
 
 
-class DrawnPrompt(Words):
+class DrawnPrompt(FrozenModel):
     """One prompt, drawn with the noun alone (before) and with the token (after). Cosines in [-1, 1]."""
 
     prompt: str
@@ -26,7 +26,7 @@ class DrawnPrompt(Words):
     agreement_after: float
 
 
-class SceneCheck(Words):
+class SceneCheck(FrozenModel):
     """Whether the text still decides what is around the character: one prompt, one footage, one noise, N places."""
 
     prompts: tuple[str, ...]
@@ -44,7 +44,7 @@ class SceneCheck(Words):
         return self.ratio < self.least or self.read_after < self.read_before - 1
 
 
-class CharacterReport(Words):
+class CharacterReport(FrozenModel):
     """All that the page and the JSON tell."""
 
     name: str

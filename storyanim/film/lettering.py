@@ -1,4 +1,4 @@
-"""Words drawn on pictures: a font that has their letters, and lines that fit.
+"""FrozenModel drawn on pictures: a font that has their letters, and lines that fit.
 
 No font ships with the package. Pillow's own has plain Latin letters only, so fonts of the system are asked first; where
 none has a letter, its accent is dropped, and where that does not help either, the words cannot be drawn.

@@ -11,12 +11,12 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from storyanim.artifacts import Candidates, Clip, Film, Shot, Storyboard, Words, say_worn
+from storyanim.artifacts import Candidates, Clip, Film, FrozenModel, Shot, Storyboard, say_worn
 from storyanim.config import GenerateSettings
 from storyanim.film.page import fill
 
 
-class ReportShot(Words):
+class ReportShot(FrozenModel):
     """What is known of one shot; pictures are files below the report's folder."""
 
     shot: Shot
@@ -29,7 +29,7 @@ class ReportShot(Words):
     error: str = ""                                  # why there is no clip
 
 
-class ReportCharacter(Words):
+class ReportCharacter(FrozenModel):
     """Who a word of the prompts was bound to."""
 
     name: str
@@ -42,7 +42,7 @@ class ReportCharacter(Words):
     wears: str = ""                                  # read off its pictures, said behind its noun
 
 
-class Report(Words):
+class Report(FrozenModel):
     """All that the page tells."""
 
     storyboard: Storyboard

@@ -69,7 +69,7 @@ def _fitted(picture: np.ndarray, size_px: int) -> Image.Image:
 
 
 def _write(sheet: Image.Image, text: str, at: tuple[int, int], size_px: int, width_px: int, most_lines: int) -> None:
-    """Words in lines below each other; "..." where there is no room for all, nothing where no font has their letters."""
+    """FrozenModel in lines below each other; "..." where there is no room for all, nothing where no font has their letters."""
     lettered = font_for(text, size_px)
     if lettered is None:
         return

@@ -15,7 +15,7 @@ LINES_A_CUE = 2
 
 @dataclass(frozen=True)
 class Cue:
-    """Words on screen from `start_s` until `end_s`."""
+    """FrozenModel on screen from `start_s` until `end_s`."""
 
     start_s: float
     end_s: float

@@ -145,7 +145,7 @@ def tokenize(
 
 
 def find_names(text: str) -> frozenset[str]:
-    """Words, in small letters, that the text writes with a capital where no sentence or quotation begins."""
+    """FrozenModel, in small letters, that the text writes with a capital where no sentence or quotation begins."""
     inside = re.finditer(r"(?<=[a-zà-ÿ,;] )([A-ZÀ-Þ][a-zà-ÿ]+)", text)
     found = {m.group(1).lower() for m in inside}
     return frozenset(word for word in found if not lexicon_tag(word).startswith(("PRP", "DT", "IN", "CC", "W", "MD")))

@@ -128,7 +128,7 @@ def _named_place(now: Setting, clause: Clause, somebody: Container[NounPhrase], 
 
 
 def spell(tokens: Sequence[Token]) -> str:
-    """Words with blanks, clitics joined: "the child's bedroom"."""
+    """FrozenModel with blanks, clitics joined: "the child's bedroom"."""
     text = ""
     for token in tokens:
         tight = not text or token.text[0] in "'’" or (not token.is_word and token.text not in {"(", "<", "“", "€", "°"})

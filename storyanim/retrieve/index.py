@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from storyanim import hub
-from storyanim.artifacts import ClipMatch, Words
+from storyanim.artifacts import ClipMatch, FrozenModel
 from storyanim.errors import IndexFolderError, ResourceError, UsageError
 from storyanim.retrieve.alike import are_alike, folded
 from storyanim.retrieve.filters import Condition, condition_of, read_filter
@@ -47,7 +47,7 @@ _RANK_OFFSET = 60                                    # of reciprocal rank fusion
 _STILL_PLACES = 5                                    # a clip that hardly moves, is cut or black falls so many places in each
 
 
-class IndexInfo(Words):
+class IndexInfo(FrozenModel):
     """What `index.json` says."""
 
     format: int = FORMAT

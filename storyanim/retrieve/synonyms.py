@@ -33,7 +33,7 @@ class Synonyms:
     def terms(self, query: str, known: Callable[[str], bool]) -> list[str]:
         """What to look for in captions: the query's words without the fillers, those that no caption has by their others.
 
-        Words that captions have stay alone: a caption with two words for one thing would gain by both.
+        FrozenModel that captions have stay alone: a caption with two words for one thing would gain by both.
 
         Args: known: whether a word or phrase is in some caption.
         """

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from storyanim import hub
-from storyanim.artifacts import CastMember, Character, CharacterToken, Words
+from storyanim.artifacts import CastMember, Character, CharacterToken, FrozenModel
 from storyanim.config import Settings
 from storyanim.engine.store import load_character_token
 from storyanim.errors import CharacterError
@@ -18,14 +18,14 @@ from storyanim.plan import guess_noun, load_vocabulary
 from storyanim.stages import DepthEstimator
 
 
-class CharacterOrder(Words):
+class CharacterRequest(FrozenModel):
     """One `--character`: a folder with its noun, or a character file."""
 
     path: str
     noun: str | None = None
 
     @classmethod
-    def parse(cls, text: str) -> CharacterOrder:
+    def parse(cls, text: str) -> CharacterRequest:
         """`DIR`, `DIR=NOUN` or `FILE.safetensors`. Raises CharacterError for a path that is not there."""
         path, noun = text, ""
         if not os.path.exists(text) and "=" in text:
@@ -48,7 +48,7 @@ class Cast:
         return [CastMember(name=who.name, noun=who.noun, token=who.token) for who in self.characters]
 
 
-def read_cast(orders: Sequence[CharacterOrder], text: str, settings: Settings) -> Cast:
+def read_cast(orders: Sequence[CharacterRequest], text: str, settings: Settings) -> Cast:
     """The characters of a run, checked; what is wrong with their pictures is logged. Raises CharacterError.
 
     Args:

@@ -1,4 +1,4 @@
-"""What a run was asked: its cast, its storyboard, its tools, its report. `run.json` holds it: a run folder goes on alone."""
+"""What a run was asked: its cast, its storyboard, its components, its report. `run.json` holds it: a run folder goes on alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from storyanim.artifacts import Character, CharacterToken, Story, Storyboard, Words
+from storyanim.artifacts import Character, CharacterToken, FrozenModel, Story, Storyboard
 from storyanim.config import Settings, asset, load_settings
 from storyanim.depth.dpt import build_depth_estimator
 from storyanim.engine.local import LocalExecutor
@@ -29,8 +29,8 @@ from storyanim.retrieve.encoders import build_encoder
 from storyanim.retrieve.index import ClipIndex
 from storyanim.retrieve.synonyms import Synonyms
 from storyanim.run import pipeline
-from storyanim.run.cast import Cast, CharacterOrder, check_bases, read_cast, warn_of_cuts
-from storyanim.run.pipeline import Production, ShotWork, Tools, Watch
+from storyanim.run.cast import Cast, CharacterRequest, check_bases, read_cast, warn_of_cuts
+from storyanim.run.pipeline import Components, Production, ShotWork, Watch
 from storyanim.stages import Executor
 
 DEFAULT_INDEX = "storybook/index"                    # in the package's assets
@@ -39,12 +39,12 @@ _MARK = "# plan "
 _FOLDERS = {"candidates": "match", "thumbnails": "thumbnails", "depth": "depth", "frames": "frames", "clip": "clip"}
 
 
-class Order(Words):
+class FilmRequest(FrozenModel):
     """All that decides a run's film besides the story."""
 
     version: int = 1
     story: Story | None                              # None: a storyboard was given
-    characters: tuple[CharacterOrder, ...] = ()
+    characters: tuple[CharacterRequest, ...] = ()
     index: str | None = None                         # None: the bundled one
     profile: str = "storybook"
     quality: str = "normal"
@@ -63,7 +63,7 @@ class Learned:
     character: Character
     token: CharacterToken
     survey: Survey                                   # what lies in its folder
-    tools: Tools                                     # they draw single frames
+    components: Components                                     # they draw single frames
 
 
 def read_source(path: Path) -> Story | Storyboard:
@@ -71,17 +71,17 @@ def read_source(path: Path) -> Story | Storyboard:
     return read_storyboard(path) if is_storyboard(path) else read_story(path)
 
 
-def read_order(folder: Path) -> Order:
+def read_request(folder: Path) -> FilmRequest:
     """The order of an existing run. Raises InputError."""
     try:
         data = json.loads((folder / "run.json").read_text("utf-8"))
-        return Order.model_validate(data["order"])
+        return FilmRequest.model_validate(data["order"])
     except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
         raise InputError(f"{folder} is no run folder, or its run.json is damaged",
                          hint="give the story again: `storyanim run STORY --out FOLDER`") from error
 
 
-def build_tools(settings: Settings, index: str | None) -> Tools:
+def build_components(settings: Settings, index: str | None) -> Components:
     """The doers of the settings. Cheap: models are loaded at first use. Raises UsageError, ModelError, IndexFolderError."""
     from storyanim.personalize.fit import TimeInvLearner
 
@@ -93,7 +93,7 @@ def build_tools(settings: Settings, index: str | None) -> Tools:
     learner = TimeInvLearner(settings, partial(_load_pipeline, settings), depth)
     generator = build_generator(settings)
     _ = depth.fingerprint, generator.fingerprint     # a model that is missing is told before any work
-    return Tools(build_planner(settings), encoder, opened, depth, generator, learner, LocalExecutor())
+    return Components(build_planner(settings), encoder, opened, depth, generator, learner, LocalExecutor())
 
 
 def open_index(folder: Path, settings: Settings) -> ClipIndex:
@@ -109,24 +109,24 @@ def open_index(folder: Path, settings: Settings) -> ClipIndex:
     return index
 
 
-def run_order(
-    run: RunDir, order: Order, given: Storyboard | None, watch: Watch, executor: Executor | None = None
+def make_requested_film(
+    run: RunDir, order: FilmRequest, given: Storyboard | None, watch: Watch, executor: Executor | None = None
 ) -> Production:
     """Makes, or goes on making, the film of an order. Raises StoryanimError; PartialError once the rest of the film is made.
 
     Args: executor: who draws the shots; None: this process, one after the other.
     """
     settings = order.settings()
-    tools = build_tools(settings, order.index)
+    components = build_components(settings, order.index)
     if executor is not None:
-        tools = replace(tools, executor=executor)
+        components = replace(components, executor=executor)
     text = order.story.text if order.story else "\n".join(shot.text for shot in given.shots) if given else ""
     cast = read_cast(order.characters, text, settings)
     check_bases(cast, settings)
     facts = {"order": order.model_dump(mode="json"), "settings": settings.model_dump(mode="json"), "versions": versions()}
     run.write("run.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
     watch(0.0, "planning")
-    board = settle_storyboard(run, order, given, cast, tools)
+    board = settle_storyboard(run, order, given, cast, components)
     used = {name for shot in board.shots for name in shot.characters}
     if missing := used - {who.name for who in cast.characters}:
         raise CharacterError(f"the storyboard names {', '.join(sorted(missing))}, but no such character was given",
@@ -134,9 +134,9 @@ def run_order(
     playing = [who for who in cast.characters if who.name in used]
     for who in playing:
         if isinstance(who, Character) and run.done(f"characters/{who.name}") is None:
-            cast.surveys[who.name] = warn_of_cuts(who, cast.surveys[who.name], tools.depth, settings)
-    tokens = pipeline.learn_characters(run, playing, tools, settings, watch)
-    production = pipeline.make_film(run, _seeded(board, order.seed), tokens, tools, settings, watch)
+            cast.surveys[who.name] = warn_of_cuts(who, cast.surveys[who.name], components.depth, settings)
+    tokens = pipeline.learn_characters(run, playing, components, settings, watch)
+    production = pipeline.make_film(run, _seeded(board, order.seed), tokens, components, settings, watch)
     production.surveys = cast.surveys
     run.write("report.html", render(report_of(run, production), run.path))
     watch(1.0, "done")
@@ -144,7 +144,7 @@ def run_order(
 
 
 def settle_storyboard(
-    run: RunDir, order: Order, given: Storyboard | None, cast: Cast, tools: Tools
+    run: RunDir, order: FilmRequest, given: Storyboard | None, cast: Cast, components: Components
 ) -> Storyboard:
     """The storyboard to film: the plan of the story, or a person's edit of it in the run folder, or the one given.
 
@@ -157,7 +157,7 @@ def settle_storyboard(
         return _write_board(run, given, "given")
     if order.story is None:
         return read_storyboard(path)
-    step = pipeline.plan(run, order.story, cast.members, tools)
+    step = pipeline.plan(run, order.story, cast.members, components)
     mark = step.content[:16]
     if not path.is_file():
         return _write_board(run, step.value, mark)
@@ -193,7 +193,7 @@ def edit_storyboard(run: RunDir, change: Callable[[Storyboard], Storyboard]) -> 
 def production_of(run: RunDir) -> Production:
     """What lies finished in a run's folder; loads no model. Raises InputError, StoryError."""
     board = read_storyboard(run.path / "storyboard.yaml")
-    production = Production(board, read_order(run.path).settings())
+    production = Production(board, read_request(run.path).settings())
     for shot in board.shots:
         steps = {name: run.done(f"shots/{shot.id}/{folder}") for name, folder in _FOLDERS.items()}
         production.work.append(ShotWork(shot, **steps))  # type: ignore[arg-type]
@@ -203,14 +203,14 @@ def production_of(run: RunDir) -> Production:
 
 def learn_to_file(folder: Path, noun: str | None, settings: Settings, index: str | None, watch: Watch) -> Learned:
     """Learns the character of a folder's pictures. Raises what reading, retrieving and learning raise."""
-    tools = build_tools(_stills(settings), index)
+    components = build_components(_stills(settings), index)
     survey = read_pictures(folder)
     character = read_character(folder, noun=noun or guess_noun(folder.name, "", load_vocabulary(settings)), survey=survey)
-    survey = warn_of_cuts(character, survey, tools.depth, settings)
+    survey = warn_of_cuts(character, survey, components.depth, settings)
     count = settings.personalize.num_prior_clips
-    learner = pipeline.watched(tools.learner, character.name, watch)
-    token = pipeline.learn_character(character, learner, tools.index, tools.encoder, count)
-    return Learned(character, token, survey, tools)
+    learner = pipeline.watched(components.learner, character.name, watch)
+    token = pipeline.learn_character(character, learner, components.index, components.encoder, count)
+    return Learned(character, token, survey, components)
 
 
 def _stills(settings: Settings) -> Settings:
@@ -253,7 +253,7 @@ def _report_cast(run: RunDir, production: Production) -> tuple[ReportCharacter, 
 def _given_characters(run: RunDir) -> tuple[dict[str, str], dict[str, CharacterToken]]:
     """Name → the folder or file that was given, and name → what its file holds; without those that are gone."""
     sources, tokens = {}, {}
-    for asked in read_order(run.path).characters if (run.path / "run.json").is_file() else ():
+    for asked in read_request(run.path).characters if (run.path / "run.json").is_file() else ():
         path = Path(asked.path)
         name = character_name(path)
         if not path.is_dir():

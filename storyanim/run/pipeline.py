@@ -49,7 +49,7 @@ Watch = Callable[[float, str], None]                 # share done in [0, 1], wha
 
 
 @dataclass(frozen=True)
-class Tools:
+class Components:
     """Who does the work."""
 
     planner: Planner
@@ -95,13 +95,13 @@ class Production:
 # ── the way of the data ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def plan(run: RunDir, story: Story, cast: Sequence[CastMember], tools: Tools) -> Step[Storyboard]:
+def plan(run: RunDir, story: Story, cast: Sequence[CastMember], components: Components) -> Step[Storyboard]:
     """The storyboard of a story."""
-    return run.step("plan", plan_story, story, list(cast), tools.planner)
+    return run.step("plan", plan_story, story, list(cast), components.planner)
 
 
 def learn_characters(
-    run: RunDir, characters: Sequence[Character | CharacterToken], tools: Tools, settings: Settings, watch: Watch
+    run: RunDir, characters: Sequence[Character | CharacterToken], components: Components, settings: Settings, watch: Watch
 ) -> dict[str, Step[CharacterToken] | CharacterToken]:
     """Name → token: learned from pictures (and kept for other runs), or as it was given."""
     tokens: dict[str, Step[CharacterToken] | CharacterToken] = {}
@@ -110,16 +110,16 @@ def learn_characters(
             tokens[who.name] = who
             continue
         watch(0.0, f"learning {who.name} from {len(who.images)} pictures")
-        learner = watched(tools.learner, who.name, watch)
+        learner = watched(components.learner, who.name, watch)
         count = settings.personalize.num_prior_clips
         tokens[who.name] = run.step(
-            f"characters/{who.name}", learn_character, who, learner, tools.index, tools.encoder, count, reuse=True
+            f"characters/{who.name}", learn_character, who, learner, components.index, components.encoder, count, reuse=True
         )
     return tokens
 
 
 def make_film(
-    run: RunDir, board: Storyboard, tokens: dict[str, Any], tools: Tools, settings: Settings, watch: Watch
+    run: RunDir, board: Storyboard, tokens: dict[str, Any], components: Components, settings: Settings, watch: Watch
 ) -> Production:
     """Storyboard to film. A shot that fails is left out and listed in `Production.failed`.
 
@@ -136,7 +136,7 @@ def make_film(
     for work in production.work:
         tell(f"{work.shot.id} looking for footage")
         try:
-            previous = find_footage(run, work, previous, tools, settings)
+            previous = find_footage(run, work, previous, components, settings)
         except InputError as error:
             work.error = error
         done += 1
@@ -144,11 +144,11 @@ def make_film(
     def make(work: ShotWork) -> None:
         nonlocal done
         tell(f"{work.shot.id} drawing")
-        make_shot(run, work, tools, settings)
+        make_shot(run, work, components, settings)
         done += 3
 
     todo = [work for work in production.work if not work.error]
-    for work, problem in zip(todo, tools.executor.run(make, todo), strict=True):
+    for work, problem in zip(todo, components.executor.run(make, todo), strict=True):
         work.error = problem
     made = [work for work in production.work if work.error is None]
     if not made:
@@ -158,43 +158,45 @@ def make_film(
     return production
 
 
-def find_footage(run: RunDir, work: ShotWork, previous: tuple[str, ...], tools: Tools, settings: Settings) -> tuple[str, ...]:
+def find_footage(
+    run: RunDir, work: ShotWork, previous: tuple[str, ...], components: Components, settings: Settings
+) -> tuple[str, ...]:
     """Retrieves a shot's candidates. Returns the clip ids that the next shot should not take."""
     shot = work.shot
     if shot.pinned is not None and is_own(shot.pinned):
-        return _take_own(run, work, shot.pinned, previous, tools, settings)
+        return _take_own(run, work, shot.pinned, previous, components, settings)
     work.candidates = run.step(
-        f"shots/{shot.id}/match", retrieve, shot.query, shot.pinned, list(shot.banned), list(previous), tools.index,
-        tools.encoder, settings.retrieve.candidates,
+        f"shots/{shot.id}/match", retrieve, shot.query, shot.pinned, list(shot.banned), list(previous), components.index,
+        components.encoder, settings.retrieve.candidates,
     )
     return (work.candidates.value.match.clip_id,)
 
 
 def _take_own(
-    run: RunDir, work: ShotWork, pinned: str, previous: tuple[str, ...], tools: Tools, settings: Settings
+    run: RunDir, work: ShotWork, pinned: str, previous: tuple[str, ...], components: Components, settings: Settings
 ) -> tuple[str, ...]:
     """`find_footage` for a person's own footage; what this shot had taken without it stays refused to the next, as it was."""
     shot, own = work.shot, read_own(pinned, work.shot.duration_s)
     work.candidates = run.step(
-        f"shots/{shot.id}/match", retrieve_beside, shot.query, own, list(shot.banned), list(previous), tools.index,
-        tools.encoder, settings.retrieve.candidates,
+        f"shots/{shot.id}/match", retrieve_beside, shot.query, own, list(shot.banned), list(previous), components.index,
+        components.encoder, settings.retrieve.candidates,
     )
     found = [match.clip_id for match in work.candidates.value.matches[:-1]]
     return tuple(next(([name] for name in found if name not in previous[-1:]), found[:1]))
 
 
-def make_shot(run: RunDir, work: ShotWork, tools: Tools, settings: Settings) -> None:
+def make_shot(run: RunDir, work: ShotWork, components: Components, settings: Settings) -> None:
     """Thumbnails, depth, frames and clip of one shot."""
     shot, wanted = work.shot, settings.generate
     assert work.candidates is not None
     work.thumbnails = run.step(f"shots/{shot.id}/thumbnails", draw_thumbnails, work.candidates)
     estimate = estimate_depth_within if is_own(shot.pinned) else estimate_depth
     work.depth = run.step(
-        f"shots/{shot.id}/depth", estimate, work.candidates.value.match, tools.depth, wanted.frames_of(shot.duration_s),
+        f"shots/{shot.id}/depth", estimate, work.candidates.value.match, components.depth, wanted.frames_of(shot.duration_s),
         wanted.fps,
     )
     drawn = _what_is_drawn(shot)
-    work.frames = run.step(f"shots/{shot.id}/frames", draw, drawn, work.depth, list(work.worn), tools.generator)
+    work.frames = run.step(f"shots/{shot.id}/frames", draw, drawn, work.depth, list(work.worn), components.generator)
     work.clip = run.step(f"shots/{shot.id}/clip", write_clip, _what_is_told(shot), work.frames, settings.film)
 
 

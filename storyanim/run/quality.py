@@ -47,7 +47,7 @@ class _Pair:
 def examine(learned: Learned, settings: Settings, watch: Watch) -> tuple[CharacterReport, Drawings]:
     """Draws 16 frames and measures them. The noun has the characters' guidance scale, so that only the token differs.
 
-    Args: settings: as they were asked for; `learned.tools` draw single frames.
+    Args: settings: as they were asked for; `learned.components` draw single frames.
 
     Raises what retrieval, depth and drawing raise.
     """
@@ -57,11 +57,11 @@ def examine(learned: Learned, settings: Settings, watch: Watch) -> tuple[Charact
     told = _draw(learned, PROMPTS, guides, watch, 0.0)
     there = _guide(learned, settings, SAME.format(f"a {token.noun}"))
     placed = _draw(learned, [f"{SAME} {place}" for place in PLACES], [there] * len(PLACES), watch, 0.5)
-    tools, size = learned.tools, (1, *told.before[0].shape[:2])                                   # of what was drawn
-    looks = [alone(rgb, foreground(tools.depth.estimate(Frames(rgb[None], guides[0].fps)).near[0])) for rgb in photos]
+    components, size = learned.components, (1, *told.before[0].shape[:2])                                   # of what was drawn
+    looks = [alone(rgb, foreground(components.depth.estimate(Frames(rgb[None], guides[0].fps)).near[0])) for rgb in photos]
     stands = [foreground(fit_depth(guide, size)[0]) for guide in guides]                          # (H, W) each
-    prompts, alike = _prompts(tools.encoder, told, stands, looks)
-    scenes = scene_check(tools.encoder, placed.prompts, placed.before, placed.after, foreground(fit_depth(there, size)[0]))
+    prompts, alike = _prompts(components.encoder, told, stands, looks)
+    scenes = scene_check(components.encoder, placed.prompts, placed.before, placed.after, foreground(fit_depth(there, size)[0]))
     report = _report(learned, settings, prompts, alike, scenes)
     return report, Drawings(photos, told.before, told.after, placed.before, placed.after)
 
@@ -106,23 +106,23 @@ def with_figures(token: CharacterToken, report: CharacterReport) -> CharacterTok
 
 def _guide(learned: Learned, settings: Settings, query: str) -> DepthTrack:
     """The middle moment of the depth of the footage that is found."""
-    tools, wanted = learned.tools, settings.generate
-    match = choose(query, tools.index, tools.encoder, 1).match
-    track = pipeline.estimate_depth(match, tools.depth, wanted.num_frames, wanted.fps)
+    components, wanted = learned.components, settings.generate
+    match = choose(query, components.index, components.encoder, 1).match
+    track = pipeline.estimate_depth(match, components.depth, wanted.num_frames, wanted.fps)
     middle = len(track.near) // 2
     return DepthTrack(track.near[middle:middle + 1], track.fps)
 
 
 def _draw(learned: Learned, sentences: Sequence[str], guides: Sequence[DepthTrack], watch: Watch, done: float) -> _Pair:
     """Each sentence with the noun alone and with the token, under the same depth and noise."""
-    token, tools = learned.token, learned.tools
+    token, components = learned.token, learned.components
     plain = [sentence.format(f"a {token.noun}") for sentence in sentences]
     named = [sentence.format(f"a {token.token} {token.noun}") for sentence in sentences]
     drawn: list[UInt8] = []
     for (prompts, tokens), k in product(((plain, []), (named, [token])), range(len(sentences))):
         watch(done + 0.5 * len(drawn) / (2 * len(sentences)), f"drawing: {prompts[k]}")
         shot = Shot(id="s01", text="", query="", prompt=prompts[k], seed=_SEED, duration_s=1 / guides[k].fps)
-        rgb = tools.generator.draw(shot, guides[k], tokens).rgb
+        rgb = components.generator.draw(shot, guides[k], tokens).rgb
         drawn.append(rgb[len(rgb) // 2])
     return _Pair(plain, drawn[:len(sentences)], drawn[len(sentences):])
 

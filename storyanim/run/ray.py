@@ -50,7 +50,7 @@ class ShotWorker:
 
         torch.set_num_threads(threads)
         self._settings = settings
-        self._tools = order.build_tools(settings, index)
+        self._tools = order.build_components(settings, index)
         self._run = RunDir(folder, beside=True).__enter__()
 
     def work(self, shard: Sequence[ShotWork]) -> list[Exception | None]:

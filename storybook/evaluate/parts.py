@@ -16,7 +16,7 @@ from storyanim.generate.load import load_pipeline
 from storyanim.personalize.fit import TimeInvLearner
 from storyanim.personalize.images import load_image
 from storyanim.run import pipeline
-from storyanim.run.pipeline import Tools
+from storyanim.run.pipeline import Components
 from storyanim.stages import ShotGenerator
 from storybook.evaluate.bench import Bench, Watch, draw_all
 from storybook.evaluate.cast import Lead
@@ -62,12 +62,12 @@ class Counts:
         return means | {name: float(values.mean()) for name, values in self.right.items()}
 
 
-def make_part(run: RunDir, bench: Bench, tools: Tools, lead: Lead, num_prompts: int) -> Part:
+def make_part(run: RunDir, bench: Bench, components: Components, lead: Lead, num_prompts: int) -> Part:
     """Writes the lead's pictures into the run, and renders its guides and what its prompts should show."""
     character = lead.photographed(run.path / "cast" / lead.name)
     side = bench.settings.generate.width_px
     photos = [Frames(load_image(path, side, side)[None], bench.settings.generate.fps) for path in character.images]
-    mean = tools.encoder.encode_clips(photos).mean(axis=0)
+    mean = components.encoder.encode_clips(photos).mean(axis=0)
     trials = lead.trials(num_prompts)
     guiding, rendered = ([bench.render(spec) for spec in specs]
                          for specs in (map(guide_spec, trials), (trial.spec for trial in trials)))
@@ -79,7 +79,7 @@ def make_part(run: RunDir, bench: Bench, tools: Tools, lead: Lead, num_prompts: 
 
 
 def learn_parts(
-    run: RunDir, bench: Bench, tools: Tools, parts: Sequence[Part], method: str, watch: Watch
+    run: RunDir, bench: Bench, components: Components, parts: Sequence[Part], method: str, watch: Watch
 ) -> list[CharacterToken]:
     """The characters of all parts, learned one after the other on one model."""
     own = settings_of(method, bench.settings)
@@ -88,8 +88,8 @@ def learn_parts(
     def learned(part: Part) -> CharacterToken:
         told = pipeline.watched(learner, f"{part.lead.name} by {method}", watch)
         token: CharacterToken = run.step(
-            f"{method}/{part.lead.name}/learned", pipeline.learn_character, part.character, told, tools.index, tools.encoder,
-            own.personalize.num_prior_clips,
+            f"{method}/{part.lead.name}/learned", pipeline.learn_character, part.character, told,
+            components.index, components.encoder, own.personalize.num_prior_clips,
         ).value
         return token
 
@@ -109,13 +109,13 @@ def draw_parts(
     return drawn
 
 
-def count_parts(bench: Bench, tools: Tools, parts: Sequence[Part], drawn: Sequence[Sequence[Frames]]) -> Counts:
+def count_parts(bench: Bench, components: Components, parts: Sequence[Part], drawn: Sequence[Sequence[Frames]]) -> Counts:
     """Reads the clips of each part; those of several seeds lie behind one another."""
     labels, truth, text, image, errors = [], [], [], [], []
     for part, clips in zip(parts, drawn, strict=True):
         asked = [part.trials[k % len(part.trials)] for k in range(len(clips))]
-        seen = tools.encoder.encode_clips(clips)                                                  # (N, D)
-        said = tools.encoder.encode_texts([trial.prompt for trial in asked])
+        seen = components.encoder.encode_clips(clips)                                                  # (N, D)
+        said = components.encoder.encode_texts([trial.prompt for trial in asked])
         labels.append(bench.judge.read(clips).labels)
         truth.append(np.stack([labels_of(trial.spec) for trial in asked]))
         text.append((seen * said).sum(axis=1))

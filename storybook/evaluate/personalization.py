@@ -14,8 +14,8 @@ from storyanim.engine.character_file import character_bytes
 from storyanim.engine.folders import write_file
 from storyanim.engine.run_dir import RunDir
 from storyanim.generate.generator import build_generator
-from storyanim.run.order import build_tools
-from storyanim.run.pipeline import Tools
+from storyanim.run.order import build_components
+from storyanim.run.pipeline import Components
 from storybook.evaluate.bench import Bench, Watch, draw_all
 from storybook.evaluate.cast import make_leads, make_shades
 from storybook.evaluate.labels import ATTRIBUTES
@@ -59,26 +59,26 @@ def evaluate_personalization(
 
     Raises what learning and drawing raise; the same call then goes on.
     """
-    tools = build_tools(bench.settings, index)
+    components = build_components(bench.settings, index)
     watch(0.0, "taking the characters' pictures")
-    parts = [make_part(run, bench, tools, lead, size.prompts) for lead in make_leads(size.characters)]
+    parts = [make_part(run, bench, components, lead, size.prompts) for lead in make_leads(size.characters)]
     methods = (*BASELINES, *(UNTOLD if size.untold else ()), *(ABLATIONS if size.ablations else ()))
     found: dict[str, Any] = {}
     shown: dict[str, list[Frames]] = {}
     for method in methods:
-        tokens, drawn = _by(run, bench, tools, parts, method, size.seeds, watch)
-        found[method] = count_parts(bench, tools, parts, drawn).scores() | _costs(run, method, parts, tokens)
+        tokens, drawn = _by(run, bench, components, parts, method, size.seeds, watch)
+        found[method] = count_parts(bench, components, parts, drawn).scores() | _costs(run, method, parts, tokens)
         shown[method] = [clips[0] for clips in drawn]
         if method == OURS:
             together = _together(run, bench, parts, tokens, size.together, watch)
-            curve = [_point(run, bench, tools, parts, tokens, until, size.curve, watch) for until in UNTIL]
+            curve = [_point(run, bench, components, parts, tokens, until, size.curve, watch) for until in UNTIL]
     words = draw_parts(run, "words", parts, [None] * len(parts), bench.generator, size.seeds, watch)
     rendered = [[Frames(clip.rgb, clip.fps) for clip in part.rendered] for part in parts]
     ceiling = [replace(part, outlines=[clip.mask for clip in part.rendered]) for part in parts]
-    shades = _shades(run, bench, tools, size, watch)
+    shades = _shades(run, bench, components, size, watch)
     result: dict[str, object] = {
-        "methods": found, "words": count_parts(bench, tools, parts, words).scores(),
-        "rendered": count_parts(bench, tools, ceiling, rendered).scores(), "structure_until": curve, "together": together,
+        "methods": found, "words": count_parts(bench, components, parts, words).scores(),
+        "rendered": count_parts(bench, components, ceiling, rendered).scores(), "structure_until": curve, "together": together,
         "shades": shades,
     }
     run.write("table.md", personalization_table(result, (len(parts), size.prompts, size.seeds)))
@@ -88,10 +88,10 @@ def evaluate_personalization(
 
 
 def _by(
-    run: RunDir, bench: Bench, tools: Tools, parts: Sequence[Part], method: str, seeds: int, watch: Watch
+    run: RunDir, bench: Bench, components: Components, parts: Sequence[Part], method: str, seeds: int, watch: Watch
 ) -> tuple[list[CharacterToken], list[list[Frames]]]:
     """All parts learned by a method, and their clips as it draws them."""
-    tokens = learn_parts(run, bench, tools, parts, method, watch)
+    tokens = learn_parts(run, bench, components, parts, method, watch)
     generator = build_generator(settings_of(method, bench.settings))
     return tokens, draw_parts(run, method, parts, tokens, generator, seeds, watch)
 
@@ -123,7 +123,7 @@ def _together(
     return scores | {"rendered": ceiling, "shots": float(count)}
 
 
-def _shades(run: RunDir, bench: Bench, tools: Tools, size: PersonalizationSize, watch: Watch) -> dict[str, Any] | None:
+def _shades(run: RunDir, bench: Bench, components: Components, size: PersonalizationSize, watch: Watch) -> dict[str, Any] | None:
     """The same of characters whose colour no word says: what is learned beyond words. "words" takes the nearest name.
 
     The judge knows no such colour, so that its error counts. None when none are wanted.
@@ -131,14 +131,14 @@ def _shades(run: RunDir, bench: Bench, tools: Tools, size: PersonalizationSize, 
     if not size.shades:
         return None
     methods = (*SHADED, *ABLATIONS) if size.ablations else SHADED
-    parts = [make_part(run, bench, tools, lead, size.prompts) for lead in make_shades(size.shades)]
+    parts = [make_part(run, bench, components, lead, size.prompts) for lead in make_shades(size.shades)]
     drawn = {}
     for method in methods:
-        _, drawn[method] = _by(run, bench, tools, parts, method, size.seeds, watch)
+        _, drawn[method] = _by(run, bench, components, parts, method, size.seeds, watch)
     drawn["words"] = draw_parts(run, "words", parts, [None] * len(parts), bench.generator, size.seeds, watch)
     shown = {way: [clips[0] for clips in of_parts] for way, of_parts in drawn.items()}
     write_file(run.path / "shades.png", personalization_sheet([part.character for part in parts], shown))
-    return {way: _shade_scores(count_parts(bench, tools, parts, clips)) for way, clips in drawn.items()}
+    return {way: _shade_scores(count_parts(bench, components, parts, clips)) for way, clips in drawn.items()}
 
 
 def _shade_scores(counts: Counts) -> dict[str, Any]:
@@ -155,8 +155,8 @@ def _costs(run: RunDir, method: str, parts: Sequence[Part], tokens: Sequence[Cha
 
 
 def _point(
-    run: RunDir, bench: Bench, tools: Tools, parts: Sequence[Part], tokens: Sequence[CharacterToken], until: float, count: int,
-    watch: Watch,
+    run: RunDir, bench: Bench, components: Components, parts: Sequence[Part], tokens: Sequence[CharacterToken], until: float,
+    count: int, watch: Watch,
 ) -> dict[str, float]:
     """Scores of our method when the structure, which is of another creature, ends at `until`; `count` shots in all."""
     each = max(1, count // len(parts))
@@ -164,5 +164,5 @@ def _point(
     changed = bench.settings.generate.model_copy(update={"structure_until": until})
     generator = build_generator(bench.settings.model_copy(update={"generate": changed}))
     drawn = draw_parts(run, f"until-{until:g}", some, tokens, generator, 1, watch)
-    scores = count_parts(bench, tools, some, drawn).scores()
+    scores = count_parts(bench, components, some, drawn).scores()
     return {"structure_until": until} | {name: scores[name] for name in ("semantic", "identity", *ATTRIBUTES)}

@@ -15,8 +15,8 @@ from storyanim.engine.folders import write_file
 from storyanim.engine.run_dir import RunDir
 from storyanim.retrieve.index import ClipIndex
 from storyanim.run import pipeline
-from storyanim.run.order import build_tools, open_index
-from storyanim.run.pipeline import Tools
+from storyanim.run.order import build_components, open_index
+from storyanim.run.pipeline import Components
 from storyanim.stages import TextVideoEncoder
 from storybook.evaluate import footage, trials
 from storybook.evaluate.bench import Bench, Watch, draw_all
@@ -54,18 +54,18 @@ def evaluate_retrieval(
 
     Raises what indexing and drawing raise; the same call then goes on.
     """
-    tools = build_tools(bench.settings, index)
+    components = build_components(bench.settings, index)
     watch(0.0, f"rendering and indexing {size.clips} clips")
     wanted = bench.settings.retrieve
-    made = run.step("footage", footage.make_footage, size.clips, wanted.window_s, tools.encoder).value
+    made = run.step("footage", footage.make_footage, size.clips, wanted.window_s, components.encoder).value
     watch(1.0, "indexed")
-    found = measure_recall(made / footage.INDEX, bench, tools.encoder, size.clips, watch)
-    plain = measure_fit(bench, tools, [(query.text, query.action) for query in footage.make_queries(size.queries)], watch)
+    found = measure_recall(made / footage.INDEX, bench, components.encoder, size.clips, watch)
+    plain = measure_fit(bench, components, [(query.text, query.action) for query in footage.make_queries(size.queries)], watch)
     others = [(trial.prompt, trial.spec.actors[0].action) for trial in trials.make_trials(size.wordings)]
-    worded = measure_fit(bench, tools, others, watch)
+    worded = measure_fit(bench, components, others, watch)
     asked = trials.make_trials(size.shots)
-    matches = {RETRIEVED: [tools.index.search(trial.prompt, tools.encoder, 1)[0] for trial in asked],
-               RANDOM: random_matches(tools, asked)}
+    matches = {RETRIEVED: [components.index.search(trial.prompt, components.encoder, 1)[0] for trial in asked],
+               RANDOM: random_matches(components, asked)}
     drawn = {way: draw_way(run, bench, way, asked, matches.get(way), watch) for way in (RETRIEVED, RANDOM, NONE)}
     watch(1.0, "judging")
     truth = np.stack([labels_of(trial.spec) for trial in asked])
@@ -105,22 +105,22 @@ def measure_recall(
     return {name: recall(some) for name, some in places.items()}
 
 
-def measure_fit(bench: Bench, tools: Tools, asked: Sequence[tuple[str, str]], watch: Watch) -> Fit:
+def measure_fit(bench: Bench, components: Components, asked: Sequence[tuple[str, str]], watch: Watch) -> Fit:
     """Queries to the index, each with the action that it asks for."""
     action = list(NAMES).index("action")
     fits, said = [], []
     for done, (query, wanted) in enumerate(asked):
         watch(done / len(asked), f"looking for {query}")
-        hit = tools.index.search(query, tools.encoder, 1)[0]
+        hit = components.index.search(query, components.encoder, 1)[0]
         read = bench.judge.read([footage.frames_of(hit, bench.settings)]).labels[0, action]
         fits.append(NAMES["action"][read] == wanted)
         said.append(any(way in hit.caption for way in WORDS["action"][wanted]))
     return Fit(len(asked), float(np.mean(fits)), float(np.mean(said)))
 
 
-def random_matches(tools: Tools, asked: Sequence[Trial]) -> list[ClipMatch]:
+def random_matches(components: Components, asked: Sequence[Trial]) -> list[ClipMatch]:
     """A clip of the index for each trial, by its number; of an index of more than 10,000 clips, one of so many."""
-    pool = tools.index.search("", tools.encoder, min(tools.index.info.num_clips, _POOL))
+    pool = components.index.search("", components.encoder, min(components.index.info.num_clips, _POOL))
     return [pool[int(np.random.default_rng([trials.FOOTAGE, trial.number]).integers(len(pool)))] for trial in asked]
 
 

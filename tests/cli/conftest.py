@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Cli, Outcome
-from fakes import STORY, Diary, fake_tools
+from fakes import STORY, Diary, fake_components
 
 from storyanim.cli import app
 from storyanim.console import run_app
@@ -38,7 +38,7 @@ def story(here: Path) -> Path:
 def diary(index: ClipIndex, monkeypatch: pytest.MonkeyPatch) -> Diary:
     """Of the fakes that take the place of the real doers; films are small."""
     diary = Diary()
-    monkeypatch.setattr(order, "build_tools", lambda settings, folder: fake_tools(diary, index))
+    monkeypatch.setattr(order, "build_components", lambda settings, folder: fake_components(diary, index))
     for name, value in SMALL.items():
         monkeypatch.setenv(f"STORYANIM_{name}", value)
     return diary

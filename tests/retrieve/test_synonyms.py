@@ -1,4 +1,4 @@
-"""Words that mean the same: what a query is widened by, and what that finds."""
+"""FrozenModel that mean the same: what a query is widened by, and what that finds."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import ALL_CALLS, EDITED, STORY, Diary, fake_tools
+from fakes import ALL_CALLS, EDITED, STORY, Diary, fake_components
 from family import save_pictures
 
 from storyanim.artifacts import Shot, Storyboard
@@ -16,7 +16,7 @@ from storyanim.engine.run_dir import RunDir
 from storyanim.errors import CharacterError, InputError, StoryError
 from storyanim.retrieve.index import ClipIndex
 from storyanim.run import order
-from storyanim.run.order import CharacterOrder, Order, run_order
+from storyanim.run.order import CharacterRequest, FilmRequest, make_requested_film
 from storyanim.run.pipeline import Production
 
 Film = Callable[..., Production]
@@ -28,7 +28,7 @@ FLAGS = {"retrieve": {"candidates": 2}, "film": {"width_px": 64, "height_px": 48
 def diary(index: ClipIndex, monkeypatch: pytest.MonkeyPatch) -> Diary:
     """Of the fakes, which take the place of the real doers."""
     diary = Diary()
-    monkeypatch.setattr(order, "build_tools", lambda settings, folder: fake_tools(diary, index))
+    monkeypatch.setattr(order, "build_components", lambda settings, folder: fake_components(diary, index))
     return diary
 
 
@@ -40,16 +40,16 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def film(diary: Diary, folder: Path) -> Film:
     def made(story: Any = STORY, board: Storyboard | None = None, **asked: Any) -> Production:
-        wanted = Order(story=None if board else story, flags=FLAGS, **asked)
+        wanted = FilmRequest(story=None if board else story, flags=FLAGS, **asked)
         with RunDir(folder) as run:
-            return run_order(run, wanted, board, lambda done, text: None)
+            return make_requested_film(run, wanted, board, lambda done, text: None)
 
     return made
 
 
 @pytest.fixture
-def bear(tmp_path: Path) -> CharacterOrder:
-    return CharacterOrder.parse(str(save_pictures(tmp_path / "bear")))
+def bear(tmp_path: Path) -> CharacterRequest:
+    return CharacterRequest.parse(str(save_pictures(tmp_path / "bear")))
 
 
 def edit(folder: Path, **changes: dict[str, Any]) -> None:
@@ -74,13 +74,13 @@ class TestTheRunFolder:
     def test_run_json_is_the_order(self, film: Film, folder: Path) -> None:
         film(seed=3)
         facts = json.loads((folder / "run.json").read_text())
-        assert order.read_order(folder) == Order(story=STORY, flags=FLAGS, seed=3)
+        assert order.read_request(folder) == FilmRequest(story=STORY, flags=FLAGS, seed=3)
         assert facts["settings"]["film"]["height_px"] == 48
         assert facts["versions"]["torch"][0].isdigit()
 
     def test_what_is_no_run_is_an_input_error(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match="no run folder"):
-            order.read_order(tmp_path)
+            order.read_request(tmp_path)
 
     def test_the_report_tells_of_each_shot(self, film: Film, folder: Path) -> None:
         film()
@@ -171,7 +171,7 @@ class TestGivenStoryboards:
         film(board=self.board())
         diary.read()
         with RunDir(folder) as run:
-            run_order(run, order.read_order(folder), None, lambda done, text: None)
+            make_requested_film(run, order.read_request(folder), None, lambda done, text: None)
         assert diary.read() == []
 
     def test_a_character_that_is_not_given_is_an_error_before_any_work(self, film: Film, diary: Diary) -> None:
@@ -186,29 +186,29 @@ class TestGivenStoryboards:
 
 
 class TestCharacters:
-    def test_one_plays_in_the_shots_that_name_it(self, film: Film, bear: CharacterOrder, diary: Diary) -> None:
+    def test_one_plays_in_the_shots_that_name_it(self, film: Film, bear: CharacterRequest, diary: Diary) -> None:
         film(characters=(bear,))
         assert draws(diary) == ["draw s01 <bear>", "draw s02", "draw s03"]
 
     def test_a_noun_says_whom_it_plays(self, film: Film, tmp_path: Path, diary: Diary) -> None:
-        asked = CharacterOrder.parse(f"{save_pictures(tmp_path / 'pip')}=frog")
+        asked = CharacterRequest.parse(f"{save_pictures(tmp_path / 'pip')}=frog")
         film(characters=(asked,))
         assert draws(diary) == ["draw s01", "draw s02 <pip>", "draw s03"]
 
     def test_a_path_with_an_equals_sign_is_a_path(self, tmp_path: Path) -> None:
         folder = save_pictures(tmp_path / "a=b")
-        assert CharacterOrder.parse(str(folder)) == CharacterOrder(path=str(folder))
+        assert CharacterRequest.parse(str(folder)) == CharacterRequest(path=str(folder))
 
     @pytest.mark.parametrize("given", ["nowhere", "nowhere=bear", "", "=bear"])
     def test_a_path_that_is_not_there(self, given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
         with pytest.raises(CharacterError, match="no character"):
-            CharacterOrder.parse(given)
+            CharacterRequest.parse(given)
 
     def test_one_that_a_given_storyboard_never_names_is_an_error_with_the_nouns(
         self, film: Film, tmp_path: Path, diary: Diary, folder: Path
     ) -> None:
-        asked = CharacterOrder.parse(f"{save_pictures(tmp_path / 'rex')}=dragon")
+        asked = CharacterRequest.parse(f"{save_pictures(tmp_path / 'rex')}=dragon")
         shots = (Shot(id="s01", text="A red bear chases a frog.", query="red", prompt="a red bear"),)
         with pytest.raises(CharacterError, match="rex, a dragon") as caught:
             film(board=Storyboard(title="T", shots=shots), characters=(asked,))
@@ -217,13 +217,13 @@ class TestCharacters:
         assert diary.read() == []
         assert not folder.exists()
 
-    def test_two_of_one_name_are_an_error(self, film: Film, bear: CharacterOrder, tmp_path: Path, folder: Path) -> None:
-        other = CharacterOrder.parse(str(save_pictures(tmp_path / "more" / "bear")))
+    def test_two_of_one_name_are_an_error(self, film: Film, bear: CharacterRequest, tmp_path: Path, folder: Path) -> None:
+        other = CharacterRequest.parse(str(save_pictures(tmp_path / "more" / "bear")))
         with pytest.raises(CharacterError, match="same name"):
             film(characters=(bear, other))
         assert not folder.exists()
 
-    def test_an_edit_may_take_a_character_out(self, film: Film, bear: CharacterOrder, folder: Path, diary: Diary) -> None:
+    def test_an_edit_may_take_a_character_out(self, film: Film, bear: CharacterRequest, folder: Path, diary: Diary) -> None:
         film(characters=(bear,))
         edit(folder, s01={"characters": (), "prompt": "nobody"})
         diary.read()

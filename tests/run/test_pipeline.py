@@ -221,7 +221,7 @@ class TestChoices:
         before = [work.candidates.value.match.clip_id for work in studio.make().work]  # type: ignore[union-attr]
         studio.diary.read()
         own = f"{videos / 'red bear runs.mp4'}@4-4.25"
-        banned = tuple(match.clip_id for match in studio.tools.index.search("green", studio.tools.encoder, 9))
+        banned = tuple(match.clip_id for match in studio.components.index.search("green", studio.components.encoder, 9))
         production = studio.make(s02={"pinned": own, "banned": banned})
         found = [work.candidates.value for work in production.work]  # type: ignore[union-attr]
         assert [found[0].match.clip_id, found[2].match.clip_id] == [before[0], before[2]]

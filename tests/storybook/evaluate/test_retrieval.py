@@ -124,9 +124,9 @@ def test_fit_is_what_the_judge_reads(bench: Bench, made: Path) -> None:
             path = str(made / footage.CLIPS / footage.clip_name(0))
             return [ClipMatch(clip_id="x", path=path, sha256="x", start_s=0, end_s=2, score=0, caption="a bear walking", rank=1)]
 
-    tools: Any = type("Tools", (), {"index": Walks(), "encoder": None})
+    components: Any = type("Components", (), {"index": Walks(), "encoder": None})
     asked = [(query.text, query.action) for query in footage.make_queries(528)]
-    fit = measure_fit(replace(bench, judge=Runs()), tools, asked, quiet)             # type: ignore[arg-type]
+    fit = measure_fit(replace(bench, judge=Runs()), components, asked, quiet)             # type: ignore[arg-type]
     assert fit.count == 528
     assert fit.by_judge == pytest.approx(sum(action == "running" for _, action in asked) / 528)
     assert fit.by_caption == pytest.approx(64 / 528)
