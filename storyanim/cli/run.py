@@ -106,7 +106,7 @@ def report(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run
 def _ordered(source: Path, given: dict[str, Any], out: Path | None) -> tuple[FilmRequest, Storyboard | None, Path]:
     """The order, the storyboard when one was given, and the run folder."""
     from storyanim.artifacts import Story
-    from storyanim.run.order import read_request, read_source
+    from storyanim.run.order import FilmRequest, read_request, read_source
 
     if source.is_dir():
         old = read_request(source)
