@@ -76,7 +76,7 @@ class RetrieveSettings(Section):
     factory: str | None = None                       # FAISS's name of the kind of a new index; None: by size (factory.py)
     search: dict[SearchSetting, int] = Field(default_factory=dict)   # before what the index says that it is searched with
     filters: tuple[str, ...] = ()                    # what footage must pass, as in "motion>=0.01" (retrieve/filters.py)
-    fold: float = Field(0.1, ge=0, lt=1)             # part of the contrast by which near copies differ (alike.py); 0: none
+    near_duplicate_threshold: float = Field(0.1, ge=0, lt=1)   # share of contrast (near_duplicates.py); 0: none are
     exact: bool = False                              # compare all vectors, whatever kind the index is
     lance: str | None = None                         # address of a LanceDB that has the index's vectors (retrieve/lance.py)
     batch_size: int = Field(32, ge=1, json_schema_extra=SPEED)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 STORYANIM = (
     {"errors"},
     {"artifacts", "config", "archive"},
-    {"stages", "hub", "device", "video", "engine", "console"},
+    {"stages", "hub", "device", "video", "near_duplicates", "engine", "console"},
     {"plan", "retrieve", "depth", "generate", "film", "personalize"},
     {"run"},
     {"cli"},

@@ -16,7 +16,8 @@ import numpy as np
 
 from storyanim.artifacts import Character, UInt8
 from storyanim.errors import CharacterError
-from storyanim.personalize import alike
+from storyanim.near_duplicates import near_duplicate_images
+from storyanim.personalize import image_quality
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -56,7 +57,7 @@ class _Picture:
 
     path: Path
     content: str                                     # sha256 of its bytes
-    squeezed: UInt8                                  # see alike.small
+    squeezed: UInt8                                  # see image_quality.small
 
 
 def read_character(folder: Path, *, noun: str, name: str | None = None, survey: Survey | None = None) -> Character:
@@ -124,7 +125,8 @@ def survey_folder(folder: Path) -> Survey:
         else:
             of_content[picture.content] = picture
     found = [of_content[content] for content in sorted(of_content)]
-    copy_of = {number: found[first] for number, first in alike.copies([picture.squeezed for picture in found]).items()}
+    twins = near_duplicate_images([picture.squeezed for picture in found])
+    copy_of = {number: found[first] for number, first in twins.items()}
     kept = range(len(found)) if len(found) <= MOST_IMAGES else _best(found, set(copy_of))
     for number in sorted(set(range(len(found))) - set(kept)):
         problems[found[number].path.name] = f"the folder has more than {MOST_IMAGES} pictures, the sharpest were taken"
@@ -209,15 +211,15 @@ def _looked_at(path: Path) -> _Picture:
     picture = _opened(path, LEAST_SIDE_PX)
     if min(picture.size) < LEAST_SIDE_PX:
         raise CharacterError(f"it is too small, {picture.width}x{picture.height} pixels", hint="take a larger picture")
-    squeezed = alike.small(picture)
-    if alike.is_blank(squeezed):
+    squeezed = image_quality.small(picture)
+    if image_quality.is_blank(squeezed):
         raise CharacterError("it shows nothing but one colour", hint="take another picture")
     return _Picture(path, hashlib.sha256(path.read_bytes()).hexdigest(), squeezed)
 
 
 def _best(found: list[_Picture], copies: set[int]) -> list[int]:
     """Places of the `MOST_IMAGES` pictures to take, rising."""
-    sharp = [alike.sharpness(_opened(picture.path, alike.SHARP_PX)) for picture in found]
+    sharp = [image_quality.sharpness(_opened(picture.path, image_quality.SHARP_PX)) for picture in found]
     return sorted(sorted(range(len(found)), key=lambda number: (number in copies, -sharp[number], number))[:MOST_IMAGES])
 
 

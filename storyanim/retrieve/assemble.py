@@ -115,7 +115,7 @@ def _insert(database: sqlite3.Connection, vectors: _Vectors, of_video: tuple[str
             piece: Piece) -> None:
     sha256 = of_video[1]
     rows = [(*of_video, vectors.num + i, f"{sha256[:12]}@{span.start_s:g}-{span.end_s:g}", span.start_s, span.end_s, span.motion,
-             span.cut, span.black, span.bars, span.aspect, span.fps, bytes.fromhex(span.look))
+             span.cut, span.black, span.bars, span.aspect, span.fps, bytes.fromhex(span.thumbnail_hash))
             for i, span in enumerate(piece.spans)]
     columns = ("path", "sha256", "caption", "source", "licence", "id", "clip_id", "start_s", "end_s", "motion", *MARKS)
     database.executemany(f"INSERT INTO clips ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})", rows)

@@ -33,7 +33,7 @@ from storyanim.retrieve.worker import Task, VideoWorker, sha256_of_part
 from storyanim.stages import ShardExecutor, ShardWorker, TextVideoEncoder
 
 Progress = Callable[[int, int, str], None]           # videos done, videos in all, what is being done
-_READING = 3                                         # counted up when the same video gives other windows or marks
+_READING = 4                                         # counted up when the same video gives other windows or marks
 _MANY = 10**6                                        # clips, enough for every kind of FAISS index
 
 

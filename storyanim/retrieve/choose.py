@@ -17,7 +17,7 @@ def choose(
     """The k candidates for a shot, and the chosen one (AaS 3.1).
 
     A pinned clip wins. Else it is the best candidate that was not refused and that is not the clip of the shot just before,
-    nor a near copy of it; only when there is no other is a copy taken, and at last that one again. Of the shots before only
+    nor a near-duplicate of it; only when there is no other is one taken, and at last that one again. Of the shots before only
     the last counts, so that a changed shot can change the choice of its neighbour but hardly that of the whole film.
 
     Args:
@@ -36,7 +36,7 @@ def choose(
     if not matches:
         raise StoryError(f"every clip that was found for {query!r} is banned", hint="take some out of the shot's `banned` list")
     last = set(previous[-1:])
-    near = index.copies_of(previous[-1], [match.clip_id for match in allowed]) if previous else set()
+    near = index.near_duplicates_of(previous[-1], [match.clip_id for match in allowed]) if previous else set()
     if all(match.clip_id in near for match in matches):
         matches = allowed                            # only with k = 1: show one more rather than the same clip twice
     others = ([i for i, match in enumerate(matches) if match.clip_id not in refused_too] for refused_too in (near, last, ()))

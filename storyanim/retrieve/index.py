@@ -22,7 +22,7 @@ from pydantic import Field, ValidationError
 from storyanim import hub
 from storyanim.artifacts import ClipMatch, FrozenModel
 from storyanim.errors import IndexFolderError, ResourceError, UsageError
-from storyanim.retrieve.alike import are_alike, folded
+from storyanim.near_duplicates import demote_near_duplicates, is_near_duplicate
 from storyanim.retrieve.filters import Condition, condition_of, read_filter
 from storyanim.retrieve.lance import LanceVectors
 from storyanim.retrieve.marks import is_marked
@@ -33,12 +33,12 @@ from storyanim.stages import TextVideoEncoder
 FORMAT = 1
 INFO, CLIPS = "index.json", "clips.sqlite"
 COLUMNS = ("clip_id", "path", "sha256", "start_s", "end_s", "caption", "motion")
-MARKS = ("cut", "black", "bars", "aspect", "fps", "look")       # of a Span; older indexes lack some or all
+MARKS = ("cut", "black", "bars", "aspect", "fps", "thumbnail_hash")       # of a Span; older indexes lack some or all
 SCHEMA = f"""
     CREATE TABLE clips (id INTEGER PRIMARY KEY, clip_id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, sha256 TEXT NOT NULL,
                         start_s REAL NOT NULL, end_s REAL NOT NULL, caption TEXT NOT NULL, motion REAL NOT NULL,
                         cut REAL NOT NULL, black REAL NOT NULL, bars REAL NOT NULL, aspect REAL NOT NULL, fps REAL NOT NULL,
-                        look BLOB NOT NULL, source INTEGER NOT NULL, licence TEXT NOT NULL);
+                        thumbnail_hash BLOB NOT NULL, source INTEGER NOT NULL, licence TEXT NOT NULL);
     CREATE TABLE pieces (key TEXT PRIMARY KEY, first INTEGER NOT NULL, num INTEGER NOT NULL) WITHOUT ROWID;
     CREATE VIRTUAL TABLE captions USING fts5(caption, content='clips', content_rowid='id', tokenize='{STEMS}');
 """
@@ -79,7 +79,7 @@ class ClipIndex:
         exact: all vectors are compared, whatever kind of FAISS index there is.
         search: goes before what the index says it is searched with.
         filters: what is found passes all of them (filters.py); `find` asks for none.
-        fold: difference of two clips' looks, as part of their contrast, up to which they are near copies (alike.py); 0: none are.
+        near_duplicate_threshold: see near_duplicates.py; near-duplicates of a better clip rank last. 0: none do.
         lance: a LanceDB with the vectors (lance.py); None: FAISS has them.
 
     Raises IndexFolderError when a file is missing or changed, UsageError when its kind has nothing of `search` or
@@ -87,13 +87,13 @@ class ClipIndex:
     """
 
     def __init__(self, folder: Path | str, *, caption_weight: float = 1.0, min_motion: float = 0.0, exact: bool = False,
-                 search: Mapping[str, int] | None = None, filters: Sequence[str] = (), fold: float = 0.0,
-                 lance: str | None = None) -> None:
+                 search: Mapping[str, int] | None = None, filters: Sequence[str] = (),
+                 near_duplicate_threshold: float = 0.0, lance: str | None = None) -> None:
         self.folder = Path(folder)
         self.caption_weight = caption_weight
         self.min_motion = min_motion
         self.exact = exact
-        self.fold = fold
+        self.near_duplicate_threshold = near_duplicate_threshold
         self.synonyms = Synonyms()                   # may be set: a word that no caption has is looked for by its others
         self._search = dict(search or {})
         self._filters = [read_filter(text) for text in filters]
@@ -137,7 +137,9 @@ class ClipIndex:
         files = "".join(f"{name}\0{sha256}\n" for name, sha256 in sorted(self.info.files.items()))
         how = "".join(f":{name}={value}" for name, value in sorted(self._search.items())) + ":exact" * self.exact
         how += ":lance" * self._lance + self.synonyms.fingerprint
-        how += "".join(sorted(f":{one}" for one in self._filters)) + (f":fold={self.fold:g}" if self.fold else "")
+        how += "".join(sorted(f":{one}" for one in self._filters))
+        if self.near_duplicate_threshold:
+            how += f":near_duplicate_threshold={self.near_duplicate_threshold:g}"
         return f"{hashlib.sha256(files.encode()).hexdigest()}:{self.caption_weight:g}:{self.min_motion:g}{how}"
 
     @property
@@ -149,7 +151,7 @@ class ClipIndex:
         """The k best clips for a query, best first.
 
         Ranks by cosine and by BM25 of the captions are joined: a clip's worth is the sum of 1 / (60 + rank), the words'
-        part times `caption_weight`. Near copies of a better clip come last. Raises IndexFolderError when the index was made
+        part times `caption_weight`. Near-duplicates of a better clip come last. Raises IndexFolderError when the index was made
         with another encoder.
         """
         vector = self._query_vector(query, encoder)
@@ -157,7 +159,8 @@ class ClipIndex:
         ranks = [_ranks(self._store.nearest(vector, depth, self._allowed, exact=self.exact)), self._word_ranks(query, depth)]
         rows = self._rows("id", {*ranks[0], *ranks[1]})
         worth = {i: self._worth([rank.get(i) for rank in ranks], rows[i]) for i in rows}
-        best = folded(sorted(rows, key=lambda i: (-worth[i], i)), rows, k, self.fold)
+        hashes = {i: row.get("thumbnail_hash") or b"" for i, row in rows.items()}
+        best = demote_near_duplicates(sorted(rows, key=lambda i: (-worth[i], i)), hashes, k, self.near_duplicate_threshold)
         return [self._match(rows[i], vector, rank) for rank, i in enumerate(best, 1)]
 
     def find(self, clip_id: str, query: str, encoder: TextVideoEncoder, *, rank: int = 1) -> ClipMatch | None:
@@ -183,11 +186,13 @@ class ClipIndex:
             parts.append("cut or black: lower")
         return "; ".join(parts)
 
-    def copies_of(self, clip_id: str, among: Sequence[str]) -> set[str]:
-        """Those of some clips, by their names, that are near copies of one, or are it."""
-        looks = {row["clip_id"]: row.get("look") or b"" for row in self._rows("clip_id", {clip_id, *among}).values()}
-        alike = are_alike([looks.get(name, b"") for name in among], looks.get(clip_id, b""), self.fold)
-        return {name for name, is_alike in zip(among, alike, strict=True) if name == clip_id or (is_alike and self.fold > 0)}
+    def near_duplicates_of(self, clip_id: str, among: Sequence[str]) -> set[str]:
+        """Return those of some clip ids whose clips are near-duplicates of a clip, or are it."""
+        rows = self._rows("clip_id", {clip_id, *among}).values()
+        hashes = {row["clip_id"]: row.get("thumbnail_hash") or b"" for row in rows}
+        threshold = self.near_duplicate_threshold
+        same = is_near_duplicate([hashes.get(name, b"") for name in among], hashes.get(clip_id, b""), threshold)
+        return {name for name, is_same in zip(among, same, strict=True) if name == clip_id or (is_same and threshold > 0)}
 
     def _condition_of(self) -> Condition:
         columns = {row[1] for row in self._database.execute("PRAGMA table_info(clips)")}

@@ -20,7 +20,7 @@ import numpy as np
 
 from storyanim.artifacts import Frames
 from storyanim.errors import ResourceError, VideoError
-from storyanim.retrieve.alike import LOOK_BYTES
+from storyanim.near_duplicates import HASH_BYTES
 from storyanim.retrieve.windows import Limits, Span, looks_of
 
 LooksAt = Callable[[int], list[int]]                 # length of a window → indices of the frames wanted of it
@@ -99,13 +99,13 @@ class Reader:
         """Checks what the child says: it may be under the video's control."""
         try:
             span, shape, fps = Span(**reply["span"]), tuple(map(int, reply["shape"])), float(reply["fps"])
-            numbers = [float(value) for name, value in asdict(span).items() if name != "look"]
+            numbers = [float(value) for name, value in asdict(span).items() if name != "thumbnail_hash"]
             if shape[0] not in lengths or shape[3:] != (3,) or min(shape[1:3]) < 1 or math.prod(shape) > _MAX_PICTURES:
                 raise ValueError("shape")
             if not all(map(math.isfinite, numbers)) or not 0 <= span.start_s < span.end_s or not fps > 0:
                 raise ValueError("span")
-            if len(bytes.fromhex(span.look)) != LOOK_BYTES:
-                raise ValueError("look")
+            if len(bytes.fromhex(span.thumbnail_hash)) != HASH_BYTES:
+                raise ValueError("thumbnail_hash")
         except (TypeError, ValueError, KeyError, IndexError) as error:
             raise self._broken(path) from error
         data = self._wait(path, math.prod(shape))

@@ -12,7 +12,7 @@ import numpy as np
 from storyanim import video
 from storyanim.artifacts import Float32, Frames, UInt8
 from storyanim.errors import VideoError
-from storyanim.retrieve.alike import look_of
+from storyanim.near_duplicates import thumbnail_hash
 from storyanim.retrieve.cuts import LAG, CutFinder
 from storyanim.retrieve.marks import bars_of, black_of, cut_of
 
@@ -48,7 +48,7 @@ class Span:
     bars: float                                      # part of the picture that is black bars
     aspect: float                                    # width by height of the video
     fps: float                                       # of the video
-    look: str                                        # see alike.py
+    thumbnail_hash: str                              # see near_duplicates.py
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def look(path: Path, start_s: float, end_s: float) -> Window:
 def _window(start_s: float, end_s: float, info: video.VideoInfo, frames: Frames) -> Window:
     rgb = frames.rgb
     return Window(round(start_s, 3), round(end_s, 3), round(motion_of(rgb), 6), round(cut_of(rgb), 4), round(black_of(rgb), 4),
-                  bars_of(rgb), round(info.width_px / info.height_px, 6), round(info.fps, 6), look_of(rgb), frames)
+                  bars_of(rgb), round(info.width_px / info.height_px, 6), round(info.fps, 6), thumbnail_hash(rgb), frames)
 
 
 def looks_of(window_s: float) -> int:

@@ -109,7 +109,7 @@ def _embedded(path: Path, vector: Float32, reader: Reader) -> Piece:
         return Piece((), nothing, failed)
     motion, black = (round(float(np.mean([getattr(span, name) for span in spans])), 6) for name in ("motion", "black"))
     whole = Span(spans[0].start_s, spans[-1].end_s, motion, max(span.cut for span in spans), black,
-                 min(span.bars for span in spans), spans[0].aspect, spans[0].fps, spans[len(spans) // 2].look)
+                 min(span.bars for span in spans), spans[0].aspect, spans[0].fps, spans[len(spans) // 2].thumbnail_hash)
     return Piece((whole,), (vector / length).astype(np.float32)[None])
 
 

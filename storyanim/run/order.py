@@ -104,7 +104,7 @@ def open_index(folder: Path, settings: Settings) -> ClipIndex:
     wanted, vocabulary = settings.retrieve, load_vocabulary(settings)
     index = ClipIndex(folder, caption_weight=wanted.caption_weight, min_motion=wanted.min_motion, exact=wanted.exact,
                       search={str(name): value for name, value in wanted.search.items()}, filters=wanted.filters,
-                      fold=wanted.fold, lance=wanted.lance)
+                      near_duplicate_threshold=wanted.near_duplicate_threshold, lance=wanted.lance)
     index.synonyms = Synonyms(vocabulary.synonyms if vocabulary else ())
     return index
 

@@ -1,4 +1,4 @@
-"""Footage that passes filters, and near copies that are folded."""
+"""Footage that passes filters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import io
 import json
 import sqlite3
 import tarfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,6 @@ from storyanim import video
 from storyanim.artifacts import Frames
 from storyanim.errors import IndexFolderError, UsageError
 from storyanim.retrieve import build, vectors
-from storyanim.retrieve.alike import LOOK_BYTES, are_alike, folded, look_of
 from storyanim.retrieve.build import build_index
 from storyanim.retrieve.choose import choose
 from storyanim.retrieve.filters import Filter, read_filter
@@ -162,79 +160,4 @@ class TestFilters:
             pytest.skip("the bundled index was made again")
         with pytest.raises(IndexFolderError, match=f"does not know the {name}"):
             ClipIndex(bundled, filters=[f"{name}=1"])
-        assert ClipIndex(bundled, filters=["duration>=2", "motion>0"], fold=0.1).info.num_clips == 528
-
-
-def scene(seed: int, shift: int = 0) -> np.ndarray:
-    """(16, 48, 64, 3) of coarse noise that moves."""
-    rng = np.random.default_rng(seed)
-    coarse = rng.integers(20, 235, (6, 8, 3), dtype=np.uint8)
-    still = np.kron(coarse, np.ones((8, 8, 1), np.uint8))
-    return np.stack([np.roll(still, shift + i, axis=1) for i in range(16)])
-
-
-class TestAlike:
-    def test_copies_at_other_sizes_and_qualities(self, tmp_path: Path) -> None:
-        original = bytes.fromhex(look_of(scene(1)))
-        assert len(original) == LOOK_BYTES
-        for side, crf in ((96, 20), (32, 30), (64, 40)):
-            video.write(Frames(scene(1), 8.0), tmp_path / "a.mp4", width_px=side, height_px=side * 3 // 4, fps=8, crf=crf)
-            copy = bytes.fromhex(look_of(video.read(tmp_path / "a.mp4").rgb))
-            assert are_alike([original], copy, 0.1).tolist() == [True]
-
-    def test_others_are_not(self) -> None:
-        looks = [bytes.fromhex(look_of(scene(seed, shift))) for seed, shift in ((1, 0), (2, 0), (1, 20), (1, 0))]
-        assert are_alike(looks, looks[0], 0.1).tolist() == [True, False, False, True]
-        assert are_alike([b"", looks[0]], looks[0], 0.1).tolist() == [False, True]
-        assert are_alike([b""], b"", 0.1).tolist() == [False]
-        assert are_alike([], looks[0], 0.1).tolist() == []
-
-    @pytest.mark.parametrize("shape", [(1, 1, 1, 3), (2, 3, 200, 3), (16, 9, 8, 3), (5, 7, 1, 3)])
-    def test_every_size_has_a_look(self, shape: tuple[int, ...]) -> None:
-        assert bytes.fromhex(look_of(np.full(shape, 77, np.uint8))) == bytes([77]) * LOOK_BYTES
-
-    def test_flat_pictures_differ_by_their_brightness(self) -> None:
-        looks = [bytes.fromhex(look_of(np.full((4, 8, 8, 3), level, np.uint8))) for level in (10, 10, 12)]
-        assert are_alike(looks, looks[0], 0.1).tolist() == [True, True, False]
-
-    def test_folding_keeps_the_order_and_fills_up(self) -> None:
-        a, b = bytes.fromhex(look_of(scene(1))), bytes.fromhex(look_of(scene(2)))
-        rows = {i: {"look": look} for i, look in enumerate((a, a, b, a, b))} | {5: {}}
-        assert folded([3, 0, 2, 4, 5, 1], rows, 3, 0.1) == [3, 2, 5]
-        assert folded([3, 0, 2, 4, 5, 1], rows, 5, 0.1) == [3, 2, 5, 0, 4]
-        assert folded([3, 0, 2, 4, 5, 1], rows, 3, 0.0) == [3, 0, 2]
-
-
-class TestFolded:
-    @pytest.fixture
-    def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        monkeypatch.setattr(build, "Reader", NearReader)
-        for name, seed, side in (("a", 1, 64), ("b", 1, 96), ("c", 2, 64), ("d", 1, 48)):
-            video.write(Frames(scene(seed), 8.0), tmp_path / "v" / f"{name}.mp4", width_px=side, height_px=side * 3 // 4, fps=8)
-        (tmp_path / "v" / "captions.tsv").write_text("a\ta red hare\nb\ta red hare\nc\ta hen\nd\ta red\n")
-        build_index([tmp_path / "v"], tmp_path / "index", ColourEncoder())
-        return tmp_path / "index"
-
-    def order(self, found: Sequence[object]) -> list[str]:
-        return [Path(match.path).stem for match in found]
-
-    def test_copies_come_last(self, folder: Path) -> None:
-        plain = self.order(ClipIndex(folder).search("hare", ColourEncoder(), 4))
-        assert set(plain[:2]) == {"a", "b"}
-        found = ClipIndex(folder, fold=0.1).search("hare", ColourEncoder(), 4)
-        order = self.order(found)
-        assert order[:2] == [plain[0], "c"]
-        assert order[2:] == [name for name in plain if name not in order[:2]]
-        assert [match.rank for match in found] == [1, 2, 3, 4]
-        assert ClipIndex(folder, fold=0.1).fingerprint != ClipIndex(folder).fingerprint
-
-    def test_a_copy_does_not_follow_its_like(self, folder: Path) -> None:
-        index = ClipIndex(folder, fold=0.1)
-        by_name = {Path(match.path).stem: match.clip_id for match in index.search("hare", ColourEncoder(), 4)}
-        after = choose("hare", index, ColourEncoder(), 4, previous=[by_name["d"]])
-        assert self.order([after.match]) == ["c"]
-        assert "copy" in after.why
-        only = choose("hare", index, ColourEncoder(), 4, previous=[by_name["a"]], banned=[by_name["c"]])
-        assert self.order([only.match])[0] in {"b", "d"}             # a copy rather than the same
-        assert index.copies_of("gone@0-2", list(by_name.values())) == set()
-        assert index.copies_of(by_name["a"], [by_name["a"], by_name["c"]]) == {by_name["a"]}
+        assert ClipIndex(bundled, filters=["duration>=2", "motion>0"], near_duplicate_threshold=0.1).info.num_clips == 528

@@ -167,7 +167,7 @@ class TestOddVideos:
 WILD = """
 import json, os, signal, sys, time
 print_line = lambda reply: sys.stdout.buffer.write(json.dumps(reply).encode() + b"\\n")
-span = dict(start_s=0.0, end_s=2.0, motion=0.1, cut=0.0, black=0.0, bars=0.0, aspect=1.0, fps=8.0, look="00" * 128)
+span = dict(start_s=0.0, end_s=2.0, motion=0.1, cut=0.0, black=0.0, bars=0.0, aspect=1.0, fps=8.0, thumbnail_hash="00" * 128)
 spoiled = False
 for line in sys.stdin.buffer:
     name = os.path.basename(json.loads(line)["path"])
@@ -189,7 +189,7 @@ for line in sys.stdin.buffer:
     elif name == "odd.mp4":
         print_line(dict(span=span | dict(end_s=float("nan")), shape=[2, 8, 8, 3], fps=8.0))
     elif name == "look.mp4":
-        print_line(dict(span=span | dict(look="00"), shape=[2, 8, 8, 3], fps=8.0))
+        print_line(dict(span=span | dict(thumbnail_hash="00"), shape=[2, 8, 8, 3], fps=8.0))
     elif name == "words.mp4":
         print_line(["span"])
     if name in ("a.mp4", "b.mp4", "good.mp4"):
