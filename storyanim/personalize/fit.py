@@ -69,7 +69,7 @@ class TimeInvLearner:
         self, character: Character, priors: Sequence[ClipMatch] = (), watch: Watch | None = None, *,
         checkpoint: Path | None = None,
     ) -> CharacterToken:
-        """The token of a character; on the CPU equal inputs give equal bits, interrupted or not.
+        """The token of a character; on one CPU, with as many threads, equal inputs give equal bits, interrupted or not.
 
         Args:
             priors: clips of the character's kind, best first. Their captions say what such characters do and where; learned

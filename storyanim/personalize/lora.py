@@ -69,7 +69,8 @@ def motion_off(unet: Any) -> Iterator[None]:
 @contextmanager
 def frames_alone(unet: Any) -> Iterator[None]:
     """While it is open motion layers do not ask a single frame how much it looks at itself: all of it, so its values are what
-    they give. The same bits, without two of three projections and a product of matrices for each cell."""
+    they give. The same numbers to rounding (a processor may add up in another order), without two of three projections and a
+    product of matrices for each cell."""
     layers = [attention for name, layer in unet.named_modules() if name.endswith("motion_modules")
               for attention in layer.modules() if hasattr(attention, "set_processor")]
     kept = [layer.processor for layer in layers]
@@ -114,7 +115,7 @@ def computed_twice(unet: Any) -> Iterator[None]:
 @contextmanager
 def halved(*modules: nn.Module | None) -> Iterator[None]:
     """While it is open the weights of products that nothing is learned of are bfloat16, as automatic casting would have them at
-    each step: the same bits, without the casts and in half the memory. Then all are what they were.
+    each step: the same numbers to bfloat16's rounding, without the casts and in half the memory. Then all are what they were.
 
     Each module's first weight stays, since a module says its dtype by it: inputs that are cast to that early would have their
     gradients added up in bfloat16.
