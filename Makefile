@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PLATFORM := $(shell uname -sm)
 EXAMPLE := storyanim/assets/examples/bear
 JOBS ?= 2
 TIMES ?= 1
@@ -13,10 +15,13 @@ TIMES ?= 1
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
-$(READY): pyproject.toml
+# The lock names releases for Linux x86-64; elsewhere the ranges of pyproject.toml decide.
+$(READY): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	if [ "$(PLATFORM)" = "Linux x86_64" ]; then \
+	  $(PIP) install -r requirements.lock && $(PIP) install --no-deps --no-build-isolation -e .; \
+	else $(PIP) install -e '.[dev,docs]'; fi
 	@touch $@
 
 .PHONY: setup
@@ -33,10 +38,20 @@ test: $(READY) ## Run all tests, all set-up included.
 	$(BIN)/python -m pytest -n $(JOBS)
 
 .PHONY: check
-check: $(READY) ## Lint, types, import rows.
-	$(BIN)/ruff check storyanim storybook tests benchmarks
+check: $(READY) ## Lint, types, import rows, the repository's own rules.
+	$(BIN)/ruff check storyanim storybook tests benchmarks scripts
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q tests/test_layers.py
+	$(BIN)/python -m pytest -q tests/test_layers.py tests/test_repository.py
+
+.PHONY: dist
+dist: $(READY) ## Build the wheel and the sdist: dist/.
+	$(BIN)/python -m build --no-isolation
+
+.PHONY: lock
+lock: $(READY) ## Renew requirements.lock and THIRD_PARTY.md from the newest releases.
+	$(BIN)/python scripts/lock.py
+	$(MAKE) setup
+	$(BIN)/python scripts/third_party.py
 
 .PHONY: models
 models: $(READY) ## Train the whole storybook family: 166 minutes and some 9 GB on two cores; TIMES=4 for four times both; TRAIN="--device cuda --workers 14" on a GPU.
@@ -58,4 +73,4 @@ bench: $(READY) ## Measure speed: the world, a shot, a film, personalisation, se
 
 .PHONY: clean
 clean: ## Remove runs and caches, not .venv.
-	rm -rf runs .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf runs dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis

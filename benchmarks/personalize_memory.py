@@ -23,11 +23,25 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, MotionAdapter, T2IAdapter, UNet2DConditionModel, UNetMotionModel
+from diffusers import (
+    AutoencoderKL,
+    DDIMScheduler,
+    MotionAdapter,
+    T2IAdapter,
+    UNet2DConditionModel,
+    UNetMotionModel,
+)
 from peft import LoraConfig
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, DPTConfig, DPTForDepthEstimation, DPTImageProcessor
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTokenizer,
+    DPTConfig,
+    DPTForDepthEstimation,
+    DPTImageProcessor,
+)
 
 from storyanim.artifacts import ClipMatch
 from storyanim.config import Settings, asset, load_settings

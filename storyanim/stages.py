@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
-from storyanim.artifacts import CastMember, CharacterToken, DepthTrack, Float32, Frames, Shot, Story, Storyboard
+from storyanim.artifacts import (
+    CastMember,
+    CharacterToken,
+    DepthTrack,
+    Float32,
+    Frames,
+    Shot,
+    Story,
+    Storyboard,
+)
 
 Item = TypeVar("Item")
 

@@ -11,7 +11,14 @@ from coloured import ColourEncoder
 from fakes import Studio
 
 from storyanim import video
-from storyanim.errors import FilmError, IndexFolderError, PartialError, ResourceError, ServiceError, VideoError
+from storyanim.errors import (
+    FilmError,
+    IndexFolderError,
+    PartialError,
+    ResourceError,
+    ServiceError,
+    VideoError,
+)
 from storyanim.retrieve.build import build_index
 from storyanim.retrieve.index import ClipIndex
 from storyanim.run import pipeline

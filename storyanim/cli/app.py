@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from storyanim.cli import character, convert, doctor, export, index, personalize, run, shot
@@ -22,3 +24,19 @@ app.command()(run.report)
 app.add_typer(export.app, name="export")
 app.add_typer(convert.app, name="convert")
 app.command()(doctor.doctor)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from storyanim import __version__
+
+        print(f"storyanim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option(
+        "--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Take the options that stand before a command."""

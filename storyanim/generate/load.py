@@ -15,7 +15,14 @@ from typing import Any
 import diffusers
 import torch
 import transformers
-from diffusers import ControlNetModel, DDIMScheduler, MotionAdapter, T2IAdapter, UNet2DConditionModel, UNetMotionModel
+from diffusers import (
+    ControlNetModel,
+    DDIMScheduler,
+    MotionAdapter,
+    T2IAdapter,
+    UNet2DConditionModel,
+    UNetMotionModel,
+)
 
 from storyanim import hub
 from storyanim.config import ModelRef, Models

@@ -23,7 +23,15 @@ from storyanim.errors import ResourceError
 from storyanim.personalize import checkpoint as checkpoints
 from storyanim.personalize.examples import ExampleMaker, contexts_of
 from storyanim.personalize.lesson import Lesson, Student, multiplies_in_half, phrases_of
-from storyanim.personalize.lora import arrays_of, computed_twice, frames_alone, frozen, halved, learning, motion_off
+from storyanim.personalize.lora import (
+    arrays_of,
+    computed_twice,
+    frames_alone,
+    frozen,
+    halved,
+    learning,
+    motion_off,
+)
 from storyanim.personalize.objective import rate_left
 from storyanim.personalize.stopping import HeldOut
 from storyanim.personalize.timeinv import make_table, sampling_grid, word_embedding

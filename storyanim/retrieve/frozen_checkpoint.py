@@ -17,7 +17,16 @@ from storyanim import hub
 from storyanim.config import ModelRef
 from storyanim.engine.folders import disk_errors, partial_of, put_in_place
 from storyanim.errors import ModelError
-from storyanim.retrieve.frozen_folder import CONFIG, WEIGHTS, Sizes, TextSizes, VideoSizes, check_out, read_sizes, read_tokenizer
+from storyanim.retrieve.frozen_folder import (
+    CONFIG,
+    WEIGHTS,
+    Sizes,
+    TextSizes,
+    VideoSizes,
+    check_out,
+    read_sizes,
+    read_tokenizer,
+)
 from storyanim.retrieve.frozen_in_time import FrozenInTime
 
 _HEAD = 64                                           # width of an attention head in all published models

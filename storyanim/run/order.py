@@ -23,7 +23,15 @@ from storyanim.errors import CharacterError, IndexFolderError, InputError, Story
 from storyanim.film.report import Report, ReportCharacter, ReportShot, render
 from storyanim.generate.generator import build_generator
 from storyanim.personalize.images import Survey, character_name, read_character, read_pictures
-from storyanim.plan import build_planner, guess_noun, is_storyboard, load_vocabulary, nouns_of, read_story, read_storyboard
+from storyanim.plan import (
+    build_planner,
+    guess_noun,
+    is_storyboard,
+    load_vocabulary,
+    nouns_of,
+    read_story,
+    read_storyboard,
+)
 from storyanim.plan.keep import keep_ids
 from storyanim.retrieve.encoders import build_encoder
 from storyanim.retrieve.index import ClipIndex

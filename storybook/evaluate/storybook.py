@@ -16,7 +16,15 @@ from storybook.evaluate import trials
 from storybook.evaluate.bench import Bench, References, Watch, draw_all, make_references, seconds_a_shot
 from storybook.evaluate.judge import Reading
 from storybook.evaluate.labels import Labels, labels_of
-from storybook.evaluate.metrics import accuracy, change, depth_correlation, pan, ratio, seam_ratio, still_pixels
+from storybook.evaluate.metrics import (
+    accuracy,
+    change,
+    depth_correlation,
+    pan,
+    ratio,
+    seam_ratio,
+    still_pixels,
+)
 from storybook.evaluate.pairs import pair_labels, read_pairs, score_pairs
 from storybook.evaluate.sheets import storybook_sheet
 from storybook.evaluate.tables import Counts, Scores, storybook_table

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderTiny, DDIMScheduler, MotionAdapter, T2IAdapter, UNet2DConditionModel, UNetMotionModel
+from diffusers import (
+    AutoencoderTiny,
+    DDIMScheduler,
+    MotionAdapter,
+    T2IAdapter,
+    UNet2DConditionModel,
+    UNetMotionModel,
+)
 from transformers import (
     CLIPConfig,
     CLIPImageProcessor,

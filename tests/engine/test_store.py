@@ -159,7 +159,10 @@ class TestCharacterFile:
         assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
     def test_stock_diffusers_refuses_it_even_without_lora(self, tmp_path: Path) -> None:
-        from diffusers.loaders.textual_inversion import TextualInversionLoaderMixin, load_textual_inversion_state_dicts
+        from diffusers.loaders.textual_inversion import (
+            TextualInversionLoaderMixin,
+            load_textual_inversion_state_dicts,
+        )
 
         class Tokenizer:
             def get_vocab(self) -> dict[str, int]:

@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 import tiny
 import torch
-from diffusers import AnimateDiffPipeline, ControlNetModel, DDIMScheduler, MotionAdapter, T2IAdapter, UNetMotionModel
+from diffusers import (
+    AnimateDiffPipeline,
+    ControlNetModel,
+    DDIMScheduler,
+    MotionAdapter,
+    T2IAdapter,
+    UNetMotionModel,
+)
 from safetensors.torch import load_file, save_file
 
 from storyanim.config import ModelRef, Models

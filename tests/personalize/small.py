@@ -7,7 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderTiny, DDIMScheduler, MotionAdapter, T2IAdapter, UNet2DConditionModel, UNetMotionModel
+from diffusers import (
+    AutoencoderTiny,
+    DDIMScheduler,
+    MotionAdapter,
+    T2IAdapter,
+    UNet2DConditionModel,
+    UNetMotionModel,
+)
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from storyanim.artifacts import DepthTrack, Frames

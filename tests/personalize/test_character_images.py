@@ -13,7 +13,14 @@ from PIL import Image, ImageFilter, PngImagePlugin
 
 from storyanim.artifacts import CastMember
 from storyanim.errors import CharacterError
-from storyanim.personalize.images import MOST_IMAGES, load_image, load_whole, pseudo_word, read_character, survey_folder
+from storyanim.personalize.images import (
+    MOST_IMAGES,
+    load_image,
+    load_whole,
+    pseudo_word,
+    read_character,
+    survey_folder,
+)
 
 
 def halves(width: int = 120, height: int = 80) -> Image.Image:

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from coloured import COLOURS, ColourEncoder
 
-from storyanim.film.character_report import CharacterReport, Drawings, DrawnPrompt, SceneCheck, render_character
+from storyanim.film.character_report import (
+    CharacterReport,
+    Drawings,
+    DrawnPrompt,
+    SceneCheck,
+    render_character,
+)
 from storyanim.personalize.views import ENLARGED, PLAIN, SHRUNK
 from storyanim.run.quality import LEAST_RATIO, PROMPTS, alone, scene_check, spread
 
