@@ -211,7 +211,7 @@ def measure() -> None:
     for checkpointed in (True, False):
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-        flags = {"num_steps": 4, "held_out_checks": 0, "gradient_checkpointing": checkpointed}
+        flags = {"num_steps": 4, "num_validations": 0, "gradient_checkpointing": checkpointed}
         learn(load_settings("sd15", personalize=flags), pipeline)
         how = "with gradient_checkpointing" if checkpointed else "without"
         most, held = torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()

@@ -236,7 +236,7 @@ class CharacterToken:
 
     def said(self, prompt: str) -> str:
         """A prompt with what the character wears behind its name, once: "a <bear> bear with a hat runs"."""
-        return say_worn(prompt, f"{self.token} {self.noun}", self.metadata.get("wears", ""))
+        return say_worn(prompt, f"{self.token} {self.noun}", self.metadata.get("appearance", ""))
 
 
 def say_worn(text: str, who: str, wears: str) -> str:

@@ -139,24 +139,24 @@ class PersonalizeSettings(Section):
 
     num_steps: int = Field(1000, ge=1)
     batch_size: int = Field(4, ge=1)
-    table_learning_rate: float = Field(1e-4, gt=0)
+    embedding_learning_rate: float = Field(1e-4, gt=0)
     lora_learning_rate: float = Field(1e-4, gt=0)
-    last_rate: float = Field(1.0, gt=0, le=1)        # part of both rates that is left at the end; they fall by half a cosine
+    min_lr_rate: float = Field(1.0, gt=0, le=1)      # part of both rates that is left at the end; they fall by half a cosine
     lora_rank: int = Field(4, ge=0)                  # 0: the table alone
     table_rows: TableRows = "all"                    # which embeddings of the pseudo-word are learned
-    first_words: tuple[str, ...] = ()                # the pseudo-word starts as the one that fits the pictures; none: the noun
-    wears: tuple[str, ...] = ()                      # said behind the noun, if one surely fits; {} is each of first_words
+    initializer_words: tuple[str, ...] = ()          # the pseudo-word starts as the one that fits the pictures; none: the noun
+    appearance_phrases: tuple[str, ...] = ()         # said behind the noun, if one surely fits; {} is each of initializer_words
     num_knots: int = Field(8, ge=2)                  # of "knots", spread evenly
-    sampled_timesteps: bool = False                  # learn at the timesteps of a drawing instead of at all
+    inference_timesteps_only: bool = False           # learn at the timesteps of a drawing instead of at all
     weights: LearnedWeights = "lora"                 # which of the U-Net's spatial weights are learned
     static_depth: bool = True                        # pictures are learned under their own depth
     num_frames: int = Field(1, ge=1)                 # length of the static clip made of an image
-    motion_on_stills: bool = False                   # motion layers act on single frames, too: if the base was trained so
-    blank_caption: float = Field(0.1, ge=0, le=1)    # share of captions left empty
-    background_weight: float = Field(1.0, ge=0, le=1)  # of the loss around the character; below 1, captions get contexts
-    num_prior_clips: int = Field(200, ge=0)          # clips of the noun, from the index: contexts for captions, regularisation
-    prior_weight: float = Field(1.0, ge=0)           # of regularisation in the loss; 0: none, captions keep their contexts
-    held_out_checks: int = Field(8, ge=0)            # times that views not learned from choose the step; 0: the last is kept
+    motion_modules_on_images: bool = False           # motion layers act on single frames, too: if the base was trained so
+    caption_dropout: float = Field(0.1, ge=0, le=1)  # share of captions left empty
+    background_loss_weight: float = Field(1.0, ge=0, le=1)  # of the loss around the character; below 1, captions get contexts
+    num_class_clips: int = Field(200, ge=0)          # clips of the noun, from the index: contexts for captions, regularisation
+    prior_loss_weight: float = Field(1.0, ge=0)      # of regularisation in the loss; 0: none, captions keep their contexts
+    num_validations: int = Field(8, ge=0)            # times that views not learned from choose the step; 0: the last is kept
     gradient_checkpointing: bool = Field(False, json_schema_extra=SPEED)   # blocks are computed twice: slower, less memory
     guidance_scale: float | None = Field(None, ge=0) # for shots with a character; None: as for all shots
     seed: int = 0

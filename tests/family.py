@@ -25,8 +25,8 @@ candidates = 3
 num_steps = 2
 batch_size = 2
 lora_rank = 2
-num_prior_clips = 2
-sampled_timesteps = true
+num_class_clips = 2
+inference_timesteps_only = true
 
 [film]
 width_px = 64

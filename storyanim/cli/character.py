@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from storyanim.artifacts import CharacterToken
 
 app = typer.Typer(no_args_is_help=True, help="Look into character files.")
-_NAMED = ("wears", "method", "version", "steps", "chosen_step", "pictures", "prior_clips", "settings", "fingerprint")
+_NAMED = ("appearance", "method", "version", "steps", "chosen_step", "pictures", "class_clips", "settings", "fingerprint")
 
 
 @app.callback()

@@ -101,8 +101,8 @@ def character(
         data, loss = embedding_file(token, collapse=collapse)
         facts["collapse"] = asdict(loss)
         lines = f"{out}: {token.token}, one embedding for all timesteps\nleft out: {_left_out(loss, token)}"
-    if wears := token.metadata.get("wears"):
-        lines += f"\nsay behind the {token.noun} what it wears: {wears}"
+    if appearance := token.metadata.get("appearance"):
+        lines += f"\nsay behind the {token.noun} what it wears: {appearance}"
     write_file(out, data)
     console.result(facts, lines, json_)
 

@@ -51,7 +51,7 @@ def personalize(
         examined = _examine(out, learned, settings, bar) if report else None
     token, survey = (examined[0] if examined else learned.token), learned.survey
     facts: dict[str, Any] = {"file": str(out), "name": token.name, "token": token.token, "noun": token.noun}
-    lines = [f"{out}: {token.token}, a {' '.join(filter(None, (token.noun, token.metadata.get('wears'))))}"]
+    lines = [f"{out}: {token.token}, a {' '.join(filter(None, (token.noun, token.metadata.get('appearance'))))}"]
     if examined:
         places, told = _places(out), examined[1]
         facts |= {**{name: str(path) for name, path in places.items()}, "report_warnings": list(told.warnings)}

@@ -39,7 +39,7 @@ class ReportCharacter(FrozenModel):
     method: str                                      # how it was learned, see personalize/fit.py; "" when it is not yet
     pictures: str                                    # how many; "" when unknown
     shots: tuple[str, ...]                           # ids of those it plays in
-    wears: str = ""                                  # read off its pictures, said behind its noun
+    appearance: str = ""                                  # read off its pictures, said behind its noun
 
 
 class Report(FrozenModel):
@@ -56,7 +56,7 @@ class Report(FrozenModel):
 
     def drawn(self, shot: Shot) -> str:
         """A shot's prompt with what the characters wear, as the generator got it."""
-        return reduce(lambda said, who: say_worn(said, f"{who.token} {who.noun}", who.wears), self.cast, shot.prompt)
+        return reduce(lambda said, who: say_worn(said, f"{who.token} {who.noun}", who.appearance), self.cast, shot.prompt)
 
     def guided(self, shot: Shot) -> bool:
         """Whether depth had a part in a shot."""

@@ -45,8 +45,8 @@ class ExampleMaker:
         self._pipeline, self._depth = pipeline, depth
         self._size_px = settings.generate.width_px, settings.generate.height_px
         self._fps, self._num_frames = settings.generate.fps, settings.personalize.num_frames
-        self._held_out = MOST_HELD_OUT if settings.personalize.held_out_checks else 0
-        self._seed, self._background_weight = settings.personalize.seed, settings.personalize.background_weight
+        self._held_out = MOST_HELD_OUT if settings.personalize.num_validations else 0
+        self._seed, self._background_loss_weight = settings.personalize.seed, settings.personalize.background_loss_weight
 
     def of_character(self, character: Character, contexts: Sequence[str] = ()) -> Iterator[Example]:
         """`VIEWS` examples of each picture, in order; of the first pictures one more each, held out.
@@ -63,7 +63,7 @@ class ExampleMaker:
             photo = load_image(path, width_px, height_px)
             near = self._depth.estimate(Frames(photo[None], self._fps)).near[0]                   # (H', W')
             rng = np.random.default_rng([self._seed, number])
-            counts = self._background_weight + (1 - self._background_weight) * foreground(near)
+            counts = self._background_loss_weight + (1 - self._background_loss_weight) * foreground(near)
             views = [make_view(photo, near, counts, self._size_px, KINDS[k % len(KINDS)], rng) for k in range(VIEWS)]
             if number < self._held_out:
                 apart = np.random.default_rng([self._seed, number, VIEWS])                        # what is learned stays the same
@@ -87,7 +87,7 @@ class ExampleMaker:
             near, latents = self._depth.estimate(frames).near, self._latents(frames.rgb)
             example = Example(latents, _half(near), torch.ones(latents.shape[-2:]), (clip.caption or f"a {character.noun}",))
             yield example
-            if self._background_weight < 1 and (named := _named(clip.caption, character)):
+            if self._background_loss_weight < 1 and (named := _named(clip.caption, character)):
                 around = np.min([surroundings(frame) for frame in near], axis=0)                  # (H, W)
                 if around.any():
                     yield replace(example, weight=_cells(around, latents), captions=(named,))

@@ -59,7 +59,7 @@ class TimeInvLearner:
     def fingerprint(self) -> str:
         """Weights and settings that can change what is learned; loads nothing."""
         models, drawn = self._settings.models, self._settings.generate
-        sampled = self._settings.personalize.sampled_timesteps
+        sampled = self._settings.personalize.inference_timesteps_only
         facts = {
             "version": VERSION,
             "base": hub.fingerprint(models.pipeline),
@@ -74,13 +74,13 @@ class TimeInvLearner:
         return f"timeinv:{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"
 
     def learn(
-        self, character: Character, priors: Sequence[ClipMatch] = (), watch: Watch | None = None, *,
+        self, character: Character, class_clips: Sequence[ClipMatch] = (), watch: Watch | None = None, *,
         checkpoint: Path | None = None,
     ) -> CharacterToken:
         """The token of a character; on one CPU, with as many threads, equal inputs give equal bits, interrupted or not.
 
         Args:
-            priors: clips of the character's kind, best first. Their captions say what such characters do and where; learned
+            class_clips: clips of the character's kind, best first. Their captions say what such characters do and where; learned
                 from, they see to it that "bear" alone still means any bear.
             watch: told after each step the share done and `step`, `loss`.
             checkpoint: a file for the state of unfinished work, taken up again when all inputs are equal, removed at the end.
@@ -88,23 +88,23 @@ class TimeInvLearner:
         Raises CharacterError, VideoError, ModelError, ResourceError.
         """
         wanted = self._settings.personalize
-        priors = priors[:wanted.num_prior_clips]
-        learned = priors if wanted.learns_weights and wanted.prior_weight else ()
+        class_clips = class_clips[:wanted.num_class_clips]
+        learned = class_clips if wanted.learns_weights and wanted.prior_loss_weight else ()
         with self._ready() as pipeline, learning(pipeline.unet, wanted) as weights, self._in_half(pipeline):
             maker = ExampleMaker(pipeline, self._depth, self._settings)
-            contexts = contexts_of(priors, character.noun) if wanted.background_weight < 1 else ()
+            contexts = contexts_of(class_clips, character.noun) if wanted.background_loss_weight < 1 else ()
             own, others = list(maker.of_character(character, contexts)), list(maker.of_clips(learned, character))
             lesson = Lesson(pipeline, self._settings, character.token, own, others)
             student = self._student(pipeline, lesson, character.noun, weights)
-            held_out = HeldOut(student, wanted.num_steps, wanted.held_out_checks, lesson.num_held_out)
+            held_out = HeldOut(student, wanted.num_steps, wanted.num_validations, lesson.num_held_out)
             state = student.parts | held_out.parts
-            key = self._key(character, priors)
+            key = self._key(character, class_clips)
             done = checkpoints.resume(checkpoint, key, state, student.optimizer) if checkpoint else 0
             saved = time.monotonic()
             if not done and held_out.steps:
                 held_out.note(0, lesson.look(student))
             for step in range(done, wanted.num_steps):
-                student.slow(rate_left(step / wanted.num_steps, wanted.last_rate))
+                student.slow(rate_left(step / wanted.num_steps, wanted.min_lr_rate))
                 loss = lesson.step(student, step)
                 if step + 1 in held_out.steps:
                     held_out.note(step + 1, lesson.look(student))
@@ -113,7 +113,7 @@ class TimeInvLearner:
                     saved = time.monotonic()
                 if watch:
                     watch((step + 1) / wanted.num_steps, {"step": float(step + 1), "loss": loss})
-            token = self._token(character, student, held_out, len(learned), lesson.wears)
+            token = self._token(character, student, held_out, len(learned), lesson.appearance)
         if checkpoint:
             checkpoint.unlink(missing_ok=True)
         return token
@@ -135,7 +135,7 @@ class TimeInvLearner:
             if self._settings.personalize.gradient_checkpointing:
                 after.enter_context(computed_twice(pipeline.unet))
             if self._settings.personalize.num_frames == 1:
-                stills = frames_alone if self._settings.personalize.motion_on_stills else motion_off
+                stills = frames_alone if self._settings.personalize.motion_modules_on_images else motion_off
                 after.enter_context(stills(pipeline.unet))
             try:
                 yield pipeline
@@ -151,27 +151,28 @@ class TimeInvLearner:
     def _student(self, pipeline: Any, lesson: Lesson, noun: str, weights: dict[str, nn.Parameter]) -> Student:
         wanted, steps = self._settings.personalize, pipeline.scheduler.config.num_train_timesteps
         grid = sampling_grid(pipeline.scheduler, self._settings.generate.num_inference_steps)
-        word = lesson.best_word(wanted.first_words, noun, grid) if wanted.first_words else noun
+        word = lesson.best_word(wanted.initializer_words, noun, grid) if wanted.initializer_words else noun
         lesson.say(noun, lesson.worn(word, noun, phrases_of(wanted), grid))
         start = word_embedding(pipeline.tokenizer, pipeline.text_encoder, word)
         table = make_table(wanted, start, grid, steps).to(pipeline.device)
         groups: list[dict[str, Any]] = []
         if table.weight.requires_grad:
             # No weight decay: it would move the rows of timesteps that a step did not draw.
-            groups.append({"params": [table.weight], "peak": wanted.table_learning_rate, "weight_decay": 0.0})
+            groups.append({"params": [table.weight], "peak": wanted.embedding_learning_rate, "weight_decay": 0.0})
         if weights:
             # Those that are learned as they are start far from zero: decay would pull at what the base knows.
             decay = {} if wanted.weights == "lora" else {"weight_decay": 0.0}
             groups.append({"params": list(weights.values()), "peak": wanted.lora_learning_rate, **decay})
         return Student(table, weights, torch.optim.AdamW(groups), torch.zeros(1), torch.zeros(wanted.num_steps))
 
-    def _key(self, character: Character, priors: Sequence[ClipMatch]) -> str:
+    def _key(self, character: Character, class_clips: Sequence[ClipMatch]) -> str:
         images = [hub.file_sha256(path) for path in character.images]
-        facts = [self.fingerprint, character.name, character.token, character.noun, images, [clip.canonical() for clip in priors]]
+        clips = [clip.canonical() for clip in class_clips]
+        facts = [self.fingerprint, character.name, character.token, character.noun, images, clips]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def _token(
-        self, character: Character, student: Student, held_out: HeldOut, num_priors: int, wears: str
+        self, character: Character, student: Student, held_out: HeldOut, num_class_clips: int, appearance: str
     ) -> CharacterToken:
         metadata = {
             "chosen_step": str(held_out.settle()),
@@ -182,8 +183,8 @@ class TimeInvLearner:
             "loss_curve": json.dumps(_rounded(_curve(student.losses))),
             "held_out_curve": json.dumps(_rounded(held_out.curve)),
             "pictures": str(len(character.images)),
-            "prior_clips": str(num_priors),
-            "wears": wears,
+            "class_clips": str(num_class_clips),
+            "appearance": appearance,
             "settings": canonical(self._settings.personalize),
             "fingerprint": self.fingerprint,
         }

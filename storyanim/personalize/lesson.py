@@ -85,7 +85,7 @@ class Lesson:
         self._pipeline, self._settings, self._token = pipeline, settings.personalize, token
         self._own, self._others = [example for example in own if not example.held_out], others
         self._held_out = [example for example in own if example.held_out]
-        self.wears = ""                              # said behind the noun
+        self.appearance = ""                              # said behind the noun
         self._objective = Objective(pipeline.scheduler)
         self._autocast = _autocast(pipeline.device, settings.generate.dtype)
         self._attention = _attention(pipeline.device, settings.generate.dtype)
@@ -96,7 +96,7 @@ class Lesson:
         errors = self._errors(batch, student.table.timesteps[places], student.table.rows(places))   # (B)
         pictures = self._settings.batch_size         # the others follow
         own = errors[:pictures].mean()
-        loss = own + self._settings.prior_weight * errors[pictures:].mean() if self._others else own
+        loss = own + self._settings.prior_loss_weight * errors[pictures:].mean() if self._others else own
         if not bool(torch.isfinite(loss)):
             raise ModelError("the model gave values that are not numbers while it learned",
                              hint="set generate.dtype to float32, or smaller learning rates")
@@ -147,18 +147,18 @@ class Lesson:
             gain = torch.cat([gain, without.log() - wearing.log()])
         if not _certainty(gain) >= _SURE:
             return ""
-        second = next((own for own in self._settings.first_words if own in likely[best].split()), None)
+        second = next((own for own in self._settings.initializer_words if own in likely[best].split()), None)
         if second is None:
             return likely[best]
         mixed = self._errors_under([f"a {second} {word} {noun}", f"a {word} {second} {noun}"], grid, _WORN_AT[1])
         return "" if all(_certainty(errors[1 + best].log() - other.log()) > _MIXED for other in mixed) else likely[best]
 
-    def say(self, noun: str, wears: str) -> None:
+    def say(self, noun: str, appearance: str) -> None:
         """Captions that name the character go on with what it wears."""
-        self.wears, who = wears, f"{self._token} {noun}"
+        self.appearance, who = appearance, f"{self._token} {noun}"
 
         def worded(examples: list[Example]) -> list[Example]:
-            return [replace(example, captions=tuple(say_worn(caption, who, wears) for caption in example.captions))
+            return [replace(example, captions=tuple(say_worn(caption, who, appearance) for caption in example.captions))
                     for example in examples]
 
         self._own, self._others, self._held_out = map(worded, (self._own, self._others, self._held_out))
@@ -181,7 +181,7 @@ class Lesson:
         chosen = [self._own[i] for i in rng.integers(len(self._own), size=own)]
         chosen += [self._others[i] for i in rng.integers(len(self._others), size=others)] if others else []
         captions = [example.captions[rng.integers(len(example.captions))] for example in chosen]
-        blank = rng.random(own) < self._settings.blank_caption
+        blank = rng.random(own) < self._settings.caption_dropout
         captions[:own] = ["" if hidden else caption for hidden, caption in zip(blank, captions[:own], strict=True)]
         num_rows = len(table.timesteps)
         places = torch.from_numpy(rng.choice(num_rows, size=len(chosen), replace=len(chosen) > num_rows))
@@ -233,9 +233,9 @@ class Lesson:
 
 
 def phrases_of(settings: PersonalizeSettings) -> list[str]:
-    """What a character may wear: `wears` with each of the first words in it."""
-    filled = [phrase.replace("{}", word) for phrase in settings.wears
-              for word in (settings.first_words if "{}" in phrase else ("",))]
+    """What a character may wear: `appearance_phrases` with each of the first words in it."""
+    filled = [phrase.replace("{}", word) for phrase in settings.appearance_phrases
+              for word in (settings.initializer_words if "{}" in phrase else ("",))]
     return [re.sub(r"\ba (?=[aeiou])", "an ", phrase) for phrase in filled]
 
 

@@ -64,7 +64,7 @@ def make_table(wanted: PersonalizeSettings, start: Tensor, grid: Tensor, num_tra
 
     Args: start: (d), embedding of the word to start from. grid: (R), the timesteps of a drawing.
     """
-    timesteps = grid if wanted.sampled_timesteps else torch.arange(num_train_timesteps)
+    timesteps = grid if wanted.inference_timesteps_only else torch.arange(num_train_timesteps)
     if wanted.table_rows == "all":
         return TimeInvTable(start, timesteps, num_train_timesteps)
     if wanted.table_rows == "knots":

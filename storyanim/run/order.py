@@ -215,7 +215,7 @@ def learn_to_file(folder: Path, noun: str | None, settings: Settings, index: str
     survey = read_pictures(folder)
     character = read_character(folder, noun=noun or guess_noun(folder.name, "", load_vocabulary(settings)), survey=survey)
     survey = warn_of_cuts(character, survey, components.depth, settings)
-    count = settings.personalize.num_prior_clips
+    count = settings.personalize.num_class_clips
     learner = pipeline.watched(components.learner, character.name, watch)
     token = pipeline.learn_character(character, learner, components.index, components.encoder, count)
     return Learned(character, token, survey, components)
@@ -253,7 +253,7 @@ def _report_cast(run: RunDir, production: Production) -> tuple[ReportCharacter, 
         found.append(ReportCharacter(
             name=who.name, token=who.token, noun=who.noun, source=sources.get(who.name, ""),
             method=said.get("method", "by other means") if token else "", pictures=said.get("pictures", ""),
-            wears=said.get("wears", ""), shots=shots,
+            appearance=said.get("appearance", ""), shots=shots,
         ))
     return tuple(found)
 

@@ -111,7 +111,7 @@ def learn_characters(
             continue
         watch(0.0, f"learning {who.name} from {len(who.images)} pictures")
         learner = watched(components.learner, who.name, watch)
-        count = settings.personalize.num_prior_clips
+        count = settings.personalize.num_class_clips
         tokens[who.name] = run.step(
             f"characters/{who.name}", learn_character, who, learner, components.index, components.encoder, count, reuse=True
         )
@@ -235,11 +235,11 @@ def plan_story(story: Story, cast: list[CastMember], planner: Planner) -> Storyb
 
 
 def learn_character(
-    character: Character, learner: Any, index: ClipIndex, encoder: TextVideoEncoder, num_priors: int
+    character: Character, learner: Any, index: ClipIndex, encoder: TextVideoEncoder, num_class_clips: int
 ) -> CharacterToken:
     """AaS 3.3, with clips of the noun from the index as regularisation."""
-    priors = index.search(f"a {character.noun}", encoder, num_priors) if num_priors else []
-    token: CharacterToken = learner.learn(character, priors)
+    class_clips = index.search(f"a {character.noun}", encoder, num_class_clips) if num_class_clips else []
+    token: CharacterToken = learner.learn(character, class_clips)
     return token
 
 
@@ -307,10 +307,10 @@ class _Watched:
         fingerprint: str = self.learner.fingerprint
         return fingerprint
 
-    def learn(self, character: Character, priors: Sequence[ClipMatch]) -> CharacterToken:
+    def learn(self, character: Character, class_clips: Sequence[ClipMatch]) -> CharacterToken:
         unfinished = cache_folder() / "learning" / f"{character.token.strip('<>')}.safetensors"
         unfinished.parent.mkdir(parents=True, exist_ok=True)
-        token: CharacterToken = self.learner.learn(character, priors, self.watch, checkpoint=unfinished)
+        token: CharacterToken = self.learner.learn(character, class_clips, self.watch, checkpoint=unfinished)
         return token
 
 

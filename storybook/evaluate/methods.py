@@ -13,7 +13,7 @@ from storyanim.errors import UsageError
 # Weights that are learned as they are take a tenth of a LoRA's rate, as in the paper (1e-5 against 1e-4).
 _WHOLE = 0.1
 _PUBLISHED = {"static_depth": False}
-_UNTOLD: dict[str, Any] = {"first_words": (), "wears": ()}
+_UNTOLD: dict[str, Any] = {"initializer_words": (), "appearance_phrases": ()}
 METHODS: dict[str, dict[str, Any]] = {
     "timeinv_lora": {},
     "textual_inversion": _PUBLISHED | {"table_rows": "one", "lora_rank": 0},                      # arXiv 2208.01618
@@ -22,9 +22,9 @@ METHODS: dict[str, dict[str, Any]] = {
     "no_timeinv": {"table_rows": "one"},
     "no_lora": {"lora_rank": 0},
     "no_static_depth": {"static_depth": False},
-    "no_regularisation": {"prior_weight": 0.0},
+    "no_regularisation": {"prior_loss_weight": 0.0},
     "knots": {"table_rows": "knots"},
-    "all_timesteps": {"sampled_timesteps": False},
+    "all_timesteps": {"inference_timesteps_only": False},
 }
 BASELINES = ("timeinv_lora", "textual_inversion", "dreambooth", "custom_diffusion")
 UNTOLD = tuple(f"untold_{method}" for method in BASELINES)   # as published: the noun to start from, and what is worn is not said

@@ -89,7 +89,7 @@ def learn_parts(
         told = pipeline.watched(learner, f"{part.lead.name} by {method}", watch)
         token: CharacterToken = run.step(
             f"{method}/{part.lead.name}/learned", pipeline.learn_character, part.character, told,
-            components.index, components.encoder, own.personalize.num_prior_clips,
+            components.index, components.encoder, own.personalize.num_class_clips,
         ).value
         return token
 

@@ -53,8 +53,8 @@ class TestShow:
         assert outcome.code == 0, outcome.err
         assert outcome.json == {
             "file": str(path), "bytes": path.stat().st_size, "format": 1, "name": "bruno", "token": "<bruno>", "noun": "bear",
-            "base": "another", "wears": None, "method": "timeinv+lora", "version": None, "steps": 600,
-            "chosen_step": None, "pictures": None, "prior_clips": None,
+            "base": "another", "appearance": None, "method": "timeinv+lora", "version": None, "steps": 600,
+            "chosen_step": None, "pictures": None, "class_clips": None,
             "settings": {"lora_rank": 4, "seed": 0}, "fingerprint": None, "table": {"shape": [10, 8], "different_rows": 5},
             "lora": {"rank": 4, "modules": [LAYER.removeprefix("unet.")]}, "weights": {"values": 0, "tensors": {}},
             "metrics": {"loss": 0.25, "note": "[b]"},
@@ -77,12 +77,12 @@ class TestShow:
     def test_in_a_pipe_a_line_tells_one_fact(self, cli: Cli, here: Path, profile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("COLUMNS", raising=False)
         path = here / f"{'long' * 40}.safetensors"
-        settings = json.dumps({"first_words": ["red", "blue"]})
+        settings = json.dumps({"initializer_words": ["red", "blue"]})
         said = {"settings": settings, "method": "timeinv"}
         save_character_token(path, CharacterToken("b", "<b>", "bear", np.zeros((10, 8), np.float32), {}, "x", said))
         told = dict(line.split("  ", 1) for line in cli("character", "show", path, "--profile", profile).out.splitlines())
         assert told["file"].strip() == str(path)
-        assert told["settings first_words"].strip() == "red, blue"
+        assert told["settings initializer_words"].strip() == "red, blue"
 
     def test_whole_weights_are_told(self, cli: Cli, here: Path, profile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("COLUMNS", "200")

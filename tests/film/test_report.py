@@ -97,7 +97,7 @@ def test_it_tells_what_was_bound_to_whom(report: Report, tmp_path: Path) -> None
 
 def test_it_says_what_a_character_wears_where_it_was_drawn(report: Report, tmp_path: Path) -> None:
     shot = report.shots[0].shot.model_copy(update={"prompt": "a <bear> bear walking"})
-    who = report.cast[0].model_copy(update={"wears": "with a red hat"})
+    who = report.cast[0].model_copy(update={"appearance": "with a red hat"})
     dressed = report.model_copy(update={"cast": (who,), "shots": (report.shots[0].model_copy(update={"shot": shot}),)})
     html, seen = page(dressed, tmp_path)
     assert "a <bear> bear with a red hat walking" in " ".join(seen.words.split())

@@ -52,7 +52,7 @@ def test_half_of_the_captions_get_a_context(shared_pipeline: StoryVideoPipeline,
 
 
 def test_the_ground_counts_as_little_as_is_wanted(shared_pipeline: StoryVideoPipeline, family: Path, who: Character) -> None:
-    full, little = (examples(shared_pipeline, family, who, background_weight=share)[0].weight for share in (1.0, 0.25))
+    full, little = (examples(shared_pipeline, family, who, background_loss_weight=share)[0].weight for share in (1.0, 0.25))
     assert full.min() == full.max() == 1
     assert little.min() == pytest.approx(0.25)
     assert little.max() == pytest.approx(1)

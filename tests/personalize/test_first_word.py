@@ -60,16 +60,16 @@ def test_named_colours_are_read(
         assert lesson.best_word(tuple(COLOURS), creature, grid) == colour
 
 
-@pytest.mark.parametrize(("accessory", "colour", "wears"), [
+@pytest.mark.parametrize(("accessory", "colour", "appearance"), [
     ("scarf", "green", "with a green scarf"), ("stripes", "orange", "with orange stripes"), (None, None, ""),
 ])
 def test_what_it_wears_is_read(
-    tmp_path: Path, settings: Settings, pipeline: Any, grid: Any, accessory: str | None, colour: str | None, wears: str
+    tmp_path: Path, settings: Settings, pipeline: Any, grid: Any, accessory: str | None, colour: str | None, appearance: str
 ) -> None:
     look = {"accessory": accessory, "accessory_colour": colour, "accessory_rgb": COLOURS[colour] if colour else None}
     with motion_off(pipeline.unet):
         lesson = lesson_of(tmp_path, settings, pipeline, creature="dog", colour="white", **look)
-        assert lesson.worn("white", "dog", phrases_of(settings.personalize), grid) == wears
+        assert lesson.worn("white", "dog", phrases_of(settings.personalize), grid) == appearance
 
 
 def test_a_coat_between_two_names_wears_nothing(tmp_path: Path, settings: Settings, pipeline: Any, grid: Any) -> None:
@@ -79,9 +79,9 @@ def test_a_coat_between_two_names_wears_nothing(tmp_path: Path, settings: Settin
         assert lesson.worn("brown", "penguin", phrases_of(settings.personalize), grid) == ""
 
 
-@pytest.mark.parametrize(("again", "wears"), [(0.4, "with a red hat"), (-0.4, "")])
+@pytest.mark.parametrize(("again", "appearance"), [(0.4, "with a red hat"), (-0.4, "")])
 def test_a_doubtful_phrase_is_looked_at_again(
-    monkeypatch: pytest.MonkeyPatch, settings: Settings, again: float, wears: str
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, again: float, appearance: str
 ) -> None:
     looked: list[tuple[list[str], int]] = []
 
@@ -94,16 +94,16 @@ def test_a_doubtful_phrase_is_looked_at_again(
 
     monkeypatch.setattr(Lesson, "_errors_under", errors_under)
     lesson = Lesson.__new__(Lesson)
-    lesson._settings = settings.personalize.model_copy(update={"first_words": ()})
+    lesson._settings = settings.personalize.model_copy(update={"initializer_words": ()})
     phrases = ["with a blue scarf", "with a red hat", "with a green scarf"]
-    assert lesson.worn("white", "dog", phrases, torch.arange(20)) == wears
+    assert lesson.worn("white", "dog", phrases, torch.arange(20)) == appearance
     assert looked[2] == (["a white dog", "a white dog with a red hat"], 160)
 
 
 def test_a_phrase_that_changes_nothing_is_not_worn(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     monkeypatch.setattr(Lesson, "_errors_under", lambda self, captions, grid, count: torch.ones(len(captions), count))
     lesson = Lesson.__new__(Lesson)
-    lesson._settings = settings.personalize.model_copy(update={"first_words": ()})
+    lesson._settings = settings.personalize.model_copy(update={"initializer_words": ()})
     assert lesson.worn("white", "dog", ["with a red hat"], torch.arange(20)) == ""
 
 
@@ -117,7 +117,8 @@ def test_captions_go_on_with_what_it_wears(tmp_path: Path, settings: Settings, p
 
 
 def test_phrases_take_the_first_words_and_their_article() -> None:
-    wanted = PersonalizeSettings(first_words=("orange", "red"), wears=("with a {} hat", "with glasses", "with {one}"))
+    phrases = ("with a {} hat", "with glasses", "with {one}")
+    wanted = PersonalizeSettings(initializer_words=("orange", "red"), appearance_phrases=phrases)
     assert phrases_of(wanted) == ["with an orange hat", "with a red hat", "with glasses", "with {one}"]
 
 
@@ -128,6 +129,7 @@ def test_phrases_take_the_first_words_and_their_article() -> None:
 ])
 def test_prompts_say_what_it_wears_once(prompt: str, said: str) -> None:
     table = np.zeros((1, 1), np.float32)
-    token = CharacterToken(name="bo", token="<bo>", noun="bear", table=table, lora={}, base="", metadata={"wears": "with a hat"})
+    metadata = {"appearance": "with a hat"}
+    token = CharacterToken(name="bo", token="<bo>", noun="bear", table=table, lora={}, base="", metadata=metadata)
     assert token.said(prompt) == said
     assert replace(token, metadata={}).said(prompt) == prompt

@@ -31,16 +31,16 @@ GRID = [199, 399, 599, 799, 999]                     # of five steps, trailing
 
 @pytest.fixture
 def learn(shared_pipeline: StoryVideoPipeline, settings: Make, character: Character) -> Callable[..., CharacterToken]:
-    def learned(who: Character = character, priors: Sequence[ClipMatch] = (), watch: Any = None, checkpoint: Any = None,
+    def learned(who: Character = character, class_clips: Sequence[ClipMatch] = (), watch: Any = None, checkpoint: Any = None,
                 **personalize: Any) -> CharacterToken:
         learner = TimeInvLearner(settings(**personalize), lambda: shared_pipeline, BrightnessDepth())
-        return learner.learn(who, priors, watch, checkpoint=checkpoint)
+        return learner.learn(who, class_clips, watch, checkpoint=checkpoint)
 
     return learned
 
 
 @pytest.fixture
-def priors(tmp_path: Path) -> list[ClipMatch]:
+def class_clips(tmp_path: Path) -> list[ClipMatch]:
     """Six clips, each of another grey that grows brighter."""
     clips = []
     for number in range(6):
@@ -72,7 +72,7 @@ class TestToken:
         assert json.loads(token.metadata["settings"])["lora_rank"] == 2
 
     def test_the_generator_draws_with_it(self, learn: Callable[..., CharacterToken], settings: Make) -> None:
-        token = learn(table_learning_rate=0.5, lora_learning_rate=0.1)
+        token = learn(embedding_learning_rate=0.5, lora_learning_rate=0.1)
         generator = StoryGenerator(settings())
         plain = generator.draw(Shot(id="s01", text="", query="", prompt="a bear", seed=1), None, [])
         shot = Shot(id="s01", text="", query="", prompt="a <bruno> bear", seed=1, characters=("bruno",))
@@ -105,7 +105,7 @@ class TestTable:
         assert np.array_equal(table[600], table[599])
 
     def test_all_rows_are_learned_without_a_grid(self, learn: Callable[..., CharacterToken]) -> None:
-        rows = np.unique(learn(sampled_timesteps=False, num_steps=6).table, axis=0)
+        rows = np.unique(learn(inference_timesteps_only=False, num_steps=6).table, axis=0)
         assert 20 <= len(rows) <= 24                 # 6 steps of 4 draw hardly any of the 1000 rows twice
 
     def test_nothing_is_learned_of_blank_captions(
@@ -113,7 +113,7 @@ class TestTable:
     ) -> None:
         start = word_embedding(shared_pipeline.tokenizer, shared_pipeline.text_encoder, "bear").numpy()
         for rank in (0, 2):
-            token = learn(blank_caption=1.0, lora_rank=rank)
+            token = learn(caption_dropout=1.0, lora_rank=rank)
             assert np.array_equal(token.table, np.tile(start, (1000, 1)))
 
     def test_all_rows_start_from_one_of_the_first_words(
@@ -121,14 +121,14 @@ class TestTable:
     ) -> None:
         models = shared_pipeline.tokenizer, shared_pipeline.text_encoder
         starts = [word_embedding(*models, word).numpy() for word in ("red", "blue")]
-        table = learn(blank_caption=1.0, first_words=("red", "blue")).table
+        table = learn(caption_dropout=1.0, initializer_words=("red", "blue")).table
         assert any(np.array_equal(table, np.tile(start, (1000, 1))) for start in starts)
 
-    def test_rank_zero_is_the_table_alone(self, learn: Callable[..., CharacterToken], priors: list[ClipMatch]) -> None:
-        token = learn(priors=priors, lora_rank=0)
+    def test_rank_zero_is_the_table_alone(self, learn: Callable[..., CharacterToken], class_clips: list[ClipMatch]) -> None:
+        token = learn(class_clips=class_clips, lora_rank=0)
         assert token.lora == {}
         assert token.metadata["method"] == "timeinv"
-        assert token.metadata["prior_clips"] == "0"                                               # they would teach nothing
+        assert token.metadata["class_clips"] == "0"                                               # they would teach nothing
 
 
 class TestLearning:
@@ -140,7 +140,7 @@ class TestLearning:
         losses: dict[float, list[float]] = {0.1: [], 1e-9: []}
         for rate, seen in losses.items():            # the same pictures, noises and timesteps, learned from and hardly
             learn(who, watch=lambda done, now, seen=seen: seen.append(now["loss"]), num_steps=30, lora_rank=8,
-                  lora_learning_rate=rate, table_learning_rate=rate)
+                  lora_learning_rate=rate, embedding_learning_rate=rate)
         learned, idle = (np.array(seen) for seen in losses.values())
         assert learned[0] == idle[0]
         assert learned[-10:].mean() < 0.95 * idle[-10:].mean()
@@ -149,8 +149,8 @@ class TestLearning:
         parts: list[float] = []
         real = Student.slow
         monkeypatch.setattr(Student, "slow", lambda student, part: (parts.append(part), real(student, part))[1])
-        asked: dict[str, Any] = {"num_steps": 4, "lora_learning_rate": 0.1, "table_learning_rate": 0.1}
-        even, falling = learn(**asked, last_rate=1.0), learn(**asked, last_rate=0.25)
+        asked: dict[str, Any] = {"num_steps": 4, "lora_learning_rate": 0.1, "embedding_learning_rate": 0.1}
+        even, falling = learn(**asked, min_lr_rate=1.0), learn(**asked, min_lr_rate=0.25)
         assert parts[:4] == [1.0] * 4
         assert parts[4:] == pytest.approx([1.0, 0.8902, 0.625, 0.3598], abs=1e-4)                 # half a cosine from 1 to .25
         first = [json.loads(token.metadata["loss_curve"])[:2] for token in (even, falling)]
@@ -160,7 +160,7 @@ class TestLearning:
     def test_base_is_as_it_was(self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline) -> None:
         parts = {name: getattr(shared_pipeline, name) for name in ("unet", "text_encoder", "vae", "structure")}
         before = {name: {key: weight.clone() for key, weight in part.state_dict().items()} for name, part in parts.items()}
-        learn(table_learning_rate=1.0, lora_learning_rate=1.0)
+        learn(embedding_learning_rate=1.0, lora_learning_rate=1.0)
         for name, part in parts.items():
             after = part.state_dict()
             assert list(after) == list(before[name])
@@ -171,12 +171,12 @@ class TestLearning:
 
     def test_a_step_is_one_call_of_each_network(
         self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline, monkeypatch: pytest.MonkeyPatch,
-        priors: list[ClipMatch],
+        class_clips: list[ClipMatch],
     ) -> None:
         said = spy(monkeypatch, shared_pipeline, "encode_prompt_rows")
         near = spy(monkeypatch, shared_pipeline, "structure_guide")
         drawn = spy(monkeypatch, shared_pipeline, "predict")
-        learn(priors=priors, num_steps=2)
+        learn(class_clips=class_clips, num_steps=2)
         assert len(said) == len(near) == len(drawn) == 2
         captions, rows = said[0]
         assert all("<bruno> bear" in caption for caption in captions[:4])
@@ -207,7 +207,7 @@ class TestLearning:
         words: tuple[str, ...], guided: int,
     ) -> None:
         near = spy(monkeypatch, shared_pipeline, "structure_guide")
-        learn(num_steps=2, static_depth=False, first_words=words, wears=())
+        learn(num_steps=2, static_depth=False, initializer_words=words, appearance_phrases=())
         assert len(near) == guided
 
     @pytest.mark.parametrize(("num_frames", "on", "calls"), [(1, False, 0), (1, True, 2), (2, False, 2)])
@@ -218,7 +218,7 @@ class TestLearning:
                       if "motion_modules" in name and name.endswith("transformer_blocks.0"))
         seen: list[int] = []
         hook = inside.register_forward_hook(lambda *_: seen.append(1))
-        learn(num_steps=2, num_frames=num_frames, motion_on_stills=on)
+        learn(num_steps=2, num_frames=num_frames, motion_modules_on_images=on)
         hook.remove()
         assert len(seen) == calls
 
@@ -250,47 +250,47 @@ class TestLearning:
 
 class TestPriors:
     def test_their_frames_and_their_depth_are_learned(
-        self, settings: Make, shared_pipeline: StoryVideoPipeline, character: Character, priors: list[ClipMatch]
+        self, settings: Make, shared_pipeline: StoryVideoPipeline, character: Character, class_clips: list[ClipMatch]
     ) -> None:
         depth = BrightnessDepth()
-        token = TimeInvLearner(settings(num_frames=3), lambda: shared_pipeline, depth).learn(character, priors)
-        assert depth.seen == [(1, 96, 96, 3)] * 3 + [(3, 64, 64, 3)] * 4                          # num_prior_clips is 4
-        assert token.metadata["prior_clips"] == "4"
+        token = TimeInvLearner(settings(num_frames=3), lambda: shared_pipeline, depth).learn(character, class_clips)
+        assert depth.seen == [(1, 96, 96, 3)] * 3 + [(3, 64, 64, 3)] * 4                          # num_class_clips is 4
+        assert token.metadata["class_clips"] == "4"
 
     def test_they_change_what_is_learned_by_their_weight(
-        self, learn: Callable[..., CharacterToken], priors: list[ClipMatch]
+        self, learn: Callable[..., CharacterToken], class_clips: list[ClipMatch]
     ) -> None:
-        tokens = [learn(priors=priors, prior_weight=weight) for weight in (0.0, 1.0, 10.0)]
-        assert tokens[0].metadata["prior_clips"] == "0"
+        tokens = [learn(class_clips=class_clips, prior_loss_weight=weight) for weight in (0.0, 1.0, 10.0)]
+        assert tokens[0].metadata["class_clips"] == "0"
         assert len({b"".join(token.lora[key].tobytes() for key in token.lora) for token in tokens}) == 3
 
     def test_without_their_weight_captions_keep_their_contexts(
         self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline, monkeypatch: pytest.MonkeyPatch,
-        priors: list[ClipMatch],
+        class_clips: list[ClipMatch],
     ) -> None:
-        told = [clip.model_copy(update={"caption": "a grey bear at sea"}) for clip in priors]
+        told = [clip.model_copy(update={"caption": "a grey bear at sea"}) for clip in class_clips]
         said, drawn = spy(monkeypatch, shared_pipeline, "encode_prompt_rows"), spy(monkeypatch, shared_pipeline, "predict")
-        for changes in ({"prior_weight": 0.0}, {"lora_rank": 0}):
+        for changes in ({"prior_loss_weight": 0.0}, {"lora_rank": 0}):
             said.clear()
-            learn(priors=told, num_steps=3, background_weight=0.0, **changes)
+            learn(class_clips=told, num_steps=3, background_loss_weight=0.0, **changes)
             captions = [caption for call in said for caption in call[0]]
             assert all("<bruno> bear" in caption for caption in captions)
             assert 0 < sum(caption.endswith(" at sea") for caption in captions) < len(captions)
         assert {len(call[0]) for call in drawn} == {4}                                            # no clip was learned from
 
-    def test_a_clip_that_is_gone(self, learn: Callable[..., CharacterToken], priors: list[ClipMatch]) -> None:
-        Path(priors[1].path).unlink()
+    def test_a_clip_that_is_gone(self, learn: Callable[..., CharacterToken], class_clips: list[ClipMatch]) -> None:
+        Path(class_clips[1].path).unlink()
         with pytest.raises(VideoError, match="clip1"):
-            learn(priors=priors)
+            learn(class_clips=class_clips)
 
 
 class TestCheckpoint:
     @pytest.mark.parametrize("checks", [0, 3])
     def test_interrupted_learning_ends_the_same(
-        self, learn: Callable[..., CharacterToken], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, priors: list[ClipMatch],
+        self, learn: Callable[..., CharacterToken], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, class_clips: list[ClipMatch],
         checks: int,
     ) -> None:
-        asked: dict[str, Any] = {"priors": priors, "num_steps": 6, "held_out_checks": checks, "last_rate": 0.1}
+        asked: dict[str, Any] = {"class_clips": class_clips, "num_steps": 6, "num_validations": checks, "min_lr_rate": 0.1}
         whole = learn(**asked)
         monkeypatch.setattr(fit, "_CHECKPOINT_S", 0.0)
         place, steps = tmp_path / "learning.safetensors", []
@@ -355,9 +355,9 @@ class TestFingerprint:
         base = settings()
         same = [settings(), settings(guidance_scale=7.0), drawn(base, guidance_scale=9.0), drawn(base, num_frames=8),
                 drawn(settings(), dtype="auto")]
-        other = [settings(num_steps=4), settings(lora_rank=3), settings(sampled_timesteps=False), drawn(base, width_px=32),
+        other = [settings(num_steps=4), settings(lora_rank=3), settings(inference_timesteps_only=False), drawn(base, width_px=32),
                  drawn(base, num_inference_steps=6)]
         assert {fingerprint(made) for made in same} == {fingerprint(base)}
         assert len({fingerprint(made) for made in [base, *other]}) == 1 + len(other)
-        rows = settings(sampled_timesteps=False)
+        rows = settings(inference_timesteps_only=False)
         assert fingerprint(rows) == fingerprint(drawn(rows, num_inference_steps=6))

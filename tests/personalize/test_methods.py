@@ -25,7 +25,7 @@ TOLD = Shot(id="s01", text="", query="", prompt="a <bruno> bear", seed=1, charac
 @pytest.fixture
 def learn(shared_pipeline: StoryVideoPipeline, family: Path, character: Character) -> Learn:
     def learned(method: str) -> CharacterToken:
-        wanted = settings_of(method, make_settings(family, table_learning_rate=0.5, lora_learning_rate=0.1))
+        wanted = settings_of(method, make_settings(family, embedding_learning_rate=0.5, lora_learning_rate=0.1))
         return TimeInvLearner(wanted, lambda: shared_pipeline, BrightnessDepth()).learn(character)
 
     return learned
@@ -95,10 +95,11 @@ def test_weights_of_another_model_are_refused(learn: Learn, family: Path) -> Non
 
 @pytest.mark.parametrize(("untold", "method"), zip(UNTOLD, BASELINES, strict=True))
 def test_untold_differs_in_nothing_but_the_words(family: Path, untold: str, method: str) -> None:
-    told = make_settings(family, first_words=("red", "blue"), wears=("with a {} hat",))
+    words = {"initializer_words": ("red", "blue"), "appearance_phrases": ("with a {} hat",)}
+    told = make_settings(family, **words)
     without, published = settings_of(untold, told).personalize, settings_of(method, told).personalize
-    assert (without.first_words, without.wears) == ((), ())
-    assert without.model_copy(update={"first_words": ("red", "blue"), "wears": ("with a {} hat",)}) == published
+    assert (without.initializer_words, without.appearance_phrases) == ((), ())
+    assert without.model_copy(update=words) == published
 
 
 def test_unknown_method(family: Path) -> None:

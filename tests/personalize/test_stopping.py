@@ -66,7 +66,7 @@ class TestViews:
     def test_one_of_each_picture_is_held_out_and_the_others_stay(
         self, shared_pipeline: StoryVideoPipeline, settings: Make, character: Character
     ) -> None:
-        makers = (ExampleMaker(shared_pipeline, BrightnessDepth(), settings(held_out_checks=checks)) for checks in (3, 0))
+        makers = (ExampleMaker(shared_pipeline, BrightnessDepth(), settings(num_validations=checks)) for checks in (3, 0))
         with_, without = (list(maker.of_character(character, ["at sea"])) for maker in makers)
         held = [example for example in with_ if example.held_out]
         assert len(held) == len(character.images) == 3
@@ -81,7 +81,7 @@ class TestViews:
         self, shared_pipeline: StoryVideoPipeline, settings: Make, character: Character
     ) -> None:
         many = character.model_copy(update={"images": character.images * 4})
-        made = ExampleMaker(shared_pipeline, BrightnessDepth(), settings(held_out_checks=1)).of_character(many)
+        made = ExampleMaker(shared_pipeline, BrightnessDepth(), settings(num_validations=1)).of_character(many)
         assert sum(example.held_out for example in made) == MOST_HELD_OUT
 
 
@@ -93,7 +93,7 @@ class TestLearning:
             wanted = settings(num_steps=4, **personalize)
             return TimeInvLearner(wanted, lambda: shared_pipeline, BrightnessDepth()).learn(character)
 
-        token, unseen = learned(held_out_checks=2), learned()
+        token, unseen = learned(num_validations=2), learned()
         said = token.metadata
         assert [step for step, _ in json.loads(said["held_out_curve"])] == [0, 2, 4]
         assert [step for step, _ in json.loads(said["loss_curve"])] == [1, 2, 3, 4]
@@ -106,7 +106,7 @@ class TestLearning:
     def test_a_rate_that_is_far_too_high_is_stopped_before_its_end(
         self, shared_pipeline: StoryVideoPipeline, settings: Make, character: Character
     ) -> None:
-        wanted = settings(num_steps=8, held_out_checks=4, lora_learning_rate=3.0, table_learning_rate=3.0)
+        wanted = settings(num_steps=8, num_validations=4, lora_learning_rate=3.0, embedding_learning_rate=3.0)
         said = TimeInvLearner(wanted, lambda: shared_pipeline, BrightnessDepth()).learn(character).metadata
         curve = dict(json.loads(said["held_out_curve"]))
         chosen = int(said["chosen_step"])

@@ -96,8 +96,8 @@ class TestTheTableOfSettings:
 
     def test_each_kind_has_its_rows(self) -> None:
         assert [len(self.rows(table_rows=kind).weight) for kind in ("all", "knots", "one", "none")] == [10, 8, 1, 1]
-        assert len(self.rows(sampled_timesteps=True).weight) == 2
-        assert self.rows(table_rows="one", sampled_timesteps=True).timesteps.tolist() == [1, 5]
+        assert len(self.rows(inference_timesteps_only=True).weight) == 2
+        assert self.rows(table_rows="one", inference_timesteps_only=True).timesteps.tolist() == [1, 5]
 
     def test_a_rare_word_is_none_that_is_known_and_is_not_learned(self) -> None:
         word = self.rows(table_rows="none").weight
