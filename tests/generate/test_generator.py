@@ -11,6 +11,7 @@ import pytest
 import tiny
 import torch
 from peft import LoraConfig, get_peft_model_state_dict
+from tolerance import assert_same_picture
 
 from storyanim import hub
 from storyanim.artifacts import CharacterToken, DepthTrack, Frames, Shot
@@ -187,7 +188,7 @@ class TestCharacters:
                                           if name in {"pipeline", "structure"}},
                                          {"guidance_scale": ours._settings.personalize.guidance_scale}))
         stock._loaded.pipeline.load_lora_weights({name: torch.from_numpy(array) for name, array in lora.items()})
-        assert (stock.draw(SHOT, None, ()).rgb == dressed).all()
+        assert_same_picture(stock.draw(SHOT, None, ()).rgb, dressed)
 
     def test_nothing_is_said_to_the_terminal(self, ours: StoryGenerator, capfd: pytest.CaptureFixture[str],
                                              recwarn: pytest.WarningsRecorder) -> None:
@@ -237,7 +238,7 @@ class TestCharacters:
     def test_characters_have_their_own_guidance(self, tables: dict[str, Any]) -> None:
         own = build_generator(settings(tables["storybook"], personalize={"guidance_scale": 4.0}))
         same = build_generator(settings(tables["storybook"], {"guidance_scale": 4.0}, personalize={"guidance_scale": 1.2}))
-        assert (own.draw(SHOT, None, [character(own)]).rgb == same.draw(SHOT, None, ()).rgb).all()
+        assert_same_picture(own.draw(SHOT, None, [character(own)]).rgb, same.draw(SHOT, None, ()).rgb)
         assert (own.draw(SHOT, None, ()).rgb != same.draw(SHOT, None, ()).rgb).any()
 
     def test_token_of_another_base_is_refused(self, ours: StoryGenerator) -> None:

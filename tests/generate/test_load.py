@@ -19,6 +19,7 @@ from diffusers import (
     UNetMotionModel,
 )
 from safetensors.torch import load_file, save_file
+from tolerance import assert_close
 
 from storyanim.config import ModelRef, Models
 from storyanim.errors import ModelError
@@ -79,7 +80,7 @@ class TestStorybook:
         latents = torch.randn(1, 6, 2, 8, 8)
         plain = pipeline.decode_latents(latents)
         pipeline.vae.register_to_config(scaling_factor=2.0, shift_factor=0.3)
-        assert torch.allclose(pipeline.decode_latents((latents - 0.3) * 2.0), plain, atol=1e-5)
+        assert_close(pipeline.decode_latents((latents - 0.3) * 2.0), plain)
 
     def test_save_and_load_give_the_same_pictures(self, storybook: Path, tmp_path: Path) -> None:
         pipeline = load_pipeline(models_of(storybook))
@@ -101,7 +102,7 @@ class TestStableDiffusion:
         )
         theirs = stock("a bear", num_frames=2, num_inference_steps=2, guidance_scale=3.0, output_type="pt",
                        generator=torch.Generator().manual_seed(7)).frames
-        assert torch.allclose(draw(pipeline, structure_frames=None), theirs, atol=1e-5)
+        assert_close(draw(pipeline, structure_frames=None), theirs)
 
     @pytest.mark.parametrize(("folder", "kind", "cls"), [("t2i", "t2i_adapter", T2IAdapter),
                                                          ("control", "controlnet", ControlNetModel)])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import tiny
 import torch
@@ -19,6 +18,7 @@ from diffusers import (
     StableDiffusionControlNetPipeline,
     UNetMotionModel,
 )
+from tolerance import assert_close
 
 from storyanim.generate.story_pipeline import StoryVideoPipeline
 from storyanim.generate.structure import AdapterGuide
@@ -73,7 +73,7 @@ class TestAgainstAnimateDiff:
         theirs = stock(PROMPT, num_frames=tiny.NUM_FRAMES, num_inference_steps=STEPS, guidance_scale=guidance_scale,
                        negative_prompt=NEGATIVE, generator=seeded(), output_type="latent").frames
         ours = draw(StoryVideoPipeline(**parts), guidance_scale=guidance_scale)
-        assert torch.allclose(ours, theirs, atol=1e-5, rtol=0)
+        assert_close(ours, theirs)
         assert ours.shape == (1, 4, tiny.NUM_FRAMES, 8, 8)
 
     def test_same_pictures(self, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ class TestAgainstAnimateDiff:
         theirs = stock(PROMPT, num_frames=tiny.NUM_FRAMES, num_inference_steps=STEPS, guidance_scale=2.0,
                        negative_prompt=NEGATIVE, generator=seeded(), output_type="np").frames
         ours = draw(StoryVideoPipeline(**parts), output_type="np")
-        assert np.allclose(ours, theirs, atol=1e-5)
+        assert_close(ours, theirs)
         assert ours.shape == (1, tiny.NUM_FRAMES, tiny.SIZE_PX, tiny.SIZE_PX, 3)
 
     def test_free_noise_goes_beyond_the_motion_layers(self, tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ class TestAgainstAnimateDiff:
         stock.disable_free_noise()
         pipeline = StoryVideoPipeline(**parts)
         pipeline.enable_free_noise(context_length=8, context_stride=4)
-        assert torch.allclose(draw(pipeline, num_frames=12, num_inference_steps=2), theirs, atol=1e-5, rtol=0)
+        assert_close(draw(pipeline, num_frames=12, num_inference_steps=2), theirs)
 
 
 class TestAgainstTheImagePipelines:
@@ -120,7 +120,7 @@ class TestAgainstTheImagePipelines:
         video = StoryVideoPipeline(**{**images, "unet": without_motion(images["unet"])}, structure=adapter)
         settings = {"num_frames": 1, "latents": noise[:, :, None], "guidance_scale": guidance_scale}
         ours = draw(video, **settings, structure_frames=near(1), structure_scale=0.8)
-        assert torch.allclose(ours[:, :, 0], theirs, atol=1e-5, rtol=0)
+        assert_close(ours[:, :, 0], theirs)
         assert not torch.allclose(draw(video, **settings), ours, atol=1e-3)
 
     @pytest.mark.parametrize("guidance_scale", [1.0, 3.0])
@@ -135,7 +135,7 @@ class TestAgainstTheImagePipelines:
         video = StoryVideoPipeline(**{**images, "unet": without_motion(images["unet"])}, structure=control)
         settings = {"num_frames": 1, "latents": noise[:, :, None], "guidance_scale": guidance_scale}
         ours = draw(video, **settings, structure_frames=near(1), structure_scale=0.8, structure_until=0.5)
-        assert torch.allclose(ours[:, :, 0], theirs, atol=1e-5, rtol=0)
+        assert_close(ours[:, :, 0], theirs)
         assert not torch.allclose(draw(video, **settings), ours, atol=1e-3)
 
     @pytest.mark.parametrize("downs", [("CrossAttnDownBlock2D", "DownBlock2D"), ("DownBlock2D", "CrossAttnDownBlock2D")])
@@ -151,4 +151,4 @@ class TestAgainstTheImagePipelines:
             for ours_unet, frames in ((unet, sample), (without_motion(unet), sample[:, :, None])):
                 with AdapterGuide(ours_unet, features).added(frames, t, text) as extra:
                     ours = ours_unet(frames, t, text, **extra).sample
-                assert torch.equal(ours.reshape(theirs.shape), theirs)
+                assert_close(ours.reshape(theirs.shape), theirs)

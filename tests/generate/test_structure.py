@@ -12,6 +12,7 @@ import tiny
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tolerance import assert_close
 
 from storyanim.errors import ModelError, UsageError
 from storyanim.generate.story_pipeline import StoryVideoPipeline
@@ -56,7 +57,7 @@ class TestUntil:
             return original(self, *arguments)
 
         monkeypatch.setattr(AdapterGuide, "added", added)
-        assert torch.equal(draw(pipeline, structure_until=1.0), half)
+        assert_close(draw(pipeline, structure_until=1.0), half)
         assert len(calls) == STEPS
         assert not torch.allclose(half, whole, atol=1e-3)
 
@@ -106,7 +107,7 @@ class TestGuide:
         both = draw(pipeline, prompt=["a bear", "a cab"], structure_frames=depths, latents=noise)
         for i, prompt in enumerate(["a bear", "a cab"]):
             alone = draw(pipeline, prompt=prompt, structure_frames=depths[i], latents=noise[i:i + 1])
-            assert torch.allclose(both[i:i + 1], alone, atol=1e-5)
+            assert_close(both[i:i + 1], alone)
 
     @pytest.mark.parametrize("kind", ["t2i_adapter", "controlnet"])
     def test_gradients_reach_the_branch_at_mixed_timesteps(self, tmp_path: Path, kind: str) -> None:

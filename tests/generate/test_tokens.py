@@ -9,6 +9,7 @@ import pytest
 import tiny
 import torch
 from diffusers import EulerDiscreteScheduler
+from tolerance import assert_close
 
 from storyanim.errors import CharacterError
 from storyanim.generate.story_pipeline import StoryVideoPipeline
@@ -41,7 +42,7 @@ class TestTable:
     def test_table_of_one_words_embedding_draws_like_that_word(self, pipeline: StoryVideoPipeline) -> None:
         table = TokenTable("<new>", word_embedding(pipeline, "bear").repeat(T, 1))
         plain = draw(pipeline, "a bear walks to a bear")
-        assert torch.allclose(draw(pipeline, "a <new> walks to a <new>", tokens=[table]), plain, atol=1e-5)
+        assert_close(draw(pipeline, "a <new> walks to a <new>", tokens=[table]), plain)
         assert not torch.allclose(draw(pipeline, "a <new> walks to a <new>", tokens=[random_table("<new>")]), plain, atol=1e-3)
 
     def test_states_equal_one_encode_a_timestep(self, pipeline: StoryVideoPipeline) -> None:
@@ -57,7 +58,7 @@ class TestTable:
                 weights.data[word_id] = table.table[t]
             naive = pipeline.encode_prompt("a bear sees z", "cpu", 1, False)[0]
             weights.data.copy_(kept)
-            assert torch.allclose(batched[k], naive, atol=1e-6)
+            assert_close(batched[k], naive)
         assert not torch.allclose(batched[0], batched[1], atol=1e-3)
 
     def test_one_call_of_the_text_encoder_for_all_steps(self, pipeline: StoryVideoPipeline) -> None:
@@ -75,7 +76,7 @@ class TestTable:
         table = random_table("<new>")
         draw(pipeline, "a <new> walks", tokens=[table])
         expected = pipeline.encode_prompt_rows(["a <new> walks"] * 3, {"<new>": table.rows(pipeline.scheduler.timesteps)})
-        assert torch.allclose(torch.stack(seen), expected, atol=1e-6)
+        assert_close(torch.stack(seen), expected)
 
     def test_fractional_timesteps_take_the_nearest_row(self) -> None:
         scheduler = EulerDiscreteScheduler(**tiny.BETAS)
@@ -113,7 +114,7 @@ class TestEncodePromptRows:
         row = word_embedding(pipeline, "bear")[None]
         for told, plain in (("A <new> walks", "a bear walks"), ("<new>s", "bear s"), ("see <new>", "see bear")):
             ours = pipeline.encode_prompt_rows([told], {"<new>": row})
-            assert torch.allclose(ours, pipeline.encode_prompt_rows([plain], {}), atol=1e-6), told
+            assert_close(ours, pipeline.encode_prompt_rows([plain], {}))
 
 
 class TestLongPrompts:
