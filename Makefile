@@ -41,7 +41,12 @@ test: $(READY) ## Run all tests, all set-up included.
 check: $(READY) ## Lint, types, import rows, the repository's own rules.
 	$(BIN)/ruff check storyanim storybook tests benchmarks scripts
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q tests/test_layers.py tests/test_repository.py
+	$(BIN)/python -m pytest -q tests/test_layers.py tests/test_repository.py tests/test_docs.py
+
+.PHONY: docs
+docs: $(READY) ## Build the documentation: site/index.html.
+	$(BIN)/python scripts/reference.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 .PHONY: dist
 dist: $(READY) ## Build the wheel and the sdist: dist/.

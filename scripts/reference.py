@@ -1,4 +1,4 @@
-"""Write the generated pages: docs/reference/{cli,settings}.md and docs/lab/commands.md.
+"""Write the generated pages: docs/reference/{cli,settings}.md, design/rows.md, lab/commands.md.
 
     python scripts/reference.py             # `make docs` runs it; tests/test_docs.py checks the pages
 """
@@ -52,9 +52,14 @@ of that name.
 
 The columns `storybook` and `sd15` are what the bundled profiles set in place of the default.
 """
+ROWS_HEAD = """# Import rows
+
+A file imports only from rows above its own, and rooms of one row never import each other;
+`tests/test_layers.py` reads the imports and fails otherwise. `storyanim` never imports `storybook`.
+"""
 
 
-# ── commands ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── commands ──────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
@@ -144,7 +149,7 @@ def cli_page(app: typer.Typer, name: str, head: str) -> str:
     return f"{NOTE}{head}\n" + "\n".join(sections)
 
 
-# ── settings ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── settings ──────────────────────────────────────────────────────────────────────────────
 
 
 def fields(source: str) -> Iterator[tuple[str, list[tuple[str, str, str, str]]]]:
@@ -205,6 +210,22 @@ def _toml(value: Any) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
+# ── import rows ──────────────────────────────────────────────────────────────────────────────
+
+
+def rows_page() -> str:
+    """Return the page of import rows, as tests/test_layers.py has them."""
+    tree = ast.parse((ROOT / "tests" / "test_layers.py").read_text("utf-8"))
+    names = ("STORYANIM", "STORYBOOK")
+    found = {ast.unparse(node.targets[0]): ast.literal_eval(node.value) for node in tree.body
+             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in names}
+    page = f"{NOTE}{ROWS_HEAD}"
+    for name in names:
+        rows = [f"    {number}  {'  '.join(sorted(row))}" for number, row in enumerate(found[name], 1)]
+        page += f"\n## {name.lower()}\n\n" + "\n".join(rows) + "\n"
+    return page
+
+
 def pages() -> dict[Path, str]:
     """Return the generated pages."""
     from storyanim.cli import app
@@ -214,6 +235,7 @@ def pages() -> dict[Path, str]:
         PAGES / "cli.md": cli_page(app, "storyanim", CLI_HEAD),
         ROOT / "docs" / "lab" / "commands.md": cli_page(lab, "python -m storybook", LAB_HEAD),
         PAGES / "settings.md": settings_page(),
+        ROOT / "docs" / "design" / "rows.md": rows_page(),
     }
 
 
