@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import html
 import inspect
 import re
 from collections.abc import Callable, Iterator
@@ -19,7 +20,7 @@ from typer.models import ArgumentInfo
 
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "reference"
-NOTE = "<!-- written by scripts/reference.py: do not edit -->\n"
+NOTE = "\n<!-- written by scripts/reference.py: do not edit -->\n"
 
 CLI_HEAD = """# Command line
 
@@ -128,6 +129,11 @@ def cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
+def code(text: str) -> str:
+    """Return a text as code in a table's cell; Markdown dialects differ on bars within backticks."""
+    return f"<code>{html.escape(text).replace('|', '&#124;')}</code>"
+
+
 def command_section(full: str, function: Callable[..., Any]) -> str:
     """Return a command's heading, usage, description and table of parameters."""
     everything = list(parameters(function))
@@ -138,7 +144,8 @@ def command_section(full: str, function: Callable[..., Any]) -> str:
     for one in options:
         left = f"{', '.join(sorted(one.flags, key=len))} {one.metavar}".strip()
         rows.append((left, f"{one.help} Default: `{one.default}`." if one.default else one.help))
-    table = ["| | |", "| --- | --- |", *(f"| `{cell(left)}` | {cell(right)} |" for left, right in rows)]
+    table = ["| parameter | meaning |", "| --- | --- |"]
+    table += [f"| {code(left)} | {cell(right)} |" for left, right in rows]
     about = cell((inspect.getdoc(function) or "").replace("\n\n", " "))
     return "\n".join([f"## {full}", "", f"    {usage}", "", about, "", *table, ""])
 
@@ -146,7 +153,7 @@ def command_section(full: str, function: Callable[..., Any]) -> str:
 def cli_page(app: typer.Typer, name: str, head: str) -> str:
     """Return the page of an application."""
     sections = [command_section(full, function) for full, function in commands(app, name)]
-    return f"{NOTE}{head}\n" + "\n".join(sections)
+    return f"{head}\n" + "\n".join(sections) + NOTE
 
 
 # ── settings ──────────────────────────────────────────────────────────────────────────────
@@ -181,14 +188,14 @@ def settings_page() -> str:
 
     profiles = {name: config.read_profile(name) for name in config.PROFILE_NAMES}
     classes = dict(fields(inspect.getsource(config)))
-    page = f"{NOTE}{SETTINGS_HEAD}"
+    page = SETTINGS_HEAD
     for section, field in config.Settings.model_fields.items():
         kind = getattr(field.annotation, "__name__", "")
         if kind in classes and hasattr(field.annotation, "model_fields"):
             page += f"\n## {section}\n\n{getattr(field.annotation, '__doc__', '')}\n\n"
             set_by = {name: values.get(section, {}) for name, values in profiles.items()}
             page += _table(classes[kind], set_by)
-    return page
+    return page + NOTE
 
 
 def _table(rows: list[tuple[str, str, str, str]], profiles: dict[str, dict[str, Any]]) -> str:
@@ -219,11 +226,11 @@ def rows_page() -> str:
     names = ("STORYANIM", "STORYBOOK")
     found = {ast.unparse(node.targets[0]): ast.literal_eval(node.value) for node in tree.body
              if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in names}
-    page = f"{NOTE}{ROWS_HEAD}"
+    page = ROWS_HEAD
     for name in names:
         rows = [f"    {number}  {'  '.join(sorted(row))}" for number, row in enumerate(found[name], 1)]
         page += f"\n## {name.lower()}\n\n" + "\n".join(rows) + "\n"
-    return page
+    return page + NOTE
 
 
 def pages() -> dict[Path, str]:
