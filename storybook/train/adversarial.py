@@ -19,11 +19,12 @@ from torch.nn.utils.parametrizations import spectral_norm
 from transformers import CLIPVisionModel
 
 from storybook.train.autoencoder import reconstruction_loss
-from storybook.train.deep_autoencoder import CROP_PX, DeepAutoencoderStage
+from storybook.train.deep_autoencoder import DeepAutoencoderStage
 from storybook.train.loop import Batch
 
 SHARES = {"perceptual": 0.3, "matching": 0.4, "adversarial": 0.4}  # of the length of the reconstruction's gradient
 DISCRIMINATOR_BETAS = (0.5, 0.9)
+CROP_PX = 128  # what the retriever sees
 CLIP_LAYERS = 3  # the first ones, which still see edges
 
 

@@ -18,7 +18,7 @@ from storybook.train.autoencoder import AutoencoderStage, decode, encode
 from storybook.train.data import ClipSet, draw_rows, unpack_mask
 from storybook.train.loop import Batch
 
-SIZE_PX, CROP_PX = 256, 128
+SIZE_PX, CROP_PX = 256, 96
 NOISE = 0.1  # at most, in the latents' own unit: what the denoiser leaves
 UNFOLDED = 0.125  # share of steps computed as the stock class does, for the ring of pixels where it differs
 
