@@ -1,4 +1,4 @@
-"""The storybook world: plush creatures in eight scenes, with exact depth, masks and captions."""
+"""The storybook worlds: plush creatures and dolls in scenes of stories, with exact depth, masks and captions."""
 
 from storybook.world.captions import WORDS, caption
 from storybook.world.dataset import (
@@ -19,6 +19,7 @@ from storybook.world.dataset import (
     sample_spec,
     with_,
 )
+from storybook.world.world import STORYBOOK_1, STORYBOOK_2, WORLDS, World
 
 __all__ = [
     "ACCESSORIES",
@@ -28,11 +29,15 @@ __all__ = [
     "CREATURES",
     "HELD_OUT",
     "SCENES",
+    "STORYBOOK_1",
+    "STORYBOOK_2",
     "TIMES_OF_DAY",
     "WEATHERS",
     "WORDS",
+    "WORLDS",
     "ActorSpec",
     "ClipSpec",
+    "World",
     "WorldClip",
     "caption",
     "render_clip",

@@ -14,6 +14,9 @@ BLINK_EVERY_S = 1.7
 BLINK_S = 0.15
 
 
+Reach = tuple[str, tuple[float, float, float]]  # a bone and a point in its space
+
+
 @dataclass(frozen=True)
 class Pose:
     """Where each joint is. Left is the creature's own left, which is +x when it faces the camera."""
@@ -27,6 +30,7 @@ class Pose:
     head_pitch_deg: float = 0.0  # nod
     head_yaw_deg: float = 0.0
     head_roll_deg: float = 0.0
+    look_deg: float = 0.0  # the head turned to the camera, of who faces sideways
     arm_swing_deg: tuple[float, float] = (0, 0)  # forward, (left, right)
     arm_lift_deg: tuple[float, float] = (22, 22)  # outward; 0 hangs down, 180 is straight up
     leg_swing_deg: tuple[float, float] = (0, 0)
@@ -36,6 +40,21 @@ class Pose:
     eyes_open: bool = True
     lying: bool = False  # prone, body to the side, head on the ground
     water: float | None = None  # height of the water line; None: dry
+    seat: float | None = None  # the hips are at this height, however long the legs are
+    climb: float = 0.0  # upward, units a second
+    mood: str = ""  # glad or sad
+    mouth_open: bool = False
+    tear: float = 0.0  # how far tears have run, fraction of a cheek
+    hands: tuple[Reach | None, Reach | None] = (None, None)  # what the hands reach for, (left, right)
+    feet: tuple[Reach | None, Reach | None] = (None, None)
+    grip_deg: float = 0.0  # nod of what is in a hand
+    hold: tuple[float, float, float] = (0.0, -0.1, 0.25)  # of what both hands hold, from the neck
+    hold_deg: float = 0.0
+    toss: tuple[float, float] = (0.0, 0.0)  # of a ball: above the neck, forward
+    spin_deg: float = 0.0  # of wheels and of a mount's legs
+    mount_deg: float | None = None  # which way a mount faces; None: as its rider
+    mount_rise: float = 0.0
+    mount_tilt_deg: float = 0.0
 
 
 def walking(a: float) -> Pose:
@@ -187,9 +206,7 @@ CYCLES: dict[str, tuple[Callable[[float], Pose], float]] = {  # pose, cycles a s
 }
 
 
-def pose_at(action: str, phase: float, time_s: float) -> Pose:
-    """The pose of `action` at `time_s`, with blinking eyes."""
-    build, rate_hz = CYCLES[action]
-    pose = build(2 * pi * (phase + rate_hz * time_s))
+def blinking(pose: Pose, phase: float, time_s: float) -> Pose:
+    """The pose with its eyes shut while it blinks."""
     blinks = (time_s + BLINK_EVERY_S * (phase * 7.3 % 1.0)) % BLINK_EVERY_S < BLINK_S
     return replace(pose, eyes_open=False) if blinks else pose

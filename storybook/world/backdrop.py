@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from storybook.world.scenes import NEAR_ROWS, Prop, Ridge, Stage, lay_out, tint_of
+from storybook.world.furniture import PAINTERS, draw_solid, paint
+from storybook.world.places import lay_out
+from storybook.world.rooms import Wall, decorate, draw_hall
+from storybook.world.scenes import NEAR_ROWS, Prop, Ridge, Stage, light_of, tint_of
 from storybook.world.spec import ClipSpec, Rgb
-from storybook.world.sprites import PAINTERS, paint
+from storybook.world.surfaces import SURFACES
 
 Array = NDArray[np.floating[Any]]
 
@@ -19,6 +22,12 @@ PAN_WORLD = 0.50  # sideways travel in two seconds, at near = 1, in frames
 APPROACH_WORLD = 0.30  # forward travel in two seconds, in depths of near = 1
 TRAVEL_S = 2.0
 SNOW_CAP: Rgb = (0.96, 0.97, 1.0)
+ORBS: dict[str, Rgb] = {
+    "day": (1.0, 0.92, 0.48), "dusk": (1.0, 0.78, 0.40), "night": (0.98, 0.97, 0.86), "dawn": (1.0, 0.95, 0.74),
+}
+CLOUDS: dict[str, Rgb] = {
+    "day": (1.0, 1.0, 1.0), "dusk": (1.0, 0.76, 0.66), "night": (0.26, 0.32, 0.54), "dawn": (1.0, 0.88, 0.90),
+}
 
 
 @dataclass(frozen=True)
@@ -50,10 +59,12 @@ class Backdrop:
     def __init__(self, spec: ClipSpec, size: int) -> None:
         self.spec, self.size = spec, size
         self.stage: Stage = lay_out(spec)
+        self.light = light_of(spec)
         self.tint = np.array(tint_of(spec), dtype=np.float32)
         rng = np.random.default_rng([spec.seed, 29])
         lamps = spec.time_of_day != "day"
-        self.sprites = [paint(p.kind, p.height * size, tint_of(spec), rng, lamps=lamps) for p in self.stage.props]
+        snowy = self.stage.snowy
+        self.sprites = [paint(p.kind, p.height * size, tint_of(spec), rng, lamps=lamps, snowy=snowy) for p in self.stage.props]
         self.waves = rng.uniform(0, 2 * np.pi, 8).astype(np.float32)
         self.x = ((np.arange(size, dtype=np.float32) + 0.5) / size)[None, :]
         self.v = ((np.arange(size, dtype=np.float32) + 0.5) / size)[:, None]
@@ -74,21 +85,29 @@ class Backdrop:
 
     def _draw(self, camera: Camera, time_s: float) -> tuple[Array, Array]:
         rgb, near = self.sky.copy(), np.zeros((self.size, self.size), dtype=np.float32)
-        if self.stage.wall:
+        if self.stage.room is not None:
+            grid, at = (self.x, self.v), (camera.x, camera.z)
+            rgb, near = draw_hall(self.stage.room, self.stage.horizon, grid, at, self.sky, self.tint)
+        elif self.stage.wall:
             self._draw_wall(rgb, near, camera, self.stage.ridges[0])
         else:
             for ridge in self.stage.ridges:
                 self._draw_ridge(rgb, near, camera, ridge)
-        self._draw_ground(rgb, near, camera, time_s)
+        if self.stage.room is None:
+            self._draw_ground(rgb, near, camera, time_s)
         for prop, sprite in zip(self.stage.props, self.sprites, strict=True):
             self._draw_prop(rgb, near, camera, prop, sprite)
+        for solid in self.stage.solids:
+            n = camera.near(solid.near)
+            at = (camera.frame_x(solid.x, solid.near) * self.size, (self.stage.horizon + n * NEAR_ROWS) * self.size, n)
+            draw_solid(rgb, near, solid, at, self.light)
         return rgb, near
 
     def _paint_sky(self, rng: np.random.Generator) -> Array:
         top, bottom = (np.array(c, dtype=np.float32) for c in self.stage.sky)
         sky = np.empty((self.size, self.size, 3), dtype=np.float32)
         sky[:] = top + (bottom - top) * np.clip(self.v / self.stage.horizon, 0, 1)[..., None] ** 1.3
-        if self.spec.weather in ("rain", "snowfall", "fog"):
+        if self.spec.weather != "clear":
             grey = np.float32(sky.mean(axis=2, keepdims=True)) * np.array([0.92, 0.96, 1.0], dtype=np.float32)
             sky += (grey * (0.84 if self.spec.weather == "rain" else 1.0) - sky) * 0.72
         self._paint_orb(sky)
@@ -101,14 +120,14 @@ class Backdrop:
         return sky
 
     def _paint_orb(self, sky: Array) -> None:
-        if self.spec.weather in ("rain", "fog"):
+        if self.spec.weather in ("rain", "fog", "snowstorm"):
             return
         night = self.spec.time_of_day == "night"
         x, v = self.stage.orb
-        if self.spec.time_of_day == "dusk":
+        if self.spec.time_of_day in ("dusk", "dawn"):
             v = self.stage.horizon * 0.66
         d = np.sqrt((self.x - x) ** 2 + (self.v - v) ** 2)
-        colour: Rgb = {"day": (1.0, 0.92, 0.48), "dusk": (1.0, 0.78, 0.40), "night": (0.98, 0.97, 0.86)}[self.spec.time_of_day]
+        colour = ORBS[self.spec.time_of_day]
         _blend(sky, 0.45 * np.exp(-((d / 0.13) ** 2)), colour)
         disc = np.clip((0.068 - d) * self.size + 0.5, 0, 1)
         if night:  # a crescent
@@ -117,12 +136,11 @@ class Backdrop:
         _blend(sky, disc, colour)
 
     def _paint_cloud(self, sky: Array, x: float, v: float, r: float) -> None:
-        colours: dict[str, Rgb] = {"day": (1.0, 1.0, 1.0), "dusk": (1.0, 0.76, 0.66), "night": (0.26, 0.32, 0.54)}
         soft = np.zeros((self.size, self.size), dtype=np.float32)
         for dx, dv, k in ((-1.3, 0.15, 0.75), (0.0, 0.0, 1.0), (1.3, 0.18, 0.7)):
             d = np.sqrt(((self.x - x) / 1.25 - dx * r) ** 2 + (self.v - v - dv * r) ** 2)
             soft = np.maximum(soft, np.clip((k * r - d) / 0.022 + 0.5, 0, 1))
-        _blend(sky, soft * (0.85 if self.spec.time_of_day == "day" else 0.6), colours[self.spec.time_of_day])
+        _blend(sky, soft * (0.85 if self.spec.time_of_day == "day" else 0.6), CLOUDS[self.spec.time_of_day])
 
     def _draw_ridge(self, rgb: Array, near: Array, camera: Camera, ridge: Ridge) -> None:
         n = camera.near(ridge.near)
@@ -156,6 +174,11 @@ class Backdrop:
         stripe = 0.5 + 0.5 * np.clip(2.5 * np.sin(2 * np.pi * x * 6), -1, 1)
         paint_ = np.repeat((paper * (1 - 0.05 * stripe[..., None])), self.size, axis=0)
         side = wall.waves
+        if self.stage.decor:
+            surface = Wall(paint_, x, v + 0 * x, self.size * k, self.tint)
+            decorate(self.stage.decor, surface, side, self.sky, self.stage.ground.patch)
+            self._put_wall(rgb, near, surface, n)
+            return
         cx = 0.5 + side * 0.27
         frame = _rect(x, v, (cx - 0.155, cx + 0.155, 0.08, 0.40), self.size * k)
         pane = _rect(x, v, (cx - 0.125, cx + 0.125, 0.11, 0.37), self.size * k)
@@ -171,6 +194,14 @@ class Backdrop:
         rows = self.v[:, 0] < foot
         rgb[rows], near[rows] = paint_[rows], n
 
+    def _put_wall(self, rgb: Array, near: Array, wall: Wall, n: float) -> None:
+        """The wall above its foot, with a skirting board."""
+        foot = self.stage.horizon + self.stage.wall * NEAR_ROWS
+        white = np.array([0.93, 0.92, 0.89], dtype=np.float32) * self.tint
+        wall.lay(np.clip((wall.v - (foot - 0.028)) * self.size + 0.5, 0, 1), white)
+        rows = self.v[:, 0] < self.stage.horizon + n * NEAR_ROWS
+        rgb[rows], near[rows] = wall.colour[rows], n
+
     def _draw_ground(self, rgb: Array, near: Array, camera: Camera, time_s: float) -> None:
         horizon, ground = self.stage.horizon, self.stage.ground
         first = int(np.ceil((horizon + camera.near(self.stage.wall) * NEAR_ROWS) * self.size - 0.5))
@@ -183,8 +214,8 @@ class Backdrop:
         main, patch = (np.array(c, dtype=np.float32) for c in (ground.main, ground.patch))
         mixed = np.clip(0.5 + (soft - 0.5) * fade, 0, 1)[..., None]
         colour = self._floor(x, z, main, patch) if ground.kind == "floor" else main + (patch - main) * mixed
-        if ground.kind == "street":
-            _street(colour, x, z, self.size)
+        if ground.kind in SURFACES:
+            colour = SURFACES[ground.kind](colour, x, z, main)
         if ground.water is not None:
             self._water(colour, x, z, n, time_s)
         outdoors = self.stage.ridges and not self.stage.wall
@@ -232,6 +263,8 @@ class Backdrop:
         seen = sprite.transform((x1 - x0, y1 - y0), Image.Transform.AFFINE, place, Image.Resampling.BILINEAR)
         rgba = np.asarray(seen, dtype=np.float32) * np.float32(1 / 255)
         alpha = rgba[..., 3:]
+        if self.stage.room is not None:
+            alpha = alpha * (near[y0:y1, x0:x1] <= n)[..., None]  # walls are not only behind
         rgb[y0:y1, x0:x1] += (rgba[..., :3] - rgb[y0:y1, x0:x1]) * alpha
         near[y0:y1, x0:x1][alpha[..., 0] > 0.5] = min(n, 1.0)
 
@@ -244,13 +277,3 @@ def _rect(x: Array, v: Array, box: tuple[float, float, float, float], px: float)
     ax = np.clip(np.minimum(x - box[0], box[1] - x) * px + 0.5, 0, 1)
     av = np.clip(np.minimum(v - box[2], box[3] - v) * px + 0.5, 0, 1)
     return ax * av
-
-
-def _street(colour: Array, x: Array, z: Array, size: int) -> None:
-    """A road between two pavements, with a dashed line."""
-    road = np.clip((z - 1.72) / 0.04 + 0.5, 0, 1) * np.clip((2.85 - z) / 0.06 + 0.5, 0, 1)
-    colour += (np.array([0.44, 0.45, 0.50], dtype=np.float32) - colour) * road[..., None]
-    dash = np.clip((np.sin(2 * np.pi * x / 1.3) + 0.1) * 8, 0, 1) * np.clip((0.13 - np.abs(z - 2.2)) / 0.04, 0, 1)
-    colour += (np.array([0.96, 0.92, 0.78], dtype=np.float32) - colour) * (0.9 * dash)[..., None]
-    kerb = np.exp(-(((z - 1.70) / 0.05) ** 2))
-    colour += (np.array([0.90, 0.88, 0.85], dtype=np.float32) - colour) * kerb[..., None] * 0.8

@@ -1,7 +1,7 @@
 """The eight plush creatures as lists of rounded parts, each hung on a bone (see `skeleton`): the kit they share.
 
-A part is a quadric: an ellipsoid, or a rounded cone for ears, beaks and snouts. `Kit.rig` gives them as arrays, so
-that a whole creature is moved by a few matrix products.
+A part is a quadric: an ellipsoid, or a rounded cone for ears, beaks and snouts; or one of the `solids`. `Kit.rig` gives
+them as arrays, so that a whole creature is moved by a few matrix products.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from storybook.world.skeleton import Joints, Matrix, turn_x, turn_y, turn_z
+from storybook.world.skeleton import Joints, Matrix, Pivots, turn_x, turn_y, turn_z
 from storybook.world.spec import Rgb
 
 Vec = tuple[float, float, float]
@@ -39,6 +39,8 @@ class Rig:
     rgb: NDArray[np.float32]  # (P, 3)
     stuff: NDArray[np.int64]  # (P,) FUR, STRIPED, GLOSS or GLOW
     tall: float  # height of the standing creature, ears included
+    thing: NDArray[np.bool_]  # (P,) a part of what it holds or rides, not of the creature
+    pivots: Pivots
 
 
 @dataclass
@@ -47,6 +49,11 @@ class Kit:
 
     main: Rgb
     parts: list[tuple[str, Vec, Matrix, int, Rgb, int]] = field(default_factory=list)
+    pivots: Pivots = field(default_factory=dict)
+    skin: Rgb = (0.95, 0.78, 0.64)  # of people
+    hair: Rgb = (0.30, 0.20, 0.13)
+    hair_style: str = "short"
+    own: int | None = None  # how many parts are the creature's; those after it are things
 
     def rig(self, joints: Joints, tall: float) -> Rig:
         names, centre, axes, kind, rgb, stuff = zip(*self.parts, strict=True)
@@ -59,6 +66,8 @@ class Kit:
             np.array(rgb, dtype=np.float32),
             np.array(stuff),
             tall,
+            np.arange(len(names)) >= (self.own or len(names)),
+            self.pivots,
         )
 
     @property
@@ -73,11 +82,18 @@ class Kit:
         axes = np.diag(radii) if turn is None else turn @ np.diag(radii)
         self.parts.append((on, centre, axes, BALL, rgb, stuff))
 
-    def cone(self, on: str, base: Vec, radii: Vec, rgb: Rgb, *, turn: Matrix | None = None) -> None:
+    def cone(self, on: str, base: Vec, radii: Vec, rgb: Rgb, *, turn: Matrix | None = None, stuff: int = FUR) -> None:
         """A rounded cone that stands on `base` along its own y; `radii` = (half width, height, half depth)."""
         turn = np.eye(3) if turn is None else turn
         apex = np.asarray(base) + turn @ np.array([0.0, radii[1], 0.0])
-        self.parts.append((on, (apex[0], apex[1], apex[2]), turn @ np.diag(radii), CONE, rgb, FUR))
+        self.parts.append((on, (apex[0], apex[1], apex[2]), turn @ np.diag(radii), CONE, rgb, stuff))
+
+    def solid(
+        self, kind: int, on: str, centre: Vec, half: Vec, rgb: Rgb, *, turn: Matrix | None = None, stuff: int = FUR
+    ) -> None:
+        """A box, tube, ring or bowl of half sizes `half`; tubes and rings lie about their own y."""
+        axes = np.diag(half) if turn is None else turn @ np.diag(half)
+        self.parts.append((on, centre, axes, kind, rgb, stuff))
 
     def pair(
         self, on: str, centre: Vec, radii: Vec, rgb: Rgb, *, turn: Callable[[float], Matrix] | None = None, stuff: int = FUR
@@ -124,7 +140,9 @@ def on_head(radii: Vec, theta_deg: float, phi_deg: float, push: float = 1.0) -> 
     return (p[0], p[1], p[2]), frame
 
 
-def face(kit: Kit, head: Vec, *, eye_deg: float = 25, eye_phi: float = 6, eye: float = 1.0) -> None:
+def face(
+    kit: Kit, head: Vec, *, eye_deg: float = 25, eye_phi: float = 6, eye: float = 1.0, cheek: Rgb | None = None
+) -> None:
     """Eyes with highlights, their closed lids, and blush."""
     for sign in (1.0, -1.0):
         at, frame = on_head(head, sign * eye_deg, eye_phi, 0.97)
@@ -136,8 +154,21 @@ def face(kit: Kit, head: Vec, *, eye_deg: float = 25, eye_phi: float = 6, eye: f
         for step, drop in ((-10.0, 1.5), (-3.5, -2.0), (3.5, -2.0), (10.0, 1.5)):  # a sleepy curve
             at, frame = on_head(head, sign * eye_deg + step, eye_phi - 3 + drop, 1.0)
             kit.ball("shut", at, (0.022, 0.014, 0.016), INK, turn=frame @ turn_z(step * 3.2))
+        for step, drop in ((-10.0, -3.0), (-3.5, 2.0), (3.5, 2.0), (10.0, -3.0)):  # a glad one
+            at, frame = on_head(head, sign * eye_deg + step, eye_phi - 1 + drop, 1.0)
+            kit.ball("glad", at, (0.023, 0.015, 0.018), INK, turn=frame @ turn_z(step * -3.6))
+        for drop, swell in ((16, 0.024), (30, 0.033)):
+            at, frame = on_head(head, sign * (eye_deg + 5), eye_phi - drop, 1.03)
+            kit.ball("tears", at, (swell, swell * 1.35, 0.022), (0.55, 0.82, 1.0), turn=frame, stuff=GLOSS)
         at, frame = on_head(head, sign * (eye_deg + 17), eye_phi - 23, 0.975)
-        kit.ball("head", at, (0.047, 0.033, 0.014), mix(kit.main, BLUSH, 0.62), turn=frame)
+        kit.ball("head", at, (0.047, 0.033, 0.014), mix(cheek or kit.main, BLUSH, 0.45 if cheek else 0.62), turn=frame)
+
+
+def talking_mouth(kit: Kit, at: Vec) -> None:
+    """An open mouth with a tongue, shown while it talks or laughs."""
+    x, y, z = at
+    kit.ball("talk", (x, y, z), (0.046, 0.048, 0.034), (0.42, 0.10, 0.12))
+    kit.ball("talk", (x, y - 0.020, z + 0.010), (0.030, 0.022, 0.028), (0.95, 0.45, 0.48))
 
 
 def trunk(kit: Kit, body: Vec = (0.180, 0.195, 0.160), *, paws: Rgb | None = None, feet: bool = True) -> None:

@@ -1,19 +1,20 @@
 """Clips of the storybook world by seed, for training and, apart from it, for evaluation.
 
-Held out: a creature, a colour and an accessory (or none) have the positions i, j, k in `CREATURES`, `COLOURS` and
-(none, scarf, hat, belly patch, stripes). A triple is held out of training when i + j + k is a multiple of 12. That is
-35 of 400 triples, 8.75%; each creature, colour, accessory and each pair of them is still seen in training. Examples:
-red bear without accessory (0); grey rabbit (12); white dog with a hat (12); yellow duck with a belly patch (12).
-An unnamed colour is never held out. `HELD_OUT` is the whole list.
+Held out: a creature, a colour and an accessory (or none) have the positions i, j, k in the lists of the world. A triple
+is held out of training when i + j + k is a multiple of 12 (`World.held_out`). In STORYBOOK_1 that is 35 of 400 triples,
+8.75%; each creature, colour, accessory and each pair of them is still seen in training. Examples: red bear without
+accessory (0); grey rabbit (12); white dog with a hat (12); yellow duck with a belly patch (12). An unnamed colour is
+never held out. `HELD_OUT` is the whole list of STORYBOOK_1.
 """
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Sequence
 
 import numpy as np
 
+from storybook.world import staging
+from storybook.world.looks import BARE_SHARE, HIDES_BELLY, UNNAMED_SHARE, shade_of, unnamed, worn
 from storybook.world.render import Renderer
 from storybook.world.spec import (
     ACCESSORIES,
@@ -27,10 +28,10 @@ from storybook.world.spec import (
     WEATHERS,
     ActorSpec,
     ClipSpec,
-    Rgb,
     WorldClip,
     with_,
 )
+from storybook.world.world import STORYBOOK_1, World
 
 __all__ = [
     "ACCESSORIES",
@@ -39,6 +40,7 @@ __all__ = [
     "COLOURS",
     "CREATURES",
     "HELD_OUT",
+    "HIDES_BELLY",
     "SCENES",
     "TIMES_OF_DAY",
     "WEATHERS",
@@ -51,29 +53,24 @@ __all__ = [
     "with_",
 ]
 
-HELD_OUT_MODULUS = 12
-HELD_OUT: frozenset[tuple[str, str, str | None]] = frozenset(
-    (creature, colour, accessory)
-    for i, creature in enumerate(CREATURES)
-    for j, colour in enumerate(COLOURS)
-    for k, accessory in enumerate((None, *ACCESSORIES))
-    if (i + j + k) % HELD_OUT_MODULUS == 0
-)
-
-UNNAMED_SHARE = 0.25
-BARE_SHARE = 0.40  # clips whose actor wears nothing
+HELD_OUT = STORYBOOK_1.held_out
 POND_SHARE = 0.10  # of swimmers that are in a pond of a dry scene
 CAMERA_SHARES = (0.55, 0.15, 0.15, 0.15)
 TIME_SHARES = (0.50, 0.25, 0.25)
 WEATHER_SHARES = (0.68, 0.08, 0.16, 0.08)
-UNNAMED_DISTANCE = 0.22  # RGB distance from every named colour at which a hue has no name
-HIDES_BELLY = ("sleeping", "swimming")  # a belly patch would not be seen
 SIDE_ON = ("walking", "running", "swimming")
-JITTER_HSV = (0.014, 0.07, 0.06)
 
 
-def sample_spec(seed: int, *, held_out: bool = False, num_actors: int = 1) -> ClipSpec:
-    """The clip of a seed. Training clips (held_out=False) never show a combination of `HELD_OUT`; True draws only those."""
+def sample_spec(seed: int, *, held_out: bool = False, num_actors: int = 1, world: World = STORYBOOK_1) -> ClipSpec:
+    """The clip of a seed.
+
+    Args:
+        held_out: False draws no combination of `world.held_out`, as training clips must not; True draws only those.
+        num_actors: 0 to 2; up to 3 in STORYBOOK_2.
+        world: what may be drawn.
+    """
+    if world is not STORYBOOK_1:
+        return staging.sample(world, seed, held_out=held_out, num_actors=num_actors)
     rng = np.random.default_rng([seed, 1 if held_out else 0, num_actors])
     action, scene = _action_and_scene(rng)
     time_of_day = str(rng.choice(TIMES_OF_DAY, p=TIME_SHARES))
@@ -99,8 +96,8 @@ def _actor(rng: np.random.Generator, action: str, camera: str, held_out: bool, p
     creature, colour, accessory = _who(rng, held_out)
     while accessory == "belly patch" and action in HIDES_BELLY:
         creature, colour, accessory = _who(rng, held_out)
-    rgb = _shade_of(COLOURS[colour], rng) if colour else _unnamed(rng)
-    worn_colour, worn_rgb = _worn(rng, colour, rgb) if accessory else (None, None)
+    rgb = shade_of(COLOURS[colour], rng) if colour else unnamed(rng)
+    worn_colour, worn_rgb = worn(rng, colour, rgb) if accessory else (None, None)
     azimuth, x, size = _pose_in_frame(rng, action, camera)
     k, count = place
     if count > 1:
@@ -141,33 +138,6 @@ def _pose_in_frame(rng: np.random.Generator, action: str, camera: str) -> tuple[
     return azimuth, x, float(rng.uniform(low, high))
 
 
-def _shade_of(rgb: Rgb, rng: np.random.Generator) -> Rgb:
-    """A colour of the same name: jitter in hue, saturation and value."""
-    h, s, v = colorsys.rgb_to_hsv(*rgb)
-    dh, ds, dv = rng.uniform(-1, 1, 3) * JITTER_HSV
-    if s < 0.12:  # white and grey stay neutral
-        ds *= 0.4
-    r, g, b = colorsys.hsv_to_rgb((h + dh) % 1.0, min(max(s + ds, 0.0), 1.0), min(max(v + dv, 0.06), 0.99))
-    return (float(r), float(g), float(b))
-
-
-def _unnamed(rng: np.random.Generator) -> Rgb:
-    """A colour from anywhere between the named ones."""
-    while True:
-        r, g, b = colorsys.hsv_to_rgb(float(rng.random()), float(rng.uniform(0.25, 0.95)), float(rng.uniform(0.3, 0.95)))
-        if min(float(np.linalg.norm(np.subtract((r, g, b), named))) for named in COLOURS.values()) > UNNAMED_DISTANCE:
-            return (float(r), float(g), float(b))
-
-
-def _worn(rng: np.random.Generator, body: str | None, body_rgb: Rgb) -> tuple[str, Rgb]:
-    """A named colour that is easily told from the body's."""
-    while True:
-        name = str(rng.choice(list(COLOURS)))
-        rgb = _shade_of(COLOURS[name], rng)
-        if name != body and float(np.linalg.norm(np.subtract(rgb, body_rgb))) > 0.35:
-            return name, rgb
-
-
 def render_clip(spec: ClipSpec, *, size: int = 128, num_frames: int = 16, fps: float = 8.0, supersample: int = 2) -> WorldClip:
     """Frames 0 .. num_frames - 1 at `fps`, `size` pixels square."""
     return render_frames(spec, [k / fps for k in range(num_frames)], size=size, fps=fps, supersample=supersample)
@@ -186,4 +156,5 @@ def render_frames(
         mask=np.stack([f.mask for f in frames]),
         head_xy=np.array([f.head_xy for f in frames], dtype=np.float32),
         fps=fps,
+        owner=np.stack([f.owner for f in frames]),
     )

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
+from storybook.world import solids
 from storybook.world.actions import Pose
 from storybook.world.creatures import CONE, GLOSS, GLOW, STRIPED, Rig
 from storybook.world.skeleton import Matrix, bones, turn_x
@@ -49,7 +50,7 @@ class Light:
 
 def place(rig: Rig, pose: Pose, azimuth_deg: float) -> Surfaces:
     """Move a rig's parts by a pose, into view space. Hidden parts are dropped."""
-    skeleton = bones(pose, rig.joints, azimuth_deg)
+    skeleton = bones(pose, rig.joints, azimuth_deg, rig.pivots)
     index = np.array([k for k, name in enumerate(rig.bones) if skeleton[name] is not None])
     view = turn_x(CAMERA_PITCH_DEG)
     shown = {name: view @ m for name, m in skeleton.items() if m is not None}
@@ -67,6 +68,8 @@ def place(rig: Rig, pose: Pose, azimuth_deg: float) -> Surfaces:
     high = np.maximum(centre[:, :2], base + rim)
     half = np.where(cone[:, None], (high - low) / 2, half)
     middle = np.where(cone[:, None], (high + low) / 2, centre[:, :2])
+    edged = (rig.kind[index] > CONE) & (rig.kind[index] < solids.BOWL)
+    half = np.where(edged[:, None], np.abs(axes[:, :2]).sum(axis=2), half)
     return Surfaces(centre, quadric, inverse, half, middle, index, shown["head"][:, 3])
 
 
@@ -83,14 +86,19 @@ def cast(surfaces: Surfaces, rig: Rig, xs: Array, ys: Array) -> tuple[Array, NDA
             continue
         x = xs[x0:x1] - np.float32(surfaces.centre[p, 0])
         y = (ys[y0:y1] - np.float32(surfaces.centre[p, 1]))[:, None]
-        solve = _front_of_cone if rig.kind[surfaces.index[p]] == CONE else _front_of_ball
-        z = solve(surfaces, p, x, y)
+        z = _front(surfaces, p, int(rig.kind[surfaces.index[p]]), x, y)
         z += np.float32(surfaces.centre[p, 2])
         window = depth[y0:y1, x0:x1]
         nearer = z > window
         np.copyto(window, z, where=nearer)
         np.copyto(part[y0:y1, x0:x1], np.int16(p), where=nearer)
     return depth, part
+
+
+def _front(surfaces: Surfaces, p: int, kind: int, x: Array, y: Array) -> Array:
+    if kind > CONE:
+        return solids.front(kind, surfaces.inverse_axes[p], x, y)
+    return _front_of_cone(surfaces, p, x, y) if kind == CONE else _front_of_ball(surfaces, p, x, y)
 
 
 def _span(low: float, high: float, limit: int) -> tuple[int, int]:
@@ -147,8 +155,13 @@ def shade(
     z = depth[rows, columns]
     rel = np.stack([grid[0][columns], grid[1][rows], z], axis=1) - surfaces.centre.astype(np.float32)[p]
     normal = np.einsum("nij,nj->ni", surfaces.quadric.astype(np.float32)[p], rel)
-    normal /= np.sqrt(np.einsum("ni,ni->n", normal, normal) + 1e-12)[:, None]
     own = surfaces.index[p]
+    edged = rig.kind[own] > CONE
+    if edged.any():
+        inverse = surfaces.inverse_axes[p[edged]]
+        unit = np.einsum("nij,nj->ni", inverse.astype(np.float32), rel[edged])
+        normal[edged] = solids.normals(rig.kind[own[edged]], unit, inverse)
+    normal /= np.sqrt(np.einsum("ni,ni->n", normal, normal) + 1e-12)[:, None]
     colour = rig.rgb[own]
     stuff = rig.stuff[own]
     if stripes is not None:

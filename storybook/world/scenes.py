@@ -6,12 +6,12 @@ The world is a ground plane seen from a fixed height. `near` is inverse depth: a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from storybook.world.raster import Light
-from storybook.world.spec import WATER_SCENES, ClipSpec, Rgb
+from storybook.world.spec import INDOORS, WATER_SCENES, ClipSpec, Rgb
 
 NEAR_ROWS = 0.64  # rows from the horizon to near = 1, fraction of the frame
 
@@ -39,12 +39,35 @@ class Prop:
 
 
 @dataclass(frozen=True)
+class Solid:
+    """A thing of parts that stands in the scene (see `things.STANDING`)."""
+
+    kind: str
+    x: float  # middle in the frame at the middle of the clip
+    near: float
+    size: float  # frames a creature unit, where it stands
+    azimuth_deg: float
+    rgb: Rgb
+
+
+@dataclass(frozen=True)
+class Room:
+    """A hall that the camera looks along (see `rooms`); lengths are in world units, as depths 1 / near are."""
+
+    style: str
+    back: float  # near of its far end
+    half_width: float
+    height: float  # of the ceiling above the horizon
+    vault: bool = False  # walls and ceiling are one round tunnel
+
+
+@dataclass(frozen=True)
 class Ground:
     """What the ground is made of: `main` with soft patches of `patch`, and water beyond `shore`."""
 
     main: Rgb
     patch: Rgb
-    kind: str = "plain"  # plain, street, floor
+    kind: str = "plain"  # plain, street, floor, boards, tiles, path, road
     water: Rgb | None = None
     shore: float = 0.0  # near of the water's edge; water lies farther
 
@@ -60,31 +83,42 @@ class Stage:
     props: tuple[Prop, ...]  # far to near
     wall: float = 0.0  # near of a room's back wall, 0 outdoors
     orb: tuple[float, float] = (0.75, 0.14)  # sun or moon
+    snowy: bool = False  # snow lies on the props
+    decor: str = ""  # what hangs on the back wall
+    room: Room | None = None
+    solids: tuple[Solid, ...] = ()
 
 
-TINTS: dict[str, Rgb] = {"day": (1.0, 1.0, 1.0), "dusk": (0.96, 0.74, 0.64), "night": (0.33, 0.40, 0.66)}
+TINTS: dict[str, Rgb] = {
+    "day": (1.0, 1.0, 1.0), "dusk": (0.96, 0.74, 0.64), "night": (0.33, 0.40, 0.66), "dawn": (1.0, 0.88, 0.86),
+}
 SKIES: dict[str, tuple[Rgb, Rgb]] = {
     "day": ((0.40, 0.68, 0.95), (0.82, 0.93, 0.99)),
     "dusk": ((0.44, 0.36, 0.62), (0.99, 0.66, 0.42)),
     "night": ((0.05, 0.08, 0.24), (0.16, 0.23, 0.46)),
+    "dawn": ((0.56, 0.70, 0.92), (1.0, 0.84, 0.78)),
 }
 LIGHTS: dict[str, Light] = {
     "day": Light((1.0, 0.99, 0.95), (0.96, 0.98, 1.02), (1.0, 1.0, 0.98)),
     "dusk": Light((1.04, 0.84, 0.64), (0.84, 0.74, 0.80), (1.0, 0.72, 0.42)),
     "night": Light((0.62, 0.70, 0.98), (0.56, 0.60, 0.84), (0.66, 0.78, 1.0)),
+    "dawn": Light((1.03, 0.92, 0.84), (0.92, 0.90, 0.98), (1.0, 0.86, 0.80)),
 }
-INDOOR_TINTS: dict[str, Rgb] = {"day": (1.0, 1.0, 1.0), "dusk": (0.98, 0.82, 0.70), "night": (0.50, 0.50, 0.70)}
+INDOOR_TINTS: dict[str, Rgb] = {
+    "day": (1.0, 1.0, 1.0), "dusk": (0.98, 0.82, 0.70), "night": (0.50, 0.50, 0.70), "dawn": (1.0, 0.92, 0.88),
+}
 GLOOM: dict[str, Rgb] = {
     "clear": (1.0, 1.0, 1.0),
     "rain": (0.76, 0.80, 0.86),
     "snowfall": (0.93, 0.94, 0.97),
     "fog": (0.92, 0.94, 0.95),
+    "snowstorm": (0.84, 0.87, 0.93),
 }
 
 
 def tint_of(spec: ClipSpec) -> Rgb:
     """The light that falls on ground and props."""
-    tints = INDOOR_TINTS if spec.scene == "bedroom" else TINTS
+    tints = INDOOR_TINTS if spec.scene in INDOORS else TINTS
     a, b = tints[spec.time_of_day], GLOOM[spec.weather]
     return (a[0] * b[0], a[1] * b[1], a[2] * b[2])
 
@@ -101,10 +135,14 @@ def lay_out(spec: ClipSpec) -> Stage:
     """Place everything of a scene, from the clip's seed."""
     rng = np.random.default_rng([spec.seed, 17])
     swims = spec.scene in WATER_SCENES and any(actor.action == "swimming" for actor in spec.actors)
-    stage = LAYOUTS[spec.scene](rng, swims)
+    return with_sky(LAYOUTS[spec.scene](rng, swims), spec, rng)
+
+
+def with_sky(stage: Stage, spec: ClipSpec, rng: np.random.Generator) -> Stage:
+    """The stage with its props in drawing order, under the sky of the clip's time of day."""
     props = tuple(sorted(stage.props, key=lambda prop: prop.near))
     orb = (float(rng.uniform(0.12, 0.88)), float(rng.uniform(0.09, 0.19)))
-    return Stage(stage.horizon, SKIES[spec.time_of_day], stage.ridges, stage.ground, props, stage.wall, orb)
+    return replace(stage, sky=SKIES[spec.time_of_day], props=props, orb=orb)
 
 
 def _row(

@@ -10,18 +10,47 @@ from PIL import Image, ImageDraw, ImageFont
 
 from storybook.world.captions import caption
 from storybook.world.dataset import ClipSpec, render_clip, sample_spec
+from storybook.world.world import STORYBOOK_1, World
 
 SHOWN = (0, 5, 10)  # frames on the sheet
 CAPTION_PX = 28
 GAP_PX = 4
 
 
-def preview_sheet(seeds: Iterable[int], *, size: int = 128, columns: int = 3) -> Image.Image:
+def preview_sheet(
+    seeds: Iterable[int],
+    *,
+    size: int = 128,
+    columns: int = 3,
+    num_actors: int = 1,
+    world: World = STORYBOOK_1,
+) -> Image.Image:
     """The clips of some seeds in `columns`; each cell is frames 0, 5, 10 and depth, the caption below."""
-    return spec_sheet([sample_spec(seed) for seed in seeds], size=size, columns=columns)
+    specs = [sample_spec(seed, num_actors=num_actors, world=world) for seed in seeds]
+    return spec_sheet(specs, size=size, columns=columns, world=world)
 
 
-def spec_sheet(specs: list[ClipSpec], *, size: int = 128, columns: int = 3) -> Image.Image:
+EVERY = ("creature", "action", "scene", "time_of_day", "weather")
+
+
+def every(attribute: str, world: World, first_seed: int = 0) -> list[ClipSpec]:
+    """One sampled clip for each value of an attribute of `EVERY`, in the world's order: the first seed that has it."""
+    specs = []
+    for value in world.words[attribute]:
+        pair = value == "hugging"  # nobody hugs alone
+        seed = first_seed
+        while True:
+            spec = sample_spec(seed, num_actors=2 if pair else 1, world=world)
+            if value in (getattr(spec, attribute, None), getattr(spec.actors[0], attribute, None)):
+                break
+            seed += 1
+        specs.append(spec)
+    return specs
+
+
+def spec_sheet(
+    specs: list[ClipSpec], *, size: int = 128, columns: int = 3, world: World = STORYBOOK_1
+) -> Image.Image:
     """The same for given clips."""
     wide, high = (len(SHOWN) + 1) * size + GAP_PX, size + CAPTION_PX
     rows = -(-len(specs) // columns)
@@ -34,6 +63,6 @@ def spec_sheet(specs: list[ClipSpec], *, size: int = 128, columns: int = 3) -> I
             sheet.paste(Image.fromarray(clip.rgb[frame]), (left + slot * size, top))
         depth = (clip.near[SHOWN[0]] * 255).astype(np.uint8)
         sheet.paste(Image.fromarray(depth).convert("RGB"), (left + len(SHOWN) * size, top))
-        for line, text in enumerate(wrap(caption(spec), width=max(20, wide // 6))[:2]):
+        for line, text in enumerate(wrap(caption(spec, world=world), width=max(20, wide // 6))[:2]):
             draw.text((left + 3, top + size + 2 + 12 * line), text, fill="black", font=font)
     return sheet

@@ -31,6 +31,7 @@ ACCESSORIES = ("scarf", "hat", "belly patch", "stripes")
 ACTIONS = ("walking", "running", "jumping", "sitting", "sleeping", "waving", "dancing", "swimming", "standing")
 SCENES = ("forest", "beach", "snow", "city", "meadow", "lake", "bedroom", "mountains")
 WATER_SCENES = ("beach", "lake")
+INDOORS = ("bedroom", "palace", "cave", "kitchen", "classroom", "shop", "flower room")  # of every world
 TIMES_OF_DAY = ("day", "dusk", "night")
 WEATHERS = ("clear", "rain", "snowfall", "fog")
 CAMERAS = ("fixed", "pan_left", "pan_right", "approach")
@@ -51,6 +52,12 @@ class ActorSpec:
     phase: float  # fraction of the action's cycle at time 0
     x: float  # middle of the creature, fraction of the frame's width
     size: float  # height when upright, fraction of the frame's height
+    row: float | None = None  # frame row of the feet, fraction of the height; None: by its size
+    things: tuple[str, ...] = ()  # what it holds, rides, lies or floats in
+    thing_rgb: Rgb = (0.86, 0.17, 0.17)
+    hair_style: str | None = None  # of people
+    hair_rgb: Rgb = (0.30, 0.20, 0.13)
+    skin_rgb: Rgb = (0.95, 0.78, 0.64)
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,12 @@ class WorldClip:
     mask: NDArray[np.bool_]  # (T, H, W) pixels of the actors, what they wear included
     head_xy: NDArray[np.float32]  # (T, 2) centre of the first actor's head in pixels; nan without an actor
     fps: float
+    owner: NDArray[np.int8]  # (T, H, W) whose pixel it is: number of an actor, -1 none (things it holds or rides included)
+
+    @property
+    def masks(self) -> NDArray[np.bool_]:
+        """One mask an actor, (A, T, H, W); what is hidden by others is left out."""
+        return self.owner == np.arange(len(self.spec.actors)).reshape(-1, 1, 1, 1)
 
 
 def with_(spec: ClipSpec, **changes: Any) -> ClipSpec:

@@ -32,6 +32,9 @@ class Species:
     tall: float  # upright, ears included
     belly: tuple[Vec, Vec] = ((0, 0.285, 0.045), (0.138, 0.152, 0.131))
     hat_tilt_deg: float = 9.0
+    stature: float = 1.0  # how tall beside a bear
+    winged: bool = False  # flies by beating its arms
+    hair: tuple[str, ...] = ()  # styles that its hair may have
 
 
 BEAR_HEAD: Vec = (0.248, 0.222, 0.208)
@@ -177,7 +180,9 @@ SPECIES: dict[str, Species] = {
     "dog": Species(dog, Joints(ear=(0.200, 0.125, -0.01)), DOG_HEAD, 0.92),
     "rabbit": Species(rabbit, Joints(ear=(0.080, 0.150, -0.02), shoulder=(0.138, 0.415)), RABBIT_HEAD, 1.20),
     "fox": Species(fox, Joints(ear=(0.152, 0.130, -0.01), shoulder=(0.135, 0.415)), FOX_HEAD, 1.06),
-    "penguin": Species(penguin, Joints(ear=(0.1, 0.2, 0), shoulder=(0.185, 0.43), hip_x=0.100), PENGUIN_HEAD, 0.90, WIDE_BELLY),
+    "penguin": Species(
+        penguin, Joints(ear=(0.1, 0.2, 0), shoulder=(0.185, 0.43), hip_x=0.100), PENGUIN_HEAD, 0.90, WIDE_BELLY, winged=True
+    ),
     "mouse": Species(mouse, Joints(ear=(0.170, 0.135, -0.02), shoulder=(0.135, 0.405)), MOUSE_HEAD, 1.03),
-    "duck": Species(duck, Joints(ear=(0.1, 0.2, 0), shoulder=(0.175, 0.40), hip_x=0.095), DUCK_HEAD, 0.92),
+    "duck": Species(duck, Joints(ear=(0.1, 0.2, 0), shoulder=(0.175, 0.40), hip_x=0.095), DUCK_HEAD, 0.92, winged=True),
 }

@@ -185,11 +185,3 @@ PAINTERS: dict[str, tuple[Painter, float]] = {  # painter, width for a height of
     "boat": (boat, 0.9),
     "bed": (bed, 1.5),
 }
-
-
-def paint(kind: str, height_px: float, tint: Rgb, rng: np.random.Generator, *, lamps: bool) -> Image.Image:
-    """The sprite of a prop, `height_px` high, RGBA."""
-    painter, width = PAINTERS[kind]
-    brush = Brush(width, 1.0, height_px, tint, lamps=lamps)
-    painter(brush, rng)
-    return brush.image()

@@ -17,7 +17,12 @@ FOG_RGB: dict[str, tuple[float, float, float]] = {
     "day": (0.87, 0.90, 0.92),
     "dusk": (0.86, 0.72, 0.66),
     "night": (0.25, 0.31, 0.46),
+    "dawn": (0.93, 0.86, 0.88),
 }
+STORM_HAZE = 0.45  # how much of far things a snowstorm hides
+
+
+TILED = ("rain", "snowfall", "snowstorm")
 
 
 class Weather:
@@ -27,7 +32,7 @@ class Weather:
         self.kind, self.size = spec.weather, size
         self.fog = np.array(FOG_RGB[spec.time_of_day], dtype=np.float32)
         rng = np.random.default_rng([spec.seed, 43])
-        self.tiles = [self._tile(rng, k) for k in range(2)] if spec.weather in ("rain", "snowfall") else []
+        self.tiles = [self._tile(rng, k) for k in range(2)] if spec.weather in TILED else []
 
     def _tile(self, rng: np.random.Generator, layer: int) -> Array:
         """Opacity (H, W) of one layer; it wraps."""
@@ -39,9 +44,20 @@ class Weather:
             for step in range(round((13 + 5 * layer) * k)):
                 tile[(rows + step) % self.size, (columns - step // 4) % self.size] = 1
             return np.clip(gaussian_filter(tile, 0.95 * k, mode="wrap") * 1.25, 0, 0.55)
+        if self.kind == "snowstorm":
+            return self._streaks(rng, tile, layer)
         tile[rows, columns] = 1
         sigma = (1.25 + 0.45 * layer) * k
         return np.clip(gaussian_filter(tile, sigma, mode="wrap") * (2 * pi * sigma**2) * 1.5, 0, 0.95)
+
+    def _streaks(self, rng: np.random.Generator, tile: Array, layer: int) -> Array:
+        """Flakes of a snowstorm, drawn out by the wind."""
+        k = self.size / 128
+        rows, columns = rng.integers(0, self.size, (2, 40))
+        for step in range(max(1, round((2 + layer) * k))):
+            tile[(rows + step // 2) % self.size, (columns - step) % self.size] = 1
+        sigma = (0.85 + 0.35 * layer) * k
+        return np.clip(gaussian_filter(tile, sigma, mode="wrap") * (2 * pi * sigma**2) * 0.80 / k, 0, 0.80)
 
     def fall(self, rgb: Array, near: Array, time_s: float) -> None:
         """Draw over a frame, in place. rgb (H, W, 3), near (H, W)."""
@@ -49,8 +65,14 @@ class Weather:
             soft = uniform_filter(near, 3)  # depth has hard edges, fog must not
             thick = 0.86 * np.exp(-((soft / 0.42) ** 1.5)) + 0.09
             rgb += (self.fog - rgb) * thick[..., None]
+        if self.kind == "snowstorm":
+            thick = STORM_HAZE * np.exp(-uniform_filter(near, 3) / 0.45) + 0.06
+            rgb += (self.fog * np.float32(1.04) - rgb) * thick[..., None]
         for layer, tile in enumerate(self.tiles):
-            if self.kind == "rain":
+            if self.kind == "snowstorm":
+                down, side = (0.55 + 0.2 * layer) * time_s, -(0.80 + 0.3 * layer) * time_s
+                colour = np.float32(0.99)
+            elif self.kind == "rain":
                 down, side = (1.05 + 0.35 * layer) * time_s, -(1.05 + 0.35 * layer) * time_s / 4
                 colour = np.float32(0.90)
             else:

@@ -82,12 +82,110 @@ VERBS = {  # as captions say it -> the verb's stem
 }
 
 
+WORDS_2: dict[str, dict[str, tuple[str, ...]]] = {  # of the second world
+    **WORDS,
+    "creature": {
+        **WORDS["creature"],
+        "girl": ("girl", "young girl", "schoolgirl"),
+        "boy": ("boy", "young boy", "schoolboy"),
+        "woman": ("woman", "lady", "mother"),
+        "man": ("man", "gentleman", "father"),
+        "old woman": ("old woman", "grandmother", "granny", "elderly woman"),
+        "old man": ("old man", "grandfather", "grandpa", "elderly man"),
+        "santa": ("Father Christmas", "Santa Claus", "Santa"),
+        "wolf": ("wolf", "wolf cub"),
+        "pig": ("pig", "piglet"),
+        "bird": ("bird", "songbird"),
+        "lion": ("lion",),
+        "frog": ("frog", "toad"),
+        "horse": ("horse", "foal"),
+        "cow": ("cow", "calf"),
+        "tortoise": ("tortoise", "turtle"),
+        "dragon": ("dragon",),
+        "robot": ("robot", "toy robot"),
+    },
+    "accessory": {
+        **WORDS["accessory"],
+        "crown": ("crown", "royal crown"),
+        "cape": ("cape", "cloak"),
+        "bow": ("bow", "ribbon bow"),
+    },
+    "action": {
+        **WORDS["action"],
+        "talking": ("talking", "speaking", "chatting", "telling a story"),
+        "pointing": ("pointing", "pointing at something", "showing the way"),
+        "laughing": ("laughing", "giggling", "laughing out loud"),
+        "crying": ("crying", "weeping", "sobbing"),
+        "drinking": ("drinking", "drinking from a glass", "having a drink", "sipping a drink"),
+        "eating": ("eating", "eating an apple", "having a snack", "munching"),
+        "reading": ("reading", "reading a book", "looking at a book"),
+        "carrying": ("carrying a box", "carrying a parcel", "bringing a present"),
+        "pushing": ("pushing a box", "pushing a crate", "shoving a heavy box"),
+        "hugging": ("hugging", "embracing", "cuddling"),
+        "playing": ("playing with a ball", "throwing a ball", "playing ball", "catching a ball"),
+        "cycling": ("riding a bicycle", "cycling", "riding a bike"),
+        "riding": ("riding a horse", "on horseback", "trotting on a pony"),
+        "carting": ("riding in a cart", "rolling along in a cart", "riding in a wagon"),
+        "falling": ("falling", "tumbling down", "falling down"),
+        "flying": ("flying", "soaring through the air", "gliding through the air"),
+        "climbing": ("climbing", "climbing a ladder", "climbing up"),
+    },
+    "scene": {
+        **WORDS["scene"],
+        "garden": ("in the garden", "in a flower garden", "in the park"),
+        "castle": ("before a castle", "in front of the castle", "outside the castle"),
+        "road": ("on the road", "along a country road", "on the way"),
+        "farm": ("on the farm", "in the farmyard", "by the barn"),
+        "winter forest": ("past a snowy forest", "in a snowy forest", "in the winter woods"),
+        "sea": ("in a boat at sea", "on the sea in a boat", "out at sea"),
+        "palace": ("in a golden palace", "in the corridor of a palace", "in the castle hall"),
+        "cave": ("in a cave", "in a dark cave", "in a cavern"),
+        "kitchen": ("in the kitchen", "at the kitchen stove"),
+        "classroom": ("in the classroom", "at school", "by the blackboard"),
+        "shop": ("in the shop", "at the market stall", "in a store"),
+        "flower room": ("in a room with flowers and a window", "in the living room", "in a room full of flowers"),
+    },
+    "time_of_day": {**WORDS["time_of_day"], "dawn": ("at dawn", "at sunrise", "at daybreak")},
+    "weather": {**WORDS["weather"], "snowstorm": ("in a snowstorm", "in a blizzard", "in driving snow")},
+}
+WORDS_2["time_of_day"]["day"] = ("by day", "in the daytime", "during the day")
+
+CLOTHES: dict[str, tuple[str, ...]] = {
+    "girl": ("dress", "frock"), "boy": ("jumper", "shirt", "sweater"), "woman": ("dress", "gown"), "man": ("shirt", "pullover"),
+    "old woman": ("dress", "gown"), "old man": ("pullover", "cardigan", "shirt"),
+}
+HAIR_STYLES: dict[str, str] = {
+    "short": "short", "spiky": "spiky", "bob": "shoulder-length", "long": "long", "ponytail": "a ponytail of",
+    "pigtails": "pigtails of",
+    "curly": "curly", "afro": "big round", "bun": "a bun of", "balding": "thin",
+}
+
+VERBS_2 = {
+    **VERBS,
+    "talking": "talk", "speaking": "speak", "chatting": "chat", "telling": "tell", "pointing": "point", "showing": "show",
+    "laughing": "laugh", "giggling": "giggle", "crying": "cry", "weeping": "weep", "sobbing": "sob", "drinking": "drink",
+    "having": "have", "sipping": "sip", "eating": "eat", "munching": "munch", "reading": "read", "carrying": "carry",
+    "bringing": "bring", "pushing": "push", "shoving": "shove", "hugging": "hug", "embracing": "embrace", "cuddling": "cuddle",
+    "playing": "play", "throwing": "throw", "catching": "catch", "riding": "ride", "cycling": "cycle", "trotting": "trot",
+    "rolling": "roll", "falling": "fall", "tumbling": "tumble", "flying": "fly", "soaring": "soar", "gliding": "glide",
+    "climbing": "climb",
+}
+
+
 def present(doing: str, *, plural: bool = False) -> str:
     """"waving a hand" as one does it: "waves a hand", in the plural "wave a hand"; "fast asleep" gets its "is"."""
     first, _, rest = doing.partition(" ")
-    if first not in VERBS:
+    if first not in VERBS_2:
         return f"{'are' if plural else 'is'} {doing}"
-    stem = VERBS[first]
+    stem = VERBS_2[first]
     if not plural:
-        stem = f"{stem[:-1]}ies" if stem == "hurry" else f"{stem}es" if stem.endswith(("sh", "go")) else f"{stem}s"
+        stem = _third_person(stem)
     return f"{stem} {rest}".strip()
+
+
+def _third_person(stem: str) -> str:
+    if stem == "have":
+        return "has"
+    if stem.endswith("y") and stem[-2] not in "aeo":
+        return f"{stem[:-1]}ies"
+    return f"{stem}es" if stem.endswith(("sh", "ch", "go")) else f"{stem}s"

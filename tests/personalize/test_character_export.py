@@ -20,7 +20,7 @@ from storyanim.errors import UsageError
 from storyanim.generate.lora import CharacterLoras
 from storyanim.generate.story_pipeline import StoryVideoPipeline
 from storyanim.personalize.export import collapsed, embedding_file, lora_file
-from storyanim.personalize.lora import lora_adapter, motion_modules_disabled, numpy_arrays
+from storyanim.personalize.lora import arrays_of, lora_on, motion_off
 
 T = 1000
 PROMPTS = ["a <bruno> bear walks", "<bruno>s", "a bear"]
@@ -41,10 +41,10 @@ def motion(unet: UNet2DConditionModel) -> UNetMotionModel:
 @pytest.fixture
 def token(motion: UNetMotionModel) -> CharacterToken:
     """With a LoRA on every layer that learning puts one on, and a table in which no row is like another."""
-    with lora_adapter(motion, 3, seed=0) as matrices:
+    with lora_on(motion, 3, seed=0) as matrices:
         for matrix in matrices.values():
             torch.nn.init.normal_(matrix, std=0.5)
-        lora = numpy_arrays(matrices)
+        lora = arrays_of(matrices)
     table = np.random.default_rng(0).standard_normal((T, tiny.WIDTH)).astype(np.float32)
     return CharacterToken("bruno", "<bruno>", "bear", table, lora, "base-1")
 
@@ -81,7 +81,7 @@ class TestLora:
         stock = image_pipeline(tmp_path / "stock", unet)
         stock.load_lora_weights(written(tmp_path, lora_file(token)))
         CharacterLoras(tiny.story_pipeline(tmp_path / "ours", unet=motion)).wear([token])
-        with motion_modules_disabled(motion):
+        with motion_off(motion):
             ours = drawn(motion, num_frames=1)[:, :, 0]
         assert torch.allclose(drawn(stock.unet), ours, atol=1e-5)
         assert not torch.allclose(ours, plain, atol=1e-2)
