@@ -37,6 +37,16 @@ demo: $(READY) ## Make the example film, all set-up included: runs/demo/film.mp4
 test: $(READY) ## Run all tests, all set-up included.
 	$(BIN)/python -m pytest -n $(JOBS)
 
+# What these libraries choose where there is AVX2 at best, and where there is SSE at best; on Intel, MKL has a name of its own.
+AVX2 := ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 MKL_ENABLE_INSTRUCTIONS=AVX2 OPENBLAS_CORETYPE=Haswell FAISS_OPT_LEVEL=avx2
+SSE := ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default MKL_ENABLE_INSTRUCTIONS=SSE4_2 OPENBLAS_CORETYPE=Nehalem FAISS_OPT_LEVEL=generic
+
+.PHONY: test-portable
+test-portable: $(READY) ## Run all tests as on older processors, and with four threads: three times `make test`.
+	$(AVX2) $(BIN)/python -m pytest -n $(JOBS)
+	$(SSE) $(BIN)/python -m pytest -n $(JOBS)
+	TEST_THREADS=4 $(BIN)/python -m pytest
+
 .PHONY: check
 check: $(READY) ## Lint, types, import rows, the repository's own rules.
 	$(BIN)/ruff check storyanim storybook tests benchmarks scripts

@@ -1,4 +1,4 @@
-"""For all tests: no network, one thread, a cache of their own; small coloured videos, their index, a studio on them."""
+"""For all tests: no network, one thread (TEST_THREADS=4: four), a cache of their own; small coloured videos, their index, a studio on them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
     from storyanim.retrieve.index import ClipIndex
 
-# Before any library is imported that reads them; child processes inherit them.
-os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+# Before any library is imported that reads them; child processes inherit them. MKL would take no more threads than there are
+# cores, and torch as many as MKL; idle ones sleep, since there may be more of them than cores.
+_THREADS = os.environ.get("TEST_THREADS", "1")
+os.environ |= {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": _THREADS, "OMP_WAIT_POLICY": "PASSIVE",
+               "MKL_NUM_THREADS": _THREADS, "MKL_DYNAMIC": "FALSE"}
 for _name in [name for name in os.environ if name.startswith(("STORYANIM_", "OPENAI_", "HF_TOKEN"))]:
     del os.environ[_name]
 

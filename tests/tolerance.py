@@ -29,6 +29,16 @@ def assert_close(actual: Any, expected: Any, tolerance: float = FLOAT32) -> None
     torch.testing.assert_close(actual, expected, rtol=0, atol=tolerance * float(expected.abs().max()))
 
 
+def assert_ranking(found: list[int], scores: Any, allowed: Any, count: int) -> None:
+    """The `count` rows of `allowed` with the highest scores, best first; of two equal to rounding either may come first."""
+    import numpy as np
+
+    assert len(set(found)) == len(found) == min(count, len(allowed))
+    assert set(found) <= set(allowed.tolist())
+    best = np.sort(scores[allowed])[::-1][:count]
+    assert np.abs(scores[found] - best).max() <= SCORE
+
+
 def assert_same_picture(actual: Any, expected: Any) -> None:
     """uint8 pictures of one shape that differ nowhere by more than one level."""
     import numpy as np

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from command_line import Cli
 from family import save_pictures
+from tolerance import SCORE
 
 from storyanim import video
 from storyanim.artifacts import Frames
@@ -138,7 +139,9 @@ class TestIndex:
         assert made.code == 0, made.err
         assert (made.json["factory"], made.json["search"]) == ("HNSW32", {"efSearch": 512})
         asked = ("search", "index", "a frog", *family, "--json")
-        assert cli(*asked, "--exact").json == cli(*asked).json
+        exact, found = cli(*asked, "--exact").json, cli(*asked).json
+        assert [hit | {"score": 0} for hit in exact] == [hit | {"score": 0} for hit in found]
+        assert [hit["score"] for hit in exact] == pytest.approx([hit["score"] for hit in found], abs=SCORE)
         few = cli(*asked, "--filter", "duration>=2", "--filter", "motion>0.002").json
         assert {Path(hit["path"]).stem for hit in few} == {"green_frog", "it's blue ü", "red bear runs"}
         assert all(hit["end_s"] - hit["start_s"] >= 2 for hit in few)

@@ -14,6 +14,7 @@ import torch
 from diffusers import AnimateDiffPipeline, StableDiffusionPipeline, UNet2DConditionModel, UNetMotionModel
 from safetensors import safe_open
 from safetensors.numpy import load_file
+from tolerance import assert_close
 
 from storyanim.artifacts import CharacterToken
 from storyanim.errors import UsageError
@@ -83,7 +84,7 @@ class TestLora:
         CharacterLoras(tiny.story_pipeline(tmp_path / "ours", unet=motion)).wear([token])
         with motion_off(motion):
             ours = drawn(motion, num_frames=1)[:, :, 0]
-        assert torch.allclose(drawn(stock.unet), ours, atol=1e-5)
+        assert_close(drawn(stock.unet), ours)
         assert not torch.allclose(ours, plain, atol=1e-2)
 
     def test_animatediff_draws_with_it_as_we_do(
@@ -94,7 +95,7 @@ class TestLora:
         stock.load_lora_weights(written(tmp_path, lora_file(token)))
         CharacterLoras(tiny.story_pipeline(tmp_path / "ours", unet=motion)).wear([token])
         ours = drawn(motion, num_frames=2)
-        assert torch.allclose(drawn(stock.unet, num_frames=2), ours, atol=1e-5)
+        assert_close(drawn(stock.unet, num_frames=2), ours)
         assert not torch.allclose(ours, plain, atol=1e-2)
 
     def test_every_matrix_is_taken(self, tmp_path: Path, unet: UNet2DConditionModel, token: CharacterToken) -> None:
@@ -130,7 +131,7 @@ class TestEmbedding:
         stock.text_encoder.load_state_dict(pipeline.text_encoder.state_dict())
         stock.load_textual_inversion(written(tmp_path, data))
         states = stock.encode_prompt(PROMPTS, "cpu", 1, False)[0].detach()
-        assert torch.allclose(states, self.ours(pipeline, torch.from_numpy(row)), atol=1e-5)
+        assert_close(states, self.ours(pipeline, torch.from_numpy(row)))
         assert not torch.allclose(states[0], self.ours(pipeline, torch.zeros(tiny.WIDTH))[0], atol=1e-3)
 
     def test_it_is_a_single_vector_under_the_pseudo_word(self, tmp_path: Path, token: CharacterToken) -> None:

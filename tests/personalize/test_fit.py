@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 from small import WIDTH, BrightnessDepth
+from tolerance import BFLOAT16, FLOAT32, assert_close
 
 from storyanim import video
 from storyanim.artifacts import Character, CharacterToken, ClipMatch, Frames, Shot
@@ -59,6 +60,11 @@ def spy(monkeypatch: pytest.MonkeyPatch, pipeline: StoryVideoPipeline, method: s
     real = getattr(pipeline, method)
     monkeypatch.setattr(pipeline, method, lambda *args: (calls.append(args), real(*args))[1], raising=False)
     return calls
+
+
+def changed_by_learning(token: CharacterToken, start: np.ndarray) -> np.ndarray:
+    """By how much the table left the word that it began with, and the factors of the LoRA that began at zero; in one row."""
+    return np.concatenate([(token.table - start).ravel(), *(token.lora[key].ravel() for key in token.lora if ".lora_B." in key)])
 
 
 class TestToken:
@@ -237,8 +243,12 @@ class TestLearning:
                 tokens.append(TimeInvLearner(wanted, lambda: shared_pipeline, BrightnessDepth()).learn(character))
             kept.append(sum(sizes))
         assert kept[1] < 0.8 * kept[0]
-        assert np.array_equal(tokens[0].table, tokens[1].table)
-        assert all(np.array_equal(tokens[0].lora[key], tokens[1].lora[key]) for key in tokens[0].lora)
+        start = word_embedding(shared_pipeline.tokenizer, shared_pipeline.text_encoder, "bear").numpy()
+        once, again = (changed_by_learning(token, start) for token in tokens)
+        # Adam's first steps are as long for a gradient of nothing but rounding as for any, so single values may go another way.
+        assert np.abs(again - once).mean() < (0.01 if dtype == "float32" else 0.1) * np.abs(once).mean()
+        losses = [[loss for _, loss in json.loads(token.metadata["loss_curve"])] for token in tokens]
+        assert_close(losses[1], losses[0], FLOAT32 if dtype == "float32" else BFLOAT16)
         assert tokens[0].metadata["fingerprint"] == tokens[1].metadata["fingerprint"]
         assert not shared_pipeline.unet.is_gradient_checkpointing
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from coloured import ColourEncoder
 from near_reader import NearReader
+from tolerance import SCORE, assert_ranking
 
 from storyanim.errors import IndexFolderError, UsageError
 from storyanim.retrieve import assemble, build, factory, vectors
@@ -117,7 +118,7 @@ class TestNearest:
 
     def test_exact_is_the_truth(self, store: Vectors, cloud: np.ndarray) -> None:
         for query in cloud[::700]:
-            assert [i for i, _ in store.nearest(query, 20, exact=True)] == self.truth(cloud, query, np.arange(NUM))[:20]
+            assert_ranking([i for i, _ in store.nearest(query, 20, exact=True)], cloud @ query, np.arange(NUM), 20)
 
     @pytest.mark.parametrize("few", [NUM, 0], ids=["looked at", "by FAISS"])
     @pytest.mark.parametrize("part", [2, 700])
@@ -130,7 +131,7 @@ class TestNearest:
         assert found or (part == 700 and not few)    # the lists that are looked into may hold none of so few
         assert set(found) <= set(allowed.tolist())
         if few:
-            assert found == self.truth(cloud, cloud[5], allowed)[:20]
+            assert_ranking(found, cloud @ cloud[5], allowed, 20)
 
     def test_more_than_there_are(self, stores: dict[str, Vectors], cloud: np.ndarray) -> None:
         allowed = np.array([7, 4099], np.int64)
@@ -206,7 +207,9 @@ class TestFolder:
         assert (info.factory, info.factory_given, info.search) == ("HNSW32", "HNSW32", {"efSearch": 512})
         index, flat = ClipIndex(tmp_path / "index"), ClipIndex(index_folder)
         for query in ("red", "a green frog", "blue"):
-            assert index.search(query, ColourEncoder(), 6) == flat.search(query, ColourEncoder(), 6)
+            found, wanted = (each.search(query, ColourEncoder(), 6) for each in (index, flat))
+            assert [match.clip_id for match in found] == [match.clip_id for match in wanted]
+            assert [match.score for match in found] == pytest.approx([match.score for match in wanted], abs=SCORE)
         name = flat.search("blue", ColourEncoder(), 1)[0].clip_id
         assert index.find(name, "red", ColourEncoder()) == flat.find(name, "red", ColourEncoder())
 

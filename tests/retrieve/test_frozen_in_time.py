@@ -12,6 +12,7 @@ import torch
 from slow_frozen import slow_clip
 from tiny_clip import save_tiny_clip
 from tiny_frozen import VOCABULARY, Tiny, published_weights, save_tiny_frozen
+from tolerance import assert_close
 
 from storyanim.artifacts import Frames
 from storyanim.config import ModelRef, load_settings
@@ -146,7 +147,7 @@ class TestFrames:
         windows = [window.frames for window in read_windows(videos / "red bear runs.mp4", 2.0)]
         assert [len(frames.rgb) for frames in windows] == [16, 16, 8]
         held = np.load(tmp_path / "index/embeddings/00000.npy")
-        assert np.abs(held - encoder.encode_clips(windows)).max() < 1e-6
+        assert_close(held, encoder.encode_clips(windows))
         hits = ClipIndex(tmp_path / "index").search("a red bear", encoder, 3)
         scores = [float(encoder.encode_texts(["a red bear"])[0] @ vector) for vector in held]
         assert sorted(hit.score for hit in hits) == pytest.approx(sorted(scores), abs=1e-5)

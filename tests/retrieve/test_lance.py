@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from coloured import ColourEncoder
+from tolerance import SCORE, assert_ranking
 
 from storyanim.errors import IndexFolderError, UsageError
 from storyanim.retrieve import factory, lance
@@ -56,10 +57,9 @@ class TestEveryStore:
     def test_exact_search_is_the_truth(self, store: Vectors | LanceVectors, cloud: np.ndarray) -> None:
         for query in cloud[::1000]:
             cosines = cloud @ query
-            best = np.lexsort((np.arange(NUM), -cosines))[:20]
             found = store.nearest(query, 20, exact=True)
-            assert [i for i, _ in found] == best.tolist()
-            assert [score for _, score in found] == pytest.approx(cosines[best].tolist(), abs=1e-5)
+            assert_ranking([i for i, _ in found], cosines, np.arange(NUM), 20)
+            assert [score for _, score in found] == pytest.approx(cosines[[i for i, _ in found]].tolist(), abs=SCORE)
 
     def test_search_finds_most_of_it(self, store: Vectors | LanceVectors, cloud: np.ndarray) -> None:
         hits = 0
@@ -71,7 +71,7 @@ class TestEveryStore:
     def test_only_what_is_allowed(self, store: Vectors | LanceVectors, cloud: np.ndarray) -> None:
         allowed = np.arange(3, NUM, 7, dtype=np.int64)
         found = [i for i, _ in store.nearest(cloud[5], 12, allowed, exact=True)]
-        assert found == allowed[np.argsort(-(cloud[allowed] @ cloud[5]), kind="stable")[:12]].tolist()
+        assert_ranking(found, cloud @ cloud[5], allowed, 12)
 
 
 def test_an_index_is_searched_there_as_here(index_folder: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+from tolerance import FLOAT32
 
 from storybook.train import networks, text
 from storybook.train.text import TextStage, answers, cross_attention
@@ -41,7 +42,7 @@ def test_every_layer_that_reads_the_text_is_asked(stage: TextStage) -> None:
 
 def test_usual_sentences_mean_what_they_did_at_first(stage: TextStage) -> None:
     figures = stage.loss(stage.batch(np.random.default_rng(1)))[1]
-    assert figures["usual_wording"] == 0
+    assert figures["usual_wording"] < FLOAT32**2      # a squared error
     assert figures["other_wording"] > 0
 
 
