@@ -5,8 +5,13 @@ The public names are loaded when they are first asked for: `import storyanim` al
 
 from __future__ import annotations
 
+import os
 from importlib import import_module, metadata
 from typing import Any
+
+# OpenMP's threads, by default, spin while they wait for each other: beside another busy program they take its time and lose
+# their own, three times as long and more. libgomp and libomp read this when torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 _ARTIFACTS = ("Candidates", "CastMember", "Character", "CharacterToken", "Clip", "ClipMatch", "DepthTrack", "Film", "Frames",
               "Shot", "Story", "Storyboard")
