@@ -50,7 +50,7 @@ from storyanim.device import choose_device
 from storyanim.generate.story_pipeline import StoryVideoPipeline
 from storyanim.personalize.fit import TimeInvLearner
 from storyanim.personalize.images import read_character
-from storyanim.personalize.lora import LAYERS, halved
+from storyanim.personalize.lora import LAYERS, frozen_weights_in_bfloat16
 
 GB = 1e9
 CHANNELS = (320, 640, 1280, 1280)
@@ -234,7 +234,7 @@ def main() -> None:
     with FakeTensorMode():
         unet, text = networks(given.rank)
         learned = 5 * sum(weight.nbytes for name, weight in unet.named_parameters() if "lora_" in name)
-        with halved(unet, text):
+        with frozen_weights_in_bfloat16(unet, text):
             fixed = size(unet, text)
             print(f"weights {fixed / GB:.2f} GB, LoRA with gradients, AdamW and the kept state {learned / GB:.3f} GB")
             for checkpointed in (False, True):

@@ -22,19 +22,19 @@ from storyanim.device import choose_device
 from storyanim.errors import ResourceError
 from storyanim.personalize import checkpoint as checkpoints
 from storyanim.personalize.examples import ExampleMaker, contexts_of
-from storyanim.personalize.lesson import Lesson, Student, multiplies_in_half, phrases_of
 from storyanim.personalize.lora import (
-    arrays_of,
-    computed_twice,
     frames_alone,
     frozen,
-    halved,
+    frozen_weights_in_bfloat16,
+    gradient_checkpointing,
     learning,
-    motion_off,
+    motion_modules_disabled,
+    numpy_arrays,
 )
-from storyanim.personalize.objective import rate_left
-from storyanim.personalize.stopping import HeldOut
+from storyanim.personalize.objective import cosine_with_min_lr
 from storyanim.personalize.timeinv import make_table, sampling_grid, word_embedding
+from storyanim.personalize.trainer import TimeInvTrainer, TrainState, filled_phrases, uses_bfloat16
+from storyanim.personalize.validation import BestCheckpoint
 from storyanim.stages import DepthEstimator
 
 VERSION = 8                                          # of the learning: a change of what equal settings give
@@ -90,30 +90,30 @@ class TimeInvLearner:
         wanted = self._settings.personalize
         class_clips = class_clips[:wanted.num_class_clips]
         learned = class_clips if wanted.learns_weights and wanted.prior_loss_weight else ()
-        with self._ready() as pipeline, learning(pipeline.unet, wanted) as weights, self._in_half(pipeline):
+        with self._ready() as pipeline, learning(pipeline.unet, wanted) as weights, self._in_bfloat16(pipeline):
             maker = ExampleMaker(pipeline, self._depth, self._settings)
             contexts = contexts_of(class_clips, character.noun) if wanted.background_loss_weight < 1 else ()
             own, others = list(maker.of_character(character, contexts)), list(maker.of_clips(learned, character))
-            lesson = Lesson(pipeline, self._settings, character.token, own, others)
-            student = self._student(pipeline, lesson, character.noun, weights)
-            held_out = HeldOut(student, wanted.num_steps, wanted.num_validations, lesson.num_held_out)
-            state = student.parts | held_out.parts
+            trainer = TimeInvTrainer(pipeline, self._settings, character.token, own, others)
+            state = self._train_state(pipeline, trainer, character.noun, weights)
+            held_out = BestCheckpoint(state, wanted.num_steps, wanted.num_validations, trainer.num_validation_losses)
+            tensors = state.parts | held_out.parts
             key = self._key(character, class_clips)
-            done = checkpoints.resume(checkpoint, key, state, student.optimizer) if checkpoint else 0
+            done = checkpoints.resume(checkpoint, key, tensors, state.optimizer) if checkpoint else 0
             saved = time.monotonic()
             if not done and held_out.steps:
-                held_out.note(0, lesson.look(student))
+                held_out.record(0, trainer.validation_losses(state))
             for step in range(done, wanted.num_steps):
-                student.slow(rate_left(step / wanted.num_steps, wanted.min_lr_rate))
-                loss = lesson.step(student, step)
+                state.scale_learning_rates(cosine_with_min_lr(step / wanted.num_steps, wanted.min_lr_rate))
+                loss = trainer.step(state, step)
                 if step + 1 in held_out.steps:
-                    held_out.note(step + 1, lesson.look(student))
+                    held_out.record(step + 1, trainer.validation_losses(state))
                 if checkpoint and time.monotonic() - saved > _CHECKPOINT_S:
-                    checkpoints.save(checkpoint, key, step + 1, state, student.optimizer)
+                    checkpoints.save(checkpoint, key, step + 1, tensors, state.optimizer)
                     saved = time.monotonic()
                 if watch:
                     watch((step + 1) / wanted.num_steps, {"step": float(step + 1), "loss": loss})
-            token = self._token(character, student, held_out, len(learned), lesson.appearance)
+            token = self._token(character, state, held_out, len(learned), trainer.appearance)
         if checkpoint:
             checkpoint.unlink(missing_ok=True)
         return token
@@ -133,9 +133,9 @@ class TimeInvLearner:
         with ExitStack() as after:
             after.enter_context(frozen(pipeline.unet, pipeline.text_encoder, pipeline.vae, pipeline.structure))
             if self._settings.personalize.gradient_checkpointing:
-                after.enter_context(computed_twice(pipeline.unet))
+                after.enter_context(gradient_checkpointing(pipeline.unet))
             if self._settings.personalize.num_frames == 1:
-                stills = frames_alone if self._settings.personalize.motion_modules_on_images else motion_off
+                stills = frames_alone if self._settings.personalize.motion_modules_on_images else motion_modules_disabled
                 after.enter_context(stills(pipeline.unet))
             try:
                 yield pipeline
@@ -143,16 +143,16 @@ class TimeInvLearner:
                 hint = "set personalize.gradient_checkpointing, or a smaller batch_size or num_frames"
                 raise ResourceError("not enough memory to learn a character", hint=hint) from error
 
-    def _in_half(self, pipeline: Any) -> AbstractContextManager[None]:
-        if not multiplies_in_half(pipeline.device, self._settings.generate.dtype):
+    def _in_bfloat16(self, pipeline: Any) -> AbstractContextManager[None]:
+        if not uses_bfloat16(pipeline.device, self._settings.generate.dtype):
             return nullcontext()
-        return halved(pipeline.unet, pipeline.text_encoder, pipeline.structure)
+        return frozen_weights_in_bfloat16(pipeline.unet, pipeline.text_encoder, pipeline.structure)
 
-    def _student(self, pipeline: Any, lesson: Lesson, noun: str, weights: dict[str, nn.Parameter]) -> Student:
+    def _train_state(self, pipeline: Any, trainer: TimeInvTrainer, noun: str, weights: dict[str, nn.Parameter]) -> TrainState:
         wanted, steps = self._settings.personalize, pipeline.scheduler.config.num_train_timesteps
         grid = sampling_grid(pipeline.scheduler, self._settings.generate.num_inference_steps)
-        word = lesson.best_word(wanted.initializer_words, noun, grid) if wanted.initializer_words else noun
-        lesson.say(noun, lesson.worn(word, noun, phrases_of(wanted), grid))
+        word = trainer.best_initializer_word(wanted.initializer_words, noun, grid) if wanted.initializer_words else noun
+        trainer.add_appearance(noun, trainer.best_appearance_phrase(word, noun, filled_phrases(wanted), grid))
         start = word_embedding(pipeline.tokenizer, pipeline.text_encoder, word)
         table = make_table(wanted, start, grid, steps).to(pipeline.device)
         groups: list[dict[str, Any]] = []
@@ -163,7 +163,7 @@ class TimeInvLearner:
             # Those that are learned as they are start far from zero: decay would pull at what the base knows.
             decay = {} if wanted.weights == "lora" else {"weight_decay": 0.0}
             groups.append({"params": list(weights.values()), "peak": wanted.lora_learning_rate, **decay})
-        return Student(table, weights, torch.optim.AdamW(groups), torch.zeros(1), torch.zeros(wanted.num_steps))
+        return TrainState(table, weights, torch.optim.AdamW(groups), torch.zeros(1), torch.zeros(wanted.num_steps))
 
     def _key(self, character: Character, class_clips: Sequence[ClipMatch]) -> str:
         images = [hub.file_sha256(path) for path in character.images]
@@ -172,15 +172,15 @@ class TimeInvLearner:
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def _token(
-        self, character: Character, student: Student, held_out: HeldOut, num_class_clips: int, appearance: str
+        self, character: Character, state: TrainState, held_out: BestCheckpoint, num_class_clips: int, appearance: str
     ) -> CharacterToken:
         metadata = {
-            "chosen_step": str(held_out.settle()),
+            "chosen_step": str(held_out.restore_best()),
             "method": _method(self._settings.personalize),
             "version": str(VERSION),
             "steps": str(self._settings.personalize.num_steps),
-            "loss": f"{float(student.loss):.6f}",
-            "loss_curve": json.dumps(_rounded(_curve(student.losses))),
+            "loss": f"{float(state.loss):.6f}",
+            "loss_curve": json.dumps(_rounded(_curve(state.losses))),
             "held_out_curve": json.dumps(_rounded(held_out.curve)),
             "pictures": str(len(character.images)),
             "class_clips": str(num_class_clips),
@@ -188,10 +188,10 @@ class TimeInvLearner:
             "settings": canonical(self._settings.personalize),
             "fingerprint": self.fingerprint,
         }
-        arrays = arrays_of(student.weights)
+        arrays = numpy_arrays(state.weights)
         low_rank = self._settings.personalize.weights == "lora"
         return CharacterToken(
-            name=character.name, token=character.token, noun=character.noun, table=student.table.full().numpy(),
+            name=character.name, token=character.token, noun=character.noun, table=state.table.full().numpy(),
             lora=arrays if low_rank else {}, weights={} if low_rank else arrays,
             base=hub.fingerprint(self._settings.models.pipeline), metadata=metadata,
         )

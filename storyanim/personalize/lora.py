@@ -25,12 +25,12 @@ _OPEN = {                                            # parameters that are learn
 def learning(unet: Any, wanted: PersonalizeSettings) -> AbstractContextManager[dict[str, nn.Parameter]]:
     """The weights that the settings let be learned, by `unet.` and their name, while it is open. Raises ModelError."""
     if wanted.weights == "lora":
-        return lora_on(unet, wanted.lora_rank, wanted.seed)
+        return lora_adapter(unet, wanted.lora_rank, wanted.seed)
     return _opened(unet, _OPEN[wanted.weights])
 
 
 @contextmanager
-def lora_on(unet: Any, rank: int, seed: int) -> Iterator[dict[str, nn.Parameter]]:
+def lora_adapter(unet: Any, rank: int, seed: int) -> Iterator[dict[str, nn.Parameter]]:
     """Puts a LoRA of `rank` on the U-Net (0: none) and takes it off at the end.
 
     Gives its matrices by the keys under which diffusers loads them (`unet.….lora_A.weight`); the second halves are
@@ -48,13 +48,13 @@ def lora_on(unet: Any, rank: int, seed: int) -> Iterator[dict[str, nn.Parameter]
         unet.unload_lora()
 
 
-def arrays_of(matrices: dict[str, nn.Parameter]) -> dict[str, Any]:
+def numpy_arrays(matrices: dict[str, nn.Parameter]) -> dict[str, Any]:
     """The matrices as float32 numpy arrays, by name in order."""
     return {key: matrices[key].detach().float().cpu().numpy().copy() for key in sorted(matrices)}
 
 
 @contextmanager
-def motion_off(unet: Any) -> Iterator[None]:
+def motion_modules_disabled(unet: Any) -> Iterator[None]:
     """While it is open the video U-Net treats frames as single images: its motion layers let everything pass."""
     layers = [layer for name, module in unet.named_modules() if name.endswith("motion_modules") for layer in module]
     for layer in layers:
@@ -103,7 +103,7 @@ class _Alone:
 
 
 @contextmanager
-def computed_twice(unet: Any) -> Iterator[None]:
+def gradient_checkpointing(unet: Any) -> Iterator[None]:
     """While it is open the U-Net keeps the inputs of its blocks alone, and computes the rest again when gradients go back."""
     unet.enable_gradient_checkpointing()
     try:
@@ -113,7 +113,7 @@ def computed_twice(unet: Any) -> Iterator[None]:
 
 
 @contextmanager
-def halved(*modules: nn.Module | None) -> Iterator[None]:
+def frozen_weights_in_bfloat16(*modules: nn.Module | None) -> Iterator[None]:
     """While it is open the weights of products that nothing is learned of are bfloat16, as automatic casting would have them at
     each step: the same numbers to bfloat16's rounding, without the casts and in half the memory. Then all are what they were.
 

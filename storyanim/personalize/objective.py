@@ -10,7 +10,7 @@ from torch import Tensor
 from storyanim.errors import ModelError
 
 
-def rate_left(done: float, last: float) -> float:
+def cosine_with_min_lr(done: float, last: float) -> float:
     """Part of a learning rate when the share `done` of the steps is over: from 1 to `last` by half a cosine."""
     return last + (1 - last) * (1 + math.cos(math.pi * done)) / 2
 
@@ -40,7 +40,7 @@ class Objective:
         return noisy, signal * noise - chaos * latents if self._kind == "v_prediction" else latents
 
 
-def errors_of(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+def masked_mse(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Mean square of each clip: (B, C, T, h, w) twice, (B, h, w) → (B).
 
     Args: weight: share of each cell that counts.

@@ -19,6 +19,7 @@ class Stage(StrEnum):
 
     data = "data"
     autoencoder = "autoencoder"
+    decoder = "decoder"  # at 256 pixels only
     clip = "clip"
     depth = "depth"
     base = "base"
@@ -28,6 +29,13 @@ class Stage(StrEnum):
     library = "library"
     examples = "examples"
     judge = "judge"
+
+
+class Size(StrEnum):
+    """Of a family's pictures."""
+
+    small = "128"
+    large = "256"
 
 
 def train(
@@ -40,6 +48,9 @@ def train(
     scratch: Annotated[bool, typer.Option("--scratch", help="Do not start from the weights in --out.")] = False,
     scenes: Annotated[int | None, typer.Option(help="Render at most so many scenes a set (stages data, judge).")] = None,
     batch_size: Annotated[int | None, typer.Option(help="[default: the stage's own]")] = None,
+    size: Annotated[Size, typer.Option(help="Of pictures; 256 has data, autoencoder, decoder, in a family of its own.")] = (
+        Size.small
+    ),
     rate: Annotated[float | None, typer.Option("--learning-rate", help="Its peak. [default: the stage's own]")] = None,
     compile_: Annotated[bool, typer.Option("--compile", help="Stage base: torch.compile; needs a C++ compiler.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -49,8 +60,8 @@ def train(
     """Train a stage of the storybook family, or its judge; interrupted, the same command goes on from its checkpoint."""
     from storyanim.config import asset
     from storybook.evaluate.judge import JUDGE
+    from storybook.train import recipe, recipe256
     from storybook.train.loop import LoopOptions, LoopState
-    from storybook.train.recipe import Request, run_stage
 
     with console.progress(f"train {stage.value}") as bar:
         def watch(done: float, state: LoopState, figures: dict[str, float]) -> None:
@@ -58,8 +69,11 @@ def train(
 
         loop = LoopOptions(minutes=minutes, steps=steps, device=device, learning_rate=rate, compile=compile_, workers=workers)
         judge = stage is Stage.judge
-        family = out or (JUDGE if judge else asset("storybook"))
-        request = Request(work, family, loop, batch_size or 0, scratch, scenes, watch, times)
+        run_stage, family = recipe.run_stage, JUDGE if judge else asset("storybook")
+        if size is Size.large:
+            work = work / size.value
+            judge, run_stage, family = False, recipe256.run_stage, work / "storybook"
+        request = recipe.Request(work, out or family, loop, batch_size or 0, scratch, scenes, watch, times)
         figures = _train_judge(request) if judge else run_stage(stage.value, request)
     console.result(figures, "\n".join(f"{key}: {value:.5g}" for key, value in figures.items()), json_)
 

@@ -26,6 +26,7 @@ class AutoencoderStage:
     """
 
     name = "autoencoder"
+    halved_share = 1.0  # of a batch, for which it is checked that latents can be halved
 
     def __init__(
         self,
@@ -63,7 +64,7 @@ class AutoencoderStage:
         size, limit = self.crop_px, rgb.shape[0] - self.crop_px
         kind = rng.random()
         if kind < 0.5:
-            x, y = shard.head[row, frame] - size / 2 + rng.normal(0, 8, 2)
+            x, y = shard.head[row, frame] - size / 2 + rng.normal(0, size / 8, 2)
         elif kind < 0.75 and mask.any():
             places = np.argwhere(mask)
             y, x = places[rng.integers(len(places))] - size / 2
@@ -78,18 +79,11 @@ class AutoencoderStage:
 
     def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
         """Returns the loss and PSNR of the batch."""
-        rgb = batch["rgb"].to(self.device).float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
-        weight = batch["weight"].to(self.device)
+        rgb, weight = self._pixels(batch)
         with torch.autocast(self.device.type, torch.bfloat16):
-            latents = self.vae.encode(rgb).latents
-            noise = torch.randn_like(latents) * 0.1 * torch.rand(len(latents), 1, 1, 1, device=self.device)
-            output = self.vae.decode(latents + noise).sample
-        output = output.float()
-        error = (output - rgb).abs()
-        absolute = ((error + SQUARED * error.square()) * weight).mean() / weight.mean()
-        edges = sum(((output - rgb).diff(dim=d).abs() * weight.narrow(d, 1, weight.shape[d] - 1)).mean() for d in (2, 3))
-        coarse = (F.avg_pool2d(output, 4) - F.avg_pool2d(rgb, 4)).abs().mean()
-        loss = absolute + edges + 0.5 * coarse
+            latents = self._encode(rgb)
+            output = self._decode(latents + self._noise(batch, latents)).float()
+        loss, absolute = reconstruction_loss(output, rgb, weight)
         psnr = -10 * torch.log10((output - rgb).detach().square().mean() / 4)
         figures = {"l1": absolute.detach(), "psnr": psnr}
         if not self.decoder_only:
@@ -97,15 +91,45 @@ class AutoencoderStage:
             loss, figures = loss + penalty, figures | more
         return loss, {key: float(value) for key, value in figures.items()}
 
+    def _pixels(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pictures (B, 3, h, w) in [-1, 1] and weights (B, 1, h, w)."""
+        rgb = batch["rgb"].to(self.device).float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
+        return rgb, batch["weight"].to(self.device)
+
+    def _encode(self, rgb: torch.Tensor) -> torch.Tensor:
+        return self.vae.encode(rgb).latents
+
+    def _decode(self, latents: torch.Tensor) -> torch.Tensor:
+        return self.vae.decode(latents).sample
+
+    def _noise(self, batch: Batch, latents: torch.Tensor) -> torch.Tensor:
+        """What the denoiser may leave in them."""
+        return torch.randn_like(latents) * 0.1 * torch.rand(len(latents), 1, 1, 1, device=self.device)
+
     def _latent_loss(self, latents: torch.Tensor, rgb: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         """What keeps latents easy to denoise: that they can be halved, and have unit size."""
+        count = max(1, round(self.halved_share * len(latents)))
         with torch.autocast(self.device.type, torch.bfloat16):
-            half = self.vae.decode(F.avg_pool2d(latents, 2).contiguous(memory_format=torch.channels_last)).sample
+            half = self._decode(F.avg_pool2d(latents[:count], 2).contiguous(memory_format=torch.channels_last))
         latents = latents.float()
-        halved = (half.float() - F.avg_pool2d(rgb, 2)).abs().mean()
+        halved = (half.float() - F.avg_pool2d(rgb[:count], 2)).abs().mean()
         mean, deviation = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
         unit = mean.square().mean() + (deviation - 1).square().mean()
         return 0.5 * halved + 0.02 * unit, {"half": halved.detach(), "std": deviation.detach().mean()}
+
+
+def reconstruction_loss(
+    output: torch.Tensor, rgb: torch.Tensor, weight: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Differences of pixels, of neighbours and of the pooled picture; and the first of them alone.
+
+    Args: output, rgb: (B, 3, h, w) in [-1, 1]; weight: (B, 1, h, w) of each pixel.
+    """
+    error = (output - rgb).abs()
+    absolute = ((error + SQUARED * error.square()) * weight).mean() / weight.mean()
+    edges = sum(((output - rgb).diff(dim=d).abs() * weight.narrow(d, 1, weight.shape[d] - 1)).mean() for d in (2, 3))
+    coarse = (F.avg_pool2d(output, 4) - F.avg_pool2d(rgb, 4)).abs().mean()
+    return absolute + edges + 0.5 * coarse, absolute
 
 
 @torch.no_grad()

@@ -17,6 +17,11 @@ ABOUT = {
         "Pixels to 16 × 16 × 16 latents and back, on rendered storybook frames.",
         "Knows the storybook world only: photographs come back smooth, writing and fine texture are lost.",
     ),
+    "decoder": (
+        "Storybook decoder, sharpening stage (`AutoencoderTiny`)",
+        "The decoder alone, trained on against a patch discriminator and on features of the retriever, with fixed latents.",
+        "Details finer than the latents hold are likely ones, not those of the picture that was encoded.",
+    ),
     "clip": (
         "Storybook CLIP (`CLIPModel`)",
         "Finds clips for captions; the mean over a clip's frames stands for the clip.",

@@ -29,6 +29,7 @@ def save(
 def load(path: Path, network: nn.Module, average: dict[str, torch.Tensor], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """Puts a checkpoint into the three; returns the loop's state."""
     moments: dict[int, dict[str, torch.Tensor]] = {}
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     with safe_open(path, "pt") as file:
         network.load_state_dict({key[4:]: file.get_tensor(key) for key in file.keys() if key.startswith("net.")})  # noqa: SIM118
         for key in file.keys():  # noqa: SIM118  (safe_open is no mapping)
@@ -37,9 +38,14 @@ def load(path: Path, network: nn.Module, average: dict[str, torch.Tensor], optim
                 average[rest].copy_(file.get_tensor(key))
             elif kind == "adam":
                 number, _, name = rest.partition(".")
-                moments.setdefault(int(number), {})[name] = file.get_tensor(key)
+                moments.setdefault(int(number), {})[name] = _laid_out_as(weights[int(number)], file.get_tensor(key))
         state = json.loads(file.metadata()["state"])
     whole = optimizer.state_dict()
     whole["state"] = moments
     optimizer.load_state_dict(whole)
     return dict(state)
+
+
+def _laid_out_as(weight: torch.Tensor, moment: torch.Tensor) -> torch.Tensor:
+    """In the weight's own memory format: the fused step goes through both as they lie in memory."""
+    return torch.empty_like(weight).copy_(moment) if moment.shape == weight.shape else moment

@@ -40,6 +40,7 @@ class SetPlan:
     clip: bool  # consecutive frames at `fps`; else random instants
     fps: float = 8.0
     num_actors: int = 1
+    size_px: int = SIZE_PX
 
     def times_s(self, seed: int) -> list[float]:
         """Instants of the frames of one scene."""
@@ -74,11 +75,11 @@ def render_set(plan: SetPlan, work: Path, *, workers: int = 2, times: float = 1.
 def _render(plan: SetPlan, number: int, folder: Path) -> None:
     count = min(SHARD, plan.num_scenes - number * SHARD)
     seeds = [plan.first_seed + number * SHARD + k for k in range(count)]
-    shape = (count, plan.num_frames, SIZE_PX, SIZE_PX)
+    shape = (count, plan.num_frames, plan.size_px, plan.size_px)
     rgb, near = np.empty((*shape, 3), np.uint8), np.empty(shape, np.uint8)
     mask, head = np.empty(shape, bool), np.empty((count, plan.num_frames, 2), np.float32)
     for row, seed in enumerate(seeds):
-        clip = render_frames(plan.spec(seed), plan.times_s(seed), size=SIZE_PX)
+        clip = render_frames(plan.spec(seed), plan.times_s(seed), size=plan.size_px)
         rgb[row], mask[row], head[row] = clip.rgb, clip.mask, clip.head_xy
         near[row] = np.round(clip.near * 255).astype(np.uint8)
     for name, array in (("rgb", rgb), ("near", near), ("mask", np.packbits(mask, axis=-1)), ("head", head)):

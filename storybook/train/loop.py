@@ -20,7 +20,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from storyanim.errors import UsageError
-from storyanim.personalize.objective import rate_left
+from storyanim.personalize.objective import cosine_with_min_lr
 from storybook.train import checkpoint
 
 Batch = dict[str, Any]
@@ -239,7 +239,7 @@ def _progress(state: LoopState, options: LoopOptions) -> float:
 
 def _schedule(done: float) -> float:
     warm = min(1.0, done / 0.02 + 0.02)
-    return warm * rate_left(min(1.0, done), 0.02)
+    return warm * cosine_with_min_lr(min(1.0, done), 0.02)
 
 
 def _log(log: Any, state: LoopState, done: float, figures: dict[str, float]) -> None:

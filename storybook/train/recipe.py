@@ -71,7 +71,7 @@ def run_stage(name: str, request: Request) -> dict[str, float]:
         raise UsageError(f"unknown stage {name!r}", hint=f"known are {', '.join(STAGES)}")
     on_gpu = request.device.type != "cpu"
     budget = (GPU_BUDGETS if on_gpu and name in GPU_BUDGETS else BUDGETS).get(name)
-    return STAGES[name](request if budget is None else _budgeted(request, budget))
+    return STAGES[name](request if budget is None else with_budget(request, budget))
 
 
 def make_data(request: Request) -> dict[str, float]:
@@ -253,7 +253,7 @@ BUDGETS = {
 GPU_BUDGETS = {"autoencoder": Budget(2.5, 1.5e-3, 256), "motion": Budget(7.5, 1.5e-3, 32)}
 
 
-def _budgeted(request: Request, budget: Budget) -> Request:
+def with_budget(request: Request, budget: Budget) -> Request:
     """What was not asked for is the stage's own."""
     loop = request.loop
     if loop.minutes is None and loop.steps is None:

@@ -37,14 +37,14 @@ def grid(rows: list[list[np.ndarray[Any, Any]]], labels: list[str] | None = None
     return page
 
 
-def autoencoder_sheet(vae: AutoencoderTiny, folder: Path, device: torch.device) -> Image.Image:
-    """Held-out frames above their reconstructions, at twice the size."""
+def autoencoder_sheet(vae: AutoencoderTiny, folder: Path, device: torch.device, *, scale: int = 2) -> Image.Image:
+    """Held-out frames above their reconstructions, at `scale` times the size."""
     held = ClipSet(folder)
     places = [held.place(k % len(held)) for k in range(10)]
     truth = [np.asarray(shard.rgb[row, 0]) for shard, row in places]
     output = decode(vae, torch.from_numpy(encode(vae, np.stack(truth), device)).to(device).float())
     page = grid([truth[:5], list(output[:5]), truth[5:], list(output[5:])])
-    return page.resize((page.width * 2, page.height * 2), Image.Resampling.NEAREST)
+    return page.resize((page.width * scale, page.height * scale), Image.Resampling.NEAREST)
 
 
 def depth_sheet(network: DPTForDepthEstimation, folder: Path, device: torch.device) -> Image.Image:

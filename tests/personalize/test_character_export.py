@@ -21,7 +21,7 @@ from storyanim.errors import UsageError
 from storyanim.generate.lora import CharacterLoras
 from storyanim.generate.story_pipeline import StoryVideoPipeline
 from storyanim.personalize.export import collapsed, embedding_file, lora_file
-from storyanim.personalize.lora import arrays_of, lora_on, motion_off
+from storyanim.personalize.lora import lora_adapter, motion_modules_disabled, numpy_arrays
 
 T = 1000
 PROMPTS = ["a <bruno> bear walks", "<bruno>s", "a bear"]
@@ -42,10 +42,10 @@ def motion(unet: UNet2DConditionModel) -> UNetMotionModel:
 @pytest.fixture
 def token(motion: UNetMotionModel) -> CharacterToken:
     """With a LoRA on every layer that learning puts one on, and a table in which no row is like another."""
-    with lora_on(motion, 3, seed=0) as matrices:
+    with lora_adapter(motion, 3, seed=0) as matrices:
         for matrix in matrices.values():
             torch.nn.init.normal_(matrix, std=0.5)
-        lora = arrays_of(matrices)
+        lora = numpy_arrays(matrices)
     table = np.random.default_rng(0).standard_normal((T, tiny.WIDTH)).astype(np.float32)
     return CharacterToken("bruno", "<bruno>", "bear", table, lora, "base-1")
 
@@ -82,7 +82,7 @@ class TestLora:
         stock = image_pipeline(tmp_path / "stock", unet)
         stock.load_lora_weights(written(tmp_path, lora_file(token)))
         CharacterLoras(tiny.story_pipeline(tmp_path / "ours", unet=motion)).wear([token])
-        with motion_off(motion):
+        with motion_modules_disabled(motion):
             ours = drawn(motion, num_frames=1)[:, :, 0]
         assert_close(drawn(stock.unet), ours)
         assert not torch.allclose(ours, plain, atol=1e-2)

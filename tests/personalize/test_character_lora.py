@@ -16,7 +16,14 @@ from storyanim.artifacts import CharacterToken
 from storyanim.errors import ModelError
 from storyanim.generate.load import load_pipeline
 from storyanim.generate.lora import CharacterLoras
-from storyanim.personalize.lora import arrays_of, frames_alone, frozen, halved, lora_on, motion_off
+from storyanim.personalize.lora import (
+    frames_alone,
+    frozen,
+    frozen_weights_in_bfloat16,
+    lora_adapter,
+    motion_modules_disabled,
+    numpy_arrays,
+)
 
 
 @pytest.fixture
@@ -37,7 +44,7 @@ class TestLora:
     def test_sits_on_spatial_queries_keys_and_values_only(self, unet: UNetMotionModel) -> None:
         spatial = {name for name, _ in unet.named_modules()
                    if ".attentions." in name and name.rsplit(".", 1)[-1] in {"to_q", "to_k", "to_v"}}
-        with lora_on(unet, 2, seed=0) as matrices:
+        with lora_adapter(unet, 2, seed=0) as matrices:
             assert {key.removeprefix("unet.").rsplit(".", 2)[0] for key in matrices} == spatial
             assert all("motion" not in key for key in matrices)
         assert len(spatial) == len(matrices) // 2 > 0
@@ -47,9 +54,9 @@ class TestLora:
         arrays = []
         for seed in (0, 0, 1):
             state = torch.get_rng_state()
-            with lora_on(unet, 2, seed) as matrices:
+            with lora_adapter(unet, 2, seed) as matrices:
                 assert_close(predict(unet), before)
-                arrays.append(arrays_of(matrices))
+                arrays.append(numpy_arrays(matrices))
             assert torch.equal(torch.get_rng_state(), state)
         same = [all(np.array_equal(arrays[0][key], other[key]) for key in other) for other in arrays[1:]]
         assert same == [True, False]
@@ -57,27 +64,27 @@ class TestLora:
     def test_drawing_wears_what_was_learned(self, family: Path) -> None:
         pipeline = load_pipeline(make_settings(family).models)
         unet, plain = pipeline.unet, predict(pipeline.unet)
-        with lora_on(unet, 2, seed=0) as matrices:
+        with lora_adapter(unet, 2, seed=0) as matrices:
             for weight in matrices.values():
                 weight.data += 0.3 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(1))
-            learned, lora = predict(unet), arrays_of(matrices)
+            learned, lora = predict(unet), numpy_arrays(matrices)
         assert torch.equal(predict(unet), plain)
         assert (learned - plain).abs().max() > 1e-3
         table = np.zeros((1000, WIDTH), np.float32)
         token = CharacterToken(name="bear", token="<bear>", noun="bear", table=table, lora=lora, base="b")
         CharacterLoras(pipeline).wear([token])
         assert_close(predict(unet), learned)
-        with pytest.raises(ModelError, match="wears"), lora_on(unet, 2, seed=0):
+        with pytest.raises(ModelError, match="wears"), lora_adapter(unet, 2, seed=0):
             pass
 
     def test_several_are_worn_in_equal_shares_and_one_alone_in_full(self, family: Path) -> None:
         pipeline = load_pipeline(make_settings(family).models)
         unet = pipeline.unet
-        with lora_on(unet, 2, seed=0) as matrices:
-            nothing = arrays_of(matrices)            # the second factor begins at zero
+        with lora_adapter(unet, 2, seed=0) as matrices:
+            nothing = numpy_arrays(matrices)            # the second factor begins at zero
             for weight in matrices.values():
                 weight.data += 0.3 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(1))
-            lora = arrays_of(matrices)
+            lora = numpy_arrays(matrices)
         table = np.zeros((1000, WIDTH), np.float32)
         half = {key: value / 2 if ".lora_B." in key else value for key, value in lora.items()}
         bear, half_a_bear, plain = (CharacterToken(name="bear", token="<bear>", noun="bear", table=table, lora=each, base="b")
@@ -96,7 +103,7 @@ class TestLora:
         before = {name: weight.clone() for name, weight in unet.state_dict().items()}
 
         def break_off() -> None:
-            with frozen(unet), lora_on(unet, 2, seed=0) as matrices:
+            with frozen(unet), lora_adapter(unet, 2, seed=0) as matrices:
                 for weight in matrices.values():
                     weight.data += 1
                 raise ZeroDivisionError
@@ -109,13 +116,13 @@ class TestLora:
         assert all(weight.requires_grad for weight in unet.parameters())
 
     def test_rank_zero_is_none(self, unet: UNetMotionModel) -> None:
-        with lora_on(unet, 0, seed=0) as matrices:
+        with lora_adapter(unet, 0, seed=0) as matrices:
             assert matrices == {}
 
     def test_unet_without_spatial_attention(self) -> None:
         plain = UNet2DConditionModel(sample_size=8, block_out_channels=(8,), layers_per_block=1, norm_num_groups=4,
                                      mid_block_type=None, down_block_types=("DownBlock2D",), up_block_types=("UpBlock2D",))
-        with pytest.raises(ModelError, match="no spatial attention"), lora_on(plain, 2, seed=0):
+        with pytest.raises(ModelError, match="no spatial attention"), lora_adapter(plain, 2, seed=0):
             pass
         assert not getattr(plain, "peft_config", None)
 
@@ -129,7 +136,7 @@ class TestMotionOff:
         times = torch.tensor([10, 500, 999])
         with torch.no_grad():
             stock = image(sample[:, :, 0], times, encoder_hidden_states=text).sample
-            with motion_off(unet):
+            with motion_modules_disabled(unet):
                 ours = unet(sample, times, encoder_hidden_states=text).sample[:, :, 0]
             moving = unet(sample, times, encoder_hidden_states=text).sample[:, :, 0]
         assert_close(ours, stock)
@@ -164,11 +171,11 @@ class TestFramesAlone:
 class TestHalved:
     def test_same_to_rounding_as_casting_at_each_step(self, unet: UNetMotionModel) -> None:
         before = {name: weight.clone() for name, weight in unet.state_dict().items()}
-        with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH), lora_on(unet, 2, seed=0) as matrices:
+        with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH), lora_adapter(unet, 2, seed=0) as matrices:
             for weight in matrices.values():
                 weight.data += 0.1
             plain, gradient = _with_gradient(unet, 2)
-            with halved(unet, None):
+            with frozen_weights_in_bfloat16(unet, None):
                 kinds = {weight.dtype for name, weight in unet.named_parameters() if "lora" not in name}
                 assert kinds == {torch.bfloat16, torch.float32}
                 assert unet.dtype == torch.float32
@@ -181,7 +188,7 @@ class TestHalved:
     def test_what_is_learned_stays_float32(self) -> None:
         network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)).requires_grad_(False)
         network[1].requires_grad_(True)
-        with halved(network):
+        with frozen_weights_in_bfloat16(network):
             dtypes = [layer.weight.dtype for layer in network]
         assert dtypes == [torch.float32, torch.float32, torch.bfloat16]
         assert network[2].weight.dtype == torch.float32

@@ -21,10 +21,10 @@ from storyanim.engine.character_file import character_bytes
 from storyanim.errors import CharacterError, ModelError, VideoError
 from storyanim.generate.generator import StoryGenerator
 from storyanim.generate.story_pipeline import StoryVideoPipeline
-from storyanim.personalize import fit, lesson
+from storyanim.personalize import fit, trainer
 from storyanim.personalize.fit import TimeInvLearner
-from storyanim.personalize.lesson import Student
 from storyanim.personalize.timeinv import word_embedding
+from storyanim.personalize.trainer import TrainState
 
 Make = Callable[..., Settings]
 GRID = [199, 399, 599, 799, 999]                     # of five steps, trailing
@@ -153,8 +153,8 @@ class TestLearning:
 
     def test_rates_fall_when_asked(self, learn: Callable[..., CharacterToken], monkeypatch: pytest.MonkeyPatch) -> None:
         parts: list[float] = []
-        real = Student.slow
-        monkeypatch.setattr(Student, "slow", lambda student, part: (parts.append(part), real(student, part))[1])
+        real = TrainState.scale_learning_rates
+        monkeypatch.setattr(TrainState, "scale_learning_rates", lambda state, part: (parts.append(part), real(state, part))[1])
         asked: dict[str, Any] = {"num_steps": 4, "lora_learning_rate": 0.1, "embedding_learning_rate": 0.1}
         even, falling = learn(**asked, min_lr_rate=1.0), learn(**asked, min_lr_rate=0.25)
         assert parts[:4] == [1.0] * 4
@@ -233,7 +233,7 @@ class TestLearning:
         self, settings: Make, shared_pipeline: StoryVideoPipeline, character: Character, monkeypatch: pytest.MonkeyPatch,
         num_frames: int, dtype: str,
     ) -> None:
-        monkeypatch.setattr(lesson, "cpu_has_bfloat16", lambda: True)
+        monkeypatch.setattr(trainer, "cpu_has_bfloat16", lambda: True)
         kept, tokens = [], []
         for twice in (False, True):
             wanted = settings(num_steps=2, num_frames=num_frames, gradient_checkpointing=twice)

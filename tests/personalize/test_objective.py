@@ -8,7 +8,7 @@ from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler
 from tolerance import assert_close
 
 from storyanim.errors import ModelError
-from storyanim.personalize.objective import Objective, errors_of
+from storyanim.personalize.objective import Objective, masked_mse
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
@@ -34,10 +34,10 @@ def test_cells_of_no_weight_do_not_count() -> None:
     target[0, ..., 0] = 100
     weight = torch.ones(2, 2, 2)
     weight[0, :, 0] = 0
-    assert errors_of(predicted, target, weight).tolist() == [1, 1]
+    assert masked_mse(predicted, target, weight).tolist() == [1, 1]
 
 
 def test_a_view_without_the_character_teaches_nothing() -> None:
     predicted, target = torch.ones(2, 4, 1, 3, 3), torch.zeros(2, 4, 1, 3, 3)
     weight = torch.stack([torch.zeros(3, 3), torch.ones(3, 3)])
-    assert errors_of(predicted, target, weight).tolist() == [0, 1]
+    assert masked_mse(predicted, target, weight).tolist() == [0, 1]

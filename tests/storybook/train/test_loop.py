@@ -92,6 +92,36 @@ def test_the_loss_falls_and_training_goes_on_where_it_stopped(tmp_path: Path) ->
     assert torch.equal(twice, whole)
 
 
+class Convolved(Squares):
+    """Weights of four dimensions, as they lie in channels-last networks."""
+
+    def __init__(self, stop: int | None = None) -> None:
+        super().__init__(False, "cpu")
+        layers = nn.Conv2d(4, 8, 3, padding=1), nn.Tanh(), nn.Conv2d(8, 4, 3, padding=1)
+        self.network = nn.Sequential(*layers).to(memory_format=torch.channels_last)
+        self.left = stop
+
+    def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, Any]]:
+        if self.left == 0:
+            raise KeyboardInterrupt
+        self.left = self.left and self.left - 1
+        pictures = batch["x"][:, :, None, None].expand(-1, -1, 3, 3)
+        loss = (self.network(pictures) - pictures.flip(1)).square().mean()
+        return loss, {"again": loss.detach()}
+
+
+def test_a_stopped_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    options = LoopOptions(steps=9, learning_rate=0.05, device="cpu", checkpoint_every_s=0.0)
+    whole = Convolved()
+    train(whole, options, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        train(Convolved(stop=4), options, tmp_path / "stopped")
+    resumed = Convolved()
+    assert train(resumed, options, tmp_path / "stopped").step == 9
+    for name, value in whole.network.state_dict().items():
+        torch.testing.assert_close(resumed.network.state_dict()[name], value, msg=name)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_recorded_steps_are_the_steps(tmp_path: Path) -> None:
     plain, recorded = (learned(Squares(on, "cuda"), tmp_path / str(on)) for on in (False, True))

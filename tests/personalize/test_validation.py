@@ -15,30 +15,30 @@ from storyanim.config import Settings
 from storyanim.generate.story_pipeline import StoryVideoPipeline
 from storyanim.personalize.examples import MOST_HELD_OUT, VIEWS, ExampleMaker
 from storyanim.personalize.fit import TimeInvLearner
-from storyanim.personalize.lesson import Student
-from storyanim.personalize.stopping import HeldOut
 from storyanim.personalize.timeinv import TimeInvTable
+from storyanim.personalize.trainer import TrainState
+from storyanim.personalize.validation import BestCheckpoint
 
 Make = Callable[..., Settings]
 
 
-def student() -> Student:
+def state() -> TrainState:
     """A single weight, that says how many steps were done."""
     table = TimeInvTable(torch.zeros(4), torch.arange(3), 10)
     weight = nn.Parameter(torch.zeros(1))
-    return Student(table, {"steps": weight}, torch.optim.AdamW([weight]), torch.zeros(1), torch.zeros(8))
+    return TrainState(table, {"steps": weight}, torch.optim.AdamW([weight]), torch.zeros(1), torch.zeros(8))
 
 
 def followed(errors: dict[int, list[float]]) -> tuple[int, float]:
     """The step that is kept, and the state."""
-    who = student()
-    held_out = HeldOut(who, 8, 4, 2)
+    who = state()
+    held_out = BestCheckpoint(who, 8, 4, 2)
     assert held_out.steps == tuple(errors) == (0, 2, 4, 6, 8)
     for step, seen in errors.items():
         with torch.no_grad():
             who.weights["steps"].fill_(step)
-        held_out.note(step, torch.tensor(seen, dtype=torch.float32))
-    return held_out.settle(), float(who.weights["steps"].detach())
+        held_out.record(step, torch.tensor(seen, dtype=torch.float32))
+    return held_out.restore_best(), float(who.weights["steps"].detach())
 
 
 class TestChoice:
@@ -54,12 +54,12 @@ class TestChoice:
         assert followed(errors) == (kept, kept)
 
     def test_without_checks_the_last_step_is_kept_and_nothing_is_copied(self) -> None:
-        held_out = HeldOut(student(), 8, 0, 2)
-        assert (held_out.steps, held_out.settle(), held_out.curve) == ((), 8, [])
+        held_out = BestCheckpoint(state(), 8, 0, 2)
+        assert (held_out.steps, held_out.restore_best(), held_out.curve) == ((), 8, [])
         assert not any(name.startswith("best.") for name in held_out.parts)
 
     def test_few_steps_are_looked_at_once_each(self) -> None:
-        assert HeldOut(student(), 2, 8, 2).steps == (0, 1, 2)
+        assert BestCheckpoint(state(), 2, 8, 2).steps == (0, 1, 2)
 
 
 class TestViews:

@@ -17,9 +17,9 @@ from storyanim.depth.dpt import build_depth_estimator
 from storyanim.generate.load import load_pipeline
 from storyanim.personalize.examples import ExampleMaker
 from storyanim.personalize.images import read_character
-from storyanim.personalize.lesson import Lesson, phrases_of
-from storyanim.personalize.lora import motion_off
+from storyanim.personalize.lora import motion_modules_disabled
 from storyanim.personalize.timeinv import sampling_grid
+from storyanim.personalize.trainer import TimeInvTrainer, filled_phrases
 from storybook.world import COLOURS
 from storybook.world.photos import take_photos
 
@@ -34,13 +34,13 @@ def pipeline(settings: Settings) -> Any:
     return load_pipeline(settings.models)
 
 
-def lesson_of(folder: Path, settings: Settings, pipeline: Any, **look: Any) -> Lesson:
+def trainer_of(folder: Path, settings: Settings, pipeline: Any, **look: Any) -> TimeInvTrainer:
     """On photographs of one look."""
     for number, photo in enumerate(take_photos({"rgb": COLOURS[look["colour"]], **look}, seed=31, size_px=192)):
         Image.fromarray(photo).save(folder / f"{number}.png")
     character = read_character(folder, noun=look["creature"])
     own = list(ExampleMaker(pipeline, build_depth_estimator(settings), settings).of_character(character))
-    return Lesson(pipeline, settings, character.token, own, [])
+    return TimeInvTrainer(pipeline, settings, character.token, own, [])
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +55,9 @@ BARE = {"accessory": None, "accessory_colour": None, "accessory_rgb": None}
 def test_named_colours_are_read(
     tmp_path: Path, settings: Settings, pipeline: Any, grid: Any, creature: str, colour: str
 ) -> None:
-    with motion_off(pipeline.unet):
-        lesson = lesson_of(tmp_path, settings, pipeline, creature=creature, colour=colour, **BARE)
-        assert lesson.best_word(tuple(COLOURS), creature, grid) == colour
+    with motion_modules_disabled(pipeline.unet):
+        trainer = trainer_of(tmp_path, settings, pipeline, creature=creature, colour=colour, **BARE)
+        assert trainer.best_initializer_word(tuple(COLOURS), creature, grid) == colour
 
 
 @pytest.mark.parametrize(("accessory", "colour", "appearance"), [
@@ -67,16 +67,16 @@ def test_what_it_wears_is_read(
     tmp_path: Path, settings: Settings, pipeline: Any, grid: Any, accessory: str | None, colour: str | None, appearance: str
 ) -> None:
     look = {"accessory": accessory, "accessory_colour": colour, "accessory_rgb": COLOURS[colour] if colour else None}
-    with motion_off(pipeline.unet):
-        lesson = lesson_of(tmp_path, settings, pipeline, creature="dog", colour="white", **look)
-        assert lesson.worn("white", "dog", phrases_of(settings.personalize), grid) == appearance
+    with motion_modules_disabled(pipeline.unet):
+        trainer = trainer_of(tmp_path, settings, pipeline, creature="dog", colour="white", **look)
+        assert trainer.best_appearance_phrase("white", "dog", filled_phrases(settings.personalize), grid) == appearance
 
 
 def test_a_coat_between_two_names_wears_nothing(tmp_path: Path, settings: Settings, pipeline: Any, grid: Any) -> None:
     olive = {"colour": "brown", "rgb": (0.52, 0.58, 0.28)}
-    with motion_off(pipeline.unet):
-        lesson = lesson_of(tmp_path, settings, pipeline, creature="penguin", **olive, **BARE)
-        assert lesson.worn("brown", "penguin", phrases_of(settings.personalize), grid) == ""
+    with motion_modules_disabled(pipeline.unet):
+        trainer = trainer_of(tmp_path, settings, pipeline, creature="penguin", **olive, **BARE)
+        assert trainer.best_appearance_phrase("brown", "penguin", filled_phrases(settings.personalize), grid) == ""
 
 
 @pytest.mark.parametrize(("again", "appearance"), [(0.4, "with a red hat"), (-0.4, "")])
@@ -85,41 +85,41 @@ def test_a_doubtful_phrase_is_looked_at_again(
 ) -> None:
     looked: list[tuple[list[str], int]] = []
 
-    def errors_under(self: Lesson, captions: list[str], grid: Any, count: int) -> torch.Tensor:
+    def errors_under(self: TimeInvTrainer, captions: list[str], grid: Any, count: int) -> torch.Tensor:
         looked.append((captions, count))
         gains = {False: 0.1, True: again}[len(looked) > 2] + torch.linspace(-1, 1, count)
         hat = [caption.endswith("with a red hat") for caption in captions]
         return torch.stack([(-gains).exp() if worn else torch.full((count,), 1.0 if " with " not in caption else 9.0)
                             for caption, worn in zip(captions, hat, strict=True)])
 
-    monkeypatch.setattr(Lesson, "_errors_under", errors_under)
-    lesson = Lesson.__new__(Lesson)
-    lesson._settings = settings.personalize.model_copy(update={"initializer_words": ()})
+    monkeypatch.setattr(TimeInvTrainer, "_errors_under", errors_under)
+    trainer = TimeInvTrainer.__new__(TimeInvTrainer)
+    trainer._settings = settings.personalize.model_copy(update={"initializer_words": ()})
     phrases = ["with a blue scarf", "with a red hat", "with a green scarf"]
-    assert lesson.worn("white", "dog", phrases, torch.arange(20)) == appearance
+    assert trainer.best_appearance_phrase("white", "dog", phrases, torch.arange(20)) == appearance
     assert looked[2] == (["a white dog", "a white dog with a red hat"], 160)
 
 
 def test_a_phrase_that_changes_nothing_is_not_worn(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    monkeypatch.setattr(Lesson, "_errors_under", lambda self, captions, grid, count: torch.ones(len(captions), count))
-    lesson = Lesson.__new__(Lesson)
-    lesson._settings = settings.personalize.model_copy(update={"initializer_words": ()})
-    assert lesson.worn("white", "dog", ["with a red hat"], torch.arange(20)) == ""
+    monkeypatch.setattr(TimeInvTrainer, "_errors_under", lambda self, captions, grid, count: torch.ones(len(captions), count))
+    trainer = TimeInvTrainer.__new__(TimeInvTrainer)
+    trainer._settings = settings.personalize.model_copy(update={"initializer_words": ()})
+    assert trainer.best_appearance_phrase("white", "dog", ["with a red hat"], torch.arange(20)) == ""
 
 
 def test_captions_go_on_with_what_it_wears(tmp_path: Path, settings: Settings, pipeline: Any) -> None:
-    lesson = lesson_of(tmp_path, settings, pipeline, creature="dog", colour="white", **BARE)
-    who = f"{lesson._token} dog"
-    before = [caption for example in lesson._own for caption in example.captions]
-    lesson.say("dog", "with a red hat")
-    after = [caption for example in lesson._own for caption in example.captions]
+    trainer = trainer_of(tmp_path, settings, pipeline, creature="dog", colour="white", **BARE)
+    who = f"{trainer._token} dog"
+    before = [caption for example in trainer._own for caption in example.captions]
+    trainer.add_appearance("dog", "with a red hat")
+    after = [caption for example in trainer._own for caption in example.captions]
     assert after == [caption.replace(who, f"{who} with a red hat") for caption in before] != before
 
 
 def test_phrases_take_the_first_words_and_their_article() -> None:
     phrases = ("with a {} hat", "with glasses", "with {one}")
     wanted = PersonalizeSettings(initializer_words=("orange", "red"), appearance_phrases=phrases)
-    assert phrases_of(wanted) == ["with an orange hat", "with a red hat", "with glasses", "with {one}"]
+    assert filled_phrases(wanted) == ["with an orange hat", "with a red hat", "with glasses", "with {one}"]
 
 
 @pytest.mark.parametrize(("prompt", "said"), [

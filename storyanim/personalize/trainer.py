@@ -1,4 +1,4 @@
-"""One character's lesson: what a step of learning draws, and what it changes (AaS 3.3)."""
+"""Training on one character's pictures: what a step draws, and what it changes (AaS 3.3)."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from storyanim.config import PersonalizeSettings, Settings
 from storyanim.device import cpu_has_bfloat16
 from storyanim.errors import ModelError
 from storyanim.personalize.examples import Example
-from storyanim.personalize.objective import Objective, errors_of
+from storyanim.personalize.objective import Objective, masked_mse
 from storyanim.personalize.timeinv import TimeInvTable
 
-_MOST_GRADIENT = 1.0                                 # norm to which gradients are cut
+_MAX_GRAD_NORM = 1.0                                 # norm to which gradients are cut
 _GUESSED_AT = 48                                     # views of pictures, each at one timestep, that decide on the first word
 _WORN_AT, _LIKELY = (8, 80), 4                       # views that decide on what it wears: of all phrases, then of the likely ones
 _IN_DOUBT, _AGAIN = 3.0, 160                         # gains of fewer standard errors take so many views more to decide
@@ -33,7 +33,7 @@ _TIMES = 4                                           # timesteps at which a held
 
 
 @dataclass
-class Student:
+class TrainState:
     """What is being learned, and how far it came."""
 
     table: TimeInvTable
@@ -57,7 +57,7 @@ class Student:
         """All that a checkpoint holds, apart from the optimizer's own."""
         return {**self.kept, "losses": self.losses}
 
-    def slow(self, part: float) -> None:
+    def scale_learning_rates(self, part: float) -> None:
         """Takes so much of each group's `peak` rate for the next step."""
         for group in self.optimizer.param_groups:
             group["lr"] = part * group["peak"]
@@ -74,7 +74,7 @@ class _Batch:
     captions: list[str]
 
 
-class Lesson:
+class TimeInvTrainer:
     """One character's examples, and a step of learning from them. What step k draws depends on the seed and k alone."""
 
     def __init__(self, pipeline: Any, settings: Settings, token: str, own: list[Example], others: list[Example]) -> None:
@@ -90,31 +90,31 @@ class Lesson:
         self._autocast = _autocast(pipeline.device, settings.generate.dtype)
         self._attention = _attention(pipeline.device, settings.generate.dtype)
 
-    def step(self, student: Student, step: int) -> float:
+    def step(self, state: TrainState, step: int) -> float:
         """One step; gives the loss over the character's own pictures. Raises ModelError when it is no number."""
-        batch, places = self._draw(np.random.default_rng([self._settings.seed, step]), student.table)
-        errors = self._errors(batch, student.table.timesteps[places], student.table.rows(places))   # (B)
+        batch, places = self._draw(np.random.default_rng([self._settings.seed, step]), state.table)
+        errors = self._errors(batch, state.table.timesteps[places], state.table.rows(places))   # (B)
         pictures = self._settings.batch_size         # the others follow
         own = errors[:pictures].mean()
         loss = own + self._settings.prior_loss_weight * errors[pictures:].mean() if self._others else own
         if not bool(torch.isfinite(loss)):
             raise ModelError("the model gave values that are not numbers while it learned",
                              hint="set generate.dtype to float32, or smaller learning rates")
-        student.optimizer.zero_grad(set_to_none=True)
+        state.optimizer.zero_grad(set_to_none=True)
         if loss.requires_grad:                       # not when the table is alone and every caption is blank
             with self._attention():                  # blocks that are computed twice have to be computed alike
                 loss.backward()
-            nn.utils.clip_grad_norm_([weight for weight in student.learned if weight.grad is not None], _MOST_GRADIENT)
-            student.optimizer.step()
+            nn.utils.clip_grad_norm_([weight for weight in state.learned if weight.grad is not None], _MAX_GRAD_NORM)
+            state.optimizer.step()
         named = [self._token in caption for caption in batch.captions]
-        student.table.mark(places[torch.tensor(named, device=places.device)])
+        state.table.mark(places[torch.tensor(named, device=places.device)])
         now = float(own.detach())
-        student.losses[step] = now
-        student.loss.copy_(_LOSS_MEMORY * student.loss + (1 - _LOSS_MEMORY) * now if step else torch.tensor([now]))
+        state.losses[step] = now
+        state.loss.copy_(_LOSS_MEMORY * state.loss + (1 - _LOSS_MEMORY) * now if step else torch.tensor([now]))
         return now
 
     @torch.no_grad()
-    def best_word(self, words: Sequence[str], noun: str, grid: Tensor) -> str:
+    def best_initializer_word(self, words: Sequence[str], noun: str, grid: Tensor) -> str:
         """The one of `words` that says before the noun what the pictures show: under it the model as it is denoises them best.
 
         A diffusion model read as a classifier (arXiv 2303.16203), with the same pictures and noise for each word.
@@ -125,7 +125,7 @@ class Lesson:
         return words[int(errors.mean(dim=1).argmin())]
 
     @torch.no_grad()
-    def worn(self, word: str, noun: str, phrases: Sequence[str], grid: Tensor) -> str:
+    def best_appearance_phrase(self, word: str, noun: str, phrases: Sequence[str], grid: Tensor) -> str:
         """The one of `phrases` that says behind "a `word` `noun`" what the pictures show beside; "" when none surely does.
 
         A hat is a few cells of the loss, and one embedding hardly learns it; a model that knows the word draws it. A phrase whose
@@ -153,7 +153,7 @@ class Lesson:
         mixed = self._errors_under([f"a {second} {word} {noun}", f"a {word} {second} {noun}"], grid, _WORN_AT[1])
         return "" if all(_certainty(errors[1 + best].log() - other.log()) > _MIXED for other in mixed) else likely[best]
 
-    def say(self, noun: str, appearance: str) -> None:
+    def add_appearance(self, noun: str, appearance: str) -> None:
         """Captions that name the character go on with what it wears."""
         self.appearance, who = appearance, f"{self._token} {noun}"
 
@@ -197,14 +197,14 @@ class Lesson:
         return _Batch(latents.to(device), near.to(device), weight.to(device), noise.to(device), captions)
 
     @property
-    def num_held_out(self) -> int:
-        """M, how many errors `look` gives."""
+    def num_validation_losses(self) -> int:
+        """M, how many errors `validation_losses` gives."""
         return _TIMES * len(self._held_out)
 
     @torch.no_grad()
-    def look(self, student: Student) -> Tensor:
+    def validation_losses(self, state: TrainState) -> Tensor:
         """(M) errors on the held-out views, always of the same noise at the same timesteps, with the table as it would draw."""
-        table, device = student.table, self._pipeline.device
+        table, device = state.table, self._pipeline.device
         places = torch.linspace(0, len(table.timesteps) - 1, _TIMES + 2)[1:-1].round().long()
         timesteps = table.timesteps[places.to(device)].repeat(len(self._held_out))                # (M)
         rows = table.full()[timesteps.cpu()].to(device)                                           # (M, d)
@@ -229,10 +229,10 @@ class Lesson:
             guided = (rows is None or self._settings.static_depth) and pipeline.structure is not None
             guide = pipeline.structure_guide(batch.near) if guided else None
             predicted = pipeline.predict(noisy, timesteps, text, guide)
-        return errors_of(predicted, target, batch.weight)
+        return masked_mse(predicted, target, batch.weight)
 
 
-def phrases_of(settings: PersonalizeSettings) -> list[str]:
+def filled_phrases(settings: PersonalizeSettings) -> list[str]:
     """What a character may wear: `appearance_phrases` with each of the first words in it."""
     filled = [phrase.replace("{}", word) for phrase in settings.appearance_phrases
               for word in (settings.initializer_words if "{}" in phrase else ("",))]
@@ -244,7 +244,7 @@ def _certainty(gains: Tensor) -> float:
     return float(gains.mean() / gains.std() * len(gains)**0.5)
 
 
-def multiplies_in_half(device: torch.device, dtype: str) -> bool:
+def uses_bfloat16(device: torch.device, dtype: str) -> bool:
     """Whether products are bfloat16: where the machine has it and the settings do not ask for float32."""
     if dtype == "float32":
         return False
@@ -254,11 +254,11 @@ def multiplies_in_half(device: torch.device, dtype: str) -> bool:
 
 
 def _autocast(device: torch.device, dtype: str) -> Callable[[], AbstractContextManager[object]]:
-    """Products in bfloat16, see `multiplies_in_half`; what is learned stays float32."""
-    return partial(torch.autocast, device.type, torch.bfloat16) if multiplies_in_half(device, dtype) else nullcontext
+    """Products in bfloat16, see `uses_bfloat16`; what is learned stays float32."""
+    return partial(torch.autocast, device.type, torch.bfloat16) if uses_bfloat16(device, dtype) else nullcontext
 
 
 def _attention(device: torch.device, dtype: str) -> Callable[[], AbstractContextManager[object]]:
     """A CPU's fused attention is three to seven times slower backwards in bfloat16 than plain products."""
-    plain = device.type == "cpu" and multiplies_in_half(device, dtype)
+    plain = device.type == "cpu" and uses_bfloat16(device, dtype)
     return partial(sdpa_kernel, SDPBackend.MATH) if plain else nullcontext

@@ -5,25 +5,25 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from storyanim.personalize.lesson import Student
+from storyanim.personalize.trainer import TrainState
 
 _LEAST_SHARE = 0.5                                   # of the steps: no earlier state is kept
 
 
-class HeldOut:
+class BestCheckpoint:
     """What the held-out views say while a character is learned, and the best state so far.
 
     The views are other crops of the pictures that are learned from: their errors rise when learning goes astray, not when
     the character is tied to what it has around it; that is what the report's drawings are for.
     """
 
-    def __init__(self, student: Student, num_steps: int, checks: int, num_errors: int) -> None:
+    def __init__(self, state: TrainState, num_steps: int, checks: int, num_errors: int) -> None:
         """Args: checks: how often is looked, spread evenly, and once before the first step; 0: never. num_errors: M."""
-        self._student, self._num_steps = student, num_steps
+        self._state, self._num_steps = state, num_steps
         self.steps = tuple(sorted({round(num_steps * k / checks) for k in range(checks + 1)})) if checks and num_errors else ()
         self.errors = torch.full((len(self.steps), num_errors), torch.nan)                        # (K, M)
         self._best_row = torch.full((1,), -1)
-        self._best = {name: part.detach().cpu().clone() for name, part in student.kept.items()} if self.steps else {}
+        self._best = {name: part.detach().cpu().clone() for name, part in state.kept.items()} if self.steps else {}
 
     @property
     def parts(self) -> dict[str, Tensor]:
@@ -37,7 +37,7 @@ class HeldOut:
         means = self.errors.mean(dim=1).tolist()
         return [(step, mean) for step, mean in zip(self.steps, means, strict=True) if mean == mean]
 
-    def note(self, step: int, errors: Tensor) -> None:
+    def record(self, step: int, errors: Tensor) -> None:
         """Takes the errors (M) after `step` steps, which is one of `steps`, and the state when it is the best."""
         row, best = self.steps.index(step), int(self._best_row)
         self.errors[row] = errors
@@ -45,11 +45,11 @@ class HeldOut:
         if step < _LEAST_SHARE * self._num_steps or not bool(errors.mean() < least):
             return
         self._best_row.fill_(row)
-        for name, part in self._student.kept.items():
+        for name, part in self._state.kept.items():
             self._best[name].copy_(part.detach())
 
-    def settle(self) -> int:
-        """Puts the best state into the student, when it beats the last one surely; gives the step that is kept.
+    def restore_best(self) -> int:
+        """Put the best state back when it beats the last one surely; gives the step that is kept.
 
         Surely: by more than the standard error of the difference, view by view and timestep by timestep.
         """
@@ -60,6 +60,6 @@ class HeldOut:
         if not bool(worse.mean() > worse.std(correction=0) / len(worse) ** 0.5):
             return self._num_steps
         with torch.no_grad():
-            for name, part in self._student.kept.items():
+            for name, part in self._state.kept.items():
                 part.copy_(self._best[name])
         return self.steps[best]
