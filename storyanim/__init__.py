@@ -1,4 +1,4 @@
-"""Turns a written story into a film in which the reader's own character plays.
+"""Turn a written story into a film in which the reader's own character plays.
 
 The public names are loaded when they are first asked for: `import storyanim` alone loads no torch.
 """
@@ -7,37 +7,134 @@ from __future__ import annotations
 
 import os
 from importlib import import_module, metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:                                    # what an editor and a type checker see; _HOMES is what runs
+    from storyanim.api import CharacterFiles, Hit, build_index, learn_character, make_film, plan, search
+    from storyanim.artifacts import (
+        Candidates,
+        CastMember,
+        Character,
+        CharacterToken,
+        Clip,
+        ClipMatch,
+        DepthTrack,
+        Film,
+        Frames,
+        Shot,
+        Story,
+        Storyboard,
+    )
+    from storyanim.config import Settings, load_settings
+    from storyanim.depth.dpt import build_depth_estimator
+    from storyanim.engine.run_dir import RunDir
+    from storyanim.engine.store import load_character_token, save_character_token
+    from storyanim.errors import (
+        CharacterError,
+        FilmError,
+        IndexFolderError,
+        InputError,
+        ModelError,
+        PartialError,
+        PlannerError,
+        ResourceError,
+        ServiceError,
+        StoryanimError,
+        StoryError,
+        UsageError,
+        VideoError,
+    )
+    from storyanim.generate.generator import build_generator
+    from storyanim.generate.load import load_pipeline
+    from storyanim.generate.story_pipeline import StoryVideoPipeline
+    from storyanim.personalize.fit import TimeInvLearner
+    from storyanim.planning import read_story, read_storyboard
+    from storyanim.retrieve.encoders import build_encoder
+    from storyanim.retrieve.index import ClipIndex, IndexInfo
+    from storyanim.run.pipeline import FilmResult
+    from storyanim.run.shots import DrawnShot
+
+    __version__: str
 
 # OpenMP's threads, by default, spin while they wait for each other: beside another busy program they take its time and lose
 # their own, three times as long and more. libgomp and libomp read this when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-_ARTIFACTS = ("Candidates", "CastMember", "Character", "CharacterToken", "Clip", "ClipMatch", "DepthTrack", "Film", "Frames",
-              "Shot", "Story", "Storyboard")
+_ARTIFACTS = ("Candidates", "CastMember", "Character", "CharacterToken", "Clip", "ClipMatch", "DepthTrack", "Film",
+              "Frames", "Shot", "Story", "Storyboard")
 _ERRORS = ("CharacterError", "FilmError", "IndexFolderError", "InputError", "ModelError", "PartialError", "PlannerError",
            "ResourceError", "ServiceError", "StoryError", "StoryanimError", "UsageError", "VideoError")
+_API = ("CharacterFiles", "Hit", "build_index", "learn_character", "make_film", "plan", "search")
 _HOMES = {
+    **dict.fromkeys(_API, "api"),
     **dict.fromkeys(_ARTIFACTS, "artifacts"),
     **dict.fromkeys(_ERRORS, "errors"),
     **dict.fromkeys(("Settings", "load_settings"), "config"),
-    **dict.fromkeys(("FilmRequest", "make_requested_film"), "run.order"),
-    **dict.fromkeys(("build_planner", "read_story", "read_storyboard"), "plan"),
+    **dict.fromkeys(("read_story", "read_storyboard"), "planning"),
     **dict.fromkeys(("load_character_token", "save_character_token"), "engine.store"),
-    "CharacterRequest": "run.cast",
-    "ClipIndex": "retrieve.index",
+    **dict.fromkeys(("ClipIndex", "IndexInfo"), "retrieve.index"),
+    "DrawnShot": "run.shots",
+    "FilmResult": "run.pipeline",
     "RunDir": "engine.run_dir",
     "StoryVideoPipeline": "generate.story_pipeline",
     "TimeInvLearner": "personalize.fit",
     "build_depth_estimator": "depth.dpt",
     "build_encoder": "retrieve.encoders",
     "build_generator": "generate.generator",
-    "build_index": "retrieve.build",
     "load_pipeline": "generate.load",
-    "read_character": "personalize.images",
 }
 
-__all__ = sorted(_HOMES)
+__all__ = [
+    "Candidates",
+    "CastMember",
+    "Character",
+    "CharacterError",
+    "CharacterFiles",
+    "CharacterToken",
+    "Clip",
+    "ClipIndex",
+    "ClipMatch",
+    "DepthTrack",
+    "DrawnShot",
+    "Film",
+    "FilmError",
+    "FilmResult",
+    "Frames",
+    "Hit",
+    "IndexFolderError",
+    "IndexInfo",
+    "InputError",
+    "ModelError",
+    "PartialError",
+    "PlannerError",
+    "ResourceError",
+    "RunDir",
+    "ServiceError",
+    "Settings",
+    "Shot",
+    "Story",
+    "StoryError",
+    "StoryVideoPipeline",
+    "StoryanimError",
+    "Storyboard",
+    "TimeInvLearner",
+    "UsageError",
+    "VideoError",
+    "build_depth_estimator",
+    "build_encoder",
+    "build_generator",
+    "build_index",
+    "learn_character",
+    "load_character_token",
+    "load_pipeline",
+    "load_settings",
+    "make_film",
+    "plan",
+    "read_story",
+    "read_storyboard",
+    "save_character_token",
+    "search",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -45,7 +142,9 @@ def __getattr__(name: str) -> Any:
         return metadata.version("storyanim")
     if name not in _HOMES:
         raise AttributeError(f"module 'storyanim' has no attribute {name!r}")
-    return getattr(import_module(f"storyanim.{_HOMES[name]}"), name)
+    value = getattr(import_module(f"storyanim.{_HOMES[name]}"), name)
+    globals()[name] = value                          # a function may have the name of a room: `storyanim.planning`
+    return value
 
 
 def __dir__() -> list[str]:

@@ -231,7 +231,7 @@ class Settings(BaseSettings):
     profile: str = "storybook"
     quality: Quality = "normal"
     description: str = ""
-    vocabulary: str | None = None                    # JSON file of what the model can draw, see plan/vocabulary.py
+    vocabulary: str | None = None                    # JSON file of what the model can draw, see planning/vocabulary.py
     models: Models
     plan: PlanSettings = PlanSettings()
     retrieve: RetrieveSettings = RetrieveSettings()

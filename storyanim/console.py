@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import time
@@ -105,8 +106,18 @@ def table(rows: dict[str, str]) -> str:
     return "\n".join(line.rstrip() for line in text.getvalue().splitlines())
 
 
+class _StderrHandler(logging.Handler):
+    """Prints warnings of the package as plain lines on what is stderr at that time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(record.getMessage(), file=sys.stderr, flush=True)
+
+
 def run_app(app: typer.Typer, arguments: Sequence[str]) -> int:
     """Run one command line of an application and return its exit code, see errors.py."""
+    log = logging.getLogger("storyanim")
+    if not any(isinstance(handler, _StderrHandler) for handler in log.handlers):
+        log.addHandler(_StderrHandler(logging.WARNING))
     try:
         code = app(args=list(arguments), standalone_mode=False)
         return _interrupted() if code == _INTERRUPTED else code if isinstance(code, int) else 0

@@ -8,11 +8,14 @@ never the device or the batch size.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from storyanim.artifacts import (
     CastMember,
+    Character,
     CharacterToken,
+    ClipMatch,
     DepthTrack,
     Float32,
     Frames,
@@ -22,6 +25,7 @@ from storyanim.artifacts import (
 )
 
 Item = TypeVar("Item")
+Progress = Callable[[float, str], None]              # share done in [0, 1], what is being done
 
 
 class Planner(Protocol):
@@ -76,6 +80,25 @@ class ShotGenerator(Protocol):
 
     def draw(self, shot: Shot, depth: DepthTrack | None, tokens: Sequence[CharacterToken]) -> Frames:
         """Frames of the shot under `depth` (None: text only) with the characters' `tokens`."""
+        ...
+
+
+class CharacterLearner(Protocol):
+    """Learns a character from its pictures."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def learn(
+        self, character: Character, class_clips: Sequence[ClipMatch] = (),
+        watch: Callable[[float, dict[str, float]], None] | None = None, /, *, checkpoint: Path | None = None,
+    ) -> CharacterToken:
+        """Learn a character, with clips of its kind as regularisation.
+
+        Args:
+            watch: told the share done and figures such as the loss.
+            checkpoint: file for the state of unfinished work, taken up again when all inputs are equal.
+        """
         ...
 
 

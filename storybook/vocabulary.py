@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from storyanim.plan.meanings import meanings
-from storyanim.plan.vocabulary import Entry, Kind, Vocabulary
+from storyanim.planning.meanings import meanings
+from storyanim.planning.vocabulary import Entry, Kind, Vocabulary
 from storybook.world.words import WORDS
 
 _UNSPOKEN = {("time_of_day", "day"), ("weather", "clear"), ("camera", "fixed")}     # captions leave them out

@@ -27,9 +27,12 @@ from storyanim.artifacts import (
 )
 from storyanim.config import Settings, load_settings
 from storyanim.engine.run_dir import RunDir
+from storyanim.planning import load_vocabulary
 from storyanim.retrieve.index import ClipIndex
-from storyanim.run import pipeline
-from storyanim.run.pipeline import Components, Production
+from storyanim.run.characters import Cast, learn_characters
+from storyanim.run.components import Components
+from storyanim.run.pipeline import FilmResult, film_storyboard
+from storyanim.run.storyboard import plan_story
 
 STORY = Story(title="The colours", text="A red bear runs. A green frog jumps. A blue wave comes.")
 EDITED = Story(title="The colours", text="A red bear runs. A green frog sings. A blue wave comes.")
@@ -150,11 +153,12 @@ class BackwardExecutor:
         return errors[::-1]
 
 
-def fake_components(diary: Diary, index: ClipIndex) -> Components:
+def fake_components(diary: Diary, index: ClipIndex, settings: Settings | None = None) -> Components:
     from storyanim.engine.local import LocalExecutor
 
-    return Components(FakePlanner(diary), FakeEncoder(diary), index, FakeDepth(diary), FakeGenerator(diary), FakeLearner(diary),
-                 LocalExecutor())
+    settings = settings or fake_settings()
+    return Components(settings, load_vocabulary(settings), FakePlanner(diary), FakeEncoder(diary), index, FakeDepth(diary),
+                      FakeGenerator(diary), FakeLearner(diary), LocalExecutor())
 
 
 def fake_settings(**film: Any) -> Settings:
@@ -170,7 +174,7 @@ class Studio:
 
     def __init__(self, folder: Path, index: ClipIndex, settings: Settings | None = None) -> None:
         self.folder, self.diary = folder, Diary()
-        self.components, self.settings = fake_components(self.diary, index), settings or fake_settings()
+        self.components = fake_components(self.diary, index, settings)
         self.told: list[tuple[float, str]] = []
 
     @property
@@ -180,20 +184,20 @@ class Studio:
     def use(self, **components: Any) -> None:
         self.components = replace(self.components, **components)
 
-    def make(self, story: Story = STORY, characters: Sequence[Character | CharacterToken] = (), **changes: Any) -> Production:
+    def make(self, story: Story = STORY, characters: Sequence[Character | CharacterToken] = (), **changes: Any) -> FilmResult:
         """The way of pipeline.py, from story to film; `changes` are made to each shot whose id they name."""
         with RunDir(self.folder) as run:
             cast = [CastMember(name=who.name, noun=who.noun, token=who.token) for who in characters]
-            board = pipeline.plan(run, story, cast, self.components).value
+            board = run.step("plan", plan_story, story, cast, self.components.planner).value
             shots = tuple(shot.model_copy(update=changes.get(shot.id, {})) for shot in board.shots)
             return self.shoot(run, board.model_copy(update={"shots": shots}), characters)
 
-    def shoot(self, run: RunDir, board: Storyboard, characters: Sequence[Character | CharacterToken] = ()) -> Production:
-        def watch(done: float, text: str) -> None:
+    def shoot(self, run: RunDir, board: Storyboard, characters: Sequence[Character | CharacterToken] = ()) -> FilmResult:
+        def progress(done: float, text: str) -> None:
             self.told.append((done, text))
 
-        tokens = pipeline.learn_characters(run, characters, self.components, self.settings, watch)
-        return pipeline.make_film(run, board, tokens, self.components, self.settings, watch)
+        tokens = learn_characters(run, Cast(), characters, self.components, progress)
+        return film_storyboard(run, board, tokens, self.components, progress)
 
 
 def _colour_in(text: str) -> str:

@@ -21,7 +21,6 @@ from storyanim.errors import (
 )
 from storyanim.retrieve.build import build_index
 from storyanim.retrieve.index import ClipIndex
-from storyanim.run import pipeline
 
 
 class Broken:
@@ -43,11 +42,11 @@ class TestFailures:
         assert production.failed == {"s02": str(error)}
         assert video.probe(studio.folder / "film.mp4").duration_s == pytest.approx(1.0)
         with pytest.raises(PartialError) as caught:
-            pipeline.check_complete(production)
+            production.check_complete()
         assert caught.value.failed == production.failed
         studio.diary.on_call = lambda call: None
         studio.diary.read()
-        pipeline.check_complete(studio.make())
+        studio.make().check_complete()
         assert studio.diary.read() == ["draw s02"]
         assert studio.film == whole_film
 

@@ -13,8 +13,9 @@ STORYANIM = (
     {"errors"},
     {"artifacts", "config", "archive"},
     {"stages", "hub", "device", "video", "near_duplicates", "engine", "console"},
-    {"plan", "retrieve", "depth", "generate", "film", "personalize"},
+    {"planning", "retrieve", "depth", "generate", "film", "personalize"},
     {"run"},
+    {"api"},
     {"cli"},
     {"__main__", "__init__"},
 )

@@ -58,14 +58,15 @@ def preview(
     from storyanim.engine.folders import check_place
     from storyanim.engine.run_dir import RunDir
     from storyanim.film.preview import draw_preview
-    from storyanim.run.order import production_of, read_request
+    from storyanim.run.report import finished_film
+    from storyanim.run.request import read_request
 
     if out.suffix not in {".webp", ".gif"}:
         raise UsageError(f"{out} is neither .webp nor .gif", hint="choose one of the two with -o")
     read_request(run)
     check_place(out)
     with RunDir(run) as opened:
-        film = production_of(opened).film
+        film = finished_film(opened)
         if film is None:
             raise InputError(f"{run} has no film yet", hint=f"make it: storyanim run {run}")
         draw_preview(film.value, out, width_px=width)

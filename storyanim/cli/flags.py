@@ -37,8 +37,14 @@ Characters = Annotated[list[str] | None, typer.Option("--character", metavar="DI
                                                       help="A folder of pictures of a character, or its .safetensors file.")]
 Index = Annotated[Path | None, typer.Option("--index", help="Folder made by `storyanim index`. [default: the bundled one]")]
 Profile = Annotated[str, typer.Option("--profile", help="storybook, sd15, or a .toml file.")]
+GivenProfile = Annotated[
+    str | None, typer.Option("--profile", help="storybook, sd15, or a .toml file. [default: storybook, or the run's]")
+]
 Planner = Annotated[PlannerFlag | None, typer.Option("--planner", help="rules (offline) or openai (any server of its kind).")]
 Quality = Annotated[QualityFlag, typer.Option("--quality", help="More steps, better pictures.")]
+GivenQuality = Annotated[
+    QualityFlag | None, typer.Option("--quality", help="More steps, better pictures. [default: normal, or the run's]")
+]
 Executor = Annotated[ExecutorFlag, typer.Option("--executor", help="ray: by many workers at once.")]
 RayAddress = Annotated[str | None, typer.Option("--ray-address", help="Of a Ray cluster, or auto. [default: on this machine]")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from storyanim import console
 from storyanim.cli import flags
 from storyanim.errors import PartialError, UsageError
-
-if TYPE_CHECKING:
-    from storyanim.stages import ShardExecutor
 
 
 def index(
@@ -33,22 +30,14 @@ def index(
         return
     if out is None:
         raise UsageError("no index folder was named", hint="say where to write it, with -o DIR")
-    by_ray = flags.check_ray(executor, ray_address)
-    from storyanim.config import load_settings
-    from storyanim.engine.folders import check_place
-    from storyanim.retrieve.build import build_index
-    from storyanim.retrieve.encoders import build_encoder
+    flags.check_ray(executor, ray_address)
+    from storyanim import api
 
-    settings = load_settings(profile, retrieve={} if factory is None else {"factory": factory})
-    check_place(out)
     try:
         with console.progress("index") as bar:
-            info = build_index(
-                sources, out, build_encoder(settings), window_s=settings.retrieve.window_s, captions=captions,
-                factory=settings.retrieve.factory, append=append,
-                executor=_ray_shards(ray_address) if by_ray else None,
-                progress=lambda done, total, text: bar(done / max(1, total), f"{done} of {total} videos  {text}"),
-            )
+            info = api.build_index(
+                sources, out, append=append, captions=captions, factory=factory, profile=profile,
+                executor=executor.value, ray_address=ray_address, progress=bar)
     except PartialError:
         _info([out], json_)
         raise
@@ -67,36 +56,14 @@ def search(
     json_: flags.AsJson = False,
 ) -> None:
     """Find clips in an index, and draw them as a sheet, with scores and why."""
-    from storyanim.config import load_settings
-    from storyanim.engine.folders import check_place
-    from storyanim.retrieve.encoders import build_encoder
-    from storyanim.retrieve.filters import read_filter
-    from storyanim.retrieve.sheet import draw_sheet
-    from storyanim.run.order import open_index
+    from storyanim import api
 
-    if not query.strip():
-        raise UsageError("the query is empty", hint='say what to look for, as in "a dog jumping"')
-    wanted: dict[str, object] = {"exact": True} if exact else {}
-    if filters:
-        wanted["filters"] = filters
-        _ = [read_filter(text) for text in filters]  # a mistake is told before anything is loaded
-    settings = load_settings(profile, retrieve=wanted)
-    check_place(sheet)
-    opened = open_index(folder, settings)
-    hits = opened.search(query, build_encoder(settings), count)
-    reasons = opened.reasons(query, hits)
-    draw_sheet(query, hits, sheet, reasons)
-    lines = [f"{hit.rank:3d}  {hit.score:6.3f}  {hit.clip_id:24s}  {hit.caption}  ({why})"
-             for hit, why in zip(hits, reasons, strict=True)]
-    told = {"clip_id", "path", "start_s", "end_s", "score", "caption"}
-    facts = [hit.model_dump(mode="json", include=told) | {"why": why} for hit, why in zip(hits, reasons, strict=True)]
+    hits = api.search(folder, query, count=count, filters=filters or (), exact=exact, profile=profile, sheet=sheet)
+    lines = [f"{hit.match.rank:3d}  {hit.match.score:6.3f}  {hit.match.clip_id:24s}  {hit.match.caption}  ({hit.why})"
+             for hit in hits]
+    shown = {"clip_id", "path", "start_s", "end_s", "score", "caption"}
+    facts = [hit.match.model_dump(mode="json", include=shown) | {"why": hit.why} for hit in hits]
     console.result(facts, "\n".join([*lines, str(sheet)]), json_)
-
-
-def _ray_shards(address: str | None) -> ShardExecutor:
-    from storyanim.engine.ray_shards import RayShards
-
-    return RayShards(address)
 
 
 def _info(folders: list[Path], as_json: bool) -> None:

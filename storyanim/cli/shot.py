@@ -47,7 +47,7 @@ def insert(
     text: Annotated[str, typer.Option(help="Its subtitle.")] = "",
 ) -> None:
     """Put a new shot behind SHOT."""
-    from storyanim.plan.keep import insert_shot
+    from storyanim.planning.keep import insert_shot
 
     _edit(run, lambda board: insert_shot(board, _known(board, shot).id, prompt, query or prompt, text))
 
@@ -112,7 +112,8 @@ def _change(run: Path, shot_id: str, change: Callable[[Shot], Shot]) -> None:
 
 def _edit(run: Path, change: Callable[[Storyboard], Storyboard]) -> None:
     from storyanim.engine.run_dir import RunDir
-    from storyanim.run.order import edit_storyboard, read_request
+    from storyanim.run.request import read_request
+    from storyanim.run.storyboard import edit_storyboard
 
     read_request(run)
     with RunDir(run) as opened:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import fcntl
-import inspect
 import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial as bind
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, TypeVar
+from typing import IO, Any, Concatenate, ParamSpec, TypeVar
 
 from storyanim.config import cache_folder
 from storyanim.engine import folders, store
@@ -22,6 +21,7 @@ from storyanim.engine.keys import content_key, function_name, step_key
 from storyanim.engine.steps import Step, unwrap, version_of
 from storyanim.errors import StoryanimError, UsageError
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 MARK = ".storyanim"                                  # lies in every run folder, and carries the lock
@@ -62,21 +62,38 @@ class RunDir:
         if error is not None and not self._beside and not any(self.path.rglob(folders.DONE)):
             folders.unmake(self._new)
 
-    def step(self, name: str, function: Callable[..., T], *inputs: object, reuse: bool = False) -> Step[T]:
-        """The result of `function(*inputs)`: what the folder `name` holds if its key is the same, else computed now.
+    def step(self, name: str, function: Callable[P, T], *inputs: P.args, **named: P.kwargs) -> Step[T]:
+        """Return the result of `function(*inputs)`: what the folder `name` holds if its key is the same, else computed now.
 
-        Inputs may be steps, which the function gets as their values. A parameter named `folder` receives the folder to
-        write files to; paths into it inside the result stay right wherever the run is moved. `reuse` also looks into,
-        and adds to, the cache that all runs share. Raises what the function raises, and ResourceError.
+        Inputs may be steps (`steps.output_of`), which the function gets as their values. Raises what the function raises,
+        ResourceError, and TypeError for named inputs, which have no place in a key.
         """
+        return self._step(name, function, _only_positional(inputs, named))
+
+    def step_with_folder(
+        self, name: str, function: Callable[Concatenate[Path, P], T], *inputs: P.args, **named: P.kwargs
+    ) -> Step[T]:
+        """Do the same for a function that writes files: its first argument is the folder to write to.
+
+        Paths into the folder inside the result stay right wherever the run is moved.
+        """
+        return self._step(name, function, _only_positional(inputs, named), writes=True)
+
+    def shared_step(self, name: str, function: Callable[P, T], *inputs: P.args, **named: P.kwargs) -> Step[T]:
+        """Do the same as `step`, looking also into the cache that all runs share, and adding to it."""
+        return self._step(name, function, _only_positional(inputs, named), shared=True)
+
+    def _step(
+        self, name: str, function: Callable[..., T], inputs: Sequence[object], *, writes: bool = False, shared: bool = False
+    ) -> Step[T]:
         place = self._place(name)
         key = step_key(function, inputs)
         facts = _facts_for(place, key)
-        if facts is None and reuse:
+        if facts is None and shared:
             facts = self._fetch(place, key)
         fresh = facts is None
         if facts is None:
-            facts = self._compute(place, key, function, inputs, keep=reuse)
+            facts = self._compute(place, key, function, inputs, writes=writes, shared=shared)
         return _handle(name, place, facts, fresh)
 
     def done(self, name: str) -> Step[Any] | None:
@@ -121,20 +138,19 @@ class RunDir:
         return self.path.joinpath(*parts)
 
     def _compute(
-        self, place: Path, key: str, function: Callable[..., object], inputs: Sequence[object], *, keep: bool
+        self, place: Path, key: str, function: Callable[..., object], inputs: Sequence[object], *, writes: bool, shared: bool
     ) -> dict[str, Any]:
         name, start = place.relative_to(self.path).as_posix(), time.monotonic()
         partial = folders.partial_of(place)
         with folders.full_disk(self.path):
             try:
                 partial.mkdir(parents=True)
-                wants_folder = "folder" in inspect.signature(function).parameters
-                value = function(*map(unwrap, inputs), **({"folder": partial} if wants_folder else {}))
-                kind = store.save(value, partial, partial if keep else self.path)
+                value = function(*((partial,) if writes else ()), *map(unwrap, inputs))
+                kind = store.save(value, partial, partial if shared else self.path)
                 facts = {"function": function_name(function), "version": version_of(function), "key": key,
                          "kind": kind, "content": content_key(value)}
                 folders.seal(partial, facts)
-                if keep:
+                if shared:
                     _add_to_cache(partial, key)
                 folders.put_in_place(partial, place)
             except BaseException as error:
@@ -159,6 +175,12 @@ class RunDir:
                 folders.remove(partial)
         self.log("reused", step=place.relative_to(self.path).as_posix(), key=key)
         return facts
+
+
+def _only_positional(inputs: tuple[object, ...], named: Mapping[str, object]) -> tuple[object, ...]:
+    if named:
+        raise TypeError(f"a step's inputs are given by position, not by name: {', '.join(named)}")
+    return inputs
 
 
 def _handle(name: str, place: Path, facts: dict[str, Any], fresh: bool) -> Step[Any]:

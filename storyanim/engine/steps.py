@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, overload
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -27,6 +27,15 @@ class Step(Generic[T]):
     def value(self) -> T:
         """What the step gave, read from its folder when it is first asked for."""
         return self.load(self.folder)
+
+
+@overload
+def output_of(step: Step[T]) -> T: ...
+@overload
+def output_of(step: T) -> T: ...
+def output_of(step: Any) -> Any:
+    """Return the step itself, typed as its value: an input of another step, which loads the value only if it runs."""
+    return step
 
 
 def step_version(number: int) -> Callable[[F], F]:

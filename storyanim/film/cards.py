@@ -22,17 +22,17 @@ _INK, _RULE, _LEAF = (74, 52, 36), (164, 122, 78), (122, 140, 84)
 _DRAWN_LARGER = 2                                    # lines are drawn at twice the size and scaled down, for smooth edges
 
 
-def title_card(title: str, settings: FilmSettings, folder: Path) -> Clip:
+def title_card(folder: Path, title: str, settings: FilmSettings) -> Clip:
     """The title, appearing on a page, `title_s` long. Raises FilmError."""
-    return save_clip(TITLE_ID, Frames(_appearing(title, settings), FPS), settings, folder)
+    return save_clip(folder, TITLE_ID, Frames(_appearing(title, settings), FPS), settings)
 
 
-def end_card(words: str, settings: FilmSettings, folder: Path) -> Clip:
+def end_card(folder: Path, words: str, settings: FilmSettings) -> Clip:
     """The last page, with words like "The End", as long as the title's, then fading to black. Raises FilmError."""
     rgb = _appearing(words, settings)
     left = np.clip(np.arange(len(rgb))[::-1] / (FADE_S * FPS), 0, 1)                     # of the light
     dimmed = np.rint(rgb * left[:, None, None, None]).astype(np.uint8)
-    return save_clip(END_ID, Frames(dimmed, FPS), settings, folder)
+    return save_clip(folder, END_ID, Frames(dimmed, FPS), settings)
 
 
 def draw_page(words: str, width_px: int, height_px: int) -> UInt8:

@@ -16,7 +16,7 @@ from storyanim.film.lettering import draw_subtitle, drawable, subtitle_font
 from storyanim.film.subtitles import cues_of
 
 
-def write_clip(shot: Shot, frames: Frames, settings: FilmSettings, folder: Path) -> Clip:
+def write_clip(folder: Path, shot: Shot, frames: Frames, settings: FilmSettings) -> Clip:
     """The shot as `folder`/clip.mp4 in the film's size and rate.
 
     The last frame is held until the shot has its duration and its words can be read, but no longer than `max_hold_s`.
@@ -27,10 +27,10 @@ def write_clip(shot: Shot, frames: Frames, settings: FilmSettings, folder: Path)
     large = np.concatenate([large, np.repeat(large[-1:], held, axis=0)])
     if settings.subtitles == "burned":
         burn(large, shot.text, frames.fps)
-    return save_clip(shot.id, Frames(large, frames.fps), settings, folder)
+    return save_clip(folder, shot.id, Frames(large, frames.fps), settings)
 
 
-def save_clip(shot_id: str, frames: Frames, settings: FilmSettings, folder: Path) -> Clip:
+def save_clip(folder: Path, shot_id: str, frames: Frames, settings: FilmSettings) -> Clip:
     """`frames`, which have the film's size, as `folder`/clip.mp4. All clips of a film have equal parameters."""
     path = folder / "clip.mp4"
     width_px, height_px = settings.width_px, settings.height_px

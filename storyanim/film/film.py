@@ -11,7 +11,9 @@ from storyanim.config import FilmSettings
 from storyanim.film.subtitles import film_cues, to_srt
 
 
-def join(title: str, clips: Sequence[Clip], texts: Sequence[str], settings: FilmSettings, folder: Path) -> Film:
+def join(
+    folder: Path, title: str, clips: Sequence[Clip], texts: Sequence[str], settings: FilmSettings
+) -> Film:
     """All clips, in order, as `folder`/film.mp4 by stream copy.
 
     `texts[i]` is the part of the story that `clips[i]` tells, "" for a card. With soft subtitles they become film.srt

@@ -19,7 +19,7 @@ _PAPER, _INK, _FAINT = (250, 246, 236), (58, 44, 34), (150, 130, 108)
 THUMB_PX, THUMBS_A_MATCH = 96, 3
 
 
-def draw_sheet(title: str, shots: Sequence[Shot], frames: Sequence[Frames], folder: Path) -> Path:
+def draw_sheet(folder: Path, title: str, shots: Sequence[Shot], frames: Sequence[Frames]) -> Path:
     """`folder`/sheet.png: a row for each shot, its number and words, then five of its frames from first to last."""
     row_px = _FRAME_PX + _GAP_PX
     head_px = 56

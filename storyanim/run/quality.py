@@ -19,10 +19,9 @@ from storyanim.generate.generator import fit_depth
 from storyanim.personalize.foreground import foreground
 from storyanim.personalize.images import load_image
 from storyanim.retrieve.choose import choose
-from storyanim.run import pipeline
-from storyanim.run.order import Learned
-from storyanim.run.pipeline import Watch
-from storyanim.stages import TextVideoEncoder
+from storyanim.run.characters import LearnedCharacter
+from storyanim.run.shots import estimate_depth
+from storyanim.stages import Progress, TextVideoEncoder
 
 # Wordings that no caption has which is learned from (personalize/views.py, world/captions.py).
 PROMPTS = ("in the forest there is {}, standing", "{}, in the snow, is walking", "{} is on the beach, sitting",
@@ -44,7 +43,7 @@ class _Pair:
     after: list[UInt8]
 
 
-def examine(learned: Learned, settings: Settings, watch: Watch) -> tuple[CharacterReport, Drawings]:
+def examine(learned: LearnedCharacter, settings: Settings, progress: Progress) -> tuple[CharacterReport, Drawings]:
     """Draws 16 frames and measures them. The noun has the characters' guidance scale, so that only the token differs.
 
     Args: settings: as they were asked for; `learned.components` draw single frames.
@@ -54,9 +53,9 @@ def examine(learned: Learned, settings: Settings, watch: Watch) -> tuple[Charact
     token, width_px, height_px = learned.token, settings.generate.width_px, settings.generate.height_px
     photos = [load_image(path, width_px, height_px) for path in learned.character.images]
     guides = [_guide(learned, settings, prompt.format(f"a {token.noun}")) for prompt in PROMPTS]
-    told = _draw(learned, PROMPTS, guides, watch, 0.0)
+    told = _draw(learned, PROMPTS, guides, progress, 0.0)
     there = _guide(learned, settings, SAME.format(f"a {token.noun}"))
-    placed = _draw(learned, [f"{SAME} {place}" for place in PLACES], [there] * len(PLACES), watch, 0.5)
+    placed = _draw(learned, [f"{SAME} {place}" for place in PLACES], [there] * len(PLACES), progress, 0.5)
     components, size = learned.components, (1, *told.before[0].shape[:2])                                   # of what was drawn
     looks = [alone(rgb, foreground(components.depth.estimate(Frames(rgb[None], guides[0].fps)).near[0])) for rgb in photos]
     stands = [foreground(fit_depth(guide, size)[0]) for guide in guides]                          # (H, W) each
@@ -104,23 +103,25 @@ def with_figures(token: CharacterToken, report: CharacterReport) -> CharacterTok
     return replace(token, metadata=token.metadata | said)
 
 
-def _guide(learned: Learned, settings: Settings, query: str) -> DepthTrack:
+def _guide(learned: LearnedCharacter, settings: Settings, query: str) -> DepthTrack:
     """The middle moment of the depth of the footage that is found."""
     components, wanted = learned.components, settings.generate
     match = choose(query, components.index, components.encoder, 1).match
-    track = pipeline.estimate_depth(match, components.depth, wanted.num_frames, wanted.fps)
+    track = estimate_depth(match, components.depth, wanted.num_frames, wanted.fps)
     middle = len(track.near) // 2
     return DepthTrack(track.near[middle:middle + 1], track.fps)
 
 
-def _draw(learned: Learned, sentences: Sequence[str], guides: Sequence[DepthTrack], watch: Watch, done: float) -> _Pair:
+def _draw(
+    learned: LearnedCharacter, sentences: Sequence[str], guides: Sequence[DepthTrack], progress: Progress, done: float
+) -> _Pair:
     """Each sentence with the noun alone and with the token, under the same depth and noise."""
     token, components = learned.token, learned.components
     plain = [sentence.format(f"a {token.noun}") for sentence in sentences]
     named = [sentence.format(f"a {token.token} {token.noun}") for sentence in sentences]
     drawn: list[UInt8] = []
     for (prompts, tokens), k in product(((plain, []), (named, [token])), range(len(sentences))):
-        watch(done + 0.5 * len(drawn) / (2 * len(sentences)), f"drawing: {prompts[k]}")
+        progress(done + 0.5 * len(drawn) / (2 * len(sentences)), f"drawing: {prompts[k]}")
         shot = Shot(id="s01", text="", query="", prompt=prompts[k], seed=_SEED, duration_s=1 / guides[k].fps)
         rgb = components.generator.draw(shot, guides[k], tokens).rgb
         drawn.append(rgb[len(rgb) // 2])
@@ -148,7 +149,7 @@ def _prompts(
 
 
 def _report(
-    learned: Learned, settings: Settings, prompts: Sequence[DrawnPrompt], alike: float, scenes: SceneCheck
+    learned: LearnedCharacter, settings: Settings, prompts: Sequence[DrawnPrompt], alike: float, scenes: SceneCheck
 ) -> CharacterReport:
     token, said = learned.token, learned.token.metadata
 

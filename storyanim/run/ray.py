@@ -12,8 +12,8 @@ from storyanim.config import Settings
 from storyanim.engine.local import LocalExecutor
 from storyanim.engine.ray_shards import RayShards
 from storyanim.engine.run_dir import RunDir
-from storyanim.run import order
-from storyanim.run.pipeline import ShotWork, make_shot
+from storyanim.run.components import build_components
+from storyanim.run.shots import ShotTask, make_shot
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class RayShots:
 
     def run(self, task: Callable[[Any], object], items: Iterable[Any]) -> list[Exception | None]:
         """Shots of `make_film` with their footage found. Raises ResourceError, ServiceError."""
-        works: dict[str, ShotWork] = {work.shot.id: work for work in items}
-        start = partial(ShotWorker, self.folder, self.settings, self.index, self.shards.cpus)
+        works: dict[str, ShotTask] = {work.shot.id: work for work in items}
+        start = partial(ShotTasker, self.folder, self.settings, self.index, self.shards.cpus)
         problems: dict[str, Exception | None] = {}
         for shard, made in self.shards.map(start, ([work] for work in works.values())):
             for k, sent in enumerate(shard):
@@ -42,20 +42,19 @@ class RayShots:
         return [problems[shot] for shot in works]
 
 
-class ShotWorker:
+class ShotTasker:
     """Draws shots in a process of its own; its models stay loaded from one to the next."""
 
     def __init__(self, folder: Path, settings: Settings, index: str | None, threads: int) -> None:
         import torch
 
         torch.set_num_threads(threads)
-        self._settings = settings
-        self._tools = order.build_components(settings, index)
+        self._components = build_components(settings, index)
         self._run = RunDir(folder, beside=True).__enter__()
 
-    def work(self, shard: Sequence[ShotWork]) -> list[Exception | None]:
+    def work(self, shard: Sequence[ShotTask]) -> list[Exception | None]:
         """Why each shot was not made, None for one that was. Raises ResourceError."""
-        return LocalExecutor().run(lambda work: make_shot(self._run, work, self._tools, self._settings), shard)
+        return LocalExecutor().run(lambda work: make_shot(self._run, work, self._components), shard)
 
     def close(self) -> None:
         """Lets the run's folder go."""

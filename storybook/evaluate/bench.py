@@ -14,7 +14,7 @@ from storyanim.depth.dpt import build_depth_estimator
 from storyanim.engine.run_dir import RunDir
 from storyanim.errors import UsageError
 from storyanim.generate.generator import build_generator, fit_depth
-from storyanim.run import pipeline
+from storyanim.run.shots import draw
 from storyanim.stages import DepthEstimator, FeatureExtractor, ShotGenerator
 from storybook.evaluate import trials
 from storybook.evaluate.judge import Judge
@@ -96,7 +96,7 @@ def draw_all(
     drawn = []
     for done, (shot, depth) in enumerate(shots):
         watch(done / len(shots), f"{name}: {shot.prompt}")
-        drawn.append(run.step(f"{name}/{shot.id}", pipeline.draw, shot, depth, list(tokens), generator).value)
+        drawn.append(run.step(f"{name}/{shot.id}", draw, shot, depth, list(tokens), generator).value)
     return drawn
 
 

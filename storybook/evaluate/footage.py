@@ -56,7 +56,7 @@ def clip_name(number: int) -> str:
     return f"clip-{number:04d}.mp4"
 
 
-def make_footage(num_clips: int, window_s: float, encoder: TextVideoEncoder, folder: Path) -> Path:
+def make_footage(folder: Path, num_clips: int, window_s: float, encoder: TextVideoEncoder) -> Path:
     """Renders the clips of `make_searches`, each as long as a window, with captions in varied words, and indexes them.
 
     Returns `folder`, with CLIPS and INDEX in it. Raises ResourceError and what `build_index` raises.

@@ -15,8 +15,8 @@ from storyanim.engine.run_dir import RunDir
 from storyanim.generate.load import load_pipeline
 from storyanim.personalize.fit import TimeInvLearner
 from storyanim.personalize.images import load_image
-from storyanim.run import pipeline
-from storyanim.run.pipeline import Components
+from storyanim.run import characters
+from storyanim.run.components import Components
 from storyanim.stages import ShotGenerator
 from storybook.evaluate.bench import Bench, Watch, draw_all
 from storybook.evaluate.cast import Lead
@@ -86,9 +86,9 @@ def learn_parts(
     learner = TimeInvLearner(own, partial(load_pipeline, own.models), bench.depth)
 
     def learned(part: Part) -> CharacterToken:
-        told = pipeline.watched(learner, f"{part.lead.name} by {method}", watch)
+        told = characters.watched(learner, f"{part.lead.name} by {method}", watch)
         token: CharacterToken = run.step(
-            f"{method}/{part.lead.name}/learned", pipeline.learn_character, part.character, told,
+            f"{method}/{part.lead.name}/learned", characters.learn_character, part.character, told,
             components.index, components.encoder, own.personalize.num_class_clips,
         ).value
         return token

@@ -14,8 +14,7 @@ from storyanim.engine.character_file import character_bytes
 from storyanim.engine.folders import write_file
 from storyanim.engine.run_dir import RunDir
 from storyanim.generate.generator import build_generator
-from storyanim.run.order import build_components
-from storyanim.run.pipeline import Components
+from storyanim.run.components import Components, build_components
 from storybook.evaluate.bench import Bench, Watch, draw_all
 from storybook.evaluate.cast import make_leads, make_shades
 from storybook.evaluate.labels import ATTRIBUTES

@@ -13,10 +13,10 @@ import numpy as np
 from storyanim.artifacts import ClipMatch, DepthTrack, Frames
 from storyanim.engine.folders import write_file
 from storyanim.engine.run_dir import RunDir
+from storyanim.planning import load_vocabulary
 from storyanim.retrieve.index import ClipIndex
-from storyanim.run import pipeline
-from storyanim.run.order import build_components, open_index
-from storyanim.run.pipeline import Components
+from storyanim.run.components import Components, build_components, open_index
+from storyanim.run.shots import estimate_depth
 from storyanim.stages import TextVideoEncoder
 from storybook.evaluate import footage, trials
 from storybook.evaluate.bench import Bench, Watch, draw_all
@@ -57,7 +57,7 @@ def evaluate_retrieval(
     components = build_components(bench.settings, index)
     watch(0.0, f"rendering and indexing {size.clips} clips")
     wanted = bench.settings.retrieve
-    made = run.step("footage", footage.make_footage, size.clips, wanted.window_s, components.encoder).value
+    made = run.step_with_folder("footage", footage.make_footage, size.clips, wanted.window_s, components.encoder).value
     watch(1.0, "indexed")
     found = measure_recall(made / footage.INDEX, bench, components.encoder, size.clips, watch)
     plain = measure_fit(bench, components, [(query.text, query.action) for query in footage.make_queries(size.queries)], watch)
@@ -94,7 +94,7 @@ def measure_recall(
     ways: dict[str, tuple[ClipIndex, TextVideoEncoder]] = {
         "clip": (ClipIndex(folder, caption_weight=0.0), encoder),
         "words": (ClipIndex(folder), footage.Blind(encoder)),
-        "joined": (open_index(folder, bench.settings), encoder),
+        "joined": (open_index(folder, bench.settings, load_vocabulary(bench.settings)), encoder),
     }
     places: dict[str, list[int]] = {name: [] for name in ways}
     for trial in footage.make_searches(num_clips):
@@ -132,7 +132,7 @@ def draw_way(
     depths: list[DepthTrack | None] = [None] * len(asked)
     for k, match in enumerate(matches or ()):
         watch(k / len(asked), f"{way}: depth of the footage")
-        step = run.step(f"depth/{way}/{asked[k].shot.id}", pipeline.estimate_depth, match, bench.depth, wanted.num_frames,
+        step = run.step(f"depth/{way}/{asked[k].shot.id}", estimate_depth, match, bench.depth, wanted.num_frames,
                         wanted.fps)
         depths[k] = step.value
     return draw_all(run, way, [(trial.shot, depth) for trial, depth in zip(asked, depths, strict=True)], bench.generator, watch)

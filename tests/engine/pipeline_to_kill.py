@@ -22,7 +22,7 @@ def estimate(frames: Frames) -> DepthTrack:
     return DepthTrack(frames.rgb.mean(-1, dtype=np.float32) / np.float32(255), frames.fps)
 
 
-def encode(frames: Frames, depth: DepthTrack, folder: Path) -> Clip:
+def encode(folder: Path, frames: Frames, depth: DepthTrack) -> Clip:
     path = folder / "clip.mp4"
     with path.open("wb") as file:
         for picture, near in zip(frames.rgb, depth.near, strict=True):
@@ -32,7 +32,7 @@ def encode(frames: Frames, depth: DepthTrack, folder: Path) -> Clip:
     return Clip(shot_id="s01", path=path, width_px=16, height_px=16, fps=8, num_frames=len(frames.rgb))
 
 
-def join(clips: list[Clip], folder: Path) -> Film:
+def join(folder: Path, clips: list[Clip]) -> Film:
     path = folder / "film.mp4"
     path.write_bytes(b"".join(clip.path.read_bytes() for clip in clips))
     return Film(path=path, clips=tuple(clips), duration_s=sum(clip.duration_s for clip in clips))
@@ -46,8 +46,8 @@ def main(folder: Path) -> None:
         for shot in range(2):
             frames = run.step(f"shots/s{shot:02}/frames", draw, shot)
             depth = run.step(f"shots/s{shot:02}/depth", estimate, frames)
-            clips.append(run.step(f"shots/s{shot:02}/clip", encode, frames, depth))
-        film = run.step("film", join, clips)
+            clips.append(run.step_with_folder(f"shots/s{shot:02}/clip", encode, frames, depth))
+        film = run.step_with_folder("film", join, clips)
         run.publish(film.value.path, "film.mp4")
 
 

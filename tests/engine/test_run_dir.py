@@ -41,13 +41,13 @@ def estimate(frames: Frames, settings: DepthSettings) -> DepthTrack:
     return DepthTrack(frames.rgb.mean(-1, dtype=np.float32) / np.float32(255 + settings.percentile), frames.fps)
 
 
-def encode(frames: Frames, depth: DepthTrack, settings: FilmSettings, folder: Path) -> Clip:
+def encode(folder: Path, frames: Frames, depth: DepthTrack, settings: FilmSettings) -> Clip:
     CALLS["encode"] += 1
     (folder / "clip.mp4").write_bytes(frames.rgb.tobytes() + depth.near.tobytes() + bytes([settings.crf]))
     return Clip(shot_id="s01", path=folder / "clip.mp4", width_px=8, height_px=8, fps=8, num_frames=3)
 
 
-def join(clips: tuple[Clip, ...], folder: Path) -> Film:
+def join(folder: Path, clips: tuple[Clip, ...]) -> Film:
     CALLS["join"] += 1
     (folder / "film.mp4").write_bytes(b"".join(clip.path.read_bytes() for clip in clips))
     return Film(path=folder / "film.mp4", clips=clips, duration_s=1)
@@ -68,9 +68,9 @@ def make(run: RunDir, stop_after: str = "join", **changed: object) -> dict[str, 
         elif name == "estimate":
             done[name] = run.step("shots/s01/depth", estimate, done["draw"], given["depth"])
         elif name == "encode":
-            done[name] = run.step("shots/s01/clip", encode, done["draw"], done["estimate"], given["film"])
+            done[name] = run.step_with_folder("shots/s01/clip", encode, done["draw"], done["estimate"], given["film"])
         else:
-            done[name] = run.step("film", join, (done["encode"],))
+            done[name] = run.step_with_folder("film", join, (done["encode"],))
     return done
 
 
@@ -141,10 +141,10 @@ class TestResume:
         photo = tmp_path / "photo"
         photo.write_bytes(b"one")
         with RunDir(folder) as run:
-            assert run.step("copy", copy, photo).value.read_bytes() == b"one"
-            assert not run.step("copy", copy, photo.rename(tmp_path / "elsewhere")).fresh
+            assert run.step_with_folder("copy", copy, photo).value.read_bytes() == b"one"
+            assert not run.step_with_folder("copy", copy, photo.rename(tmp_path / "elsewhere")).fresh
             photo.write_bytes(b"two")
-            assert run.step("copy", copy, photo).value.read_bytes() == b"two"
+            assert run.step_with_folder("copy", copy, photo).value.read_bytes() == b"two"
 
     def test_a_moved_run_goes_on(self, folder: Path, tmp_path: Path) -> None:
         with RunDir(folder) as run:
@@ -162,17 +162,17 @@ class TestResume:
 
     def test_a_raised_version_remakes(self, folder: Path) -> None:
         with RunDir(folder) as run:
-            first = run.step("copy", copy, THIS)
+            first = run.step_with_folder("copy", copy, THIS)
             step_version(2)(copy)
             try:
-                second = run.step("copy", copy, THIS)
+                second = run.step_with_folder("copy", copy, THIS)
             finally:
                 del copy.__dict__["step_version"]
         assert second.fresh
         assert first.key != second.key
 
 
-def copy(path: Path, folder: Path) -> Path:
+def copy(folder: Path, path: Path) -> Path:
     return shutil.copyfile(path, folder / "copy.bin")
 
 
@@ -209,7 +209,7 @@ class TestDamage:
         with RunDir(folder) as run:
             make(run, "draw")
             with pytest.raises(ResourceError, match="No space"):
-                run.step("shots/s01/depth", fill, 1)
+                run.step_with_folder("shots/s01/depth", fill, 1)
             assert sorted(p.name for p in (folder / "shots/s01").iterdir()) == ["frames"]
 
     def test_an_error_of_the_function_passes_and_is_logged(self, folder: Path) -> None:
@@ -237,7 +237,7 @@ class TestDamage:
             assert set(run.seconds()) == {"shots/s01/frames", "shots/s01/depth", "shots/s01/clip", "film"}
 
 
-def fill(_: int, folder: Path) -> Path:
+def fill(folder: Path, _: int) -> Path:
     (folder / "half").write_bytes(b"half")
     raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -328,7 +328,7 @@ class TestSharedCache:
 
     def learn(self, folder: Path, seed: int = 1) -> Step:
         with RunDir(folder) as run:
-            return run.step("characters/bear", draw, INPUTS["story"], seed, INPUTS["tool"], reuse=True)
+            return run.shared_step("characters/bear", draw, INPUTS["story"], seed, INPUTS["tool"])
 
     def test_another_run_takes_it_over(self, tmp_path: Path) -> None:
         first, second = self.learn(tmp_path / "one"), self.learn(tmp_path / "two")

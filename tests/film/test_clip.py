@@ -28,14 +28,14 @@ def frames(length: int = 16, side: int = 16, fps: float = 8.0) -> Frames:
 
 class TestWriteClip:
     def test_it_has_the_films_size_rate_and_the_shots_length(self, tmp_path: Path) -> None:
-        made = write_clip(SHOT, frames(), SMALL, tmp_path)
+        made = write_clip(tmp_path, SHOT, frames(), SMALL)
         seen = video.probe(made.path)
         assert (seen.width_px, seen.height_px, seen.fps, seen.num_frames) == (64, 64, 24.0, 48)
         assert (made.shot_id, made.width_px, made.height_px, made.fps, made.num_frames) == ("s03", 64, 64, 24.0, 48)
         assert made.path.parent == tmp_path
 
     def test_it_shows_the_frames(self, tmp_path: Path) -> None:
-        seen = video.read(write_clip(SHOT, frames(), SMALL, tmp_path).path).rgb
+        seen = video.read(write_clip(tmp_path, SHOT, frames(), SMALL).path).rgb
         assert np.abs(seen[0, 32, 10].astype(int) - (200, 40, 40)).max() < 12
         assert seen[0, 32, 54, 2] < seen[24, 32, 54, 2] < seen[-1, 32, 54, 2]
         assert np.abs(seen[0].astype(int) - seen[2]).max() <= 12                   # 8 frames a second, each shown thrice
@@ -43,12 +43,12 @@ class TestWriteClip:
     def test_the_same_frames_give_the_same_bytes(self, tmp_path: Path) -> None:
         for name in "ab":
             (tmp_path / name).mkdir()
-            write_clip(SHOT, frames(), SMALL, tmp_path / name)
+            write_clip(tmp_path / name, SHOT, frames(), SMALL)
         assert (tmp_path / "a" / "clip.mp4").read_bytes() == (tmp_path / "b" / "clip.mp4").read_bytes()
 
     def test_the_last_frame_is_held_until_the_words_are_read(self, tmp_path: Path) -> None:
         shot = SHOT.model_copy(update={"text": "x" * 51})                            # 3 s at 17 letters a second
-        made = write_clip(shot, frames(), SMALL, tmp_path)
+        made = write_clip(tmp_path, shot, frames(), SMALL)
         assert made.duration_s == pytest.approx(3.0)
         seen = video.read(made.path).rgb
         assert np.abs(seen[47].astype(int) - seen[-1]).max() <= 12
@@ -65,8 +65,8 @@ class TestWriteClip:
         settings = FilmSettings(width_px=128, height_px=128, subtitles="burned")
         words = SHOT.model_copy(update={"text": "A bear walks."})
         (tmp_path / "a").mkdir()
-        with_words = video.read(write_clip(words, frames(), settings, tmp_path).path).rgb[24]
-        without = video.read(write_clip(words.model_copy(update={"text": " "}), frames(), settings, tmp_path / "a").path).rgb[24]
+        with_words = video.read(write_clip(tmp_path, words, frames(), settings).path).rgb[24]
+        without = video.read(write_clip(tmp_path / "a", words.model_copy(update={"text": " "}), frames(), settings).path).rgb[24]
         changed = np.abs(with_words.astype(int) - without).max(-1) > 60
         assert changed[100:].sum() > 100
         assert not changed[:90].any()
@@ -82,7 +82,7 @@ class TestWriteClip:
     def test_burned_words_without_a_font_are_a_usage_error(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(lettering, "_FONTS", ())
         with pytest.raises(UsageError, match="no font"):
-            write_clip(SHOT.model_copy(update={"text": "熊"}), frames(), FilmSettings(subtitles="burned"), tmp_path)
+            write_clip(tmp_path, SHOT.model_copy(update={"text": "熊"}), frames(), FilmSettings(subtitles="burned"))
 
 
 class TestEnlarge:
@@ -114,16 +114,16 @@ class TestEnlarge:
 
 class TestCards:
     def test_they_fit_the_clips_and_last_as_set(self, tmp_path: Path) -> None:
-        card = cards.title_card("The Bear", FilmSettings(width_px=64, height_px=48, title_s=1.5), tmp_path)
+        card = cards.title_card(tmp_path, "The Bear", FilmSettings(width_px=64, height_px=48, title_s=1.5))
         assert (card.width_px, card.height_px, card.fps, card.duration_s) == (64, 48, 24.0, 1.5)
         assert video.probe(card.path).num_frames == card.num_frames == 36
 
     def test_words_appear_and_the_end_goes_dark(self, tmp_path: Path) -> None:
         settings = FilmSettings(width_px=96, height_px=96)
         (tmp_path / "end").mkdir()
-        title = video.read(cards.title_card("The Bear", settings, tmp_path).path).rgb[:, 30:60].astype(int)
+        title = video.read(cards.title_card(tmp_path, "The Bear", settings).path).rgb[:, 30:60].astype(int)
         assert title[0].min() > title[30].min() + 50
-        end = video.read(cards.end_card("The End", settings, tmp_path / "end").path).rgb
+        end = video.read(cards.end_card(tmp_path / "end", "The End", settings).path).rgb
         assert end[24].mean() > 180
         assert end[-1].mean() < 20
 

@@ -22,11 +22,11 @@ TEXTS = ("", "Once upon a time — “there” was a bear.", "It rained {a lot}.
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clip, ...]:
     folders = [tmp_path_factory.mktemp(name) for name in ("title", "one", "two")]
-    made = [title_card("The Bear", SMALL, folders[0])]
+    made = [title_card(folders[0], "The Bear", SMALL)]
     for number, folder in enumerate(folders[1:], start=1):
         rgb = np.full((8, 16, 16, 3), 80 * number, np.uint8)
         shot = Shot(id=f"s0{number}", text=TEXTS[number], query="q", prompt="p", duration_s=1.0)
-        made.append(write_clip(shot, Frames(rgb, 8.0), SMALL, folder))
+        made.append(write_clip(folder, shot, Frames(rgb, 8.0), SMALL))
     return tuple(made)
 
 
@@ -44,7 +44,7 @@ def told(path: Path) -> list[tuple[float, float, str]]:
 
 
 def test_the_film_is_as_long_as_its_clips(clips: tuple[Clip, ...], tmp_path: Path) -> None:
-    film = join("The Bear", clips, TEXTS, SMALL, tmp_path)
+    film = join(tmp_path, "The Bear", clips, TEXTS, SMALL)
     seen = video.probe(film.path)
     assert seen.num_frames == sum(clip.num_frames for clip in clips)
     assert film.duration_s == pytest.approx(seen.duration_s, abs=1e-3)
@@ -53,12 +53,12 @@ def test_the_film_is_as_long_as_its_clips(clips: tuple[Clip, ...], tmp_path: Pat
 
 
 def test_pictures_are_copied_not_coded_again(clips: tuple[Clip, ...], tmp_path: Path) -> None:
-    joined = video.read(join("The Bear", clips, TEXTS, SMALL, tmp_path).path).rgb
+    joined = video.read(join(tmp_path, "The Bear", clips, TEXTS, SMALL).path).rgb
     assert np.array_equal(joined, np.concatenate([video.read(clip.path).rgb for clip in clips]))
 
 
 def test_words_are_a_track_and_a_file(clips: tuple[Clip, ...], tmp_path: Path) -> None:
-    film = join("The Bear", clips, TEXTS, SMALL, tmp_path)
+    film = join(tmp_path, "The Bear", clips, TEXTS, SMALL)
     assert tracks(film.path) == ["h264", "mov_text"]
     starts = [clips[0].duration_s, clips[0].duration_s + clips[1].duration_s]
     words = told(film.path)
@@ -70,18 +70,18 @@ def test_words_are_a_track_and_a_file(clips: tuple[Clip, ...], tmp_path: Path) -
 
 @pytest.mark.parametrize("subtitles", ["burned", "none"])
 def test_no_track_when_words_are_burned_in_or_not_wanted(clips: tuple[Clip, ...], tmp_path: Path, subtitles: str) -> None:
-    film = join("The Bear", clips, TEXTS, SMALL.model_copy(update={"subtitles": subtitles}), tmp_path)
+    film = join(tmp_path, "The Bear", clips, TEXTS, SMALL.model_copy(update={"subtitles": subtitles}))
     assert tracks(film.path) == ["h264"]
     assert not (tmp_path / "film.srt").exists()
 
 
 def test_a_film_without_words_has_no_track(clips: tuple[Clip, ...], tmp_path: Path) -> None:
-    assert tracks(join("", clips[:1], [""], SMALL, tmp_path).path) == ["h264"]
+    assert tracks(join(tmp_path, "", clips[:1], [""], SMALL).path) == ["h264"]
 
 
 def test_the_same_clips_give_the_same_bytes_anywhere(clips: tuple[Clip, ...], tmp_path: Path) -> None:
     for name in ("a", "b folder's"):
         (tmp_path / name).mkdir()
-        join("The Bear", clips, TEXTS, SMALL, tmp_path / name)
+        join(tmp_path / name, "The Bear", clips, TEXTS, SMALL)
     assert (tmp_path / "a" / "film.mp4").read_bytes() == (tmp_path / "b folder's" / "film.mp4").read_bytes()
     assert str(tmp_path).encode() not in (tmp_path / "a" / "film.mp4").read_bytes()

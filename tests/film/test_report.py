@@ -145,7 +145,7 @@ def coloured(colour: tuple[int, int, int], length: int = 7, shape: tuple[int, in
 class TestSheet:
     def test_a_row_for_each_shot(self, report: Report, tmp_path: Path) -> None:
         shots = report.storyboard.shots
-        path = draw_sheet("The Bear", shots, [coloured((200, 0, 0)), coloured((0, 0, 200), length=1)], tmp_path)
+        path = draw_sheet(tmp_path, "The Bear", shots, [coloured((200, 0, 0)), coloured((0, 0, 200), length=1)])
         sheet = np.asarray(Image.open(path).convert("RGB")).astype(int)
         for colour, rows in (((200, 0, 0), slice(56, 216)), ((0, 0, 200), slice(226, 386))):
             found = np.abs(sheet[rows] - colour).max(-1) < 3
@@ -155,7 +155,7 @@ class TestSheet:
 
     def test_long_words_and_many_shots_stay_in_their_rows(self, tmp_path: Path) -> None:
         shots = [Shot(id=f"s{n:02}", text="word " * 200 if n == 1 else "", query="q", prompt="p") for n in range(1, 5)]
-        sheet = np.asarray(Image.open(draw_sheet("T", shots, [coloured((0, 0, 0))] * 4, tmp_path)).convert("RGB"))
+        sheet = np.asarray(Image.open(draw_sheet(tmp_path, "T", shots, [coloured((0, 0, 0))] * 4)).convert("RGB"))
         assert len(sheet) == 56 + 170 * 4 + 10
         assert sheet[250:380, 20:290].min() > 200                                  # the second row's words are empty
 
@@ -164,7 +164,7 @@ class TestSheet:
         for name in "ab":
             (tmp_path / name).mkdir()
             shots = report.storyboard.shots
-            made.append(draw_sheet("T", shots, [coloured((9, 9, 9))] * 2, tmp_path / name).read_bytes())
+            made.append(draw_sheet(tmp_path / name, "T", shots, [coloured((9, 9, 9))] * 2).read_bytes())
         assert made[0] == made[1]
 
 

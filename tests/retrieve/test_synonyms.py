@@ -8,7 +8,7 @@ import pytest
 from coloured import ColourEncoder
 
 from storyanim.config import load_settings
-from storyanim.plan import load_vocabulary
+from storyanim.planning import load_vocabulary
 from storyanim.retrieve.index import ClipIndex
 from storyanim.retrieve.synonyms import Synonyms
 

@@ -15,7 +15,7 @@ from storyanim import video
 from storyanim.artifacts import Character, ClipMatch
 from storyanim.engine.run_dir import RunDir
 from storyanim.retrieve.index import ClipIndex
-from storyanim.run.pipeline import estimate_depth
+from storyanim.run.shots import estimate_depth
 
 STEPS = ["plan", *[f"shots/s0{n}/match" for n in (1, 2, 3)],
          *[f"shots/s0{n}/{step}" for n in (1, 2, 3) for step in ("thumbnails", "depth", "frames", "clip")], "film", "sheet"]
@@ -50,7 +50,7 @@ class TestTheWay:
         assert (studio.folder / "sheet.png").stat().st_size > 1000
 
     def test_each_shot_moves_as_its_footage_does(self, studio: Studio) -> None:
-        for work, colour in zip(studio.make().work, ("red", "green", "blue"), strict=True):
+        for work, colour in zip(studio.make().shots, ("red", "green", "blue"), strict=True):
             assert work.candidates is not None
             assert colour in Path(work.candidates.value.match.path).stem
 
@@ -93,7 +93,7 @@ class TestTheWay:
 
     def test_the_same_clip_is_not_taken_twice_in_a_row(self, studio: Studio) -> None:
         twice = fakes.STORY.model_copy(update={"text": "A red bear runs. A red bear rests."})
-        first, second = (work.candidates.value.match.clip_id for work in studio.make(twice).work if work.candidates)
+        first, second = (work.candidates.value.match.clip_id for work in studio.make(twice).shots if work.candidates)
         assert first != second
 
 
@@ -145,7 +145,7 @@ class TestResume:
         production = studio.make()
         assert studio.diary.read() == []
         assert {path: path.stat().st_mtime_ns for path in before} == before
-        assert not any(step.fresh for work in production.work for step in (work.candidates, work.depth, work.frames) if step)
+        assert not any(step.fresh for work in production.shots for step in (work.candidates, work.depth, work.frames) if step)
 
 
 class TestWhatAChangeRedoes:
@@ -185,7 +185,7 @@ class TestWhatAChangeRedoes:
         assert "sings" in (made.folder / "film.srt").read_text()
 
     def test_a_changed_film_setting_the_clips(self, made: Studio) -> None:
-        made.settings = fakes.fake_settings(crf=30)
+        made.use(settings=fakes.fake_settings(crf=30))
         before = len(steps_done(made.folder))
         made.make()
         assert made.diary.read() == []
@@ -209,31 +209,31 @@ class TestWhatAChangeRedoes:
 
 class TestChoices:
     def test_a_pinned_clip_is_taken(self, studio: Studio) -> None:
-        work = studio.make().work
-        blue = work[2].candidates.value.match.clip_id  # type: ignore[union-attr]
+        work = studio.make().shots
+        blue = work[2].candidates.value.match.clip_id
         studio.diary.read()
         production = studio.make(s01={"pinned": blue})
-        assert production.work[0].candidates.value.match.clip_id == blue  # type: ignore[union-attr]
+        assert production.shots[0].candidates.value.match.clip_id == blue
         assert studio.diary.read()[0] == "encode red"
-        assert "blue" in production.work[0].candidates.value.match.path  # type: ignore[union-attr]
+        assert "blue" in production.shots[0].candidates.value.match.path
 
     def test_own_footage_is_taken_and_the_neighbours_stay(self, studio: Studio, videos: Path) -> None:
-        before = [work.candidates.value.match.clip_id for work in studio.make().work]  # type: ignore[union-attr]
+        before = [work.candidates.value.match.clip_id for work in studio.make().shots]
         studio.diary.read()
         own = f"{videos / 'red bear runs.mp4'}@4-4.25"
         banned = tuple(match.clip_id for match in studio.components.index.search("green", studio.components.encoder, 9))
         production = studio.make(s02={"pinned": own, "banned": banned})
-        found = [work.candidates.value for work in production.work]  # type: ignore[union-attr]
+        found = [work.candidates.value for work in production.shots]
         assert [found[0].match.clip_id, found[2].match.clip_id] == [before[0], before[2]]
         assert (found[1].match.start_s, found[1].match.end_s, len(found[1].matches)) == (4, 4.25, 1)
         assert [call for call in studio.diary.read() if "encode" not in call] == ["depth red", "draw s02"]
-        assert [work.shot.id for work in production.work if work.frames.fresh] == ["s02"]  # type: ignore[union-attr]
-        near = production.work[1].depth.value.near  # type: ignore[union-attr]
+        assert [work.shot.id for work in production.shots if work.frames.fresh] == ["s02"]
+        near = production.shots[1].depth.value.near
         assert np.array_equal(near[2:], near[:2])    # two frames, back and forth: nothing beyond the span is read
 
     def test_a_banned_clip_is_not_even_a_candidate(self, studio: Studio) -> None:
-        green = studio.make().work[1].candidates.value.match.clip_id  # type: ignore[union-attr]
-        found = studio.make(s02={"banned": (green,)}).work[1].candidates
+        green = studio.make().shots[1].candidates.value.match.clip_id
+        found = studio.make(s02={"banned": (green,)}).shots[1].candidates
         assert found is not None
         assert green not in [match.clip_id for match in found.value.matches]
 

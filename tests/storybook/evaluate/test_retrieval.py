@@ -64,7 +64,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with RunDir(tmp_path_factory.mktemp("run") / "run") as run:
-        return run.step("footage", footage.make_footage, NUM_CLIPS, 2.0, Knowing()).value
+        return run.step_with_folder("footage", footage.make_footage, NUM_CLIPS, 2.0, Knowing()).value
 
 
 def quiet(done: float, text: str) -> None:

@@ -1,0 +1,309 @@
+"""What storyanim does, for Python and for the command line: plan a story, make its film, learn a character, index footage.
+
+    import storyanim
+
+    result = storyanim.make_film("story.txt", characters=["./bear"])
+    print(result.path, [shot.pictures for shot in result.shots])
+
+Arguments that are None are not given: a default, or what an earlier run in the same folder had, takes their place.
+`progress` is called with the share done in [0, 1] and what is being done. Every error is a StoryanimError with a hint.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from storyanim.artifacts import ClipMatch, Story, Storyboard
+from storyanim.config import PROFILE_NAMES, Quality, Settings, load_settings
+from storyanim.engine.folders import check_place, write_file
+from storyanim.engine.run_dir import RunDir
+from storyanim.engine.store import save_character_token
+from storyanim.errors import CharacterError, InputError, UsageError
+from storyanim.film.character_report import CharacterReport, render_character
+from storyanim.personalize.sheet import before_after_sheet
+from storyanim.planning import build_planner, load_vocabulary, read_story, reads_english
+from storyanim.retrieve.build import build_index as _build_index
+from storyanim.retrieve.encoders import build_encoder
+from storyanim.retrieve.filters import read_filter
+from storyanim.retrieve.index import IndexInfo, read_info
+from storyanim.retrieve.sheet import draw_sheet
+from storyanim.run import pipeline
+from storyanim.run.characters import LearnedCharacter, learn_from_folder, read_cast
+from storyanim.run.components import build_components, open_index
+from storyanim.run.pipeline import FilmResult
+from storyanim.run.quality import examine, with_figures
+from storyanim.run.request import CharacterRequest, FilmRequest, read_request, read_source
+from storyanim.stages import Progress
+
+ExecutorName = Literal["local", "ray"]
+_LOG = logging.getLogger(__name__)
+
+
+def _no_progress(done: float, text: str) -> None: ...
+
+
+# ── films ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def make_film(  # noqa: PLR0913  one argument a flag of `storyanim run`
+    story: str | Path | Story | Storyboard,
+    *,
+    characters: Sequence[str | Path] = (),
+    out: str | Path | None = None,
+    index: str | Path | None = None,
+    profile: str | Path | None = None,
+    quality: Quality | None = None,
+    planner: Literal["rules", "openai"] | None = None,
+    seed: int | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    executor: ExecutorName = "local",
+    ray_address: str | None = None,
+    progress: Progress = _no_progress,
+) -> FilmResult:
+    """Make the film of a story, or go on with it: what is done already is not done again.
+
+    Args:
+        story: a text file, a storyboard.yaml, a run folder to go on with, or a Story or Storyboard.
+        characters: folders of 3 to 30 pictures, `FOLDER=NOUN`, or files of `learn_character`.
+        out: run folder; None: `runs/TITLE`.
+        index: folder of `build_index`; None: the bundled footage.
+        profile: "storybook", "sd15", or a TOML file.
+        settings: section → settings, as in {"generate": {"guidance_scale": 3}}.
+
+    Shots that fail are left out and listed in `FilmResult.failed`. Raises StoryanimError.
+    """
+    sections = {name: dict(values) for name, values in (settings or {}).items()}
+    if planner is not None:
+        sections["plan"] = sections.get("plan", {}) | {"planner": planner}
+    given = {
+        "characters": tuple(CharacterRequest.parse(str(who)) for who in characters) or None,
+        "index": None if index is None else str(Path(index).resolve()),
+        "profile": None if profile is None else _profile(profile),
+        "quality": quality, "seed": seed, "flags": sections or None,
+    }
+    request, board, folder = _requested(story, {name: value for name, value in given.items() if value is not None}, out)
+    loaded = request.settings()                      # before anything is written: wrong settings leave no folder
+    if request.index:
+        read_info(Path(request.index))
+    if request.story is not None:
+        _warn_of_language(request.story, loaded)
+    with RunDir(folder) as run:
+        components = build_components(loaded, request.index)
+        if executor == "ray":
+            components = replace(components, executor=_ray_shots(run, loaded, request.index, ray_address))
+        result = pipeline.make_film(run, request, components, progress, board)
+    return replace(result, folder=folder)
+
+
+def plan(
+    story: str | Path | Story,
+    *,
+    characters: Sequence[str | Path] = (),
+    profile: str | Path | None = None,
+    planner: Literal["rules", "openai"] | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Storyboard:
+    """Split a story into shots (arguments as in `make_film`). Raises StoryError, CharacterError, ServiceError."""
+    sections = {name: dict(values) for name, values in (settings or {}).items()}
+    if planner is not None:
+        sections["plan"] = sections.get("plan", {}) | {"planner": planner}
+    loaded = load_settings(_profile(profile or PROFILE_NAMES[0]), "normal", **sections)
+    text = story if isinstance(story, Story) else read_story(Path(story))
+    _warn_of_language(text, loaded)
+    vocabulary = load_vocabulary(loaded)
+    cast = read_cast([CharacterRequest.parse(str(who)) for who in characters], text.text, loaded, vocabulary)
+    return build_planner(loaded, vocabulary).plan(text, cast.members)
+
+
+def _requested(
+    story: str | Path | Story | Storyboard, given: Mapping[str, Any], out: str | Path | None
+) -> tuple[FilmRequest, Storyboard | None, Path]:
+    """Return the request, the storyboard when one was given, and the run folder."""
+    if isinstance(story, (str, Path)):
+        path = Path(story)
+        if not path.exists():
+            raise InputError(f"there is no file {path}",
+                             hint="give a text file with a story, a storyboard.yaml, or a run folder")
+        if path.is_dir():
+            if out is not None and Path(out).resolve() != path.resolve():
+                raise UsageError("a run goes on in its own folder", hint="leave out --out, or give the story again")
+            return FilmRequest.model_validate({**read_request(path).model_dump(), **given}), None, path
+        story = read_source(path)
+    folder = Path(out) if out is not None else Path("runs") / slug(story.title)
+    if isinstance(story, Story):
+        return FilmRequest(story=story, **given), None, folder
+    return FilmRequest(story=None, **given), story, folder
+
+
+def slug(title: str) -> str:
+    """Return a title as the name of a folder: "The Bear & the Lake" → "the-bear-the-lake"."""
+    words = re.findall(r"\w+", unicodedata.normalize("NFC", title).lower().replace("'", "").replace("’", ""))
+    return "-".join(words)[:60].rstrip("-") or "story"
+
+
+def _profile(name: str | Path) -> str:
+    """Return a profile's file by its absolute path, so that the run folder finds it again."""
+    return str(Path(name).resolve()) if str(name).endswith(".toml") else str(name)
+
+
+def _ray_shots(run: RunDir, settings: Settings, index: str | None, address: str | None) -> Any:
+    import torch
+
+    from storyanim.engine.ray_shards import RayShards
+    from storyanim.run.ray import RayShots
+
+    return RayShots(run.path, settings, index, RayShards(address, cpus=torch.get_num_threads()))
+
+
+def _warn_of_language(story: Story, settings: Settings) -> None:
+    if settings.plan.planner == "rules" and not reads_english(story.text):
+        _LOG.warning("this story does not look like English, which is all that the rules read: they will find nobody and "
+                     "nothing in it; translate it, or let a language model plan it (`--planner openai`)")
+
+
+# ── characters ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class CharacterFiles:
+    """A learned character, and the files that were written of it."""
+
+    learned: LearnedCharacter
+    file: Path                                       # for `make_film(characters=[...])`
+    sheet: Path | None = None                        # before and after, PNG
+    report: Path | None = None                       # how well it was learned, HTML
+    figures: Path | None = None                      # the report's figures, JSON
+    quality: CharacterReport | None = None           # the same
+
+
+def learn_character(
+    folder: str | Path,
+    out: str | Path = "character.safetensors",
+    *,
+    noun: str | None = None,
+    index: str | Path | None = None,
+    profile: str | Path | None = None,
+    quality: Quality = "normal",
+    report: bool = True,
+    progress: Progress = _no_progress,
+) -> CharacterFiles:
+    """Learn a character from a folder of 3 to 30 pictures, and write its file (AaS 3.3).
+
+    Args:
+        out: a .safetensors to write.
+        noun: what it is: "bear"; None: guessed from the folder's name.
+        report: also draw with it, and write how well it was learned beside the file.
+
+    Raises CharacterError, UsageError, ModelError, ResourceError.
+    """
+    source, path = Path(folder), Path(out)
+    if path.suffix != ".safetensors":
+        raise UsageError(f"{path} is no character file", hint="name it something.safetensors")
+    if not source.is_dir():
+        raise CharacterError(f"there is no folder {source}", hint="give a folder of 3 to 30 pictures")
+    settings = load_settings(_profile(profile or PROFILE_NAMES[0]), quality)
+    check_place(path)
+    learned = learn_from_folder(source, noun, settings, None if index is None else str(index), progress)
+    save_character_token(path, learned.token)
+    return _examined(path, learned, settings, progress) if report else CharacterFiles(learned, path)
+
+
+def _examined(path: Path, learned: LearnedCharacter, settings: Settings, progress: Progress) -> CharacterFiles:
+    """Draw, measure, write the report's files, and the character's again with its figures."""
+    quality, drawings = examine(learned, settings, progress)
+    token = with_figures(learned.token, quality)
+    sheet, page, figures = (path.with_suffix(suffix) for suffix in (".png", ".report.html", ".report.json"))
+    write_file(sheet, before_after_sheet(learned.character.images, drawings.before, drawings.after))
+    write_file(page, render_character(quality, drawings).encode())
+    write_file(figures, (quality.model_dump_json(indent=1) + "\n").encode())
+    save_character_token(path, token)
+    return CharacterFiles(replace(learned, token=token), path, sheet, page, figures, quality)
+
+
+# ── footage ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Hit:
+    """Footage that a search found."""
+
+    match: ClipMatch
+    why: str                                         # the query's words in its caption, and what makes it rank lower
+
+
+def build_index(  # noqa: PLR0913  one argument a flag of `storyanim index`
+    sources: Sequence[str | Path] | str | Path,
+    out: str | Path,
+    *,
+    append: bool = False,
+    captions: str | Path | None = None,
+    factory: str | None = None,
+    profile: str | Path | None = None,
+    executor: ExecutorName = "local",
+    ray_address: str | None = None,
+    progress: Progress = _no_progress,
+) -> IndexInfo:
+    """Index videos, so that shots can move as they do.
+
+    Args:
+        sources: folders of videos, videos, tables of videos (.csv, .parquet), archives (.tar), folders of embeddings.
+        append: add to the index in `out`, and follow what changed in its sources.
+        captions: CSV of file and caption; None: captions.tsv in a source.
+        factory: a FAISS `index_factory` string; None: by size.
+
+    Raises InputError, UsageError, IndexFolderError, ResourceError, and PartialError after writing when some could not be read.
+    """
+    settings = load_settings(_profile(profile or PROFILE_NAMES[0]), retrieve={} if factory is None else {"factory": factory})
+    listed = [sources] if isinstance(sources, (str, Path)) else list(sources)
+    shards = None
+    if executor == "ray":
+        from storyanim.engine.ray_shards import RayShards
+
+        shards = RayShards(ray_address)
+    check_place(Path(out))
+    return _build_index(
+        [Path(source) for source in listed], Path(out), build_encoder(settings), window_s=settings.retrieve.window_s,
+        captions=None if captions is None else Path(captions), factory=settings.retrieve.factory, append=append,
+        executor=shards,
+        progress=lambda done, total, text: progress(done / max(1, total), f"{done} of {total} videos  {text}"))
+
+
+def search(
+    index: str | Path,
+    query: str,
+    *,
+    count: int = 8,
+    filters: Sequence[str] = (),
+    exact: bool = False,
+    profile: str | Path | None = None,
+    sheet: str | Path | None = None,
+) -> tuple[Hit, ...]:
+    """Find footage in an index, best first.
+
+    Args:
+        filters: as in "motion>=0.01"; names: duration, aspect, motion, fps, source, licence.
+        exact: compare with all clips, whatever kind of index it is.
+        sheet: a PNG of the hits to write.
+
+    Raises UsageError, IndexFolderError, ModelError, ResourceError.
+    """
+    if not query.strip():
+        raise UsageError("the query is empty", hint='say what to look for, as in "a dog jumping"')
+    for text in filters:
+        read_filter(text)                            # a mistake is reported before anything is loaded
+    wanted: dict[str, Any] = ({"exact": True} if exact else {}) | ({"filters": list(filters)} if filters else {})
+    settings = load_settings(_profile(profile or PROFILE_NAMES[0]), retrieve=wanted)
+    if sheet is not None:
+        check_place(Path(sheet))
+    opened = open_index(Path(index), settings, load_vocabulary(settings))
+    matches = opened.search(query, build_encoder(settings), count)
+    reasons = opened.reasons(query, matches)
+    if sheet is not None:
+        draw_sheet(query, matches, Path(sheet), reasons)
+    return tuple(Hit(match, why) for match, why in zip(matches, reasons, strict=True))

@@ -1,0 +1,186 @@
+"""Who plays in a run: folders of pictures and character files, checked before any work, then learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from storyanim import hub
+from storyanim.artifacts import CastMember, Character, CharacterToken, ClipMatch, Storyboard
+from storyanim.config import Settings, cache_folder
+from storyanim.engine.run_dir import RunDir
+from storyanim.engine.steps import Step
+from storyanim.engine.store import load_character_token
+from storyanim.errors import CharacterError
+from storyanim.personalize.framing import cut_figures
+from storyanim.personalize.images import Survey, read_character, read_pictures, tell_warnings
+from storyanim.planning import Vocabulary, entities_of, guess_noun
+from storyanim.retrieve.index import ClipIndex
+from storyanim.run.components import Components, build_components
+from storyanim.run.request import CharacterRequest
+from storyanim.stages import CharacterLearner, DepthEstimator, Progress, TextVideoEncoder
+
+Token = Step[CharacterToken] | CharacterToken        # learned in this run, or given as a file
+
+
+@dataclass
+class Cast:
+    """The characters of a run, in the order in which they were given."""
+
+    characters: list[Character | CharacterToken] = field(default_factory=list)
+    surveys: dict[str, Survey] = field(default_factory=dict)         # name → what lies in its folder, if it has one
+
+    @property
+    def members(self) -> list[CastMember]:
+        """The characters as a planner knows them."""
+        return [CastMember(name=who.name, noun=who.noun, token=who.token) for who in self.characters]
+
+    def playing(self, board: Storyboard) -> list[Character | CharacterToken]:
+        """Return those that play in a shot. Raises CharacterError when the storyboard names one that was not given."""
+        named = {name for shot in board.shots for name in shot.characters}
+        if missing := named - {who.name for who in self.characters}:
+            raise CharacterError(f"the storyboard names {', '.join(sorted(missing))}, but no such character was given",
+                                 hint="give each with --character")
+        return [who for who in self.characters if who.name in named]
+
+
+@dataclass(frozen=True)
+class LearnedCharacter:
+    """A character that was learned from a folder, and what learned it."""
+
+    character: Character
+    token: CharacterToken
+    survey: Survey                                   # what lies in its folder
+    components: Components                           # they draw single frames
+
+
+def read_cast(
+    requests: Sequence[CharacterRequest], text: str, settings: Settings, vocabulary: Vocabulary | None
+) -> Cast:
+    """Read and check the characters of a run; problems of their pictures are logged.
+
+    Args:
+        text: the story, from which a noun that was not given is guessed.
+
+    Raises CharacterError: for pictures that cannot be used, two of one name, or a file of another base model.
+    """
+    cast = Cast()
+    guesses = any(request.noun is None and Path(request.path).is_dir() for request in requests)
+    entities = entities_of(text, vocabulary) if guesses else ()
+    for request in requests:
+        path = Path(request.path)
+        if not path.is_dir():
+            cast.characters.append(load_character_token(path))
+            continue
+        survey = read_pictures(path)
+        noun = request.noun or guess_noun(path.name, entities, vocabulary)
+        who = read_character(path, noun=noun, survey=survey)
+        cast.characters.append(who)
+        cast.surveys[who.name] = survey
+    names = [who.name for who in cast.characters]
+    if len(set(names)) < len(names):
+        raise CharacterError(f"two characters have the same name: {', '.join(names)}", hint="rename one of the folders")
+    check_bases(cast, settings)
+    return cast
+
+
+def check_bases(cast: Cast, settings: Settings) -> None:
+    """Raise CharacterError for a character file that was learned for another base model than the profile's."""
+    tokens = [who for who in cast.characters if isinstance(who, CharacterToken)]
+    base = hub.fingerprint(settings.models.pipeline) if tokens else ""
+    for token in tokens:
+        if token.base != base:
+            raise CharacterError(
+                f"the character {token.name} was learned for another base model than that of the profile "
+                f"{settings.profile}", hint="learn it again with this profile (`storyanim personalize`), or run with the "
+                "profile that it was learned with")
+
+
+def learn_characters(
+    run: RunDir, cast: Cast, playing: Sequence[Character | CharacterToken], components: Components, progress: Progress
+) -> dict[str, Token]:
+    """Return name → token: learned from pictures (and kept for other runs), or as it was given.
+
+    `cast.surveys` gets warnings of pictures that are cropped badly, before the learning that takes minutes.
+    """
+    tokens: dict[str, Token] = {}
+    for who in playing:
+        if isinstance(who, CharacterToken):
+            tokens[who.name] = who
+            continue
+        step = f"characters/{who.name}"
+        if who.name in cast.surveys and run.done(step) is None:
+            cast.surveys[who.name] = warn_of_cuts(who, cast.surveys[who.name], components.depth, components.settings)
+        progress(0.0, f"learning {who.name} from {len(who.images)} pictures")
+        tokens[who.name] = run.shared_step(
+            step, learn_character, who, watched(components.learner, who.name, progress), components.index,
+            components.encoder, components.settings.personalize.num_class_clips)
+    return tokens
+
+
+def learn_character(
+    character: Character, learner: CharacterLearner, index: ClipIndex, encoder: TextVideoEncoder, num_class_clips: int
+) -> CharacterToken:
+    """Learn a character (AaS 3.3), with clips of the noun from the index as regularisation."""
+    class_clips = index.search(f"a {character.noun}", encoder, num_class_clips) if num_class_clips else []
+    return learner.learn(character, class_clips)
+
+
+def learn_from_folder(
+    folder: Path, noun: str | None, settings: Settings, index: str | None, progress: Progress
+) -> LearnedCharacter:
+    """Learn the character of a folder's pictures. Raises what reading, retrieving and learning raise."""
+    components = build_components(_single_frames(settings), index)
+    survey = read_pictures(folder)
+    noun = noun or guess_noun(folder.name, (), components.vocabulary)
+    character = read_character(folder, noun=noun, survey=survey)
+    survey = warn_of_cuts(character, survey, components.depth, settings)
+    learner = watched(components.learner, character.name, progress)
+    token = learn_character(character, learner, components.index, components.encoder,
+                            settings.personalize.num_class_clips)
+    return LearnedCharacter(character, token, survey, components)
+
+
+def warn_of_cuts(character: Character, survey: Survey, depth: DepthEstimator, settings: Settings) -> Survey:
+    """Return the survey with warnings, which are logged, of pictures whose middle leaves out much of the figure."""
+    found = cut_figures(character.images, depth, (settings.generate.width_px, settings.generate.height_px))
+    tell_warnings(character.images[0].parent, found)
+    return survey.warned(found)
+
+
+@dataclass(frozen=True)
+class _Watched:
+    """A learner that reports its progress and keeps a checkpoint; to the engine it is the same component."""
+
+    learner: CharacterLearner
+    watch: Callable[[float, dict[str, float]], None]
+
+    @property
+    def fingerprint(self) -> str:
+        return self.learner.fingerprint
+
+    def learn(
+        self, character: Character, class_clips: Sequence[ClipMatch] = (), watch: object = None, /, *,
+        checkpoint: Path | None = None,
+    ) -> CharacterToken:
+        checkpoint = checkpoint or cache_folder() / "learning" / f"{character.token.strip('<>')}.safetensors"
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        return self.learner.learn(character, class_clips, self.watch, checkpoint=checkpoint)
+
+
+def watched(learner: CharacterLearner, name: str, progress: Progress) -> CharacterLearner:
+    """Return the learner with its progress reported as that of the character `name`."""
+    return _Watched(learner, partial(_report_progress, progress, name))
+
+
+def _report_progress(progress: Progress, name: str, done: float, figures: dict[str, float]) -> None:
+    progress(done, f"learning {name}  " + "  ".join(f"{key} {value:.4g}" for key, value in figures.items()))
+
+
+def _single_frames(settings: Settings) -> Settings:
+    """Return the settings for shots of one frame under the guidance scale of characters; learning stays the same."""
+    scale = settings.personalize.guidance_scale
+    changes = {"num_frames": 1} | ({} if scale is None else {"guidance_scale": scale})
+    return settings.model_copy(update={"generate": settings.generate.model_copy(update=changes)})

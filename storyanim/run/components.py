@@ -1,0 +1,93 @@
+"""What a run works with: settings, vocabulary and the six components of stages.py, built once and handed in."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from storyanim.config import Settings, asset
+from storyanim.depth.dpt import build_depth_estimator
+from storyanim.engine.local import LocalExecutor
+from storyanim.errors import IndexFolderError
+from storyanim.generate.generator import build_generator
+from storyanim.planning import Vocabulary, build_planner, load_vocabulary
+from storyanim.retrieve.encoders import build_encoder
+from storyanim.retrieve.index import ClipIndex
+from storyanim.retrieve.synonyms import Synonyms
+from storyanim.stages import CharacterLearner, DepthEstimator, Executor, Planner, ShotGenerator, TextVideoEncoder
+
+DEFAULT_INDEX = "storybook/index"                    # in the package's assets
+_PACKAGES = ("storyanim", "torch", "diffusers", "transformers", "peft", "av", "numpy")
+
+
+@dataclass(frozen=True)
+class Components:
+    """Everything that does the work of a run. Models load at first use."""
+
+    settings: Settings
+    vocabulary: Vocabulary | None                    # what the profile's model can draw; None: any words
+    planner: Planner
+    encoder: TextVideoEncoder
+    index: ClipIndex
+    depth: DepthEstimator
+    generator: ShotGenerator
+    learner: CharacterLearner
+    executor: Executor
+
+
+def build_components(settings: Settings, index: str | None) -> Components:
+    """Build the components that the settings name. Cheap: models load at first use.
+
+    Args:
+        index: folder of the footage index; None: the bundled one.
+
+    Raises UsageError, ModelError, IndexFolderError.
+    """
+    from storyanim.personalize.fit import TimeInvLearner
+
+    vocabulary = load_vocabulary(settings)
+    depth, encoder = build_depth_estimator(settings), build_encoder(settings)
+    opened = open_index(Path(index) if index else asset(DEFAULT_INDEX), settings, vocabulary)
+    if opened.info.encoder != encoder.fingerprint:
+        raise IndexFolderError(
+            f"the index {opened.folder} was made with another encoder than this profile's",
+            hint=f"index the videos again with `storyanim index ... --profile {settings.profile}`")
+    learner = TimeInvLearner(settings, partial(_load_pipeline, settings), depth)
+    generator = build_generator(settings)
+    _ = depth.fingerprint, generator.fingerprint     # a model that is missing is reported before any work
+    return Components(settings, vocabulary, build_planner(settings, vocabulary), encoder, opened, depth, generator,
+                      learner, LocalExecutor())
+
+
+def open_index(folder: Path, settings: Settings, vocabulary: Vocabulary | None) -> ClipIndex:
+    """Open an index that is searched as the settings say, by all synonyms that the vocabulary has for a word.
+
+    Raises IndexFolderError, UsageError, ModelError.
+    """
+    wanted = settings.retrieve
+    index = ClipIndex(folder, caption_weight=wanted.caption_weight, min_motion=wanted.min_motion, exact=wanted.exact,
+                      search={str(name): value for name, value in wanted.search.items()}, filters=wanted.filters,
+                      near_duplicate_threshold=wanted.near_duplicate_threshold, lance=wanted.lance)
+    index.synonyms = Synonyms(vocabulary.synonyms if vocabulary else ())
+    return index
+
+
+def versions() -> dict[str, str]:
+    """Return the version of Python and of each package that can change a picture."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:        # run from a checkout that was never installed
+            found[package] = "unknown"
+    return found
+
+
+def _load_pipeline(settings: Settings) -> Any:
+    from storyanim.generate.load import load_pipeline
+
+    return load_pipeline(settings.models)

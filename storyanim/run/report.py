@@ -1,0 +1,96 @@
+"""What `report.html` shows of a run, read from its folder; loads no model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from storyanim.artifacts import CharacterToken, Film, Shot, Storyboard
+from storyanim.config import Settings
+from storyanim.engine.run_dir import RunDir
+from storyanim.engine.steps import Step
+from storyanim.engine.store import load_character_token
+from storyanim.errors import CharacterError
+from storyanim.film.report import Report, ReportCharacter, ReportShot, render
+from storyanim.personalize.images import character_name
+from storyanim.planning import read_storyboard
+from storyanim.run.components import versions
+from storyanim.run.request import read_request
+from storyanim.run.storyboard import FILE, with_seed
+
+
+def write_report(run: RunDir, settings: Settings, failed: Mapping[str, str] | None = None) -> Path:
+    """Write `report.html` from what lies finished in the run folder.
+
+    Args:
+        failed: shot id → why it was not drawn.
+
+    Raises InputError, StoryError.
+    """
+    board = with_seed(read_storyboard(run.path / FILE), read_request(run.path).seed)
+    seconds, film = run.seconds(), finished_film(run)
+    report = Report(
+        storyboard=board, cast=_cast(run, board),
+        shots=tuple(_shot(run, shot, seconds, (failed or {}).get(shot.id, "")) for shot in board.shots),
+        film=film.value.model_copy(update={"path": run.path / "film.mp4"}) if film else None,
+        sheet=run.path / "sheet.png" if run.done("sheet") else None,
+        settings=settings.model_dump(mode="json"), versions=versions(),
+        seconds={name: value for name, value in seconds.items() if not name.startswith("shots/")})
+    return run.write("report.html", render(report, run.path))
+
+
+def finished_film(run: RunDir) -> Step[Film] | None:
+    """Return the film that lies whole in the run folder, if there is one."""
+    return run.done("film")
+
+
+def _shot(run: RunDir, shot: Shot, seconds: Mapping[str, float], error: str) -> ReportShot:
+    place = f"shots/{shot.id}/"
+    done = {name: run.done(f"{place}{name}") for name in ("match", "thumbnails", "depth", "frames", "clip")}
+    thumbnails = done["thumbnails"].folder.glob("candidate-*.png") if done["thumbnails"] else ()
+    return ReportShot(
+        shot=shot, candidates=_value(done["match"]), clip=_value(done["clip"]), error=error,
+        thumbnails=tuple(sorted(thumbnails, key=lambda path: int(path.stem.split("-")[1]))),
+        depth=_preview(done["depth"]), frames=_preview(done["frames"]),
+        seconds={name.removeprefix(place): value for name, value in seconds.items() if name.startswith(place)})
+
+
+def _value(step: Step[Any] | None) -> Any:
+    return step.value if step else None
+
+
+def _preview(step: Step[Any] | None) -> Path | None:
+    return step.folder / "preview.png" if step else None
+
+
+def _cast(run: RunDir, board: Storyboard) -> tuple[ReportCharacter, ...]:
+    """Return what each pseudo-word of the storyboard was bound to."""
+    sources, given = _given_characters(run)
+    found = []
+    for who in board.characters:
+        learned = run.done(f"characters/{who.name}")
+        token: CharacterToken | None = learned.value if learned else given.get(who.name)
+        facts = token.metadata if token else {}
+        found.append(ReportCharacter(
+            name=who.name, token=who.token, noun=who.noun, source=sources.get(who.name, ""),
+            method=facts.get("method", "by other means") if token else "", pictures=facts.get("pictures", ""),
+            appearance=facts.get("appearance", ""),
+            shots=tuple(shot.id for shot in board.shots if who.name in shot.characters)))
+    return tuple(found)
+
+
+def _given_characters(run: RunDir) -> tuple[dict[str, str], dict[str, CharacterToken]]:
+    """Return name → the folder or file that was given, and name → what its file holds; without those that are gone."""
+    sources, tokens = {}, {}
+    for asked in read_request(run.path).characters if (run.path / "run.json").is_file() else ():
+        path = Path(asked.path)
+        name = character_name(path)
+        if not path.is_dir():
+            try:
+                token = load_character_token(path)
+            except CharacterError:
+                continue
+            name, tokens[token.name] = token.name, token
+        sources[name] = f"folder {path.name}" if path.is_dir() else path.name
+    return sources, tokens

@@ -1,0 +1,74 @@
+"""What a run is asked for. `run.json` holds it, so that a run folder can go on by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import Field, ValidationError
+
+from storyanim.artifacts import FrozenModel, Story, Storyboard
+from storyanim.config import Quality, Settings, load_settings
+from storyanim.engine.run_dir import RunDir
+from storyanim.errors import CharacterError, InputError
+from storyanim.planning import is_storyboard, read_story, read_storyboard
+from storyanim.run.components import versions
+
+
+class CharacterRequest(FrozenModel):
+    """One `--character`: a folder of pictures with its noun, or a character file."""
+
+    path: str                                        # absolute
+    noun: str | None = None                          # None: guessed from the folder's name and the story
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `DIR`, `DIR=NOUN` or `FILE.safetensors`. Raises CharacterError for a path that is not there."""
+        path, noun = text, ""
+        if not os.path.exists(text) and "=" in text:
+            path, _, noun = text.rpartition("=")
+        if not os.path.exists(path):                 # unlike Path, it does not take "" for the working folder
+            raise CharacterError(f"there is no character {path!r}",
+                                 hint="give a folder of pictures or a .safetensors file")
+        return cls(path=str(Path(path).resolve()), noun=noun or None)
+
+
+class FilmRequest(FrozenModel):
+    """Everything that decides a run's film."""
+
+    version: int = 1
+    story: Story | None                              # None: a storyboard was given
+    characters: tuple[CharacterRequest, ...] = ()
+    index: str | None = None                         # folder of the footage index; None: the bundled one
+    profile: str = "storybook"
+    quality: Quality = "normal"
+    flags: dict[str, dict[str, Any]] = Field(default_factory=dict)   # section → settings that were given by flags
+    seed: int = 0                                    # added to the seed of every shot
+
+    def settings(self) -> Settings:
+        """Load the settings. Raises UsageError."""
+        return load_settings(self.profile, self.quality, **self.flags)
+
+
+def read_source(path: Path) -> Story | Storyboard:
+    """Read a story or a storyboard, told apart by what is in the file. Raises StoryError."""
+    return read_storyboard(path) if is_storyboard(path) else read_story(path)
+
+
+def write_request(run: RunDir, request: FilmRequest, settings: Settings) -> None:
+    """Write `run.json`: the request, the settings that it led to, and the versions of what draws."""
+    facts = {"request": request.model_dump(mode="json"), "settings": settings.model_dump(mode="json"),
+             "versions": versions()}
+    run.write("run.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_request(folder: Path) -> FilmRequest:
+    """Read the request of an existing run. Raises InputError."""
+    try:
+        data = json.loads((folder / "run.json").read_text("utf-8"))
+        return FilmRequest.model_validate(data["request"])
+    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+        raise InputError(f"{folder} is no run folder, or its run.json is damaged",
+                         hint="give the story again: `storyanim run STORY --out FOLDER`") from error
