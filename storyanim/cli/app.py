@@ -28,9 +28,9 @@ app.command()(doctor.doctor)
 
 def _print_version(asked: bool) -> None:
     if asked:
-        from storyanim import __version__
+        from importlib import metadata
 
-        print(f"storyanim {__version__}")
+        print(f"storyanim {metadata.version('storyanim')}")
         raise typer.Exit
 
 

@@ -18,7 +18,14 @@ from storyanim.planning import Vocabulary, build_planner, load_vocabulary
 from storyanim.retrieve.encoders import build_encoder
 from storyanim.retrieve.index import ClipIndex
 from storyanim.retrieve.synonyms import Synonyms
-from storyanim.stages import CharacterLearner, DepthEstimator, Executor, Planner, ShotGenerator, TextVideoEncoder
+from storyanim.stages import (
+    CharacterLearner,
+    DepthEstimator,
+    Executor,
+    Planner,
+    ShotGenerator,
+    TextVideoEncoder,
+)
 
 DEFAULT_INDEX = "storybook/index"                    # in the package's assets
 _PACKAGES = ("storyanim", "torch", "diffusers", "transformers", "peft", "av", "numpy")

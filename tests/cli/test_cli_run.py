@@ -55,10 +55,10 @@ class TestRun:
 
     def test_progress_is_plain_lines_on_stderr(self, made: Outcome) -> None:
         lines = made.err.splitlines()
-        assert lines[0] == "film the-colours: 0 %  planning"
+        assert lines[0] == "film: 0 %  planning"
         assert lines[-1].endswith("done")
         assert len(lines) >= 6
-        assert all(line.startswith("film the-colours: ") for line in lines)
+        assert all(line.startswith("film: ") for line in lines)
         assert "\r" not in made.err
         assert "\x1b" not in made.err
 
@@ -97,13 +97,13 @@ class TestRun:
         assert outcome.code == 0
         assert [call for call in diary.read() if "bear" in call] == ["encode a bear", "learn bear", "draw s01 <bear>"]
         assert "learning bear" in outcome.err
-        assert "film the-colours: 0 %  s01 looking for footage" in outcome.err
+        assert "film: 0 %  s01 looking for footage" in outcome.err
 
     @pytest.mark.parametrize(("title", "folder"), [
         ("Ärger im Zoo!", "ärger-im-zoo"), ("../../etc", "etc"), ("???", "story"), ("The Bear's “Lake”", "the-bears-lake"),
     ])
     def test_the_title_names_the_folder(self, title: str, folder: str) -> None:
-        from storyanim.cli.run import slug
+        from storyanim.api import slug
 
         assert slug(title) == folder
 
