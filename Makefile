@@ -49,7 +49,7 @@ test-portable: $(READY) ## Run all tests as on older processors, and with four t
 
 .PHONY: check
 check: $(READY) ## Lint, types, import rows, the repository's own rules.
-	$(BIN)/ruff check storyanim storybook tests benchmarks scripts
+	$(BIN)/ruff check storyanim storybook tests benchmarks examples scripts
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_layers.py tests/test_repository.py tests/test_docs.py
 
