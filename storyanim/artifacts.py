@@ -202,20 +202,20 @@ class Frames:
 
 @dataclass(frozen=True, eq=False)
 class DepthTrack:
-    """Nearness of every pixel, scaled once for the whole clip."""
+    """Relative inverse depth of every pixel, scaled once for the whole clip."""
 
-    near: Float32                                    # (T, H, W) in [0, 1], 1 is nearest
+    inverse_depth: Float32                           # (T, H, W) in [0, 1], 1 is nearest
     fps: float
 
     def __post_init__(self) -> None:
-        _check_array("near", self.near, "(T, H, W)", 3, np.float32)
-        if not (np.isfinite(self.near).all() and self.near.min() >= 0.0 and self.near.max() <= 1.0):
-            raise ValueError("near must lie in [0, 1]")
+        _check_array("inverse_depth", self.inverse_depth, "(T, H, W)", 3, np.float32)
+        if not ((self.inverse_depth >= 0.0) & (self.inverse_depth <= 1.0)).all():         # NaN is in no range
+            raise ValueError("inverse_depth must lie in [0, 1]")
 
-    def lasting(self, num_frames: int) -> DepthTrack:
-        """The track cut to so many frames, or played back and forth (0 1 2 1 0 1 …) until it has as many."""
-        around = [*range(len(self.near)), *range(len(self.near) - 2, 0, -1)]
-        return DepthTrack(self.near[[around[i % len(around)] for i in range(num_frames)]], self.fps)
+    def ping_pong(self, num_frames: int) -> DepthTrack:
+        """Return the first `num_frames` of the track played in a ping-pong loop: 0 1 2 1 0 1 …"""
+        around = [*range(len(self.inverse_depth)), *range(len(self.inverse_depth) - 2, 0, -1)]
+        return DepthTrack(self.inverse_depth[[around[i % len(around)] for i in range(num_frames)]], self.fps)
 
 
 @dataclass(frozen=True, eq=False)

@@ -117,8 +117,9 @@ class FakeGenerator:
     def draw(self, shot: Shot, depth: DepthTrack | None, tokens: Sequence[CharacterToken]) -> Frames:
         self.diary.write(f"draw {shot.id}" + "".join(f" {token.token}" for token in tokens))
         assert depth is not None
-        noise = np.random.default_rng([shot.seed, *shot.prompt.encode()]).integers(0, 60, (*depth.near.shape, 3))
-        rgb = depth.near[..., None] * 150 + noise
+        rng = np.random.default_rng([shot.seed, *shot.prompt.encode()])
+        noise = rng.integers(0, 60, (*depth.inverse_depth.shape, 3))
+        rgb = depth.inverse_depth[..., None] * 150 + noise
         rgb[..., 0] += 40 * len(tokens)
         return Frames(np.clip(rgb, 0, 255).astype(np.uint8), depth.fps)
 

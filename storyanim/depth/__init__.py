@@ -1,1 +1,1 @@
-"""Footage to nearness: a monocular depth estimator on the pixels, scaled once a clip (AaS 3.1)."""
+"""Footage to inverse depth: a monocular depth estimator on the pixels, scaled once a clip (AaS 3.1)."""

@@ -1,4 +1,4 @@
-"""Relative depth to nearness in [0, 1]."""
+"""Relative inverse depth of any scale to [0, 1]."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from storyanim.artifacts import Float32
 
 
 def scale_clip(inverse_depth: Float32, percentile: float = 0.5) -> Float32:
-    """Nearness of every pixel, 1 nearest.
+    """Inverse depth in [0, 1] of every pixel, 1 nearest.
 
     One scale serves the whole clip: an estimator's output has no unit, so that scaling each frame by itself would make the
     ground pulse whenever something enters or leaves, and the drawn film would pulse with it.

@@ -19,8 +19,8 @@ def strip_of_frames(frames: Frames) -> bytes:
 
 
 def strip_of_depth(depth: DepthTrack) -> bytes:
-    """Up to eight frames of nearness in grey, white is nearest, as PNG."""
-    grey = np.rint(depth.near * 255).astype(np.uint8)                        # (T, H, W)
+    """Up to eight frames of inverse depth in grey, white is nearest, as PNG."""
+    grey = np.rint(depth.inverse_depth * 255).astype(np.uint8)               # (T, H, W)
     return _strip(grey)
 
 

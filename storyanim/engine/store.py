@@ -142,7 +142,12 @@ CODECS: dict[str, Codec] = {
     "Film": _words(Film, "film.json"),
     "Character": _words(Character, "character.json"),
     "Frames": Codec("frames.safetensors", _track_bytes("rgb"), _track_from(Frames, "rgb"), strip_of_frames),
-    "DepthTrack": Codec("depth.safetensors", _track_bytes("near"), _track_from(DepthTrack, "near"), strip_of_depth),
+    "DepthTrack": Codec(
+        "depth.safetensors",
+        _track_bytes("inverse_depth"),
+        _track_from(DepthTrack, "inverse_depth"),
+        strip_of_depth,
+    ),
     "CharacterToken": Codec("character.safetensors", lambda token, folder, root: character_bytes(token), load_character_token),
     "Path": Codec(
         "path.json",

@@ -70,8 +70,9 @@ class StoryGenerator:
         loaded = self._loaded
         wanted = self._settings.generate
         size = (wanted.frames_of(shot.duration_s), wanted.height_px, wanted.width_px)
-        near = None if depth is None else fit_depth(depth, size)
-        video = loaded.ladder.run(lambda: self._video(loaded, shot, near, tokens))               # (T, H, W, 3) in [0, 1]
+        inverse_depth = None if depth is None else fit_depth(depth, size)
+        # (T, H, W, 3) in [0, 1]
+        video = loaded.ladder.run(lambda: self._video(loaded, shot, inverse_depth, tokens))
         if not np.isfinite(video).all():
             raise ModelError("the model gave values that are not numbers", hint="set generate.dtype to float32")
         if wanted.deflicker:
@@ -98,7 +99,9 @@ class StoryGenerator:
             raise CharacterError(f"the prompt of {shot.id} names {', '.join(sorted(missing))}, but no such character is given",
                                  hint="give it with --character, or change the prompt in the storyboard")
 
-    def _video(self, loaded: _Loaded, shot: Shot, near: Float32 | None, tokens: Sequence[CharacterToken]) -> Any:
+    def _video(
+        self, loaded: _Loaded, shot: Shot, inverse_depth: Float32 | None, tokens: Sequence[CharacterToken]
+    ) -> Any:
         import torch
 
         from storyanim.generate.tokens import TokenTable
@@ -117,7 +120,7 @@ class StoryGenerator:
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
             return loaded.pipeline(
                 prompt,
-                structure_frames=near, structure_until=until, structure_scale=wanted.structure_scale,
+                structure_frames=inverse_depth, structure_until=until, structure_scale=wanted.structure_scale,
                 tokens=[TokenTable(token.token, torch.from_numpy(token.table)) for token in tokens],
                 num_frames=num_frames, height=wanted.height_px, width=wanted.width_px,
                 num_inference_steps=wanted.num_inference_steps, negative_prompt=wanted.negative_prompt,
@@ -136,10 +139,13 @@ def fit_depth(depth: DepthTrack, size: tuple[int, int, int]) -> Float32:
     import torch
 
     num_frames, height, width = size
-    moments = np.rint(np.linspace(0, len(depth.near) - 1, num_frames)).astype(int)
-    near = torch.from_numpy(depth.near[moments])[None]                                           # (1, T, H', W')
-    scale = max(height / near.shape[2], width / near.shape[3])
-    covering = [max(height, round(near.shape[2] * scale)), max(width, round(near.shape[3] * scale))]
-    near = torch.nn.functional.interpolate(near, covering, mode="bilinear", antialias=True, align_corners=False)[0].clamp(0, 1)
+    moments = np.rint(np.linspace(0, len(depth.inverse_depth) - 1, num_frames)).astype(int)
+    inverse_depth = torch.from_numpy(depth.inverse_depth[moments])[None]                      # (1, T, H', W')
+    given_height, given_width = inverse_depth.shape[2:]
+    scale = max(height / given_height, width / given_width)
+    covering = [max(height, round(given_height * scale)), max(width, round(given_width * scale))]
+    resized = torch.nn.functional.interpolate(
+        inverse_depth, covering, mode="bilinear", antialias=True, align_corners=False
+    )[0].clamp(0, 1)
     top, left = (covering[0] - height) // 2, (covering[1] - width) // 2
-    return near[:, top:top + height, left:left + width].numpy()
+    return resized[:, top:top + height, left:left + width].numpy()

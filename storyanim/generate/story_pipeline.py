@@ -54,7 +54,7 @@ class StoryVideoPipeline(AnimateDiffPipeline):
 
     To draw, it is called with:
         prompt: one text or B; words of `tokens` in it are drawn as that character.
-        structure_frames: near-depth (T, H, W) or (B, T, H, W) in [0, 1], 1 nearest; None: no structure.
+        structure_frames: inverse depth (T, H, W) or (B, T, H, W) in [0, 1], 1 nearest; None: no structure.
         structure_until: the part of the trajectory, from the noisy end, with structure: with N steps those with index
             below structure_until × N, rounded with halves up. The rest never touches the branch (AaS 4).
         structure_scale: of what the branch adds.
@@ -110,11 +110,15 @@ class StoryVideoPipeline(AnimateDiffPipeline):
             self._tokenizers[words] = with_pseudo_words(self.tokenizer, words) if words else self.tokenizer
         return encode(self._tokenizers[words], self.text_encoder, prompts, rows, self._execution_device)
 
-    def structure_guide(self, near: Any, scale: float = 1.0) -> StructureGuide:
-        """Structure from depth: near (B, T, H, W) in [0, 1], 1 nearest, numpy or torch. Raises ModelError without a branch."""
+    def structure_guide(self, inverse_depth: Any, scale: float = 1.0) -> StructureGuide:
+        """Return the guide of inverse depth (B, T, H, W) in [0, 1], 1 nearest, numpy or torch.
+
+        Raises ModelError without a structure branch.
+        """
         if self.structure is None:
             raise ModelError("this pipeline has no structure branch", hint="name one as `structure` in the profile's [models]")
-        return make_guide(self.structure, self.unet, torch.as_tensor(near).to(self._execution_device), scale)
+        inverse_depth = torch.as_tensor(inverse_depth).to(self._execution_device)
+        return make_guide(self.structure, self.unet, inverse_depth, scale)
 
     def predict(self, sample: Tensor, timestep: Tensor, text: Tensor, guide: StructureGuide | None = None) -> Tensor:
         """One call of the U-Net, differentiable.
@@ -246,11 +250,13 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         return self.encode_prompt_rows(prompts * len(timesteps), rows).unflatten(0, (len(timesteps), len(prompts)))
 
     def _guide(self, frames: Any, shape: tuple[int, int, int, int], scale: float) -> StructureGuide:
-        near = torch.as_tensor(frames)
-        near = near[None].expand(shape[0], *near.shape) if near.ndim == 3 else near               # (B, T, H, W)
-        if tuple(near.shape) != shape:
-            raise UsageError(f"structure_frames are {tuple(near.shape)}, the clip is {shape}", hint="resize them first")
-        return self.structure_guide(near, scale)
+        inverse_depth = torch.as_tensor(frames)
+        if inverse_depth.ndim == 3:
+            inverse_depth = inverse_depth[None].expand(shape[0], *inverse_depth.shape)          # (B, T, H, W)
+        if tuple(inverse_depth.shape) != shape:
+            raise UsageError(f"structure_frames are {tuple(inverse_depth.shape)}, the clip is {shape}",
+                             hint="resize them first")
+        return self.structure_guide(inverse_depth, scale)
 
     def _noise(
         self, shape: tuple[int, int, int, int], generator: Generators, given: Tensor | None, shared: float, shift: float = 0.0

@@ -1,4 +1,4 @@
-"""Structure guidance: the near-depth of real footage steers the U-Net (AaS 3.2), for as long as is wanted (AaS 3.3).
+"""Structure guidance: the inverse depth of real footage steers the U-Net (AaS 3.2, 3.3).
 
 A T2I-Adapter does not see the timestep: its features are made once a shot and added inside the U-Net by hooks that live
 only as long as one call. A ControlNet sees the noisy latents and runs at every step. Both are one `StructureGuide`.
@@ -81,15 +81,17 @@ class ControlNetGuide:
         yield {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
 
 
-def make_guide(structure: torch.nn.Module, unet: torch.nn.Module, near: Tensor, scale: float = 1.0) -> StructureGuide:
+def make_guide(
+    structure: torch.nn.Module, unet: torch.nn.Module, inverse_depth: Tensor, scale: float = 1.0
+) -> StructureGuide:
     """The guide of one shot, or of a batch of training clips; differentiable where gradients are on.
 
     Args:
         structure: a T2IAdapter, which runs here and never again, or a ControlNetModel.
-        near: (B, T, H, W) in [0, 1], 1 nearest, as many pixels as the drawn frames have.
+        inverse_depth: (B, T, H, W) in [0, 1], 1 nearest, as many pixels as the drawn frames have.
         scale: of what is added.
     """
-    pictures = near.to(structure.dtype).flatten(0, 1).unsqueeze(1)                                # (B × T, 1, H, W)
+    pictures = inverse_depth.to(structure.dtype).flatten(0, 1).unsqueeze(1)                 # (B × T, 1, H, W)
     if isinstance(structure, T2IAdapter):
         features = structure(pictures.expand(-1, structure.config.in_channels, -1, -1))
         return AdapterGuide(unet, [feature * scale for feature in features])

@@ -32,7 +32,7 @@ class Example:
     """One clip to learn from; T is 1 for a static one."""
 
     latents: Tensor                                  # (T, C, h, w) float32
-    near: Tensor                                     # (T, H, W) float16 in [0, 1]
+    inverse_depth: Tensor                            # (T, H, W) float16 in [0, 1]
     weight: Tensor                                   # (h, w) float32: share of each cell that counts
     captions: tuple[str, ...]                        # any of them fits
     held_out: bool = False                           # to be looked at, not to be learned from
@@ -61,19 +61,22 @@ class ExampleMaker:
         who = f"{character.token} {character.noun}"
         for number, path in enumerate(character.images):
             photo = load_image(path, width_px, height_px)
-            near = self._depth.estimate(Frames(photo[None], self._fps)).near[0]                   # (H', W')
+            inverse_depth = self._depth.estimate(Frames(photo[None], self._fps)).inverse_depth[0]   # (H', W')
             rng = np.random.default_rng([self._seed, number])
-            counts = self._background_loss_weight + (1 - self._background_loss_weight) * foreground(near)
-            views = [make_view(photo, near, counts, self._size_px, KINDS[k % len(KINDS)], rng) for k in range(VIEWS)]
+            background = self._background_loss_weight
+            counts = background + (1 - background) * foreground(inverse_depth)
+            kinds = [KINDS[k % len(KINDS)] for k in range(VIEWS)]
+            views = [make_view(photo, inverse_depth, counts, self._size_px, kind, rng) for kind in kinds]
             if number < self._held_out:
                 apart = np.random.default_rng([self._seed, number, VIEWS])                        # what is learned stays the same
-                views.append(make_view(photo, near, counts, self._size_px, PLAIN, apart))
+                views.append(make_view(photo, inverse_depth, counts, self._size_px, PLAIN, apart))
             for place, (view, latents) in enumerate(zip(views, self._latents(np.stack([v.rgb for v in views])), strict=True)):
                 weight = _cells(view.weight, latents)
                 captions = [caption.format(who) for caption in view.kind.captions]
                 if contexts and place < VIEWS:
                     captions += [f"{caption} {contexts[int(rng.integers(len(contexts)))]}" for caption in tuple(captions)]
-                yield Example(latents[None], _half(view.near[None]), weight, tuple(captions), held_out=place == VIEWS)
+                half = _half(view.inverse_depth[None])
+                yield Example(latents[None], half, weight, tuple(captions), held_out=place == VIEWS)
 
     def of_clips(self, clips: Sequence[ClipMatch], character: Character) -> Iterator[Example]:
         """Examples of each clip: as many frames from its middle as a static clip has, as they are.
@@ -84,11 +87,12 @@ class ExampleMaker:
         """
         for clip in clips:
             frames = self._frames(clip)
-            near, latents = self._depth.estimate(frames).near, self._latents(frames.rgb)
-            example = Example(latents, _half(near), torch.ones(latents.shape[-2:]), (clip.caption or f"a {character.noun}",))
+            inverse_depth, latents = self._depth.estimate(frames).inverse_depth, self._latents(frames.rgb)
+            captions = (clip.caption or f"a {character.noun}",)
+            example = Example(latents, _half(inverse_depth), torch.ones(latents.shape[-2:]), captions)
             yield example
             if self._background_loss_weight < 1 and (named := _named(clip.caption, character)):
-                around = np.min([surroundings(frame) for frame in near], axis=0)                  # (H, W)
+                around = np.min([surroundings(frame) for frame in inverse_depth], axis=0)             # (H, W)
                 if around.any():
                     yield replace(example, weight=_cells(around, latents), captions=(named,))
 
@@ -136,5 +140,5 @@ def _fitted(frame: UInt8, size_px: tuple[int, int]) -> UInt8:
     return np.asarray(ImageOps.fit(Image.fromarray(frame), size_px, Image.Resampling.LANCZOS), np.uint8)
 
 
-def _half(near: Float32) -> Tensor:
-    return torch.from_numpy(near).half()             # 200 clips of 4 frames of 512 x 512 are 0.4 GB
+def _half(inverse_depth: Float32) -> Tensor:
+    return torch.from_numpy(inverse_depth).half()    # 200 clips of 4 frames of 512 x 512 are 0.4 GB

@@ -30,7 +30,7 @@ def cut_figures(images: Sequence[Path], depth: DepthEstimator, size_px: tuple[in
         kept = kept_shares(proportions, size_px)
         if 1 - kept[0] * kept[1] <= _HARDLY_CROPPED:
             continue
-        lost = lost_share(foreground(depth.estimate(Frames(photo[None], 1.0)).near[0]), kept)
+        lost = lost_share(foreground(depth.estimate(Frames(photo[None], 1.0)).inverse_depth[0]), kept)
         if lost > _MUCH:
             found[path.name] = f"its middle, from which is learned, leaves out {100 * lost:.0f} % of the figure: crop it yourself"
     return found

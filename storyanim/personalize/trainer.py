@@ -68,7 +68,7 @@ class _Batch:
     """B examples, and noise for them."""
 
     latents: Tensor                                  # (B, C, T, h, w)
-    near: Tensor                                     # (B, T, H, W)
+    inverse_depth: Tensor                            # (B, T, H, W)
     weight: Tensor                                   # (B, h, w)
     noise: Tensor                                    # (B, C, T, h, w)
     captions: list[str]
@@ -192,9 +192,11 @@ class TimeInvTrainer:
         frames, device = self._settings.num_frames, self._pipeline.device
         latents = torch.stack([e.latents.expand(frames, -1, -1, -1) for e in chosen]).transpose(1, 2)
         noise = torch.randn(latents.shape, generator=generator)
-        near = torch.stack([e.near.expand(frames, -1, -1) for e in chosen]).float()
+        inverse_depth = torch.stack([e.inverse_depth.expand(frames, -1, -1) for e in chosen]).float()
         weight = torch.stack([e.weight for e in chosen])
-        return _Batch(latents.to(device), near.to(device), weight.to(device), noise.to(device), captions)
+        return _Batch(
+            latents.to(device), inverse_depth.to(device), weight.to(device), noise.to(device), captions
+        )
 
     @property
     def num_validation_losses(self) -> int:
@@ -227,7 +229,7 @@ class TimeInvTrainer:
         with self._attention(), self._autocast():
             text = pipeline.encode_prompt_rows(batch.captions, {} if rows is None else {self._token: rows})
             guided = (rows is None or self._settings.static_depth) and pipeline.structure is not None
-            guide = pipeline.structure_guide(batch.near) if guided else None
+            guide = pipeline.structure_guide(batch.inverse_depth) if guided else None
             predicted = pipeline.predict(noisy, timesteps, text, guide)
         return masked_mse(predicted, target, batch.weight)
 

@@ -34,25 +34,31 @@ class View:
     """One way to look at a photograph."""
 
     rgb: UInt8                                       # (H, W, 3)
-    near: Float32                                    # (H, W) in [0, 1], 1 nearest
+    inverse_depth: Float32                           # (H, W) in [0, 1], 1 nearest
     weight: Float32                                  # (H, W) in [0, 1]: how much it counts; 0 on the blank ground around
     kind: Kind
 
 
 def make_view(
-    photo: UInt8, near: Float32, weight: Float32, size_px: tuple[int, int], kind: Kind, rng: np.random.Generator
+    photo: UInt8,
+    inverse_depth: Float32,
+    weight: Float32,
+    size_px: tuple[int, int],
+    kind: Kind,
+    rng: np.random.Generator,
 ) -> View:
     """A view of that kind, its scale and place by `rng`, mirrored half of the time.
 
     Args:
         photo: (H', W', 3) of the view's proportions, best `PHOTO_SCALE` times as large.
-        near: (H', W') in [0, 1].
+        inverse_depth: (H', W') in [0, 1].
         weight: (H', W') in [0, 1], how much each pixel of the photograph counts.
         size_px: (width, height) of the view.
     """
     scale = float(rng.uniform(*kind.scale))
     across, down = rng.random(2)
-    rgb, depth, counts = (_enlarged if scale >= 1 else _shrunk)((photo, near, weight), size_px, scale, (across, down))
+    resize = _enlarged if scale >= 1 else _shrunk
+    rgb, depth, counts = resize((photo, inverse_depth, weight), size_px, scale, (across, down))
     if rng.random() < 0.5:
         rgb, depth, counts = rgb[:, ::-1], depth[:, ::-1], counts[:, ::-1]
     return View(np.ascontiguousarray(rgb), np.ascontiguousarray(depth), np.ascontiguousarray(counts), kind)

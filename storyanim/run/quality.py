@@ -57,7 +57,8 @@ def examine(learned: LearnedCharacter, settings: Settings, progress: Progress) -
     there = _guide(learned, settings, SAME.format(f"a {token.noun}"))
     placed = _draw(learned, [f"{SAME} {place}" for place in PLACES], [there] * len(PLACES), progress, 0.5)
     components, size = learned.components, (1, *told.before[0].shape[:2])                                   # of what was drawn
-    looks = [alone(rgb, foreground(components.depth.estimate(Frames(rgb[None], guides[0].fps)).near[0])) for rgb in photos]
+    depths = [components.depth.estimate(Frames(rgb[None], guides[0].fps)).inverse_depth[0] for rgb in photos]
+    looks = [alone(rgb, foreground(inverse_depth)) for rgb, inverse_depth in zip(photos, depths, strict=True)]
     stands = [foreground(fit_depth(guide, size)[0]) for guide in guides]                          # (H, W) each
     prompts, alike = _prompts(components.encoder, told, stands, looks)
     scenes = scene_check(components.encoder, placed.prompts, placed.before, placed.after, foreground(fit_depth(there, size)[0]))
@@ -108,8 +109,8 @@ def _guide(learned: LearnedCharacter, settings: Settings, query: str) -> DepthTr
     components, wanted = learned.components, settings.generate
     match = choose(query, components.index, components.encoder, 1).match
     track = estimate_depth(match, components.depth, wanted.num_frames, wanted.fps)
-    middle = len(track.near) // 2
-    return DepthTrack(track.near[middle:middle + 1], track.fps)
+    middle = len(track.inverse_depth) // 2
+    return DepthTrack(track.inverse_depth[middle:middle + 1], track.fps)
 
 
 def _draw(

@@ -127,17 +127,18 @@ def draw_thumbnails(folder: Path, candidates: Candidates) -> Path:
     return folder
 
 
-@step_version(2)
+@step_version(3)
 def estimate_depth(match: ClipMatch, estimator: DepthEstimator, num_frames: int, fps: float) -> DepthTrack:
     """Estimate the depth of matched footage, going on past the window's end and then back and forth where it is short."""
     end_s = max(match.end_s, match.start_s + num_frames / fps)
     return estimate_depth_within(match.model_copy(update={"end_s": end_s}), estimator, num_frames, fps)
 
 
+@step_version(2)
 def estimate_depth_within(match: ClipMatch, estimator: DepthEstimator, num_frames: int, fps: float) -> DepthTrack:
     """Estimate the same of nothing beyond the match's end: a person said where it is."""
     frames = video.read(match.path, start_s=match.start_s, end_s=match.end_s, fps=fps, max_frames=num_frames)
-    return estimator.estimate(frames).lasting(num_frames)                                   # (T, H, W)
+    return estimator.estimate(frames).ping_pong(num_frames)                                   # (T, H, W)
 
 
 def draw(

@@ -49,7 +49,7 @@ class Bench:
         """The depth, as the profile's own network sees it, of the clip that guides a trial."""
         return self.depth.estimate(next(self.frames([trials.guide_spec(trial)])))
 
-    def near(self, track: DepthTrack) -> Float32:
+    def fitted_depth(self, track: DepthTrack) -> Float32:
         """A track as the generator is given it, (T, H, W)."""
         wanted = self.settings.generate
         return fit_depth(track, (wanted.num_frames, wanted.height_px, wanted.width_px))

@@ -177,17 +177,18 @@ def ratio(drawn: Sequence[float], rendered: Sequence[float]) -> float:
     return float(np.mean(drawn) / max(float(np.mean(rendered)), LEAST_CHANGE))
 
 
-def depth_correlation(near: Float32, guide: Float32) -> float:
+def depth_correlation(inverse_depth: Float32, guide: Float32) -> float:
     """Pearson correlation over all pixels of a clip, so that one scale and offset a clip do not count.
 
     Args:
-        near, guide: (T, H, W), nearness of the drawn frames and of what was to guide them.
+        inverse_depth, guide: (T, H, W), of the drawn frames and of what was to guide them.
 
     Returns a number in [-1, 1]; 0 where either is the same everywhere.
     """
-    if near.shape != guide.shape:
-        raise ValueError(f"both must have one shape, got {near.shape} and {guide.shape}")
-    one, other = (array.astype(np.float64).ravel() - array.mean(dtype=np.float64) for array in (near, guide))
+    if inverse_depth.shape != guide.shape:
+        raise ValueError(f"both must have one shape, got {inverse_depth.shape} and {guide.shape}")
+    both = (inverse_depth, guide)
+    one, other = (array.astype(np.float64).ravel() - array.mean(dtype=np.float64) for array in both)
     spread = float(np.sqrt(np.square(one).sum() * np.square(other).sum()))
     return float(np.clip(one @ other / spread, -1, 1)) if spread > 1e-9 * one.size else 0.0
 

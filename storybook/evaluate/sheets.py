@@ -41,7 +41,7 @@ def storybook_sheet(asked: Sequence[Trial], drawn: Sequence[Frames], guided: Seq
 
 def structure_sheet(trial: Trial, guide: tuple[Frames, DepthTrack], rows: Sequence[tuple[str, Frames]]) -> bytes:
     """PNG of one shot: the guiding clip, its depth, and the shot drawn in each way."""
-    grey = np.repeat(np.rint(guide[1].near * 255).astype(np.uint8)[..., None], 3, axis=-1)
+    grey = np.repeat(np.rint(guide[1].inverse_depth * 255).astype(np.uint8)[..., None], 3, axis=-1)
     lines = [("the guide", guide[0].rgb), ("its depth", grey), *((name, frames.rgb) for name, frames in rows)]
     page = Image.new("RGB", (LEFT_PX + IN_A_ROW * FRAME_PX, WORDS_PX + len(lines) * (FRAME_PX + GAP_PX)), "white")
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(11)

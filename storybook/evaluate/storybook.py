@@ -82,8 +82,9 @@ def evaluate_storybook(run: RunDir, bench: Bench, size: StorybookSize, watch: Wa
     watch(1.0, "judging")
     readings = [bench.judge.read(clips) for clips in (drawn, guided)]
     seconds = [seconds_a_shot(run, name) for name in (TEXT, STRUCTURE)]
-    near = [bench.depth.estimate(clip).near for clip in guided]
-    follow = float(np.mean([depth_correlation(one, bench.near(guide)) for one, guide in zip(near, guides, strict=True)]))
+    depths = [bench.depth.estimate(clip).inverse_depth for clip in guided]
+    fitted = [bench.fitted_depth(guide) for guide in guides]
+    follow = float(np.mean([depth_correlation(*pair) for pair in zip(depths, fitted, strict=True)]))
     text = score(drawn, readings[0], truth, seconds[0])
     structure = score(guided, readings[1], truth, seconds[1], follow)
     seams = seam_ratio([clip.rgb for clip in long], wanted.num_frames, wanted.window_stride)

@@ -103,7 +103,10 @@ def draw_way(
     drawn = draw_all(run, way.name, asked, _generator(bench, way), watch)
     reading = bench.judge.read(drawn)
     first = list(zip(drawn, shots, strict=True))[:on_curve]
-    follow = [depth_correlation(bench.depth.estimate(frames).near, bench.near(depth)) for frames, (_, depth) in first]
+    follow = [
+        depth_correlation(bench.depth.estimate(frames).inverse_depth, bench.fitted_depth(depth))
+        for frames, (_, depth) in first
+    ]
     column = ATTRIBUTES.index("creature")
     right = [reading.labels[k, column] == labels_of(trial.spec)[column] for k, (_, (trial, _)) in enumerate(first)]
     return Drawn(reading.features, float(np.mean(follow)), float(np.mean(right)), drawn[0])

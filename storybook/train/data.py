@@ -76,14 +76,16 @@ def _render(plan: SetPlan, number: int, folder: Path) -> None:
     count = min(SHARD, plan.num_scenes - number * SHARD)
     seeds = [plan.first_seed + number * SHARD + k for k in range(count)]
     shape = (count, plan.num_frames, plan.size_px, plan.size_px)
-    rgb, near = np.empty((*shape, 3), np.uint8), np.empty(shape, np.uint8)
+    rgb, inverse_depth = np.empty((*shape, 3), np.uint8), np.empty(shape, np.uint8)
     mask, head = np.empty(shape, bool), np.empty((count, plan.num_frames, 2), np.float32)
     for row, seed in enumerate(seeds):
         clip = render_frames(plan.spec(seed), plan.times_s(seed), size=plan.size_px)
         rgb[row], mask[row], head[row] = clip.rgb, clip.mask, clip.head_xy
-        near[row] = np.round(clip.near * 255).astype(np.uint8)
-    for name, array in (("rgb", rgb), ("near", near), ("mask", np.packbits(mask, axis=-1)), ("head", head)):
-        np.save(folder / f"{name}.npy", array)
+        inverse_depth[row] = np.round(clip.inverse_depth * 255).astype(np.uint8)
+    np.save(folder / "rgb.npy", rgb)
+    np.save(folder / "near.npy", inverse_depth)
+    np.save(folder / "mask.npy", np.packbits(mask, axis=-1))
+    np.save(folder / "head.npy", head)
     (folder / "seeds.json").write_text(json.dumps(seeds), "utf-8")
 
 
@@ -99,7 +101,7 @@ class Shard:
         return np.load(self.folder / "rgb.npy", mmap_mode="r")
 
     @cached_property
-    def near(self) -> NDArray[np.uint8]:
+    def inverse_depth(self) -> NDArray[np.uint8]:
         """(N, T, H, W), 255 is nearest; the world's own scale."""
         return np.load(self.folder / "near.npy", mmap_mode="r")
 

@@ -1,4 +1,4 @@
-"""Stage 3: the depth network, on rendered frames and their exact nearness."""
+"""Stage 3: the depth network, on rendered frames and their exact inverse depth."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from storybook.train.loop import Batch
 
 
 class DepthStage:
-    """L1 and gradients against the world's nearness; colours are jittered so that the look matters less."""
+    """L1 and gradients against the world's inverse depth; jittered colours make the look matter less."""
 
     name = "depth"
 
@@ -30,10 +30,11 @@ class DepthStage:
 
     def batch(self, rng: np.random.Generator) -> Batch:
         """Single frames, some of them mirrored, brightened or bleached."""
-        rgb, near = [], []
+        rgb, inverse_depth = [], []
         for shard, row in self.set.rows(rng, self.batch_size):
             frame = int(rng.integers(shard.rgb.shape[1]))
-            picture, depth = np.asarray(shard.rgb[row, frame], np.float32) / 127.5 - 1.0, shard.near[row, frame]
+            picture = np.asarray(shard.rgb[row, frame], np.float32) / 127.5 - 1.0
+            depth = shard.inverse_depth[row, frame]
             if rng.random() < 0.5:
                 picture, depth = picture[:, ::-1], depth[:, ::-1]
             if rng.random() < 0.5:
@@ -41,15 +42,16 @@ class DepthStage:
                 picture = grey + (picture - grey) * rng.uniform(0.2, 1.2)
                 picture = np.clip(picture * rng.uniform(0.6, 1.3) + rng.uniform(-0.2, 0.2), -1, 1)
             rgb.append(picture.transpose(2, 0, 1).astype(np.float32))
-            near.append(np.ascontiguousarray(depth))
-        return {"rgb": torch.from_numpy(np.stack(rgb)), "near": torch.from_numpy(np.stack(near))}
+            inverse_depth.append(np.ascontiguousarray(depth))
+        arrays = {"rgb": rgb, "inverse_depth": inverse_depth}
+        return {name: torch.from_numpy(np.stack(array)) for name, array in arrays.items()}
 
     def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
         """Returns the loss and the mean absolute error in units of the world's whole range."""
-        near = batch["near"].to(self.device).float().div(255)  # (B, H, W)
+        inverse_depth = batch["inverse_depth"].to(self.device).float().div(255)  # (B, H, W)
         with torch.autocast(self.device.type, torch.bfloat16):
             output = self.dpt(batch["rgb"].to(self.device)).predicted_depth
-        difference = output.float() - near
+        difference = output.float() - inverse_depth
         absolute = difference.abs().mean()
         edges = difference.diff(dim=1).abs().mean() + difference.diff(dim=2).abs().mean()
         return absolute + 2 * edges, {"mae": float(absolute.detach())}
@@ -57,7 +59,7 @@ class DepthStage:
 
 @torch.no_grad()
 def estimate(network: DPTForDepthEstimation, rgb: np.ndarray[Any, Any], device: torch.device) -> np.ndarray[Any, Any]:
-    """(N, H, W, 3) uint8 → raw nearness (N, H, W) float32."""
+    """(N, H, W, 3) uint8 → raw inverse depth (N, H, W) float32."""
     parts = []
     for start in range(0, len(rgb), 64):
         pixels = to_pixels(rgb[start : start + 64], device)
@@ -67,12 +69,12 @@ def estimate(network: DPTForDepthEstimation, rgb: np.ndarray[Any, Any], device: 
 
 
 def measure(network: DPTForDepthEstimation, folder: Path, device: torch.device, scenes: int = 100) -> dict[str, float]:
-    """Mean absolute error and correlation with the exact nearness on held-out scenes."""
+    """Mean absolute error and correlation with the exact inverse depth on held-out scenes."""
     held = ClipSet(folder)
     errors, correlations = [], []
     for index in range(min(scenes, len(held))):
         shard, row = held.place(index)
-        truth = np.asarray(shard.near[row], np.float32) / 255
+        truth = np.asarray(shard.inverse_depth[row], np.float32) / 255
         output = estimate(network, np.asarray(shard.rgb[row]), device)
         errors.append(float(np.abs(output - truth).mean()))
         correlations.append(float(np.corrcoef(output.ravel(), truth.ravel())[0, 1]))

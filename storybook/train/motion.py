@@ -18,7 +18,7 @@ from storybook.train import networks
 from storybook.train.data import SETS, ClipSet, draw_rows
 from storybook.train.denoise import caption_ids, creature_cells, creature_loss, text_states, timesteps
 from storybook.train.loop import Batch, Figures
-from storybook.train.structure import structure_near
+from storybook.train.structure import structure_depth
 
 SPATIAL_RATE, TEXT_RATE = 0.4, 0.1  # of the motion layers' rate
 SHARED_NOISE = 0.3  # of the noise's variance, common to a clip's frames; the profile draws with the same
@@ -88,8 +88,8 @@ class MotionStage:
             "t": torch.from_numpy(timesteps(rng, count) if still else timesteps(rng, count, middle=NOISE_MIDDLE)),
         }
         if not still and rng.random() < STRUCTURE_SHARE:
-            near = np.stack([structure_near(shard, row, exact=rng.random() < 1 / 3) for shard, row in rows])
-            batch["near"] = torch.from_numpy(near)  # (B, T, H, W)
+            depths = [structure_depth(shard, row, exact=rng.random() < 1 / 3) for shard, row in rows]
+            batch["inverse_depth"] = torch.from_numpy(np.stack(depths))  # (B, T, H, W)
         return batch
 
     def loss(self, batch: Batch) -> tuple[torch.Tensor, Figures]:
@@ -100,7 +100,8 @@ class MotionStage:
         with torch.autocast(self.device.type, torch.bfloat16):
             states = text_states(self.text, on["ids"]).repeat_interleave(noisy.shape[1], dim=0)
             with torch.no_grad():
-                guide = make_guide(self.adapter, self.unet, on["near"].float()) if "near" in on else None
+                depth = on.get("inverse_depth")
+                guide = None if depth is None else make_guide(self.adapter, self.unet, depth.float())
             with guide.added(sample, on["t"], states) if guide else nullcontext({}) as more:
                 output = self.unet(sample, on["t"], encoder_hidden_states=states, **more).sample
         loss = creature_loss(output.transpose(1, 2), v, on["cells"][:, :, None])

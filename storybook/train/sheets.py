@@ -16,7 +16,7 @@ from storybook.train.autoencoder import decode, encode
 from storybook.train.data import ClipSet
 from storybook.train.denoise import sample_images, text_states
 from storybook.train.depth import estimate
-from storybook.train.structure import structure_near
+from storybook.train.structure import structure_depth
 from storybook.world import captions, sample_spec
 
 LABEL_PX = 12
@@ -48,11 +48,11 @@ def autoencoder_sheet(vae: AutoencoderTiny, folder: Path, device: torch.device, 
 
 
 def depth_sheet(network: DPTForDepthEstimation, folder: Path, device: torch.device) -> Image.Image:
-    """Held-out frames, exact nearness, estimated nearness."""
+    """Held-out frames, exact inverse depth, estimated inverse depth."""
     held = ClipSet(folder)
     places = [held.place(k % len(held)) for k in range(8)]
     frames = np.stack([np.asarray(shard.rgb[row, 0]) for shard, row in places])
-    exact = [grey(np.asarray(shard.near[row, 0]) / 255) for shard, row in places]
+    exact = [grey(np.asarray(shard.inverse_depth[row, 0]) / 255) for shard, row in places]
     return grid([list(frames), exact, [grey(d) for d in estimate(network, frames, device)]])
 
 
@@ -81,20 +81,21 @@ def structure_sheet(
     clips = ClipSet(folder)
     places = [clips.place(k % len(clips)) for k in range(16)]
     frames = [np.asarray(shard.rgb[row, 0]) for shard, row in places]
-    near = np.stack([structure_near(shard, row, exact=False)[0] for shard, row in places])
+    inverse_depth = np.stack([structure_depth(shard, row, exact=False)[0] for shard, row in places])
     texts = [captions.caption(sample_spec(9_600_000 + k, held_out=True)) for k in range(16)]
     states, blank = _states(text, tokens, texts, device)
     with torch.no_grad():
-        features = list(adapter(torch.from_numpy(near).to(device)[:, None].expand(-1, 3, -1, -1).contiguous()))
+        pictures = torch.from_numpy(inverse_depth).to(device)[:, None].expand(-1, 3, -1, -1).contiguous()
+        features = list(adapter(pictures))
     shape = (16, networks.LATENT_CHANNELS, 16, 16)
     drawn = list(decode(vae, sample_images(unet, networks.scheduler(), states, blank, shape, structure=features)))
-    depth = [grey(d) for d in near]
+    depth = [grey(d) for d in inverse_depth]
     return grid([frames[:8], depth[:8], drawn[:8], frames[8:], depth[8:], drawn[8:]])
 
 
-def grey(near: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def grey(inverse_depth: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """(H, W) in [0, 1] → (H, W, 3) uint8."""
-    return np.repeat((np.clip(near, 0, 1) * 255).astype(np.uint8)[..., None], 3, axis=-1)
+    return np.repeat((np.clip(inverse_depth, 0, 1) * 255).astype(np.uint8)[..., None], 3, axis=-1)
 
 
 @torch.no_grad()

@@ -51,18 +51,18 @@ class StructureStage:
     def batch(self, rng: np.random.Generator) -> Batch:
         """Frames with depth: two thirds as the depth network sees it, one third exact; mostly at high noise."""
         rows = list(self.set.rows(rng, self.batch_size))
-        latents, cells, near = [], [], []
+        latents, cells, inverse_depth = [], [], []
         for shard, row in rows:
             frame = int(rng.integers(shard.rgb.shape[1]))
             latents.append(np.asarray(shard.array("latents")[row, frame]))
             cells.append(creature_cells(shard, row, [frame])[0])
-            near.append(structure_near(shard, row, exact=rng.random() < 1 / 3)[frame])
+            inverse_depth.append(structure_depth(shard, row, exact=rng.random() < 1 / 3)[frame])
         t = 999 - (1000 * rng.random(self.batch_size) ** 1.5).astype(np.int64)
         stacked = np.stack(latents)
         return {
             "latents": torch.from_numpy(stacked),
             "cells": torch.from_numpy(np.stack(cells))[:, None],
-            "near": torch.from_numpy(np.stack(near))[:, None],
+            "inverse_depth": torch.from_numpy(np.stack(inverse_depth))[:, None],
             "ids": caption_ids(self.tokens, rows, rng, blank=0.2),
             "t": torch.from_numpy(t),
             "noise": torch.from_numpy(rng.standard_normal(stacked.shape, np.float32)),
@@ -75,7 +75,8 @@ class StructureStage:
         with torch.autocast(self.device.type, torch.bfloat16):
             with torch.no_grad():
                 states = text_states(self.text, on["ids"])
-            features = self.adapter(on["near"].float().expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last))
+            pictures = on["inverse_depth"].float().expand(-1, 3, -1, -1)
+            features = self.adapter(pictures.contiguous(memory_format=torch.channels_last))
             output = self.unet(
                 noisy.contiguous(memory_format=torch.channels_last),
                 on["t"],
@@ -85,8 +86,8 @@ class StructureStage:
         return creature_loss(output, v, on["cells"]), {}
 
 
-def structure_near(shard: Shard, row: int, *, exact: bool) -> np.ndarray[Any, Any]:
+def structure_depth(shard: Shard, row: int, *, exact: bool) -> np.ndarray[Any, Any]:
     """Depth of one scene in [0, 1], scaled once for the clip as at inference. (T, H, W) float32."""
     if exact:
-        return scale_clip(np.asarray(shard.near[row], np.float32))
+        return scale_clip(np.asarray(shard.inverse_depth[row], np.float32))
     return np.asarray(shard.array("depth")[row], np.float32) / 255

@@ -12,14 +12,14 @@ from PIL import Image
 from storybook.world.furniture import PAINTERS, draw_solid, paint
 from storybook.world.places import lay_out
 from storybook.world.rooms import Wall, decorate, draw_hall
-from storybook.world.scenes import NEAR_ROWS, Prop, Ridge, Stage, light_of, tint_of
+from storybook.world.scenes import INVERSE_DEPTH_ROWS, Prop, Ridge, Stage, light_of, tint_of
 from storybook.world.spec import ClipSpec, Rgb
 from storybook.world.surfaces import SURFACES
 
 Array = NDArray[np.floating[Any]]
 
-PAN_WORLD = 0.50  # sideways travel in two seconds, at near = 1, in frames
-APPROACH_WORLD = 0.30  # forward travel in two seconds, in depths of near = 1
+PAN_WORLD = 0.50  # sideways travel in two seconds, at inverse depth 1, in frames
+APPROACH_WORLD = 0.30  # forward travel in two seconds, in depths of inverse depth 1
 TRAVEL_S = 2.0
 SNOW_CAP: Rgb = (0.96, 0.97, 1.0)
 ORBS: dict[str, Rgb] = {
@@ -37,14 +37,14 @@ class Camera:
     x: float  # to the right
     z: float  # forward
 
-    def near(self, near: float) -> float:
-        """What `near` at the middle of the clip becomes."""
-        return near / (1 - near * self.z)
+    def inverse_depth_now(self, inverse_depth: float) -> float:
+        """What an inverse depth at the middle of the clip becomes."""
+        return inverse_depth / (1 - inverse_depth * self.z)
 
-    def frame_x(self, x: float, near: float) -> float:
-        """Where frame position `x` at `near` moves to."""
-        now = self.near(near)
-        return 0.5 + ((x - 0.5) / near - self.x) * now if near > 0 else x
+    def frame_x(self, x: float, inverse_depth: float) -> float:
+        """Where frame position `x` at an inverse depth moves to."""
+        now = self.inverse_depth_now(inverse_depth)
+        return 0.5 + ((x - 0.5) / inverse_depth - self.x) * now if inverse_depth > 0 else x
 
 
 def camera_at(move: str, time_s: float) -> Camera:
@@ -76,7 +76,7 @@ class Backdrop:
         return self.spec.camera != "fixed" or self.stage.ground.water is not None
 
     def draw(self, time_s: float) -> tuple[Array, Array]:
-        """Colour (H, W, 3) and near (H, W) at an instant; both are the caller's to change."""
+        """Colour (H, W, 3) and inverse depth (H, W) at an instant; both are the caller's to change."""
         if self.moves:
             return self._draw(camera_at(self.spec.camera, time_s), time_s)
         if self._still is None:
@@ -84,24 +84,25 @@ class Backdrop:
         return self._still[0].copy(), self._still[1].copy()
 
     def _draw(self, camera: Camera, time_s: float) -> tuple[Array, Array]:
-        rgb, near = self.sky.copy(), np.zeros((self.size, self.size), dtype=np.float32)
+        rgb, inverse_depth = self.sky.copy(), np.zeros((self.size, self.size), dtype=np.float32)
         if self.stage.room is not None:
             grid, at = (self.x, self.v), (camera.x, camera.z)
-            rgb, near = draw_hall(self.stage.room, self.stage.horizon, grid, at, self.sky, self.tint)
+            rgb, inverse_depth = draw_hall(self.stage.room, self.stage.horizon, grid, at, self.sky, self.tint)
         elif self.stage.wall:
-            self._draw_wall(rgb, near, camera, self.stage.ridges[0])
+            self._draw_wall(rgb, inverse_depth, camera, self.stage.ridges[0])
         else:
             for ridge in self.stage.ridges:
-                self._draw_ridge(rgb, near, camera, ridge)
+                self._draw_ridge(rgb, inverse_depth, camera, ridge)
         if self.stage.room is None:
-            self._draw_ground(rgb, near, camera, time_s)
+            self._draw_ground(rgb, inverse_depth, camera, time_s)
         for prop, sprite in zip(self.stage.props, self.sprites, strict=True):
-            self._draw_prop(rgb, near, camera, prop, sprite)
+            self._draw_prop(rgb, inverse_depth, camera, prop, sprite)
         for solid in self.stage.solids:
-            n = camera.near(solid.near)
-            at = (camera.frame_x(solid.x, solid.near) * self.size, (self.stage.horizon + n * NEAR_ROWS) * self.size, n)
-            draw_solid(rgb, near, solid, at, self.light)
-        return rgb, near
+            n = camera.inverse_depth_now(solid.inverse_depth)
+            x = camera.frame_x(solid.x, solid.inverse_depth) * self.size
+            y = (self.stage.horizon + n * INVERSE_DEPTH_ROWS) * self.size
+            draw_solid(rgb, inverse_depth, solid, (x, y, n), self.light)
+        return rgb, inverse_depth
 
     def _paint_sky(self, rng: np.random.Generator) -> Array:
         top, bottom = (np.array(c, dtype=np.float32) for c in self.stage.sky)
@@ -142,10 +143,11 @@ class Backdrop:
             soft = np.maximum(soft, np.clip((k * r - d) / 0.022 + 0.5, 0, 1))
         _blend(sky, soft * (0.85 if self.spec.time_of_day == "day" else 0.6), CLOUDS[self.spec.time_of_day])
 
-    def _draw_ridge(self, rgb: Array, near: Array, camera: Camera, ridge: Ridge) -> None:
-        n = camera.near(ridge.near)
-        x = (self.x - 0.5) * (ridge.near / n) + 0.5 + camera.x * ridge.near
-        a, b = self.waves[int(ridge.near * 100) % 5], self.waves[int(ridge.near * 100) % 5 + 2]
+    def _draw_ridge(self, rgb: Array, inverse_depth: Array, camera: Camera, ridge: Ridge) -> None:
+        n = camera.inverse_depth_now(ridge.inverse_depth)
+        x = (self.x - 0.5) * (ridge.inverse_depth / n) + 0.5 + camera.x * ridge.inverse_depth
+        wave = int(ridge.inverse_depth * 100) % 5
+        a, b = self.waves[wave], self.waves[wave + 2]
         phase = 2 * np.pi * ridge.waves * x
         if ridge.peaked:
             outline = 1.6 * np.abs(((phase + a) / np.pi) % 2 - 1) - 0.8 + 0.5 * np.abs(((1.7 * phase + b) / np.pi) % 2 - 1)
@@ -162,13 +164,13 @@ class Backdrop:
             cap = np.clip((snow_line - self.v[:bottom]) * self.size * 0.6 + 0.5, 0, 1)
             colour = colour + (np.array(SNOW_CAP, dtype=np.float32) * self.tint - colour) * cap[..., None]
         rgb[:bottom] += (colour - rgb[:bottom]) * alpha[..., None]
-        near[:bottom][alpha > 0.5] = n
+        inverse_depth[:bottom][alpha > 0.5] = n
 
-    def _draw_wall(self, rgb: Array, near: Array, camera: Camera, wall: Ridge) -> None:
-        n = camera.near(wall.near)
-        foot = self.stage.horizon + n * NEAR_ROWS
-        k = n / wall.near
-        x = (self.x - 0.5) / k + camera.x * wall.near + 0.5
+    def _draw_wall(self, rgb: Array, inverse_depth: Array, camera: Camera, wall: Ridge) -> None:
+        n = camera.inverse_depth_now(wall.inverse_depth)
+        foot = self.stage.horizon + n * INVERSE_DEPTH_ROWS
+        k = n / wall.inverse_depth
+        x = (self.x - 0.5) / k + camera.x * wall.inverse_depth + 0.5
         v = (self.v - self.stage.horizon) / k + self.stage.horizon
         paper = np.array(wall.rgb, dtype=np.float32) * self.tint
         stripe = 0.5 + 0.5 * np.clip(2.5 * np.sin(2 * np.pi * x * 6), -1, 1)
@@ -177,7 +179,7 @@ class Backdrop:
         if self.stage.decor:
             surface = Wall(paint_, x, v + 0 * x, self.size * k, self.tint)
             decorate(self.stage.decor, surface, side, self.sky, self.stage.ground.patch)
-            self._put_wall(rgb, near, surface, n)
+            self._put_wall(rgb, inverse_depth, surface, n)
             return
         cx = 0.5 + side * 0.27
         frame = _rect(x, v, (cx - 0.155, cx + 0.155, 0.08, 0.40), self.size * k)
@@ -189,23 +191,25 @@ class Backdrop:
         wood = np.array([0.98, 0.97, 0.94], dtype=np.float32) * self.tint
         paint_ += (wood - paint_) * frame[..., None]
         paint_ += (self.sky - paint_) * (pane * (1 - bars))[..., None]
-        skirting = np.clip((v - (self.stage.horizon + wall.near * NEAR_ROWS - 0.035)) * self.size + 0.5, 0, 1)
+        floor = self.stage.horizon + wall.inverse_depth * INVERSE_DEPTH_ROWS
+        skirting = np.clip((v - (floor - 0.035)) * self.size + 0.5, 0, 1)
         paint_ += (wood * 0.94 - paint_) * skirting[..., None]
         rows = self.v[:, 0] < foot
-        rgb[rows], near[rows] = paint_[rows], n
+        rgb[rows], inverse_depth[rows] = paint_[rows], n
 
-    def _put_wall(self, rgb: Array, near: Array, wall: Wall, n: float) -> None:
+    def _put_wall(self, rgb: Array, inverse_depth: Array, wall: Wall, n: float) -> None:
         """The wall above its foot, with a skirting board."""
-        foot = self.stage.horizon + self.stage.wall * NEAR_ROWS
+        foot = self.stage.horizon + self.stage.wall * INVERSE_DEPTH_ROWS
         white = np.array([0.93, 0.92, 0.89], dtype=np.float32) * self.tint
         wall.lay(np.clip((wall.v - (foot - 0.028)) * self.size + 0.5, 0, 1), white)
-        rows = self.v[:, 0] < self.stage.horizon + n * NEAR_ROWS
-        rgb[rows], near[rows] = wall.colour[rows], n
+        rows = self.v[:, 0] < self.stage.horizon + n * INVERSE_DEPTH_ROWS
+        rgb[rows], inverse_depth[rows] = wall.colour[rows], n
 
-    def _draw_ground(self, rgb: Array, near: Array, camera: Camera, time_s: float) -> None:
+    def _draw_ground(self, rgb: Array, inverse_depth: Array, camera: Camera, time_s: float) -> None:
         horizon, ground = self.stage.horizon, self.stage.ground
-        first = int(np.ceil((horizon + camera.near(self.stage.wall) * NEAR_ROWS) * self.size - 0.5))
-        n = np.maximum((self.v[first:] - horizon) / NEAR_ROWS, 1e-3)  # (R, 1)
+        wall = camera.inverse_depth_now(self.stage.wall)
+        first = int(np.ceil((horizon + wall * INVERSE_DEPTH_ROWS) * self.size - 0.5))
+        n = np.maximum((self.v[first:] - horizon) / INVERSE_DEPTH_ROWS, 1e-3)  # (R, 1)
         z = 1 / n + camera.z
         x = (self.x - 0.5) / n + camera.x  # (R, W) world
         fade = np.clip((n - 0.10) / 0.35, 0, 1)
@@ -222,7 +226,7 @@ class Backdrop:
         haze = np.array(self.stage.ridges[-1].rgb if outdoors else ground.water or ground.main, dtype=np.float32)
         colour += (haze - colour) * (0.55 * np.clip(1 - n / 0.16, 0, 1))[..., None]
         rgb[first:] = np.clip(colour * self.tint, 0, 1)
-        near[first:] = np.minimum(n, 1)
+        inverse_depth[first:] = np.minimum(n, 1)
 
     def _floor(self, x: Array, z: Array, main: Array, rug: Array) -> Array:
         """Wide boards and a round rug."""
@@ -247,13 +251,15 @@ class Backdrop:
         foam = np.exp(-(((z - edge - 0.06) / 0.10) ** 2))[..., None] * (0.85 if ground.shore < 1 else 0.0)
         colour += (np.float32(0.97) - colour) * foam * (0.8 if self.spec.scene == "beach" else 0.25)
 
-    def _draw_prop(self, rgb: Array, near: Array, camera: Camera, prop: Prop, sprite: Image.Image) -> None:
-        n = camera.near(prop.near)
-        k = n / prop.near
+    def _draw_prop(
+        self, rgb: Array, inverse_depth: Array, camera: Camera, prop: Prop, sprite: Image.Image
+    ) -> None:
+        n = camera.inverse_depth_now(prop.inverse_depth)
+        k = n / prop.inverse_depth
         height = prop.height * k * self.size
         width = height * PAINTERS[prop.kind][1]
-        cx = camera.frame_x(prop.x, prop.near) * self.size
-        foot = (self.stage.horizon + n * NEAR_ROWS) * self.size
+        cx = camera.frame_x(prop.x, prop.inverse_depth) * self.size
+        foot = (self.stage.horizon + n * INVERSE_DEPTH_ROWS) * self.size
         x0, x1 = max(int(cx - width / 2) - 1, 0), min(int(cx + width / 2) + 2, self.size)
         y0, y1 = max(int(foot - height) - 1, 0), min(int(foot) + 2, self.size)
         if x0 >= x1 or y0 >= y1 or n <= 0:
@@ -264,9 +270,9 @@ class Backdrop:
         rgba = np.asarray(seen, dtype=np.float32) * np.float32(1 / 255)
         alpha = rgba[..., 3:]
         if self.stage.room is not None:
-            alpha = alpha * (near[y0:y1, x0:x1] <= n)[..., None]  # walls are not only behind
+            alpha = alpha * (inverse_depth[y0:y1, x0:x1] <= n)[..., None]  # walls are not only behind
         rgb[y0:y1, x0:x1] += (rgba[..., :3] - rgb[y0:y1, x0:x1]) * alpha
-        near[y0:y1, x0:x1][alpha[..., 0] > 0.5] = min(n, 1.0)
+        inverse_depth[y0:y1, x0:x1][alpha[..., 0] > 0.5] = min(n, 1.0)
 
 
 def _blend(image: Array, alpha: Array, rgb: Rgb) -> None:

@@ -152,7 +152,7 @@ def render_frames(
     return WorldClip(
         spec=spec,
         rgb=np.stack([f.rgb for f in frames]),
-        near=np.stack([f.near for f in frames]).astype(np.float32),
+        inverse_depth=np.stack([f.inverse_depth for f in frames]).astype(np.float32),
         mask=np.stack([f.mask for f in frames]),
         head_xy=np.array([f.head_xy for f in frames], dtype=np.float32),
         fps=fps,

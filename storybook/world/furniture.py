@@ -44,19 +44,21 @@ def _solid_rig(kind: str, rgb: Rgb) -> Rig:
     return kit.rig(Joints(ear=(0.1, 0.1, 0.0)), 1.0)
 
 
-def draw_solid(rgb: Array, near: Array, solid: Solid, at: tuple[float, float, float], light: Light) -> None:
-    """Draw a thing and its shadow into a frame (H, W, 3) and its near (H, W).
+def draw_solid(
+    rgb: Array, inverse_depth: Array, solid: Solid, at: tuple[float, float, float], light: Light
+) -> None:
+    """Draw a thing and its shadow into a frame (H, W, 3) and its inverse depth (H, W).
 
     Args:
-        at: x and y of its foot in pixels, and its near.
+        at: x and y of its foot in pixels, and its inverse depth.
     """
-    size = near.shape[0]
+    size = inverse_depth.shape[0]
     x, y, n = at
-    scale = solid.size * size * n / solid.near
+    scale = solid.size * size * n / solid.inverse_depth
     point = Standpoint(x, y, scale, n)
     box, u, v = patch(size, point, scale * 0.9, scale * 0.22, (scale * 0.48, scale * 0.12))
     rgb[box] *= (1 - 0.45 * np.exp(-1.3 * (u * u + v * v) ** 1.3))[..., None]
     rig = _solid_rig(solid.kind, solid.rgb)
     surfaces = place(rig, Pose(), solid.azimuth_deg)
-    canvas = Canvas(rgb, near, np.full(near.shape, NOBODY, dtype=np.int8))
+    canvas = Canvas(rgb, inverse_depth, np.full(inverse_depth.shape, NOBODY, dtype=np.int8))
     paste(canvas, Body(rig, surfaces, point, y), light, 2)

@@ -23,7 +23,7 @@ class Canvas:
     """A frame being drawn."""
 
     rgb: Array  # (H, W, 3)
-    near: Array  # (H, W)
+    inverse_depth: Array  # (H, W)
     owner: NDArray[np.int8]  # (H, W) number of the actor whose pixel it is, or NOBODY
 
 
@@ -34,7 +34,7 @@ class Standpoint:
     x: float
     y: float  # of the ground, or of the water line
     scale: float  # pixels a creature unit
-    near: float
+    inverse_depth: float
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Body:
 
 def paste(canvas: Canvas, body: Body, light: Light, supersample: int) -> None:
     """Rasterise a body in its box and lay it over the frame where it is nearest."""
-    s, ss, scale, size = body.surfaces, supersample, body.at.scale, canvas.near.shape[0]
+    s, ss, scale, size = body.surfaces, supersample, body.at.scale, canvas.inverse_depth.shape[0]
     low, high = (s.box_centre - s.half).min(axis=0), (s.box_centre + s.half).max(axis=0)
     x0, x1 = max(int(body.at.x + low[0] * scale) - 1, 0), min(int(body.at.x + high[0] * scale) + 2, size)
     y0, y1 = max(int(body.foot - high[1] * scale) - 1, 0), min(int(body.foot - low[1] * scale) + 2, size)
@@ -71,7 +71,7 @@ def paste(canvas: Canvas, body: Body, light: Light, supersample: int) -> None:
     full[covered] = colours * weight[covered][:, None]
     alpha = _shrink(weight, ss)
     depth = _shrink(np.where(covered, seen[0], 0) * weight, ss) / np.maximum(alpha, 1e-4)
-    here = np.clip(body.at.near / np.maximum(1 - depth * (scale / size) / FOCAL, 0.5), 0, 1)
+    here = np.clip(body.at.inverse_depth / np.maximum(1 - depth * (scale / size) / FOCAL, 0.5), 0, 1)
     box = (slice(y0, y1), slice(x0, x1))
     solid = _lay(canvas, box, (_shrink(full, ss), alpha), here)
     owner = canvas.owner[box]
@@ -89,7 +89,7 @@ def _lay(
 ) -> NDArray[np.bool_]:
     """Blend premultiplied colour and alpha in where `here` is nearest. Returns the pixels that are now this body's."""
     colour, alpha = drawn
-    window, behind = canvas.rgb[box], canvas.near[box]
+    window, behind = canvas.rgb[box], canvas.inverse_depth[box]
     front = ((here >= behind) & (alpha > 0)).astype(np.float32)
     alpha *= front
     window *= (1 - alpha)[..., None]

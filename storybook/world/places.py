@@ -38,7 +38,7 @@ def _hills(snowy: bool, *ridges: Ridge) -> tuple[Ridge, ...]:
     if not snowy:
         return ridges
     return tuple(
-        Ridge(r.near, (0.70 + r.near, 0.78 + r.near, 0.90), r.height, r.swing, r.waves, r.peaked)
+        replace(r, rgb=(0.70 + r.inverse_depth, 0.78 + r.inverse_depth, 0.90))
         for r in ridges
     )
 
@@ -158,11 +158,11 @@ def _sea(rng: np.random.Generator, snowy: bool) -> Stage:
 def _palace(rng: np.random.Generator, snowy: bool) -> Stage:
     room = Room("palace", back=0.145, half_width=1.02, height=1.30)
     props = [
-        Prop("column", 0.5 + s * 0.82 * n, n, (1.30 + scenes.NEAR_ROWS) * n)
+        Prop("column", 0.5 + s * 0.82 * n, n, (1.30 + scenes.INVERSE_DEPTH_ROWS) * n)
         for n in (0.19, 0.27, 0.40)
         for s in (-1, 1)
     ]
-    props += [Prop("chandelier", 0.5, n, (1.30 + scenes.NEAR_ROWS) * n) for n in (0.20, 0.31)]
+    props += [Prop("chandelier", 0.5, n, (1.30 + scenes.INVERSE_DEPTH_ROWS) * n) for n in (0.20, 0.31)]
     return Stage(
         0.42, SKIES["day"], (), Ground((0.95, 0.88, 0.72), (0.80, 0.16, 0.20)), tuple(props), room=room
     )
@@ -171,7 +171,7 @@ def _palace(rng: np.random.Generator, snowy: bool) -> Stage:
 def _cave(rng: np.random.Generator, snowy: bool) -> Stage:
     room = Room("cave", back=0.205, half_width=1.10, height=1.20, vault=True)
     props = [
-        Prop("stalactite", 0.5 + float(rng.uniform(-0.3, 0.3)), n, (1.02 + scenes.NEAR_ROWS) * n)
+        Prop("stalactite", 0.5 + float(rng.uniform(-0.3, 0.3)), n, (1.02 + scenes.INVERSE_DEPTH_ROWS) * n)
         for n in (0.24, 0.30, 0.36)
     ]
     props += _sides(rng, ("stalagmite",), 3, (0.36, 0.56), (0.45, 0.65)) + _sides(

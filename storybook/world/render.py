@@ -16,7 +16,7 @@ from storybook.world.creatures import Rig
 from storybook.world.deeds import pose_at
 from storybook.world.paste import NOBODY, Body, Canvas, Standpoint, paste, patch
 from storybook.world.raster import CAMERA_PITCH_DEG, place
-from storybook.world.scenes import NEAR_ROWS, light_of
+from storybook.world.scenes import INVERSE_DEPTH_ROWS, light_of
 from storybook.world.spec import WATER_SCENES, ActorSpec, ClipSpec
 from storybook.world.wardrobe import build
 from storybook.world.weather import Weather
@@ -37,7 +37,7 @@ class FrameTruth:
     """What `Renderer.frame` returns beside the picture."""
 
     rgb: NDArray[np.uint8]  # (H, W, 3)
-    near: Array  # (H, W)
+    inverse_depth: Array  # (H, W)
     mask: NDArray[np.bool_]  # (H, W)
     head_xy: tuple[float, float]
     owner: NDArray[np.int8]  # (H, W)
@@ -55,17 +55,17 @@ class Renderer:
         self.wet = spec.scene in WATER_SCENES
 
     def frame(self, time_s: float) -> FrameTruth:
-        rgb, near = self.backdrop.draw(time_s)
-        canvas = Canvas(rgb, near, np.full(near.shape, NOBODY, dtype=np.int8))
+        rgb, inverse_depth = self.backdrop.draw(time_s)
+        canvas = Canvas(rgb, inverse_depth, np.full(inverse_depth.shape, NOBODY, dtype=np.int8))
         heads = [(float("nan"), float("nan"))]
         order = sorted(range(len(self.rigs)), key=lambda k: (self.spec.actors[k].row or 0.0, self.spec.actors[k].size))
         for k in order:
             head = self._draw_actor(canvas, k, time_s)
             if k == 0:
                 heads = [head]
-        self.weather.fall(rgb, near, time_s)
+        self.weather.fall(rgb, inverse_depth, time_s)
         picture = (np.clip(rgb, 0, 1) * 255 + 0.5).astype(np.uint8)
-        return FrameTruth(picture, near, canvas.owner != NOBODY, heads[0], canvas.owner)
+        return FrameTruth(picture, inverse_depth, canvas.owner != NOBODY, heads[0], canvas.owner)
 
     def _stand(self, actor: ActorSpec, rig: Rig, pose: Pose, time_s: float) -> Standpoint:
         camera = camera_at(self.spec.camera, time_s)
@@ -73,13 +73,14 @@ class Renderer:
         share = min(max((actor.size - SIZES[0]) / (SIZES[1] - SIZES[0]), 0), 1)
         row = FEET_ROWS[0] + (FEET_ROWS[1] - FEET_ROWS[0]) * share if actor.row is None else actor.row
         row -= 0.09 if pose.water is not None else 0.0
-        near = (row - self.backdrop.stage.horizon) / NEAR_ROWS
-        near *= 1 + 0.30 * pose.drift * t * cos(radians(actor.azimuth_deg))
-        now = camera.near(near)
+        inverse_depth = (row - self.backdrop.stage.horizon) / INVERSE_DEPTH_ROWS
+        inverse_depth *= 1 + 0.30 * pose.drift * t * cos(radians(actor.azimuth_deg))
+        now = camera.inverse_depth_now(inverse_depth)
         drift = pose.drift * actor.size * t * sin(radians(actor.azimuth_deg))
-        x = camera.frame_x(actor.x + drift, near)
-        y = self.backdrop.stage.horizon + now * NEAR_ROWS
-        return Standpoint(x * self.size, y * self.size, actor.size * self.size / rig.tall * now / near, now)
+        x = camera.frame_x(actor.x + drift, inverse_depth)
+        y = self.backdrop.stage.horizon + now * INVERSE_DEPTH_ROWS
+        scale = actor.size * self.size / rig.tall * now / inverse_depth
+        return Standpoint(x * self.size, y * self.size, scale, now)
 
     def _draw_actor(self, canvas: Canvas, k: int, time_s: float) -> tuple[float, float]:
         actor, rig = self.spec.actors[k], self.rigs[k]

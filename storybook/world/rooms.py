@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from storybook.world.scenes import NEAR_ROWS, Room
+from storybook.world.scenes import INVERSE_DEPTH_ROWS, Room
 from storybook.world.spec import Rgb
 
 Array = NDArray[np.floating[Any]]
@@ -24,7 +24,7 @@ def draw_hall(
     sky: Array,
     tint: Array,
 ) -> tuple[Array, Array]:
-    """Return colour (H, W, 3) and near (H, W) of a hall's inside.
+    """Return colour (H, W, 3) and inverse depth (H, W) of a hall's inside.
 
     Args:
         grid: frame x (1, W) and row v (H, 1), fractions of the frame.
@@ -35,18 +35,18 @@ def draw_hall(
     x, v = grid
     cx, cz = camera
     n, side = _sides(room, x - 0.5, horizon - v, cx)
-    floor = np.broadcast_to((v - horizon) / NEAR_ROWS, n.shape)
+    floor = np.broadcast_to((v - horizon) / INVERSE_DEPTH_ROWS, n.shape)
     ceiling = np.broadcast_to((horizon - v) / room.height, n.shape)
     back = np.full(n.shape, 1 / (1 / room.back - cz), dtype=np.float32)
     stack = [floor, np.zeros_like(n) if room.vault else ceiling, n, back]
-    near = np.max(stack, axis=0)
+    inverse_depth = np.max(stack, axis=0)
     which = np.argmax(stack, axis=0)
-    z = 1 / np.maximum(near, 1e-3) + cz
-    wx = (x - 0.5) / np.maximum(near, 1e-3) + cx
-    h = (horizon - v) / np.maximum(near, 1e-3)  # height above the horizon
+    z = 1 / np.maximum(inverse_depth, 1e-3) + cz
+    wx = (x - 0.5) / np.maximum(inverse_depth, 1e-3) + cx
+    h = (horizon - v) / np.maximum(inverse_depth, 1e-3)  # height above the horizon
     paint = _palace if room.style == "palace" else _cave
     colour = paint(which, (wx, h, z, side), sky)
-    return np.clip(colour * tint, 0, 1).astype(np.float32), np.clip(near, 0, 1).astype(np.float32)
+    return np.clip(colour * tint, 0, 1).astype(np.float32), np.clip(inverse_depth, 0, 1).astype(np.float32)
 
 
 def _sides(room: Room, dx: Array, dv: Array, cx: float) -> tuple[Array, Array]:

@@ -1,7 +1,7 @@
 """The eight scenes: colours and layouts, before anything is drawn.
 
-The world is a ground plane seen from a fixed height. `near` is inverse depth: a point of the ground at frame row v
-(0 top, 1 bottom) has near = (v - horizon) / NEAR_ROWS, so that one scale holds in every clip.
+The world is a ground plane seen from a fixed height. A point of the ground at frame row v
+(0 top, 1 bottom) has inverse_depth = (v - horizon) / INVERSE_DEPTH_ROWS: one scale holds in every clip.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import numpy as np
 from storybook.world.raster import Light
 from storybook.world.spec import INDOORS, WATER_SCENES, ClipSpec, Rgb
 
-NEAR_ROWS = 0.64  # rows from the horizon to near = 1, fraction of the frame
+INVERSE_DEPTH_ROWS = 0.64  # rows from the horizon to inverse depth 1, fraction of the frame
 
 
 @dataclass(frozen=True)
 class Ridge:
     """A far silhouette: hills, peaks or a line of trees."""
 
-    near: float
+    inverse_depth: float
     rgb: Rgb
     height: float  # of its middle above the horizon, fraction of the frame
     swing: float  # how much the outline rises and falls
@@ -30,11 +30,11 @@ class Ridge:
 
 @dataclass(frozen=True)
 class Prop:
-    """A sprite that stands on the ground, or hangs in the sky when near is 0."""
+    """A sprite that stands on the ground, or hangs in the sky when its inverse depth is 0."""
 
     kind: str
     x: float  # middle in the frame at the middle of the clip
-    near: float
+    inverse_depth: float
     height: float  # in frames, where it stands
 
 
@@ -44,7 +44,7 @@ class Solid:
 
     kind: str
     x: float  # middle in the frame at the middle of the clip
-    near: float
+    inverse_depth: float
     size: float  # frames a creature unit, where it stands
     azimuth_deg: float
     rgb: Rgb
@@ -52,10 +52,10 @@ class Solid:
 
 @dataclass(frozen=True)
 class Room:
-    """A hall that the camera looks along (see `rooms`); lengths are in world units, as depths 1 / near are."""
+    """A hall that the camera looks along (see `rooms`); lengths are in world units, as depths are."""
 
     style: str
-    back: float  # near of its far end
+    back: float  # inverse depth of its far end
     half_width: float
     height: float  # of the ceiling above the horizon
     vault: bool = False  # walls and ceiling are one round tunnel
@@ -69,7 +69,7 @@ class Ground:
     patch: Rgb
     kind: str = "plain"  # plain, street, floor, boards, tiles, path, road
     water: Rgb | None = None
-    shore: float = 0.0  # near of the water's edge; water lies farther
+    shore: float = 0.0  # inverse depth of the water's edge; water lies farther
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Stage:
     ridges: tuple[Ridge, ...]  # far to near
     ground: Ground
     props: tuple[Prop, ...]  # far to near
-    wall: float = 0.0  # near of a room's back wall, 0 outdoors
+    wall: float = 0.0  # inverse depth of a room's back wall, 0 outdoors
     orb: tuple[float, float] = (0.75, 0.14)  # sun or moon
     snowy: bool = False  # snow lies on the props
     decor: str = ""  # what hangs on the back wall
@@ -140,31 +140,39 @@ def lay_out(spec: ClipSpec) -> Stage:
 
 def with_sky(stage: Stage, spec: ClipSpec, rng: np.random.Generator) -> Stage:
     """The stage with its props in drawing order, under the sky of the clip's time of day."""
-    props = tuple(sorted(stage.props, key=lambda prop: prop.near))
+    props = tuple(sorted(stage.props, key=lambda prop: prop.inverse_depth))
     orb = (float(rng.uniform(0.12, 0.88)), float(rng.uniform(0.09, 0.19)))
     return replace(stage, sky=SKIES[spec.time_of_day], props=props, orb=orb)
 
 
 def _row(
-    rng: np.random.Generator, kinds: tuple[str, ...], count: int, near: tuple[float, float], height: tuple[float, float]
+    rng: np.random.Generator,
+    kinds: tuple[str, ...],
+    count: int,
+    inverse_depth: tuple[float, float],
+    height: tuple[float, float],
 ) -> list[Prop]:
-    """Props spread over the width with jitter; `height` is at near = 1, in frames."""
+    """Props spread over the width with jitter; `height` is at inverse depth 1, in frames."""
     starts = (np.arange(count) + rng.uniform(0.1, 0.9, count)) / count * 1.36 - 0.18
     found = []
     for x in starts:
-        n = float(rng.uniform(*near))
+        n = float(rng.uniform(*inverse_depth))
         found.append(Prop(kinds[int(rng.integers(len(kinds)))], float(x), n, float(rng.uniform(*height)) * n))
     return found
 
 
 def _sides(
-    rng: np.random.Generator, kinds: tuple[str, ...], count: int, near: tuple[float, float], height: tuple[float, float]
+    rng: np.random.Generator,
+    kinds: tuple[str, ...],
+    count: int,
+    inverse_depth: tuple[float, float],
+    height: tuple[float, float],
 ) -> list[Prop]:
     """Props at the left and right of the frame, which leave the middle to the actors."""
     found = []
     for k in range(count):
         side = 1 if (k + int(rng.integers(2))) % 2 else -1
-        n = float(rng.uniform(*near))
+        n = float(rng.uniform(*inverse_depth))
         x = 0.5 + side * float(rng.uniform(0.30, 0.50))
         found.append(Prop(kinds[int(rng.integers(len(kinds)))], x, n, float(rng.uniform(*height)) * n))
     return found

@@ -61,7 +61,7 @@ def spec_sheet(
         clip = render_clip(spec, size=size, num_frames=SHOWN[-1] + 1)
         for slot, frame in enumerate(SHOWN):
             sheet.paste(Image.fromarray(clip.rgb[frame]), (left + slot * size, top))
-        depth = (clip.near[SHOWN[0]] * 255).astype(np.uint8)
+        depth = (clip.inverse_depth[SHOWN[0]] * 255).astype(np.uint8)
         sheet.paste(Image.fromarray(depth).convert("RGB"), (left + len(SHOWN) * size, top))
         for line, text in enumerate(wrap(caption(spec, world=world), width=max(20, wide // 6))[:2]):
             draw.text((left + 3, top + size + 2 + 12 * line), text, fill="black", font=font)

@@ -78,7 +78,7 @@ class WorldClip:
 
     spec: ClipSpec
     rgb: NDArray[np.uint8]  # (T, H, W, 3)
-    near: NDArray[np.float32]  # (T, H, W) in [0, 1], proportional to inverse depth, one scale for all clips
+    inverse_depth: NDArray[np.float32]  # (T, H, W) in [0, 1], one scale for all clips
     mask: NDArray[np.bool_]  # (T, H, W) pixels of the actors, what they wear included
     head_xy: NDArray[np.float32]  # (T, 2) centre of the first actor's head in pixels; nan without an actor
     fps: float

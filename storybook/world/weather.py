@@ -59,14 +59,14 @@ class Weather:
         sigma = (0.85 + 0.35 * layer) * k
         return np.clip(gaussian_filter(tile, sigma, mode="wrap") * (2 * pi * sigma**2) * 0.80 / k, 0, 0.80)
 
-    def fall(self, rgb: Array, near: Array, time_s: float) -> None:
-        """Draw over a frame, in place. rgb (H, W, 3), near (H, W)."""
+    def fall(self, rgb: Array, inverse_depth: Array, time_s: float) -> None:
+        """Draw over a frame, in place. rgb (H, W, 3), inverse depth (H, W)."""
         if self.kind == "fog":
-            soft = uniform_filter(near, 3)  # depth has hard edges, fog must not
+            soft = uniform_filter(inverse_depth, 3)  # depth has hard edges, fog must not
             thick = 0.86 * np.exp(-((soft / 0.42) ** 1.5)) + 0.09
             rgb += (self.fog - rgb) * thick[..., None]
         if self.kind == "snowstorm":
-            thick = STORM_HAZE * np.exp(-uniform_filter(near, 3) / 0.45) + 0.06
+            thick = STORM_HAZE * np.exp(-uniform_filter(inverse_depth, 3) / 0.45) + 0.06
             rgb += (self.fog * np.float32(1.04) - rgb) * thick[..., None]
         for layer, tile in enumerate(self.tiles):
             if self.kind == "snowstorm":

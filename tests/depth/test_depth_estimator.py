@@ -44,29 +44,31 @@ class TestEveryDepthEstimator:
     @pytest.mark.parametrize(("length", "height", "width"), [(7, 36, 52), (1, 64, 64), (2, 33, 17)])
     def test_keeps_length_size_and_rate(self, estimator: DepthEstimator, length: int, height: int, width: int) -> None:
         track = estimator.estimate(moving_square(length, height, width))
-        assert track.near.shape == (length, height, width)
+        assert track.inverse_depth.shape == (length, height, width)
         assert track.fps == 8.0
 
     def test_fills_the_unit_range(self, estimator: DepthEstimator) -> None:
-        near = estimator.estimate(moving_square()).near
-        assert near.dtype == np.float32
-        assert (near.min(), near.max()) == (0.0, 1.0)
-        assert 0.1 < near.mean() < 0.9
+        inverse_depth = estimator.estimate(moving_square()).inverse_depth
+        assert inverse_depth.dtype == np.float32
+        assert (inverse_depth.min(), inverse_depth.max()) == (0.0, 1.0)
+        assert 0.1 < inverse_depth.mean() < 0.9
 
     def test_same_frames_same_depth(self, estimator: DepthEstimator) -> None:
-        assert np.array_equal(estimator.estimate(moving_square()).near, estimator.estimate(moving_square()).near)
+        one, other = (estimator.estimate(moving_square()).inverse_depth for _ in range(2))
+        assert np.array_equal(one, other)
 
     def test_the_picture_matters(self, estimator: DepthEstimator) -> None:
-        near = estimator.estimate(moving_square()).near
-        assert np.abs(near[0] - near[-1]).max() > 0.01
+        inverse_depth = estimator.estimate(moving_square()).inverse_depth
+        assert np.abs(inverse_depth[0] - inverse_depth[-1]).max() > 0.01
 
     def test_one_scale_for_the_clip(self, estimator: DepthEstimator) -> None:
         """A frame's depth in the clip and alone differ by one factor and offset only."""
         clip = moving_square()
-        near, alone = estimator.estimate(clip).near[0], estimator.estimate(Frames(clip.rgb[:1], 8.0)).near[0]
-        inside = (alone > 0.01) & (alone < 0.99) & (near > 0.01) & (near < 0.99)
+        stills = Frames(clip.rgb[:1], 8.0)
+        first, alone = (estimator.estimate(frames).inverse_depth[0] for frames in (clip, stills))
+        inside = (alone > 0.01) & (alone < 0.99) & (first > 0.01) & (first < 0.99)
         assert inside.sum() > 100
-        assert np.corrcoef(near[inside], alone[inside])[0, 1] > 0.9999
+        assert np.corrcoef(first[inside], alone[inside])[0, 1] > 0.9999
 
     def test_the_fingerprint_names_the_model(self, estimator: DepthEstimator) -> None:
         assert isinstance(estimator.fingerprint, str)

@@ -41,12 +41,13 @@ def test_equal_to_stock_transformers(save: Callable[[Path], Path], tmp_path: Pat
         out = model(**processor(images=[Image.fromarray(rgb) for rgb in CLIP.rgb], return_tensors="pt"))
     posts = processor.post_process_depth_estimation(out, target_sizes=[(40, 56)] * 5)
     expected = scale_clip(np.stack([post["predicted_depth"].numpy() for post in posts]), 2.0)
-    assert np.allclose(estimator_of(repo, percentile=2.0, batch_size=2).estimate(CLIP).near, expected, atol=1e-4)
+    track = estimator_of(repo, percentile=2.0, batch_size=2).estimate(CLIP)
+    assert np.allclose(track.inverse_depth, expected, atol=1e-4)
 
 
 def test_the_batch_size_changes_neither_result_nor_fingerprint(folder: Path) -> None:
     one, many = estimator_of(folder, batch_size=1), estimator_of(folder, batch_size=64)
-    assert np.allclose(one.estimate(CLIP).near, many.estimate(CLIP).near, atol=1e-5)
+    assert np.allclose(one.estimate(CLIP).inverse_depth, many.estimate(CLIP).inverse_depth, atol=1e-5)
     assert one.fingerprint == many.fingerprint
 
 
@@ -96,7 +97,8 @@ class TestRefused:
 
     def test_weights_that_published_repositories_lack_are_not_missed(self, broken: Path, folder: Path) -> None:
         self._drop(broken, "fusion_stage.layers.0.residual_layer1")
-        assert np.array_equal(estimator_of(broken).estimate(CLIP).near, estimator_of(folder).estimate(CLIP).near)
+        tracks = [estimator_of(each).estimate(CLIP) for each in (broken, folder)]
+        assert np.array_equal(tracks[0].inverse_depth, tracks[1].inverse_depth)
 
     @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "preprocessor_config.json"])
     @pytest.mark.parametrize("content", [None, b"broken"], ids=["missing", "broken"])

@@ -25,16 +25,16 @@ def test_unit_and_offset_do_not_matter(factor: float, offset: float) -> None:
 
 
 def test_larger_is_nearer() -> None:
-    near = scale_clip(RAMP, 0)
-    assert (near[0, 0, 0], near[-1, -1, -1]) == (0.0, 1.0)
-    assert (np.diff(near.ravel()) > 0).all()
+    inverse_depth = scale_clip(RAMP, 0)
+    assert (inverse_depth[0, 0, 0], inverse_depth[-1, -1, -1]) == (0.0, 1.0)
+    assert (np.diff(inverse_depth.ravel()) > 0).all()
 
 
 def test_frames_share_the_scale() -> None:
     far, close = np.full((1, 4, 4), 1.0, np.float32), np.full((1, 4, 4), 3.0, np.float32)
     between = np.full((1, 4, 4), 2.0, np.float32)
-    near = scale_clip(np.concatenate([far, between, close]), 0)
-    assert [float(frame.mean()) for frame in near] == [0.0, 0.5, 1.0]
+    inverse_depth = scale_clip(np.concatenate([far, between, close]), 0)
+    assert [float(frame.mean()) for frame in inverse_depth] == [0.0, 0.5, 1.0]
 
 
 def test_single_pixels_do_not_set_the_scale() -> None:
@@ -58,6 +58,6 @@ def test_one_depth_only_is_the_middle(level: float) -> None:
     (4, 2, [0, 1]), (3, 8, [0, 1, 2, 1, 0, 1, 2, 1]), (2, 5, [0, 1, 0, 1, 0]), (1, 3, [0, 0, 0]), (5, 5, [0, 1, 2, 3, 4]),
 ])
 def test_a_track_lasts_by_going_back_and_forth(length: int, num: int, shown: list[int]) -> None:
-    near = np.repeat(np.arange(length, dtype=np.float32)[:, None, None] / 10, 4, axis=1)
-    track = DepthTrack(near, 8.0).lasting(num)
-    assert (np.rint(track.near[:, 0, 0] * 10).tolist(), track.fps) == (shown, 8.0)
+    inverse_depth = np.repeat(np.arange(length, dtype=np.float32)[:, None, None] / 10, 4, axis=1)
+    track = DepthTrack(inverse_depth, 8.0).ping_pong(num)
+    assert (np.rint(track.inverse_depth[:, 0, 0] * 10).tolist(), track.fps) == (shown, 8.0)

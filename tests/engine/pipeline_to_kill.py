@@ -25,8 +25,8 @@ def estimate(frames: Frames) -> DepthTrack:
 def encode(folder: Path, frames: Frames, depth: DepthTrack) -> Clip:
     path = folder / "clip.mp4"
     with path.open("wb") as file:
-        for picture, near in zip(frames.rgb, depth.near, strict=True):
-            file.write(picture.tobytes() + near.tobytes())
+        for picture, inverse_depth in zip(frames.rgb, depth.inverse_depth, strict=True):
+            file.write(picture.tobytes() + inverse_depth.tobytes())
             file.flush()
             time.sleep(0.005)
     return Clip(shot_id="s01", path=path, width_px=16, height_px=16, fps=8, num_frames=len(frames.rgb))

@@ -136,8 +136,9 @@ class TestArtifacts:
         assert same not in {content_key(other) for other in others}
 
     def test_depth_and_frames_differ(self) -> None:
-        near = np.zeros((1, 2, 2), np.float32)
-        assert content_key(DepthTrack(near, 8.0)) != content_key(Frames(np.zeros((1, 2, 2, 3), np.uint8), 8.0))
+        inverse_depth = np.zeros((1, 2, 2), np.float32)
+        frames = Frames(np.zeros((1, 2, 2, 3), np.uint8), 8.0)
+        assert content_key(DepthTrack(inverse_depth, 8.0)) != content_key(frames)
 
     def test_every_field_of_words_counts(self) -> None:
         shot = Shot(id="s01", text="t", query="q", prompt="p")

@@ -43,7 +43,8 @@ def estimate(frames: Frames, settings: DepthSettings) -> DepthTrack:
 
 def encode(folder: Path, frames: Frames, depth: DepthTrack, settings: FilmSettings) -> Clip:
     CALLS["encode"] += 1
-    (folder / "clip.mp4").write_bytes(frames.rgb.tobytes() + depth.near.tobytes() + bytes([settings.crf]))
+    content = frames.rgb.tobytes() + depth.inverse_depth.tobytes() + bytes([settings.crf])
+    (folder / "clip.mp4").write_bytes(content)
     return Clip(shot_id="s01", path=folder / "clip.mp4", width_px=8, height_px=8, fps=8, num_frames=3)
 
 
@@ -308,7 +309,7 @@ class TestFolder:
             found = run.done("shots/s01/depth")
             assert found is not None
             assert (found.key, found.content) == (made.key, made.content)
-            assert np.array_equal(found.value.near, made.value.near)
+            assert np.array_equal(found.value.inverse_depth, made.value.inverse_depth)
             assert json.loads((found.folder / "done.json").read_text())["function"].endswith("estimate")
 
 

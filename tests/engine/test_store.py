@@ -73,7 +73,7 @@ def test_words_come_back(folder: Path, value: object) -> None:
 @given(TRACKS)
 def test_tracks_come_back(folder: Path, value: Frames | DepthTrack) -> None:
     again = load(save(value, folder), folder)
-    name = "rgb" if isinstance(value, Frames) else "near"
+    name = "rgb" if isinstance(value, Frames) else "inverse_depth"
     assert again.fps == value.fps
     assert getattr(again, name).dtype == getattr(value, name).dtype
     assert np.array_equal(getattr(again, name), getattr(value, name))
@@ -121,9 +121,9 @@ class TestPreviews:
         assert picture.getpixel((5, 64))[2:] == ((255, 255) if shown == 1 else (0, 255))
 
     def test_near_is_white(self) -> None:
-        near = np.zeros((1, 64, 32), np.float32)
-        near[:, :32] = 1
-        picture = Image.open(io.BytesIO(strip_of_depth(DepthTrack(near, 8.0))))
+        inverse_depth = np.zeros((1, 64, 32), np.float32)
+        inverse_depth[:, :32] = 1
+        picture = Image.open(io.BytesIO(strip_of_depth(DepthTrack(inverse_depth, 8.0))))
         assert picture.size == (64, 128)
         assert picture.getpixel((32, 10)) == (255, 255, 255, 255)
         assert picture.getpixel((32, 120)) == (0, 0, 0, 255)

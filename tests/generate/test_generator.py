@@ -40,9 +40,10 @@ def settings(table: dict[str, Any], generate: dict[str, Any] | None = None, **se
 
 
 def ramp(num_frames: int = tiny.NUM_FRAMES, height: int = tiny.SIZE_PX, width: int = tiny.SIZE_PX) -> DepthTrack:
-    """A near band that crosses the picture."""
+    """A band in the foreground that crosses the picture."""
     x = np.arange(width)[None, None] / width - np.arange(num_frames)[:, None, None] / num_frames
-    return DepthTrack(near=np.broadcast_to(np.exp(-20 * x**2), (num_frames, height, width)).astype(np.float32), fps=8.0)
+    band = np.broadcast_to(np.exp(-20 * x**2), (num_frames, height, width))
+    return DepthTrack(inverse_depth=band.astype(np.float32), fps=8.0)
 
 
 @pytest.fixture(params=["storybook", "sd15", "sd15 controlnet"])
@@ -290,20 +291,21 @@ class TestErrors:
 class TestFitDepth:
     def test_same_size_is_kept(self) -> None:
         depth = ramp()
-        assert np.array_equal(fit_depth(depth, depth.near.shape), depth.near)
+        assert np.array_equal(fit_depth(depth, depth.inverse_depth.shape), depth.inverse_depth)
 
     def test_time_takes_first_and_last_moment_and_mixes_none(self) -> None:
         depth = ramp(7)
         fitted = fit_depth(depth, (3, tiny.SIZE_PX, tiny.SIZE_PX))
-        assert np.array_equal(fitted, depth.near[[0, 3, 6]])
-        assert np.array_equal(fit_depth(depth, (14, tiny.SIZE_PX, tiny.SIZE_PX))[[0, -1]], depth.near[[0, 6]])
+        assert np.array_equal(fitted, depth.inverse_depth[[0, 3, 6]])
+        longer = fit_depth(depth, (14, tiny.SIZE_PX, tiny.SIZE_PX))
+        assert np.array_equal(longer[[0, -1]], depth.inverse_depth[[0, 6]])
 
     @pytest.mark.parametrize("size", [(64, 128), (128, 64), (50, 90)])
     def test_picture_is_cropped_around_its_centre(self, size: tuple[int, int]) -> None:
-        near = np.zeros((1, *size), np.float32)
+        inverse_depth = np.zeros((1, *size), np.float32)
         y, x = (side // 2 for side in size)
-        near[:, y - 8:y + 8, x - 8:x + 8] = 1.0
-        fitted = fit_depth(DepthTrack(near=near, fps=8.0), (2, 32, 32))
+        inverse_depth[:, y - 8:y + 8, x - 8:x + 8] = 1.0
+        fitted = fit_depth(DepthTrack(inverse_depth=inverse_depth, fps=8.0), (2, 32, 32))
         assert fitted.shape == (2, 32, 32)
         rows, columns = np.nonzero(fitted[0] > 0.5)
         assert abs(rows.mean() - 15.5) < 1

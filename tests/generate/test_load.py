@@ -54,8 +54,8 @@ def models_of(folder: Path, **changes: Any) -> Models:
 
 
 def draw(pipeline: StoryVideoPipeline, **changes: Any) -> torch.Tensor:
-    near = torch.rand((2, tiny.SIZE_PX, tiny.SIZE_PX), generator=torch.Generator().manual_seed(3))
-    arguments = {"num_frames": 2, "num_inference_steps": 2, "structure_frames": near, "output_type": "pt",
+    depth = torch.rand((2, tiny.SIZE_PX, tiny.SIZE_PX), generator=torch.Generator().manual_seed(3))
+    arguments = {"num_frames": 2, "num_inference_steps": 2, "output_type": "pt", "structure_frames": depth,
                  "generator": torch.Generator().manual_seed(7), **changes}
     return pipeline("a bear", **arguments).frames
 

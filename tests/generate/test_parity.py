@@ -40,7 +40,7 @@ def draw(pipeline: StoryVideoPipeline, prompt: str = PROMPT, **changes: Any) -> 
     return pipeline(prompt, **arguments).frames
 
 
-def near(num_frames: int = tiny.NUM_FRAMES) -> torch.Tensor:
+def inverse_depth(num_frames: int = tiny.NUM_FRAMES) -> torch.Tensor:
     return torch.rand((num_frames, tiny.SIZE_PX, tiny.SIZE_PX), generator=torch.Generator().manual_seed(3))
 
 
@@ -113,13 +113,13 @@ class TestAgainstTheImagePipelines:
         adapter = tiny.t2i_adapter()
         stock = StableDiffusionAdapterPipeline(**images, adapter=adapter, safety_checker=None, feature_extractor=None,
                                                requires_safety_checker=False)
-        picture = near(1)[None].expand(1, 3, -1, -1)                                             # (1, 3, H, W)
+        picture = inverse_depth(1)[None].expand(1, 3, -1, -1)                                   # (1, 3, H, W)
         theirs = stock(PROMPT, image=picture, num_inference_steps=STEPS, guidance_scale=guidance_scale, negative_prompt=NEGATIVE,
                        height=tiny.SIZE_PX, width=tiny.SIZE_PX, latents=noise, adapter_conditioning_scale=0.8,
                        output_type="latent").images
         video = StoryVideoPipeline(**{**images, "unet": without_motion(images["unet"])}, structure=adapter)
         settings = {"num_frames": 1, "latents": noise[:, :, None], "guidance_scale": guidance_scale}
-        ours = draw(video, **settings, structure_frames=near(1), structure_scale=0.8)
+        ours = draw(video, **settings, structure_frames=inverse_depth(1), structure_scale=0.8)
         assert_close(ours[:, :, 0], theirs)
         assert not torch.allclose(draw(video, **settings), ours, atol=1e-3)
 
@@ -128,13 +128,14 @@ class TestAgainstTheImagePipelines:
         control = tiny.controlnet(images["unet"])
         stock = StableDiffusionControlNetPipeline(**images, controlnet=control, safety_checker=None, feature_extractor=None,
                                                   requires_safety_checker=False)
-        picture = near(1)[None].expand(1, 3, -1, -1)
+        picture = inverse_depth(1)[None].expand(1, 3, -1, -1)
         theirs = stock(PROMPT, image=picture, num_inference_steps=STEPS, guidance_scale=guidance_scale, negative_prompt=NEGATIVE,
                        height=tiny.SIZE_PX, width=tiny.SIZE_PX, latents=noise, controlnet_conditioning_scale=0.8,
                        control_guidance_end=0.5, output_type="latent").images
         video = StoryVideoPipeline(**{**images, "unet": without_motion(images["unet"])}, structure=control)
         settings = {"num_frames": 1, "latents": noise[:, :, None], "guidance_scale": guidance_scale}
-        ours = draw(video, **settings, structure_frames=near(1), structure_scale=0.8, structure_until=0.5)
+        ours = draw(video, **settings, structure_scale=0.8, structure_until=0.5,
+                    structure_frames=inverse_depth(1))
         assert_close(ours[:, :, 0], theirs)
         assert not torch.allclose(draw(video, **settings), ours, atol=1e-3)
 

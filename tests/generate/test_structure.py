@@ -34,13 +34,14 @@ def counted(module: torch.nn.Module) -> Iterator[list[int]]:
     hook.remove()
 
 
-def near(*shape: int) -> torch.Tensor:
+def inverse_depth(*shape: int) -> torch.Tensor:
     return torch.rand(shape or (tiny.NUM_FRAMES, tiny.SIZE_PX, tiny.SIZE_PX), generator=torch.Generator().manual_seed(3))
 
 
 def draw(pipeline: StoryVideoPipeline, **changes: Any) -> torch.Tensor:
     arguments = {"num_frames": tiny.NUM_FRAMES, "num_inference_steps": STEPS, "guidance_scale": 2.0, "output_type": "latent",
-                 "generator": torch.Generator().manual_seed(7), "structure_frames": near(), **changes}
+                 "generator": torch.Generator().manual_seed(7), "structure_frames": inverse_depth(),
+                 **changes}
     return pipeline(arguments.pop("prompt", "a bear walks"), **arguments).frames
 
 
@@ -85,7 +86,7 @@ class TestUntil:
         assert not [name for name, module in pipeline.unet.named_modules() if module._forward_hooks]
 
     def test_hooks_go_when_the_unet_fails(self, pipeline: StoryVideoPipeline) -> None:
-        guide = pipeline.structure_guide(near()[None])
+        guide = pipeline.structure_guide(inverse_depth()[None])
         with pytest.raises(RuntimeError):
             pipeline.predict(torch.randn(1, 3, tiny.NUM_FRAMES, 8, 8), torch.tensor(1), torch.randn(1, 5, tiny.WIDTH), guide)
         assert not [name for name, module in pipeline.unet.named_modules() if module._forward_hooks]
@@ -102,7 +103,7 @@ class TestUntil:
 
 class TestGuide:
     def test_each_clip_of_a_batch_has_its_own_depth(self, pipeline: StoryVideoPipeline) -> None:
-        depths = near(2, tiny.NUM_FRAMES, tiny.SIZE_PX, tiny.SIZE_PX)
+        depths = inverse_depth(2, tiny.NUM_FRAMES, tiny.SIZE_PX, tiny.SIZE_PX)
         noise = torch.randn((2, 4, tiny.NUM_FRAMES, 8, 8), generator=torch.Generator().manual_seed(1))
         both = draw(pipeline, prompt=["a bear", "a cab"], structure_frames=depths, latents=noise)
         for i, prompt in enumerate(["a bear", "a cab"]):
@@ -114,7 +115,7 @@ class TestGuide:
         structure = tiny.t2i_adapter() if kind == "t2i_adapter" else tiny.controlnet(tiny.unet_2d())
         pipeline = tiny.story_pipeline(tmp_path, structure=structure)
         sample, text = torch.randn(2, 4, tiny.NUM_FRAMES, 8, 8), torch.randn(2, 5, tiny.WIDTH)
-        guide = pipeline.structure_guide(near(2, tiny.NUM_FRAMES, tiny.SIZE_PX, tiny.SIZE_PX))
+        guide = pipeline.structure_guide(inverse_depth(2, tiny.NUM_FRAMES, tiny.SIZE_PX, tiny.SIZE_PX))
         predicted = pipeline.predict(sample, torch.tensor([10, 900]), text, guide)
         predicted.square().mean().backward()
         assert predicted.shape == sample.shape
@@ -122,7 +123,7 @@ class TestGuide:
 
     def test_depth_of_another_size_is_refused(self, pipeline: StoryVideoPipeline) -> None:
         with pytest.raises(UsageError, match="structure_frames"):
-            draw(pipeline, structure_frames=near(3, tiny.SIZE_PX, tiny.SIZE_PX))
+            draw(pipeline, structure_frames=inverse_depth(3, tiny.SIZE_PX, tiny.SIZE_PX))
 
     def test_features_that_fit_no_block_are_refused(self, tmp_path: Path) -> None:
         coarse = tiny.T2IAdapter(in_channels=3, channels=list(tiny.CHANNELS), num_res_blocks=1, downscale_factor=16)

@@ -180,10 +180,10 @@ class TestLearning:
         class_clips: list[ClipMatch],
     ) -> None:
         said = spy(monkeypatch, shared_pipeline, "encode_prompt_rows")
-        near = spy(monkeypatch, shared_pipeline, "structure_guide")
+        guides = spy(monkeypatch, shared_pipeline, "structure_guide")
         drawn = spy(monkeypatch, shared_pipeline, "predict")
         learn(class_clips=class_clips, num_steps=2)
-        assert len(said) == len(near) == len(drawn) == 2
+        assert len(said) == len(guides) == len(drawn) == 2
         captions, rows = said[0]
         assert all("<bruno> bear" in caption for caption in captions[:4])
         assert set(captions[4:]) <= {"a bear", "a grey bear"}
@@ -196,10 +196,10 @@ class TestLearning:
     def test_pictures_stand_still_under_their_own_depth(
         self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        near = spy(monkeypatch, shared_pipeline, "structure_guide")
+        guides = spy(monkeypatch, shared_pipeline, "structure_guide")
         drawn = spy(monkeypatch, shared_pipeline, "predict")
         learn(num_steps=1, num_frames=3)
-        (depth,) = near[0]
+        (depth,) = guides[0]
         assert depth.shape == (4, 3, 64, 64)
         assert torch.equal(depth[:, 0], depth[:, 2])
         assert depth.std() > 0.05                    # the disc is brighter than its ground
@@ -212,9 +212,9 @@ class TestLearning:
         self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline, monkeypatch: pytest.MonkeyPatch,
         words: tuple[str, ...], guided: int,
     ) -> None:
-        near = spy(monkeypatch, shared_pipeline, "structure_guide")
+        guides = spy(monkeypatch, shared_pipeline, "structure_guide")
         learn(num_steps=2, static_depth=False, initializer_words=words, appearance_phrases=())
-        assert len(near) == guided
+        assert len(guides) == guided
 
     @pytest.mark.parametrize(("num_frames", "on", "calls"), [(1, False, 0), (1, True, 2), (2, False, 2)])
     def test_motion_layers_see_single_frames_where_they_know_them(

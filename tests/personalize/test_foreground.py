@@ -7,12 +7,12 @@ import numpy as np
 from storyanim.personalize.foreground import foreground
 
 
-def scene(figure: slice | None, nearness: float = 0.9) -> np.ndarray:
+def scene(figure: slice | None, value: float = 0.9) -> np.ndarray:
     """Ground that comes nearer towards the lower edge, and a figure that stands on it."""
-    near = np.repeat(np.linspace(0.0, 0.8, 96, dtype=np.float32)[:, None], 96, axis=1)
+    inverse_depth = np.repeat(np.linspace(0.0, 0.8, 96, dtype=np.float32)[:, None], 96, axis=1)
     if figure:
-        near[20:80, figure] = nearness
-    return near
+        inverse_depth[20:80, figure] = value
+    return inverse_depth
 
 
 def test_figure_counts_and_ground_does_not() -> None:

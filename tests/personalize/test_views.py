@@ -11,8 +11,9 @@ from storyanim.personalize.views import ENLARGED, KINDS, PLAIN, SHRUNK, Kind, ma
 def photo() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Brighter to the right and to the bottom, in a way that no mirroring keeps; depth is the brightness."""
     rows, columns = np.mgrid[:96, :144]
-    near = ((columns + 2 * rows) / (143 + 190)).astype(np.float32)
-    return np.repeat((near * 255).round().astype(np.uint8)[..., None], 3, axis=2), near, np.ones_like(near)
+    inverse_depth = ((columns + 2 * rows) / (143 + 190)).astype(np.float32)
+    grey = (inverse_depth * 255).round().astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2), inverse_depth, np.ones_like(inverse_depth)
 
 
 @pytest.mark.parametrize("kind", [PLAIN, SHRUNK, ENLARGED])
@@ -20,16 +21,19 @@ def test_depth_follows_the_pixels(kind: Kind) -> None:
     for seed in range(6):
         view = make_view(*photo(), (72, 48), kind, np.random.default_rng(seed))
         assert view.rgb.shape == (48, 72, 3)
-        assert view.near.shape == view.weight.shape == (48, 72)
+        assert view.inverse_depth.shape == view.weight.shape == (48, 72)
         there = view.weight == 1
-        assert np.abs(view.rgb[..., 0] / 255 - view.near)[there].max() < 0.03
-        assert (view.near[~there] == 0).all()
+        assert np.abs(view.rgb[..., 0] / 255 - view.inverse_depth)[there].max() < 0.03
+        assert (view.inverse_depth[~there] == 0).all()
 
 
 def test_scale_is_what_the_words_say() -> None:
     rng = np.random.default_rng(0)
     areas = {kind: [make_view(*photo(), (72, 48), kind, rng).weight.mean() for _ in range(20)] for kind in set(KINDS)}
-    ranges = {kind: [np.ptp(make_view(*photo(), (72, 48), kind, rng).near) for _ in range(20)] for kind in set(KINDS)}
+    ranges = {
+        kind: [np.ptp(make_view(*photo(), (72, 48), kind, rng).inverse_depth) for _ in range(20)]
+        for kind in set(KINDS)
+    }
     assert 0.2 <= min(areas[SHRUNK]) <= max(areas[SHRUNK]) <= 0.6
     assert min(areas[ENLARGED]) == 1
     assert max(ranges[ENLARGED]) < 0.86              # 1 / 1.2 of the whole gradient
@@ -39,7 +43,7 @@ def test_scale_is_what_the_words_say() -> None:
 
 def test_half_are_mirrored() -> None:
     views = [make_view(*photo(), (72, 48), PLAIN, np.random.default_rng(seed)) for seed in range(60)]
-    mirrored = sum(bool(view.near[24, 20] > view.near[24, 50]) for view in views)
+    mirrored = sum(bool(view.inverse_depth[24, 20] > view.inverse_depth[24, 50]) for view in views)
     assert 18 <= mirrored <= 42
 
 
@@ -50,7 +54,7 @@ def test_is_decided_by_the_generator() -> None:
 
 
 def test_weight_follows_the_pixels() -> None:
-    rgb, near, _ = photo()
+    rgb, inverse_depth, _ = photo()
     for seed, kind in enumerate(KINDS):
-        view = make_view(rgb, near, near, (72, 48), kind, np.random.default_rng(seed))
-        assert np.abs(view.weight - view.near).max() < 1e-6
+        view = make_view(rgb, inverse_depth, inverse_depth, (72, 48), kind, np.random.default_rng(seed))
+        assert np.abs(view.weight - view.inverse_depth).max() < 1e-6

@@ -62,13 +62,13 @@ class TestTheWay:
         self, videos: Path, studio: Studio, name: str, num_frames: int, first_again: int | None
     ) -> None:
         match = ClipMatch(clip_id="c", path=str(videos / name), sha256="0" * 64, start_s=0, end_s=2, score=0, rank=1)
-        near = estimate_depth(match, FakeDepth(studio.diary), num_frames, 8.0).near
-        assert len(near) == num_frames
-        differs = [not np.array_equal(near[k], near[k + 1]) for k in range(num_frames - 1)]
+        inverse_depth = estimate_depth(match, FakeDepth(studio.diary), num_frames, 8.0).inverse_depth
+        assert len(inverse_depth) == num_frames
+        differs = [not np.array_equal(inverse_depth[k], inverse_depth[k + 1]) for k in range(num_frames - 1)]
         assert all(differs)
         if first_again is not None:
-            assert np.array_equal(near[16], near[14])
-            assert np.array_equal(near[23], near[first_again])
+            assert np.array_equal(inverse_depth[16], inverse_depth[14])
+            assert np.array_equal(inverse_depth[23], inverse_depth[first_again])
 
     def test_progress_runs_from_nothing_to_nearly_all(self, studio: Studio) -> None:
         studio.make()
@@ -228,8 +228,9 @@ class TestChoices:
         assert (found[1].match.start_s, found[1].match.end_s, len(found[1].matches)) == (4, 4.25, 1)
         assert [call for call in studio.diary.read() if "encode" not in call] == ["depth red", "draw s02"]
         assert [work.shot.id for work in production.shots if work.frames.fresh] == ["s02"]
-        near = production.shots[1].depth.value.near
-        assert np.array_equal(near[2:], near[:2])    # two frames, back and forth: nothing beyond the span is read
+        inverse_depth = production.shots[1].depth.value.inverse_depth
+        # Two frames, back and forth: nothing beyond the span is read.
+        assert np.array_equal(inverse_depth[2:], inverse_depth[:2])
 
     def test_a_banned_clip_is_not_even_a_candidate(self, studio: Studio) -> None:
         green = studio.make().shots[1].candidates.value.match.clip_id

@@ -35,11 +35,11 @@ def still(spec, **kwargs):
 def check(clip, frames=1, size=96):
     assert clip.rgb.shape == (frames, size, size, 3)
     assert clip.rgb.dtype == np.uint8
-    assert clip.near.shape == clip.mask.shape == (frames, size, size)
-    assert clip.near.dtype == np.float32
+    assert clip.inverse_depth.shape == clip.mask.shape == (frames, size, size)
+    assert clip.inverse_depth.dtype == np.float32
     assert clip.mask.dtype == bool
-    assert clip.near.min() >= 0
-    assert clip.near.max() <= 1
+    assert clip.inverse_depth.min() >= 0
+    assert clip.inverse_depth.max() <= 1
     assert clip.head_xy.shape == (frames, 2)
     assert clip.rgb.std() > 5
 
@@ -66,8 +66,8 @@ class TestEveryValueRenders:
     def test_scene(self, scene, time_of_day):
         clip = still(with_(CLIP, scene=scene, time_of_day=time_of_day))
         check(clip)
-        far = clip.near[0, 2:6].mean()
-        assert clip.near[clip.mask].min() > far + 0.1
+        far = clip.inverse_depth[0, 2:6].mean()
+        assert clip.inverse_depth[clip.mask].min() > far + 0.1
 
     @pytest.mark.parametrize("accessory", ACCESSORIES)
     @pytest.mark.parametrize("creature", CREATURES)
@@ -99,7 +99,7 @@ class TestTruth:
     @given(st.integers(0, 10**6))
     def test_same_spec_same_bytes(self, seed):
         a, b = (render_clip(sample_spec(seed), size=64, num_frames=2) for _ in range(2))
-        for name in ("rgb", "near", "mask", "head_xy"):
+        for name in ("rgb", "inverse_depth", "mask", "head_xy"):
             assert getattr(a, name).tobytes() == getattr(b, name).tobytes()
 
     def test_an_instant_does_not_depend_on_the_others(self):
@@ -129,18 +129,20 @@ class TestTruth:
             assert mean.argmax() == ("red", "green", "blue").index(name)
 
     def test_ground_comes_nearer_towards_the_bottom(self):
-        near = still(with_(CLIP, actors=(), scene="snow")).near[0]
-        assert (np.diff(near[60:, 48]) >= 0).all()
-        assert near[0, 0] == 0
+        inverse_depth = still(with_(CLIP, actors=(), scene="snow")).inverse_depth[0]
+        assert (np.diff(inverse_depth[60:, 48]) >= 0).all()
+        assert inverse_depth[0, 0] == 0
 
     def test_depth_has_one_scale(self):
-        """Ground at the same distance below the horizon has the same near in every scene with that horizon."""
-        bottoms = {scene: still(with_(CLIP, actors=(), scene=scene)).near[0, -1, 48] for scene in ("forest", "snow", "lake")}
+        """Ground at one distance below the horizon has one inverse depth in every scene with that horizon."""
+        clips = {scene: still(with_(CLIP, actors=(), scene=scene)) for scene in ("forest", "snow", "lake")}
+        bottoms = {scene: clip.inverse_depth[0, -1, 48] for scene, clip in clips.items()}
         assert len(set(bottoms.values())) == 1
 
     def test_an_approaching_camera_brings_the_creature_nearer(self):
         clip = render_clip(with_(CLIP, camera="approach"), size=64, num_frames=16)
-        assert clip.near[-1][clip.mask[-1]].mean() > clip.near[0][clip.mask[0]].mean() + 0.05
+        first, last = (clip.inverse_depth[k][clip.mask[k]].mean() for k in (0, -1))
+        assert last > first + 0.05
         assert clip.mask[-1].sum() > clip.mask[0].sum()
 
 

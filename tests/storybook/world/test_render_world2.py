@@ -21,7 +21,7 @@ from storybook.world import (
 from storybook.world.cast import SPECIES
 from storybook.world.deeds import THING_OF
 from storybook.world.places import lay_out
-from storybook.world.scenes import NEAR_ROWS
+from storybook.world.scenes import INVERSE_DEPTH_ROWS
 from storybook.world.sheet import EVERY, every
 from storybook.world.things import HELD
 
@@ -61,8 +61,8 @@ class TestEverythingRenders:
         for time_of_day in STORYBOOK_2.times_of_day:
             drawn = still(clip(figure("girl"), scene=scene, time_of_day=time_of_day))
             assert drawn.rgb.std() > 5
-            assert drawn.near.min() >= 0
-            assert drawn.near.max() <= 1
+            assert drawn.inverse_depth.min() >= 0
+            assert drawn.inverse_depth.max() <= 1
             seen.append(drawn.rgb.astype(int))
         assert min(np.abs(a - b).mean() for k, a in enumerate(seen) for b in seen[:k]) > 1.5
 
@@ -91,7 +91,7 @@ class TestEverythingRenders:
     @given(st.integers(0, 10**6), st.integers(1, 3))
     def test_same_spec_same_bytes(self, seed, count):
         a, b = (render_clip(sample_spec(seed, num_actors=count, world=STORYBOOK_2), size=SIZE, num_frames=2) for _ in range(2))
-        for name in ("rgb", "near", "mask", "head_xy", "owner"):
+        for name in ("rgb", "inverse_depth", "mask", "head_xy", "owner"):
             assert getattr(a, name).tobytes() == getattr(b, name).tobytes()
 
     def test_256_shows_what_128_shows(self):
@@ -155,46 +155,47 @@ def inside_margin(kind, u):
 
 class TestDepth:
     def test_a_hall_is_its_geometry(self):
-        """Where no prop stands, near is that of the floor, a wall, the ceiling or the far end."""
+        """Where no prop stands, inverse depth is that of the floor, a wall, the ceiling or the far end."""
         spec = clip(scene="palace")
-        stage, near = lay_out(spec), still(spec, size=128).near[0]
+        stage, inverse_depth = lay_out(spec), still(spec, size=128).inverse_depth[0]
         at = (np.arange(128) + 0.5) / 128
         room, horizon = stage.room, stage.horizon
-        floor = (at[:, None] - horizon) / NEAR_ROWS
+        floor = (at[:, None] - horizon) / INVERSE_DEPTH_ROWS
         side = np.abs(at[None, :] - 0.5) / room.half_width
         ceiling = (horizon - at[:, None]) / room.height
         planes = np.broadcast_arrays(floor, side, ceiling, np.full((128, 128), room.back))
         truth = np.minimum(np.maximum.reduce(planes), 1)
-        same = np.abs(near - truth) < 1e-4
+        same = np.abs(inverse_depth - truth) < 1e-4
         assert same.mean() > 0.6
-        assert (near[~same] > truth[~same]).all()  # props stand before the walls
+        assert (inverse_depth[~same] > truth[~same]).all()  # props stand before the walls
 
     def test_a_vault_is_round(self):
         spec = clip(scene="cave")
-        stage, near = lay_out(spec), still(spec, size=128).near[0]
+        stage, inverse_depth = lay_out(spec), still(spec, size=128).inverse_depth[0]
         at = (np.arange(128) + 0.5) / 128
         up, out = (stage.horizon - at[:40, None]) / stage.room.height, (at[None, :] - 0.5) / stage.room.half_width
-        same = np.abs(near[:40] - np.maximum(np.sqrt(up**2 + out**2), stage.room.back)) < 1e-4
+        same = np.abs(inverse_depth[:40] - np.maximum(np.sqrt(up**2 + out**2), stage.room.back)) < 1e-4
         assert same.mean() > 0.6
 
     @pytest.mark.parametrize("scene", ["palace", "cave", "kitchen", "garden", "sea", "road"])
     def test_depth_has_one_scale(self, scene):
-        """The ground's near follows from the row alone, in every scene."""
+        """The ground's inverse depth follows from the row alone, in every scene."""
         spec = clip(scene=scene)
-        near, horizon = still(spec, size=96).near[0], lay_out(spec).horizon
-        assert near[-2, 48] == pytest.approx(min(1, ((94.5 / 96) - horizon) / NEAR_ROWS), abs=1e-4)
+        inverse_depth, horizon = still(spec, size=96).inverse_depth[0], lay_out(spec).horizon
+        wanted = min(1, ((94.5 / 96) - horizon) / INVERSE_DEPTH_ROWS)
+        assert inverse_depth[-2, 48] == pytest.approx(wanted, abs=1e-4)
 
     def test_a_moving_camera_keeps_the_walls_in_place(self):
-        pan = render_frames(clip(scene="palace", camera="pan_right"), [0.0, 2.0], size=96).near
-        still_ = still(clip(scene="palace"), size=96).near[0]
+        pan = render_frames(clip(scene="palace", camera="pan_right"), [0.0, 2.0], size=96).inverse_depth
+        still_ = still(clip(scene="palace"), size=96).inverse_depth[0]
         assert pan[0, 40, 4] > still_[40, 4] > pan[1, 40, 4]  # the camera goes away from the left wall
 
     def test_what_is_held_is_before_the_body(self):
         bare = still(clip(figure("bear", "reading", things=(), azimuth_deg=0.0)), size=128)
         book = still(clip(figure("bear", "reading", azimuth_deg=0.0)), size=128)
-        changed = (book.near != bare.near)[0]
+        changed = (book.inverse_depth != bare.inverse_depth)[0]
         assert changed.sum() > 60
-        assert (book.near[0][changed] > bare.near[0][changed]).mean() > 0.97
+        assert (book.inverse_depth[0][changed] > bare.inverse_depth[0][changed]).mean() > 0.97
 
     @pytest.mark.parametrize("thing", sorted(HELD))
     def test_every_thing_shows_and_has_depth(self, thing):
@@ -202,7 +203,7 @@ class TestDepth:
         bare, with_thing = (still(clip(figure("cat", action, things=t)), size=96) for t in ((), (thing,)))
         new = np.abs(with_thing.rgb.astype(int) - bare.rgb).max(axis=3)[0] > 25
         assert new.sum() > 25
-        assert (with_thing.near != bare.near).any()
+        assert (with_thing.inverse_depth != bare.inverse_depth).any()
 
 
 class TestMasks:
@@ -228,7 +229,8 @@ class TestMasks:
         back, front = figure("bear", x=0.5, row=0.80, size=0.45), figure("girl", x=0.53, row=0.93, size=0.6)
         both, alone = still(clip(front, back), size=128), still(clip(back), size=128)
         assert both.masks[1].sum() < alone.masks[0].sum()
-        assert both.near[0][both.masks[0, 0]].min() > both.near[0][both.masks[1, 0]].max() - 0.05
+        depth = both.inverse_depth[0]
+        assert depth[both.masks[0, 0]].min() > depth[both.masks[1, 0]].max() - 0.05
 
     def test_the_figure_has_its_colour_and_the_thing_has_not(self):
         drawn = still(clip(figure("bear", "carrying", colour="blue", rgb=COLOURS["blue"])), size=128)
