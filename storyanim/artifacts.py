@@ -69,7 +69,7 @@ class Shot(FrozenModel):
     query: str                                       # what to look for in real footage
     prompt: str                                      # what to draw, with the pseudo-words of its characters
     characters: tuple[str, ...] = ()                 # names of cast members
-    figures: int = Field(default=1, ge=1)            # how many the prompt shows, see generate.structure_until_together
+    figures: int = Field(default=1, ge=1)            # how many the prompt shows
     setting: str = ""
     duration_s: float = Field(default=2.0, gt=0, le=60)
     seed: int = Field(default=0, ge=0, lt=2**63)

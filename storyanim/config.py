@@ -95,26 +95,27 @@ class GenerateSettings(Section):
     width_px: int = Field(128, ge=8)
     height_px: int = Field(128, ge=8)
     num_frames: int = Field(16, ge=1)                # drawn at once; a longer shot is drawn in overlapping windows of so many
-    window_stride: int = Field(4, ge=1)              # frames from one window to the next
+    context_stride: int = Field(4, ge=1)              # frames from one window to the next
     max_duration_s: float = Field(8.0, gt=0)         # no shot is drawn longer; what is missing is held
     fps: float = Field(8.0, gt=0)
     num_inference_steps: int = Field(20, ge=1)
     guidance_scale: float = Field(3.0, ge=0)
     guidance_interval: tuple[float, float] = (0.0, 1.0)   # part of the trajectory, from the noisy end, that is guided
-    structure_scale: float = Field(1.0, ge=0)
-    structure_until: float = Field(1.0, ge=0, le=1)  # part of the trajectory, from the noisy end, with structure (AaS 4)
-    structure_until_together: float | None = Field(None, ge=0, le=1)   # of shots with several figures; None: the same
-    shared_noise: float = Field(0.0, ge=0, lt=1)     # share of the start noise's variance that all frames have in common
+    conditioning_scale: float = Field(1.0, ge=0)  # of what the structure branch adds
+    control_guidance_end: float = Field(1.0, ge=0, le=1)  # part of the steps, noisy end first, with structure
+    control_guidance_end_multi: float | None = Field(None, ge=0, le=1)  # with several figures; None: the same
+    noise_correlation: float = Field(0.0, ge=0, lt=1)  # of any two frames' start noise (arXiv 2305.10474)
     pan_speed: float = Field(0.0, ge=0, le=1)        # picture widths a second by which noise moves when a prompt's camera pans
-    pan_shared_noise: float = Field(0.5, ge=0, lt=1) # in place of shared_noise then
-    deflicker: float = Field(0.0, ge=0, lt=1)        # changes that are small against it are averaged away (steady.py); 0: none
+    pan_noise_correlation: float = Field(0.5, ge=0, lt=1)   # in place of noise_correlation then
+    temporal_filter_range: float = Field(0.0, ge=0, lt=1)  # smaller changes are averaged away; 0: none
     negative_prompt: str = ""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     memory: Literal["auto", "fast", "offload"] = Field("auto", json_schema_extra=SPEED)
 
-    def structure_end(self, figures: int) -> float:
-        """`structure_until` of a shot that shows so many."""
-        return self.structure_until if figures < 2 or self.structure_until_together is None else self.structure_until_together
+    def control_guidance_end_of(self, figures: int) -> float:
+        """`control_guidance_end` of a shot that shows so many."""
+        multi = self.control_guidance_end_multi
+        return self.control_guidance_end if figures < 2 or multi is None else multi
 
     def frames_of(self, duration_s: float) -> int:
         """How many frames a shot of so many seconds has; never fewer than are drawn at once."""

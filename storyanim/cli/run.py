@@ -27,9 +27,15 @@ def run(
         int | None, typer.Option("--seed", min=0, help="Another seed, another film. [default: 0]")
     ] = None,
     quality: flags.GivenQuality = None,
-    structure_until: Annotated[
+    control_guidance_end: Annotated[
         float | None,
-        typer.Option("--structure-until", min=0, max=1, help="Part of the drawing that follows the depth, 0 to 1."),
+        typer.Option(
+            "--control-guidance-end",
+            "--structure-until",
+            min=0,
+            max=1,
+            help="Part of the drawing that follows the depth, 0 to 1.",
+        ),
     ] = None,
     executor: flags.Executor = flags.ExecutorFlag.local,
     ray_address: flags.RayAddress = None,
@@ -39,7 +45,8 @@ def run(
     flags.check_ray(executor, ray_address)
     from storyanim import api
 
-    settings = {} if structure_until is None else {"generate": {"structure_until": structure_until}}
+    given = {} if control_guidance_end is None else {"control_guidance_end": control_guidance_end}
+    settings = {"generate": given} if given else {}
     with console.progress("film") as bar:
         result = api.make_film(
             source, characters=character or (), out=out, index=index, profile=profile,

@@ -61,7 +61,7 @@ class Report(FrozenModel):
     def guided(self, shot: Shot) -> bool:
         """Whether depth had a part in a shot."""
         drawn = GenerateSettings.model_validate(self.settings.get("generate", {}))
-        return drawn.structure_end(max(shot.figures, len(shot.characters))) > 0
+        return drawn.control_guidance_end_of(max(shot.figures, len(shot.characters))) > 0
 
 
 def render(report: Report, folder: Path) -> str:

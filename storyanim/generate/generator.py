@@ -17,7 +17,7 @@ from storyanim.artifacts import CharacterToken, DepthTrack, Float32, Frames, Sho
 from storyanim.config import Settings
 from storyanim.errors import CharacterError, ModelError
 from storyanim.generate.camera import pan_of
-from storyanim.generate.steady import steady
+from storyanim.generate.temporal_filter import temporal_bilateral_filter
 
 VERSION = 2                                          # of the drawing: a change of what equal settings give
 _PSEUDO_WORD = re.compile(r"<[\w-]+>")
@@ -75,8 +75,8 @@ class StoryGenerator:
         video = loaded.ladder.run(lambda: self._video(loaded, shot, inverse_depth, tokens))
         if not np.isfinite(video).all():
             raise ModelError("the model gave values that are not numbers", hint="set generate.dtype to float32")
-        if wanted.deflicker:
-            video = steady(video, wanted.deflicker)
+        if wanted.temporal_filter_range:
+            video = temporal_bilateral_filter(video, wanted.temporal_filter_range)
         return Frames(rgb=np.rint(video * 255).astype(np.uint8), fps=wanted.fps)
 
     @cached_property
@@ -108,11 +108,12 @@ class StoryGenerator:
 
         wanted = self._settings.generate
         own_scale = self._settings.personalize.guidance_scale if tokens else None
-        until = wanted.structure_end(max(shot.figures, len(tokens)))
+        until = wanted.control_guidance_end_of(max(shot.figures, len(tokens)))
         num_frames = wanted.frames_of(shot.duration_s)
         pan = pan_of(shot.prompt) if wanted.pan_speed else 0
+        noise_correlation = wanted.pan_noise_correlation if pan else wanted.noise_correlation
         if num_frames > wanted.num_frames:
-            loaded.pipeline.use_windows(wanted.num_frames, wanted.window_stride)
+            loaded.pipeline.enable_free_noise(wanted.num_frames, wanted.context_stride)
         elif loaded.pipeline.free_noise_enabled:
             loaded.pipeline.disable_free_noise()
         loaded.loras.wear(tokens)
@@ -120,12 +121,13 @@ class StoryGenerator:
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
             return loaded.pipeline(
                 prompt,
-                structure_frames=inverse_depth, structure_until=until, structure_scale=wanted.structure_scale,
+                structure_frames=inverse_depth, control_guidance_end=until,
+                conditioning_scale=wanted.conditioning_scale,
                 tokens=[TokenTable(token.token, torch.from_numpy(token.table)) for token in tokens],
                 num_frames=num_frames, height=wanted.height_px, width=wanted.width_px,
                 num_inference_steps=wanted.num_inference_steps, negative_prompt=wanted.negative_prompt,
                 guidance_scale=wanted.guidance_scale if own_scale is None else own_scale,
-                guidance_interval=wanted.guidance_interval, shared_noise=wanted.pan_shared_noise if pan else wanted.shared_noise,
+                guidance_interval=wanted.guidance_interval, noise_correlation=noise_correlation,
                 noise_shift=pan * wanted.pan_speed / wanted.fps,
                 generator=torch.Generator().manual_seed(shot.seed),
             ).frames[0]

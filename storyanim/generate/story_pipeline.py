@@ -55,16 +55,17 @@ class StoryVideoPipeline(AnimateDiffPipeline):
     To draw, it is called with:
         prompt: one text or B; words of `tokens` in it are drawn as that character.
         structure_frames: inverse depth (T, H, W) or (B, T, H, W) in [0, 1], 1 nearest; None: no structure.
-        structure_until: the part of the trajectory, from the noisy end, with structure: with N steps those with index
-            below structure_until × N, rounded with halves up. The rest never touches the branch (AaS 4).
-        structure_scale: of what the branch adds.
+        control_guidance_end: the part of the trajectory, from the noisy end, with structure: with N steps those
+            with index below control_guidance_end × N, rounded with halves up. The rest never touches the branch.
+        conditioning_scale: of what the branch adds.
         num_frames, height, width: T frames of H × W pixels; the U-Net's own size when not given.
         guidance_scale: of classifier-free guidance; 1 or less is none.
-        guidance_interval: the part of the trajectory, counted like structure_until, that is guided; elsewhere the
-            unconditional half is not computed.
+        guidance_interval: the part of the trajectory, counted like control_guidance_end, that is guided;
+            elsewhere the unconditional half is not computed.
         generator: on the CPU whatever the device, so that a seed means the same noise everywhere.
         latents: start noise (B, C, T, h, w) of unit variance, in place of the generator's.
-        shared_noise: share of the start noise's variance that all frames have in common, in [0, 1).
+        noise_correlation: correlation of any two frames' start noise, in [0, 1): the share of its variance that
+            all frames have in common (the mixed noise of PYoCo, arXiv 2305.10474).
         noise_shift: how far the common noise moves to the right from a frame to the next, in picture widths: what is drawn
             out of it moves along, as under a camera that pans left (after noise warping, arXiv 2501.08331).
         output_type: "np" (B, T, H, W, 3) in [0, 1], "pt" (B, T, 3, H, W), "pil", or "latent" (B, C, T, h, w).
@@ -145,8 +146,8 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         prompt: str | Sequence[str],
         *,
         structure_frames: Any = None,
-        structure_until: float = 1.0,
-        structure_scale: float = 1.0,
+        control_guidance_end: float = 1.0,
+        conditioning_scale: float = 1.0,
         tokens: Sequence[TokenTable] = (),
         num_frames: int = 16,
         height: int | None = None,
@@ -157,7 +158,7 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         negative_prompt: str = "",
         generator: Generators = None,
         latents: Tensor | None = None,
-        shared_noise: float = 0.0,
+        noise_correlation: float = 0.0,
         noise_shift: float = 0.0,
         eta: float = 0.0,
         output_type: str = "np",
@@ -183,11 +184,12 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         blank = self.encode_prompt_rows([negative_prompt] * len(prompts), {}) if guided else None
 
         # 4. Structure, once
-        structured = range(steps_of(structure_until, len(timesteps)) if structure_frames is not None else 0)
-        guide = self._guide(structure_frames, shape, structure_scale) if structured else None
+        num_structured = steps_of(control_guidance_end, len(timesteps)) if structure_frames is not None else 0
+        structured = range(num_structured)
+        guide = self._guide(structure_frames, shape, conditioning_scale) if structured else None
 
         # 5. Noise
-        latents = self._noise(shape, generator, latents, shared_noise, noise_shift)
+        latents = self._noise(shape, generator, latents, noise_correlation, noise_shift)
 
         # 6. Denoising
         course = Course(timesteps, text, blank, guide, structured, guided, guidance_scale)
@@ -199,17 +201,17 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         self.maybe_free_model_hooks()
         return AnimateDiffPipelineOutput(frames=video) if return_dict else (video,)
 
-    def use_windows(self, num_frames: int, stride: int) -> None:
-        """From here on clips are drawn in overlapping windows (FreeNoise, arXiv 2310.15169), until `disable_free_noise()`.
+    def enable_free_noise(self, context_length: int = 16, context_stride: int = 4) -> None:
+        """Draw clips in overlapping windows (FreeNoise, arXiv 2310.15169) until `disable_free_noise()`.
 
-        The windows' start noise is the first one's, shuffled; each temporal layer blends what windows say of a frame. It is
-        `enable_free_noise` for U-Nets that have their motion layers in them, without a motion adapter beside.
+        The windows' start noise is the first one's, shuffled; each temporal layer averages the windows that hold a
+        frame. The parent's method asks a motion adapter, which a U-Net with motion layers of its own lacks.
 
         Args:
-            num_frames: of a window; a clip has to have at least as many.
-            stride: frames from one window to the next.
+            context_length: frames of a window; a clip needs at least as many.
+            context_stride: frames from one window to the next.
         """
-        self._free_noise_context_length, self._free_noise_context_stride = num_frames, stride
+        self._free_noise_context_length, self._free_noise_context_stride = context_length, context_stride
         self._free_noise_weighting_scheme, self._free_noise_noise_type = "pyramid", "shuffle_context"
         for block in (*self.unet.down_blocks, self.unet.mid_block, *self.unet.up_blocks):
             if hasattr(block, "motion_modules"):

@@ -56,7 +56,7 @@ def structure(
     quality: flags.Quality = flags.QualityFlag.normal,
     json_: flags.AsJson = False,
 ) -> None:
-    """Measure what depth does for a drawing, and follow it as structure_until and the features' scale grow."""
+    """Measure what depth does for a drawing, over control_guidance_end and the features' scale."""
     from storyanim.config import load_settings
 
     settings = load_settings(profile, quality.value)
@@ -77,7 +77,9 @@ def personalization(
     together: Annotated[int | None, typer.Option(min=0, max=100, help="Shots with two of them. [default: 20, quick 0]")] = None,
     shades: Annotated[int | None, typer.Option(
         min=0, max=7, help="More characters, of colours without a name. [default: 2, quick 0]")] = None,
-    curve: Annotated[int | None, typer.Option(min=1, help="Shots at each structure_until. [default: 20, quick 2]")] = None,
+    curve: Annotated[
+        int | None, typer.Option(min=1, help="Shots at each control_guidance_end. [default: 20, quick 2]")
+    ] = None,
     ablations: Annotated[bool, typer.Option("--ablations", help="Also our method without each of its parts.")] = False,
     untold: Annotated[bool, typer.Option(
         "--untold", help="Also all four as published: no words for colour or for what is worn are read off pictures.")] = False,

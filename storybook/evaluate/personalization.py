@@ -28,7 +28,7 @@ from storybook.world import with_
 
 OURS = "timeinv_lora"
 SHADED = (OURS, "textual_inversion")                 # that learn colours without a name: all there is, and a word
-UNTIL = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)               # structure_until of the curve
+UNTIL = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)               # control_guidance_end of the curve
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class PersonalizationSize:
     characters: int = 6
     prompts: int = 20
     seeds: int = 2
-    curve: int = 20                                  # shots of each point over structure_until
+    curve: int = 20                                  # shots of each point over control_guidance_end
     ablations: bool = False
     untold: bool = False                             # all methods also without the words read off the pictures
     together: int = 20                               # shots with two of the characters
@@ -77,7 +77,8 @@ def evaluate_personalization(
     shades = _shades(run, bench, components, size, watch)
     result: dict[str, object] = {
         "methods": found, "words": count_parts(bench, components, parts, words).scores(),
-        "rendered": count_parts(bench, components, ceiling, rendered).scores(), "structure_until": curve, "together": together,
+        "rendered": count_parts(bench, components, ceiling, rendered).scores(),
+        "control_guidance_end": curve, "together": together,
         "shades": shades,
     }
     run.write("table.md", personalization_table(result, (len(parts), size.prompts, size.seeds)))
@@ -160,8 +161,9 @@ def _point(
     """Scores of our method when the structure, which is of another creature, ends at `until`; `count` shots in all."""
     each = max(1, count // len(parts))
     some = [replace(part, trials=part.trials[:each], guides=part.guides[:each]) for part in parts]
-    changed = bench.settings.generate.model_copy(update={"structure_until": until})
+    changed = bench.settings.generate.model_copy(update={"control_guidance_end": until})
     generator = build_generator(bench.settings.model_copy(update={"generate": changed}))
     drawn = draw_parts(run, f"until-{until:g}", some, tokens, generator, 1, watch)
     scores = count_parts(bench, components, some, drawn).scores()
-    return {"structure_until": until} | {name: scores[name] for name in ("semantic", "identity", *ATTRIBUTES)}
+    names = ("semantic", "identity", *ATTRIBUTES)
+    return {"control_guidance_end": until} | {name: scores[name] for name in names}

@@ -87,7 +87,7 @@ def evaluate_storybook(run: RunDir, bench: Bench, size: StorybookSize, watch: Wa
     follow = float(np.mean([depth_correlation(*pair) for pair in zip(depths, fitted, strict=True)]))
     text = score(drawn, readings[0], truth, seconds[0])
     structure = score(guided, readings[1], truth, seconds[1], follow)
-    seams = seam_ratio([clip.rgb for clip in long], wanted.num_frames, wanted.window_stride)
+    seams = seam_ratio([clip.rgb for clip in long], wanted.num_frames, wanted.context_stride)
     result: dict[str, object] = {**text.values, "seams": seams, "structure": structure.values, "pairs": pairs,
                                 "camera": camera}
     counts = Counts(len(drawn), len(guided), len(long), size.pairs, size.camera)

@@ -21,7 +21,7 @@ from storybook.evaluate.sheets import structure_sheet
 from storybook.evaluate.tables import Curve, structure_table
 from storybook.evaluate.trials import Trial
 
-UNTIL = (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)          # structure_until: features as they are, clamped in time
+UNTIL = (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)          # control_guidance_end, features as they are
 SCALES = (0.25, 0.5, 0.75)                           # features rescaled, and never clamped
 
 
@@ -44,8 +44,8 @@ QUICK = StructureSize(clips=7, shots=3)
 class Way:
     """One setting of the structure."""
 
-    until: float                                     # generate.structure_until; 0: text only
-    scale: float                                     # generate.structure_scale
+    until: float                                     # generate.control_guidance_end; 0: text only
+    scale: float                                     # generate.conditioning_scale
 
     @property
     def name(self) -> str:
@@ -73,9 +73,9 @@ def evaluate_structure(run: RunDir, bench: Bench, size: StructureSize, watch: Wa
     watch(0.0, "rendering and depth of the guides")
     references = make_references(bench, bench.judge, size.clips)
     guides = [bench.guide(trial) for trial in asked]
-    text, depth = Way(0.0, own.structure_scale), Way(own.structure_until, own.structure_scale)
-    clamped = [Way(until, own.structure_scale) for until in UNTIL]
-    rescaled = [Way(1.0, scale * own.structure_scale) for scale in SCALES]
+    text, depth = Way(0.0, own.conditioning_scale), Way(own.control_guidance_end, own.conditioning_scale)
+    clamped = [Way(until, own.conditioning_scale) for until in UNTIL]
+    rescaled = [Way(1.0, scale * own.conditioning_scale) for scale in SCALES]
     results: dict[Way, Drawn] = {}
     for way in dict.fromkeys([text, depth, *clamped, *rescaled]):
         count = size.clips if way in (text, depth) else size.shots
@@ -87,7 +87,7 @@ def evaluate_structure(run: RunDir, bench: Bench, size: StructureSize, watch: Wa
         "fvd": fvd, "fvd_floor": floor, "curve": curves["guide"], "creature_curve": curves["creature"],
         "rescaled": curves["rescaled_guide"], "rescaled_creature": curves["rescaled_creature"],
     }
-    rows = [(f"structure_until {way.until:g}", results[way].first) for way in clamped]
+    rows = [(f"control_guidance_end {way.until:g}", results[way].first) for way in clamped]
     shown = (next(bench.frames([trials.guide_spec(asked[0])])), guides[0])
     run.write("table.md", structure_table(fvd | {"floor": floor}, curves, (size.clips, size.shots)))
     write_file(run.path / "sheet.png", structure_sheet(asked[0], shown, rows))
@@ -114,7 +114,8 @@ def draw_way(
 
 def _generator(bench: Bench, way: Way) -> ShotGenerator:
     """The profile's generator with this structure; it is let go after its shots, so that one model is loaded at a time."""
-    changed = bench.settings.generate.model_copy(update={"structure_until": way.until, "structure_scale": way.scale})
+    update = {"control_guidance_end": way.until, "conditioning_scale": way.scale}
+    changed = bench.settings.generate.model_copy(update=update)
     return build_generator(bench.settings.model_copy(update={"generate": changed}))
 
 

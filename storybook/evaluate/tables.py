@@ -76,11 +76,12 @@ def storybook_table(
 
 
 def structure_table(fvd: dict[str, float], curves: dict[str, Curve], counts: tuple[int, int]) -> str:
-    """Fréchet distances, the curve over structure_until, and the one over the features' scale.
+    """Fréchet distances, the curve over control_guidance_end, and the one over the features' scale.
 
     Args:
         fvd: "text", "text_depth" and "floor".
-        curves: "guide" and "creature" over structure_until, "rescaled_guide" and "rescaled_creature" over the scale.
+        curves: "guide" and "creature" over control_guidance_end, "rescaled_guide" and "rescaled_creature" over
+            the scale.
         counts: clips of each Fréchet distance, shots of each point of the curves.
     """
     distances = _markdown([f"Fréchet video distance ({counts[0]} clips)", ""], [
@@ -88,7 +89,7 @@ def structure_table(fvd: dict[str, float], curves: dict[str, Curve], counts: tup
         ["floor (rendered clips)", f"{fvd['floor']:.2f}"],
     ])
     head = [f"({counts[1]} shots)", "depth correlation with the guide", "creature as the text says"]
-    clamped = _curve_rows("structure_until", curves["guide"], curves["creature"])
+    clamped = _curve_rows("control_guidance_end", curves["guide"], curves["creature"])
     rescaled = _curve_rows("features times", curves["rescaled_guide"], curves["rescaled_creature"])
     return "\n".join([distances, _markdown(["clamped", *head[1:]], clamped), _markdown(["rescaled", *head[1:]], rescaled)])
 
@@ -109,8 +110,9 @@ def personalization_table(result: dict[str, Any], counts: tuple[int, int, int]) 
     rows.append(["words alone", *_likeness(result["words"]), "", ""])
     rows.append(["rendered clips", *_likeness(result["rendered"]), "", ""])
     over = ["structure until", "semantic", "identity", *(f"right {name}" for name in ATTRIBUTES)]
-    curve = [[f"{point['structure_until']:g}", *(_percent(point[name]) for name in ("semantic", "identity", *ATTRIBUTES))]
-             for point in result["structure_until"]]
+    names = ("semantic", "identity", *ATTRIBUTES)
+    curve = [[f"{point['control_guidance_end']:g}", *(_percent(point[name]) for name in names)]
+             for point in result["control_guidance_end"]]
     tables = [_markdown(head, rows), _markdown(over, curve)]
     if together := result.get("together"):
         tables.append(_markdown([f"two characters in a shot ({together['shots']:.0f} shots)", "drawn", "rendered"], [

@@ -21,7 +21,7 @@ from storybook.train.loop import Batch, Figures
 from storybook.train.structure import structure_depth
 
 SPATIAL_RATE, TEXT_RATE = 0.4, 0.1  # of the motion layers' rate
-SHARED_NOISE = 0.3  # of the noise's variance, common to a clip's frames; the profile draws with the same
+NOISE_CORRELATION = 0.3  # of the noise's variance, common to a clip's frames; the profile draws with the same
 STILL_SHARE = 0.15  # of batches
 MOST_STILLS = 96  # in a batch: attention over time has a sequence a latent cell, and as single frames they take as long as clips
 STRUCTURE_SHARE = 0.3  # of the clips' batches: what depth shows of a movement is learned soonest
@@ -83,7 +83,9 @@ class MotionStage:
         batch = {
             "latents": torch.from_numpy(latents),  # (B, T, C, h, w)
             "cells": torch.from_numpy(cells),  # (B, T, h, w)
-            "noise": torch.from_numpy(np.float32(SHARED_NOISE**0.5) * common + np.float32((1 - SHARED_NOISE) ** 0.5) * own),
+            "noise": torch.from_numpy(
+                np.float32(NOISE_CORRELATION**0.5) * common + np.float32((1 - NOISE_CORRELATION) ** 0.5) * own
+            ),
             "ids": caption_ids(self.tokens, rows, rng),
             "t": torch.from_numpy(timesteps(rng, count) if still else timesteps(rng, count, middle=NOISE_MIDDLE)),
         }

@@ -20,7 +20,8 @@ HELPS = [
 ]
 MISTAKES = [
     ["nonsense"], ["--nonsense"], ["run"], ["run", "story.txt", "more.txt"], ["run", "story.txt", "--quality", "best"],
-    ["run", "story.txt", "--seed", "-1"], ["run", "story.txt", "--seed", "one"], ["run", "story.txt", "--structure-until", "1.5"],
+    ["run", "story.txt", "--seed", "-1"], ["run", "story.txt", "--seed", "one"],
+    ["run", "story.txt", "--control-guidance-end", "1.5"], ["run", "story.txt", "--structure-until", "1.5"],
     ["run", "story.txt", "--planner", "oracle"], ["run", "story.txt", "--profile", "nonsense"],
     ["run", "story.txt", "--profile", "nonsense.toml"], ["run", "story.txt", "--profile", "odd.toml"],
     ["run", "story.txt", "--out", "full"], ["plan"], ["plan", "story.txt", "--profile", "nonsense"],

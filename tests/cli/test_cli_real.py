@@ -110,11 +110,13 @@ def test_two_characters_play_in_one_film(cli: Cli, here: Path, profile: Path, re
     assert "bear as &lt;bear&gt;, pip as &lt;pip&gt;" in page
 
 
-def test_structure_until_changes_the_drawing(cli: Cli, here: Path, profile: Path, real_index: Path) -> None:
+def test_control_guidance_end_changes_the_drawing(
+    cli: Cli, here: Path, profile: Path, real_index: Path
+) -> None:
     (here / "one.txt").write_text("A bear runs.")
     asked = ("run", "one.txt", "--profile", profile, "--index", real_index, "--out")
     assert cli(*asked, "with").code == 0
-    assert cli(*asked, "without", "--structure-until", "0").code == 0
+    assert cli(*asked, "without", "--control-guidance-end", "0").code == 0
     assert not np.array_equal(drawn(here / "with", "s01"), drawn(here / "without", "s01"))
 
 

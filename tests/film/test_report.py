@@ -201,10 +201,10 @@ def test_settings_of_the_film_are_told(report: Report, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("who", "settings", "expected"), [
-    (("bear",), {"structure_until": 0.5, "structure_until_together": 0.0}, True),
-    (("bear", "fox"), {"structure_until": 0.5, "structure_until_together": 0.0}, False),
-    (("bear", "fox"), {"structure_until": 0.5, "structure_until_together": None}, True),
-    (("bear",), {"structure_until": 0.0}, False),
+    (("bear",), {"control_guidance_end": 0.5, "control_guidance_end_multi": 0.0}, True),
+    (("bear", "fox"), {"control_guidance_end": 0.5, "control_guidance_end_multi": 0.0}, False),
+    (("bear", "fox"), {"control_guidance_end": 0.5, "control_guidance_end_multi": None}, True),
+    (("bear",), {"control_guidance_end": 0.0}, False),
     (("bear", "fox"), {}, True),
 ])
 def test_it_tells_whether_depth_guided_a_shot(

@@ -75,7 +75,7 @@ class TestEveryShotGenerator:
         assert generator.draw(SHOT, ramp(7, 40, 90), ()).rgb.shape == (tiny.NUM_FRAMES, tiny.SIZE_PX, tiny.SIZE_PX, 3)
 
     def test_a_long_shot_is_drawn_in_windows_and_a_short_one_after_it_is_as_ever(self, tables: dict[str, Any]) -> None:
-        long_shots = settings(tables["storybook"], {"max_duration_s": 8.0, "window_stride": 2})
+        long_shots = settings(tables["storybook"], {"max_duration_s": 8.0, "context_stride": 2})
         generator, short = build_generator(long_shots), SHOT.model_copy(update={"duration_s": 0.5})
         first = generator.draw(short, ramp(), ()).rgb
         long = generator.draw(SHOT, ramp(16), ()).rgb
@@ -93,9 +93,9 @@ class TestEveryShotGenerator:
 
 class TestPans:
     def asked(self, tables: dict[str, Any], prompt: str, **generate: Any) -> tuple[float, float]:
-        """shared_noise and noise_shift of a shot."""
+        """noise_correlation and noise_shift of a shot."""
         given: dict[str, Any] = {}
-        generator = build_generator(settings(tables["storybook"], {"shared_noise": 0.3, **generate}))
+        generator = build_generator(settings(tables["storybook"], {"noise_correlation": 0.3, **generate}))
         pipeline = generator._loaded.pipeline
         own = pipeline._noise
 
@@ -108,7 +108,8 @@ class TestPans:
         return given["shared"], given["shift"]
 
     def test_the_noise_moves_as_the_prompt_says(self, tables: dict[str, Any]) -> None:
-        assert self.asked(tables, "a cab, the camera pans left", pan_speed=0.2, pan_shared_noise=0.6) == (0.6, 0.2 / 8)
+        left = self.asked(tables, "a cab, the camera pans left", pan_speed=0.2, pan_noise_correlation=0.6)
+        assert left == (0.6, 0.2 / 8)
         assert self.asked(tables, "a cab, panning right", pan_speed=0.2) == (0.5, -0.2 / 8)
 
     def test_it_stays_where_no_pan_is_said_or_wanted(self, tables: dict[str, Any]) -> None:
@@ -123,7 +124,8 @@ class TestFingerprint:
 
     def test_changes_with_what_changes_the_frames(self, tables: dict[str, Any]) -> None:
         made = [settings(tables["storybook"]), settings(tables["sd15"]), settings(tables["sd15 controlnet"]),
-                settings(tables["storybook"], {"guidance_scale": 4.0}), settings(tables["storybook"], {"structure_until": 0.4}),
+                settings(tables["storybook"], {"guidance_scale": 4.0}),
+                settings(tables["storybook"], {"control_guidance_end": 0.4}),
                 settings(tables["storybook"], personalize={"guidance_scale": 7.5})]
         assert len({StoryGenerator(each).fingerprint for each in made}) == len(made)
 
@@ -222,11 +224,12 @@ class TestCharacters:
 
     def test_structure_may_end_sooner_for_two(self, tables: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
         ended: list[float] = []
-        ours = build_generator(settings(tables["storybook"], {"structure_until": 0.7, "structure_until_together": 0.2}))
+        ends = {"control_guidance_end": 0.7, "control_guidance_end_multi": 0.2}
+        ours = build_generator(settings(tables["storybook"], ends))
         own = ours._loaded.pipeline.__class__.__call__
 
         def call(pipeline: Any, *args: Any, **given: Any) -> Any:
-            ended.append(given["structure_until"])
+            ended.append(given["control_guidance_end"])
             return own(pipeline, *args, **given)
 
         monkeypatch.setattr(ours._loaded.pipeline.__class__, "__call__", call)

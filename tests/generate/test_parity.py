@@ -119,7 +119,7 @@ class TestAgainstTheImagePipelines:
                        output_type="latent").images
         video = StoryVideoPipeline(**{**images, "unet": without_motion(images["unet"])}, structure=adapter)
         settings = {"num_frames": 1, "latents": noise[:, :, None], "guidance_scale": guidance_scale}
-        ours = draw(video, **settings, structure_frames=inverse_depth(1), structure_scale=0.8)
+        ours = draw(video, **settings, structure_frames=inverse_depth(1), conditioning_scale=0.8)
         assert_close(ours[:, :, 0], theirs)
         assert not torch.allclose(draw(video, **settings), ours, atol=1e-3)
 
@@ -134,7 +134,7 @@ class TestAgainstTheImagePipelines:
                        control_guidance_end=0.5, output_type="latent").images
         video = StoryVideoPipeline(**{**images, "unet": without_motion(images["unet"])}, structure=control)
         settings = {"num_frames": 1, "latents": noise[:, :, None], "guidance_scale": guidance_scale}
-        ours = draw(video, **settings, structure_scale=0.8, structure_until=0.5,
+        ours = draw(video, **settings, conditioning_scale=0.8, control_guidance_end=0.5,
                     structure_frames=inverse_depth(1))
         assert_close(ours[:, :, 0], theirs)
         assert not torch.allclose(draw(video, **settings), ours, atol=1e-3)

@@ -73,10 +73,11 @@ class TestNoise:
 
     def test_given_latents_are_the_start(self, pipeline: StoryVideoPipeline) -> None:
         latents = torch.randn((1, 4, 2, 8, 8), generator=torch.Generator().manual_seed(7))
-        assert torch.equal(draw(pipeline, latents=latents, generator=None, shared_noise=0.5), draw(pipeline))
+        given = draw(pipeline, latents=latents, generator=None, noise_correlation=0.5)
+        assert torch.equal(given, draw(pipeline))
 
     def test_same_seed_same_bytes(self, pipeline: StoryVideoPipeline) -> None:
-        first, second = (draw(pipeline, output_type="np", shared_noise=0.2) for _ in range(2))
+        first, second = (draw(pipeline, output_type="np", noise_correlation=0.2) for _ in range(2))
         assert first.tobytes() == second.tobytes()
 
 

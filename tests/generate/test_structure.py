@@ -47,8 +47,8 @@ def draw(pipeline: StoryVideoPipeline, **changes: Any) -> torch.Tensor:
 
 class TestUntil:
     def test_half_equals_zeros_after_it(self, pipeline: StoryVideoPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-        half = draw(pipeline, structure_until=0.5)
-        whole = draw(pipeline, structure_until=1.0)
+        half = draw(pipeline, control_guidance_end=0.5)
+        whole = draw(pipeline, control_guidance_end=1.0)
         original, calls = AdapterGuide.added, []
 
         def added(self: AdapterGuide, *arguments: Any) -> Any:
@@ -58,31 +58,31 @@ class TestUntil:
             return original(self, *arguments)
 
         monkeypatch.setattr(AdapterGuide, "added", added)
-        assert_close(draw(pipeline, structure_until=1.0), half)
+        assert_close(draw(pipeline, control_guidance_end=1.0), half)
         assert len(calls) == STEPS
         assert not torch.allclose(half, whole, atol=1e-3)
 
     def test_zero_equals_no_structure_and_never_calls_the_adapter(self, pipeline: StoryVideoPipeline) -> None:
         with counted(pipeline.structure) as calls:
-            none = draw(pipeline, structure_until=0.0)
+            none = draw(pipeline, control_guidance_end=0.0)
         assert not calls
         assert torch.equal(none, draw(pipeline, structure_frames=None))
 
     @pytest.mark.parametrize("until", [0.25, 1.0])
     def test_adapter_runs_once_a_shot(self, pipeline: StoryVideoPipeline, until: float) -> None:
         with counted(pipeline.structure) as calls:
-            draw(pipeline, structure_until=until)
+            draw(pipeline, control_guidance_end=until)
         assert len(calls) == 1
 
     def test_controlnet_runs_at_the_structured_steps_only(self, tmp_path: Path) -> None:
         pipeline = tiny.story_pipeline(tmp_path, structure=tiny.controlnet(tiny.unet_2d()))
         with counted(pipeline.structure) as calls:
-            half = draw(pipeline, structure_until=0.5)
+            half = draw(pipeline, control_guidance_end=0.5)
         assert len(calls) == STEPS // 2
         assert not torch.allclose(half, draw(pipeline, structure_frames=None), atol=1e-3)
 
     def test_leaves_no_hook(self, pipeline: StoryVideoPipeline) -> None:
-        draw(pipeline, structure_until=1.0)
+        draw(pipeline, control_guidance_end=1.0)
         assert not [name for name, module in pipeline.unet.named_modules() if module._forward_hooks]
 
     def test_hooks_go_when_the_unet_fails(self, pipeline: StoryVideoPipeline) -> None:

@@ -62,8 +62,8 @@ def test_structure(cli: Cli, here: Path, profile: Path, judge: Path) -> None:
     # The ends of the curve are among the clips of the distances: 2 + 2, five points between them, three scales.
     assert len(drawn(here / "out")) == 2 * 2 + 5 + 3
     people = cli(*asked)
-    assert "| clamped structure_until 0.4 |" not in people.out
-    assert "| structure_until 0.4 | " in people.out
+    assert "| clamped control_guidance_end 0.4 |" not in people.out
+    assert "| control_guidance_end 0.4 | " in people.out
     assert "out/sheet.png" in people.out
 
 
@@ -140,7 +140,8 @@ def test_personalization(cli: Cli, here: Path, profile: Path, judge: Path, real_
         assert 0 <= scores["colour_error"] <= 150
         assert scores["semantic"] == pytest.approx((scores["scene"] + scores["action"]) / 2)
         assert not {"identity", "colour"} & set(scores)
-    assert [point["structure_until"] for point in outcome.json["structure_until"]] == [0, 0.2, 0.4, 0.6, 0.8, 1]
+    curve = [point["control_guidance_end"] for point in outcome.json["control_guidance_end"]]
+    assert curve == [0, 0.2, 0.4, 0.6, 0.8, 1]
     assert json.loads((here / "out/eval.json").read_text()) == outcome.json
     for sheet in ("sheet.png", "shades.png"):
         assert (here / "out" / sheet).read_bytes().startswith(b"\x89PNG")

@@ -114,7 +114,8 @@ def test_only_the_second_drawing_is_guided(real: Bench, tmp_path: Path) -> None:
 def test_the_curve_follows_the_guide(real: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A painter that heeds any structure at all: correlation 1 wherever some is on, less without."""
     monkeypatch.setattr(structure_file, "build_generator", lambda settings: Painter(
-        fingerprint=f"painter {settings.generate.structure_until} {settings.generate.structure_scale}"))
+        fingerprint=f"painter {settings.generate.control_guidance_end} "
+                    f"{settings.generate.conditioning_scale}"))
     with RunDir(tmp_path / "run") as run:
         found = evaluate_structure(run, real, StructureSize(clips=3, shots=9), quiet)
     (at, without), *others = found["curve"]

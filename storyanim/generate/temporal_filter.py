@@ -1,7 +1,8 @@
-"""Takes the flicker out of drawn frames: a bilateral filter along time (Tomasi and Manduchi, ICCV 1998).
+"""A bilateral filter along time (Tomasi and Manduchi, ICCV 1998) against the flicker of drawn frames.
 
-Small models draw what stands still a little differently in each frame. A pixel becomes the mean of itself in the frames around,
-each counted by how alike its surroundings are there: what moves differs by more than flicker does, and stays sharp.
+Small models draw what stands still a little differently in each frame. A pixel becomes the mean of itself in the
+frames around, each weighted by how little its patch differs there: what moves differs by more than flicker does,
+and stays sharp.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ REACH = 4                                            # frames to either side
 PATCH_PX = 5                                         # side of the surroundings that are compared
 
 
-def steady(video: Float32, deflicker: float) -> Float32:
-    """The video without changes that are small against `deflicker`.
+def temporal_bilateral_filter(video: Float32, difference: float) -> Float32:
+    """Return the video without changes that are small against `difference`.
 
     Args:
         video: (T, H, W, 3) in [0, 1].
-        deflicker: mean absolute difference of surroundings, as part of the range, at which they count 1 / e; above 0.
+        difference: mean absolute difference of two patches at which one weighs 1 / e in the other's mean; above 0.
 
-    Returns (T, H, W, 3); a change of all of the picture from one frame to the next by several times `deflicker` stays as it is.
+    Returns: (T, H, W, 3); a change of the whole picture by several times `difference` stays as it is.
     """
     import torch
     import torch.nn.functional as F
@@ -31,7 +32,7 @@ def steady(video: Float32, deflicker: float) -> Float32:
         before, after = frames[:-gap], frames[gap:]
         far = (after - before).abs().mean(dim=1, keepdim=True)               # (T - gap, 1, H, W)
         far = F.avg_pool2d(F.pad(far, side, mode="replicate"), PATCH_PX, stride=1)
-        alike = torch.exp(-(far / deflicker).square())
+        alike = torch.exp(-(far / difference).square())
         total[gap:] += alike * before
         total[:-gap] += alike * after
         weights[gap:] += alike

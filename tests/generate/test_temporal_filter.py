@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from storyanim.generate.steady import steady
+from storyanim.generate.temporal_filter import temporal_bilateral_filter
 
 SIDE, FRAMES = 48, 16
 
@@ -31,28 +31,30 @@ def change(video: np.ndarray) -> float:
 
 def test_flicker_goes() -> None:
     video = still(0.01)
-    assert change(steady(video, 0.03)) < 0.4 * change(video)
-    assert np.abs(steady(video, 0.03) - video.mean(axis=0)).mean() < np.abs(video - video.mean(axis=0)).mean()
+    assert change(temporal_bilateral_filter(video, 0.03)) < 0.4 * change(video)
+    filtered, mean = temporal_bilateral_filter(video, 0.03), video.mean(axis=0)
+    assert np.abs(filtered - mean).mean() < np.abs(video - mean).mean()
 
 
 def test_what_moves_stays() -> None:
-    assert np.abs(steady(square(), 0.03) - square()).max() < 0.01
+    assert np.abs(temporal_bilateral_filter(square(), 0.03) - square()).max() < 0.01
 
 
 def test_a_cut_stays() -> None:
     video = np.concatenate([np.full((4, 8, 8, 3), 0.2, np.float32), np.full((4, 8, 8, 3), 0.5, np.float32)])
-    assert np.abs(steady(video, 0.03) - video).max() < 1e-6
+    assert np.abs(temporal_bilateral_filter(video, 0.03) - video).max() < 1e-6
 
 
 def test_more_takes_more() -> None:
     video = still(0.02)
-    assert change(video) > change(steady(video, 0.02)) > change(steady(video, 0.05))
+    less, more = (change(temporal_bilateral_filter(video, difference)) for difference in (0.02, 0.05))
+    assert change(video) > less > more
 
 
 @pytest.mark.parametrize("frames", [1, 2])
 def test_few_frames_do(frames: int) -> None:
     video = still(0.01)[:frames]
-    mixed = steady(video, 0.03)
+    mixed = temporal_bilateral_filter(video, 0.03)
     assert mixed.shape == video.shape
     assert mixed.dtype == np.float32
     assert frames > 1 or np.array_equal(mixed, video)
@@ -63,5 +65,5 @@ def test_few_frames_do(frames: int) -> None:
 def test_what_was_given_is_left_alone() -> None:
     video = still(0.01)
     before = video.copy()
-    steady(video, 0.03)
+    temporal_bilateral_filter(video, 0.03)
     assert np.array_equal(video, before)
