@@ -75,7 +75,7 @@ class Shot(FrozenModel):
     seed: int = Field(default=0, ge=0, lt=2**63)
     pinned: str | None = None                        # clip_id that a person chose, or their own FILE[@START-END], in seconds
     banned: tuple[str, ...] = ()                     # clip_ids that a person refused
-    unsaid: tuple[str, ...] = ()                     # words of the story that the model's vocabulary lacks
+    unsupported_words: tuple[str, ...] = ()          # words of the story that the model's vocabulary lacks
 
 
 class Storyboard(FrozenModel):
@@ -234,12 +234,12 @@ class CharacterToken:
     def __post_init__(self) -> None:
         _check_array("table", self.table, "(num_train_timesteps, d)", 2, np.float32)
 
-    def said(self, prompt: str) -> str:
-        """A prompt with what the character wears behind its name, once: "a <bear> bear with a hat runs"."""
-        return say_worn(prompt, f"{self.token} {self.noun}", self.metadata.get("appearance", ""))
+    def expand_prompt(self, prompt: str) -> str:
+        """Return a prompt with the appearance behind the character's name: "a <bear> bear with a hat"."""
+        return insert_appearance(prompt, f"{self.token} {self.noun}", self.metadata.get("appearance", ""))
 
 
-def say_worn(text: str, who: str, wears: str) -> str:
-    """A text in which `wears` follows each `who`, in learning as in drawing; nothing is said twice."""
-    said = f"{who} {wears}"
-    return text.replace(said, who).replace(who, said) if wears else text
+def insert_appearance(text: str, name: str, appearance: str) -> str:
+    """Return a text in which `appearance` follows each `name` once, in captions as in prompts."""
+    described = f"{name} {appearance}"
+    return text.replace(described, name).replace(name, described) if appearance else text

@@ -99,11 +99,13 @@ def _show(result: FilmResult, as_json: bool) -> None:
         "run": str(result.folder), "film": str(result.path), "report": str(result.report),
         "duration_s": round(result.film.value.duration_s, 3), "shots": len(shots),
         "drawn": list(result.redrawn), "failed": dict(result.failed),
-        "unsaid": {shot.id: list(shot.unsaid) for shot in shots if shot.unsaid},
+        "unsupported_words": {
+            shot.id: list(shot.unsupported_words) for shot in shots if shot.unsupported_words
+        },
         "pictures": {name: survey.findings() for name, survey in result.surveys.items()},
     }
     lines = [f"{result.path}: {len(result.shots)} shots, {facts['duration_s']:.1f} s",
              f"{result.report}: how it came about"]
-    if unsaid := sorted({word for shot in shots for word in shot.unsaid}):
-        lines.append(f"not drawn, the model lacks the words: {', '.join(unsaid)}")
+    if unsupported_words := sorted({word for shot in shots for word in shot.unsupported_words}):
+        lines.append(f"not drawn, the model lacks the words: {', '.join(unsupported_words)}")
     console.result(facts, "\n".join(lines), as_json)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from functools import reduce
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from pydantic import Field
 
-from storyanim.artifacts import Candidates, Clip, Film, FrozenModel, Shot, Storyboard, say_worn
+from storyanim.artifacts import Candidates, Clip, Film, FrozenModel, Shot, Storyboard, insert_appearance
 from storyanim.config import GenerateSettings
 from storyanim.film.page import fill
 
@@ -56,7 +55,10 @@ class Report(FrozenModel):
 
     def drawn(self, shot: Shot) -> str:
         """A shot's prompt with what the characters wear, as the generator got it."""
-        return reduce(lambda said, who: say_worn(said, f"{who.token} {who.noun}", who.appearance), self.cast, shot.prompt)
+        prompt = shot.prompt
+        for who in self.cast:
+            prompt = insert_appearance(prompt, f"{who.token} {who.noun}", who.appearance)
+        return prompt
 
     def guided(self, shot: Shot) -> bool:
         """Whether depth had a part in a shot."""

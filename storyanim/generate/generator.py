@@ -116,8 +116,8 @@ class StoryGenerator:
             loaded.pipeline.enable_free_noise(wanted.num_frames, wanted.context_stride)
         elif loaded.pipeline.free_noise_enabled:
             loaded.pipeline.disable_free_noise()
-        loaded.loras.wear(tokens)
-        prompt = reduce(lambda said, token: token.said(said), tokens, shot.prompt)
+        loaded.loras.set_adapters(tokens)
+        prompt = reduce(lambda said, token: token.expand_prompt(said), tokens, shot.prompt)
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
             return loaded.pipeline(
                 prompt,

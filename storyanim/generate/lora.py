@@ -24,7 +24,7 @@ class CharacterLoras:
         self._known: set[str] = set()
         self._base: dict[str, torch.Tensor] = {}     # weights of the base whose place others have taken
 
-    def wear(self, tokens: Sequence[CharacterToken]) -> None:
+    def set_adapters(self, tokens: Sequence[CharacterToken]) -> None:
         """From here on the U-Net draws with the weights of exactly these characters. Raises CharacterError.
 
         Several LoRAs are worn in equal shares: each was learned alone, and their sum would bend the base as far as it has

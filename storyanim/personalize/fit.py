@@ -23,13 +23,13 @@ from storyanim.errors import ResourceError
 from storyanim.personalize import checkpoint as checkpoints
 from storyanim.personalize.examples import ExampleMaker, contexts_of
 from storyanim.personalize.lora import (
-    frames_alone,
     frozen,
     frozen_weights_in_bfloat16,
     gradient_checkpointing,
     learning,
     motion_modules_disabled,
     numpy_arrays,
+    single_frame_attention,
 )
 from storyanim.personalize.objective import cosine_with_min_lr
 from storyanim.personalize.timeinv import make_table, sampling_grid, word_embedding
@@ -135,7 +135,8 @@ class TimeInvLearner:
             if self._settings.personalize.gradient_checkpointing:
                 after.enter_context(gradient_checkpointing(pipeline.unet))
             if self._settings.personalize.num_frames == 1:
-                stills = frames_alone if self._settings.personalize.motion_modules_on_images else motion_modules_disabled
+                with_motion = self._settings.personalize.motion_modules_on_images
+                stills = single_frame_attention if with_motion else motion_modules_disabled
                 after.enter_context(stills(pipeline.unet))
             try:
                 yield pipeline

@@ -67,7 +67,7 @@ def motion_modules_disabled(unet: Any) -> Iterator[None]:
 
 
 @contextmanager
-def frames_alone(unet: Any) -> Iterator[None]:
+def single_frame_attention(unet: Any) -> Iterator[None]:
     """While it is open motion layers do not ask a single frame how much it looks at itself: all of it, so its values are what
     they give. The same numbers to rounding (a processor may add up in another order), without two of three projections and a
     product of matrices for each cell."""

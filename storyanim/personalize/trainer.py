@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from storyanim.artifacts import say_worn
+from storyanim.artifacts import insert_appearance
 from storyanim.config import PersonalizeSettings, Settings
 from storyanim.device import cpu_has_bfloat16
 from storyanim.errors import ModelError
@@ -158,8 +158,8 @@ class TimeInvTrainer:
         self.appearance, who = appearance, f"{self._token} {noun}"
 
         def worded(examples: list[Example]) -> list[Example]:
-            return [replace(example, captions=tuple(say_worn(caption, who, appearance) for caption in example.captions))
-                    for example in examples]
+            captions = [[insert_appearance(text, who, appearance) for text in each.captions] for each in examples]
+            return [replace(each, captions=tuple(texts)) for each, texts in zip(examples, captions, strict=True)]
 
         self._own, self._others, self._held_out = map(worded, (self._own, self._others, self._held_out))
 

@@ -119,7 +119,7 @@ class ChatPlanner:
             told = replace(told, prompt=f"{prompt}, {self.settings.style}")
         return Shot(id=f"s{number:02d}", text=text, query=told.query, prompt=told.prompt, characters=told.characters,
                     figures=told.figures, setting=written.setting, duration_s=self.settings.shot_duration_s,
-                    seed=shot_seed(title, text), unsaid=told.unsaid)
+                    seed=shot_seed(title, text), unsupported_words=told.unsupported_words)
 
     # ── ask, check, ask again ──
 

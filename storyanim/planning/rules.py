@@ -56,7 +56,7 @@ class RulePlanner:
             shots.append(Shot(
                 id=f"s{number:02d}", text=text, query=words.query, prompt=words.prompt, characters=words.characters,
                 figures=words.figures, setting=beat.main.setting.words(), duration_s=self.settings.shot_duration_s,
-                seed=shot_seed(story.title, text), unsaid=words.unsaid,
+                seed=shot_seed(story.title, text), unsupported_words=words.unsupported_words,
             ))
         return shots
 

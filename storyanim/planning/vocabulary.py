@@ -2,7 +2,7 @@
 
 A small model knows few words. Its vocabulary names them by kind, with the words of stories that mean the same (`words`) and
 those for which they are the nearest that can be drawn (`near`). A prompt is put into the model's own words; what was only
-near, or nothing at all, is listed in `Shot.unsaid`.
+near, or nothing at all, is listed in `Shot.unsupported_words`.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Wording:
     query: str
     prompt: str
     characters: tuple[str, ...]
-    unsaid: tuple[str, ...]
+    unsupported_words: tuple[str, ...]
     action: str = ""                                 # canonical, of its first actor
     figures: int = 1                                 # how many the prompt shows
 
@@ -77,10 +77,10 @@ def say_with(vocabulary: Vocabulary, beat: Beat, hero: Entity | None, last_actio
         drawn, doing = drawn * 2, doing * 2
     actors = tuple(_actor(e, unit, vocabulary, act) for e, act in zip(drawn, doing, strict=True))
     picture = Picture(actors, setting.scene, setting.time_of_day, setting.weather, _camera(vocabulary, beat))
-    unsaid = _unsaid(vocabulary, beat, drawn, said_verb and bool(acts or seen))
+    unsupported_words = _unsupported_words(vocabulary, beat, drawn, said_verb and bool(acts or seen))
     characters = tuple(dict.fromkeys(e.member.name for e in drawn if e.member))
-    return Wording(_plain_query(vocabulary, picture, drawn), vocabulary.say(picture), characters, unsaid, action,
-                   max(1, len(actors)))
+    return Wording(_plain_query(vocabulary, picture, drawn), vocabulary.say(picture), characters,
+                   unsupported_words, action, max(1, len(actors)))
 
 
 def _together(unit: Unit, crowd: bool) -> list[Entity]:
@@ -176,19 +176,23 @@ def _plain_query(vocabulary: Vocabulary, picture: Picture, drawn: Sequence[Entit
     return vocabulary.say(Picture(plain, picture.scene))
 
 
-def _unsaid(vocabulary: Vocabulary, beat: Beat, drawn: Sequence[Entity], said_verb: bool) -> tuple[str, ...]:
+def _unsupported_words(
+    vocabulary: Vocabulary, beat: Beat, drawn: Sequence[Entity], said_verb: bool
+) -> tuple[str, ...]:
     """Nouns, characters and the action that the prompt cannot say."""
     words: list[str] = []
     for unit in beat.units:
         for phrase in unit.clause.phrases:
-            words += _unsaid_of(vocabulary, phrase, unit, drawn)
+            words += _unsupported_words_of(vocabulary, phrase, unit, drawn)
     clause = beat.main.clause
     if clause.kind == "event" and clause.verb is not None and not said_verb:
         words.append(clause.tokens[clause.verb].lemma)
     return tuple(dict.fromkeys(word for word in words if len(word) > 2 and "." not in word and word not in table("light_verbs")))
 
 
-def _unsaid_of(vocabulary: Vocabulary, phrase: NounPhrase, unit: Unit, drawn: Sequence[Entity]) -> list[str]:
+def _unsupported_words_of(
+    vocabulary: Vocabulary, phrase: NounPhrase, unit: Unit, drawn: Sequence[Entity]
+) -> list[str]:
     if phrase in unit.meant:
         lost = [e for e in unit.meant[phrase] if not (any(e is d for d in drawn) and (e.member or e.exact))]
         return [e.noun for e in lost if not _is_no_thing(e.noun)]

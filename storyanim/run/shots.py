@@ -90,7 +90,9 @@ def make_shot(run: RunDir, task: ShotTask, components: Components) -> DrawnShot:
 def _as_drawn(shot: Shot) -> Shot:
     """Return the shot without what its picture does not depend on, so that a new query or pin alone redraws nothing."""
     return shot.model_copy(
-        update={"text": "", "query": "", "setting": "", "pinned": None, "banned": (), "unsaid": ()})
+        update={
+            "text": "", "query": "", "setting": "", "pinned": None, "banned": (), "unsupported_words": (),
+        })
 
 
 def as_shown(shot: Shot) -> Shot:

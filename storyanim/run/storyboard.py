@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from storyanim.artifacts import CastMember, Story, Storyboard
 from storyanim.engine.run_dir import RunDir
+from storyanim.engine.steps import step_version
 from storyanim.errors import CharacterError, StoryError
 from storyanim.planning import Vocabulary, nouns_of, read_storyboard
 from storyanim.planning.keep import keep_ids
@@ -17,6 +18,7 @@ FILE = "storyboard.yaml"
 _MARK = "# plan "                                    # first line of a file: which plan it was written from
 
 
+@step_version(2)
 def plan_story(story: Story, cast: list[CastMember], planner: Planner) -> Storyboard:
     """Split a story into shots (step "plan", AaS 3.1)."""
     return planner.plan(story, cast)

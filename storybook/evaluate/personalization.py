@@ -142,8 +142,8 @@ def _shades(run: RunDir, bench: Bench, components: Components, size: Personaliza
 
 
 def _shade_scores(counts: Counts) -> dict[str, Any]:
-    unsaid = {"colour", "identity", "identity_interval"}
-    return {name: score for name, score in counts.scores().items() if name not in unsaid}
+    unscored = {"colour", "identity", "identity_interval"}
+    return {name: score for name, score in counts.scores().items() if name not in unscored}
 
 
 def _costs(run: RunDir, method: str, parts: Sequence[Part], tokens: Sequence[CharacterToken]) -> dict[str, float]:

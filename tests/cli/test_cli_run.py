@@ -50,7 +50,7 @@ class TestRun:
     def test_json_is_one_document(self, made: Outcome) -> None:
         assert made.json == {
             "run": str(RUN), "film": f"{RUN}/film.mp4", "report": f"{RUN}/report.html", "duration_s": 1.5, "shots": 3,
-            "drawn": ["s01", "s02", "s03"], "failed": {}, "unsaid": {}, "pictures": {},
+            "drawn": ["s01", "s02", "s03"], "failed": {}, "unsupported_words": {}, "pictures": {},
         }
 
     def test_progress_is_plain_lines_on_stderr(self, made: Outcome) -> None:

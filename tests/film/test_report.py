@@ -49,7 +49,7 @@ def report(tmp_path: Path) -> Report:
     folder = tmp_path / "run"
     shots = (
         Shot(id="s01", text="A bear walked.", query="bear walks", prompt="a <bear> walking", characters=("bear",),
-             setting="forest", seed=41, unsaid=("honey",), pinned="clip2@0-1"),
+             setting="forest", seed=41, unsupported_words=("honey",), pinned="clip2@0-1"),
         Shot(id="s02", text=NASTY, query="rain", prompt="rain"),
     )
     cast = (CastMember(name="bear", noun="bear", token="<bear>"),)

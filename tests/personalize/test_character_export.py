@@ -81,7 +81,7 @@ class TestLora:
         plain = drawn(unet)
         stock = image_pipeline(tmp_path / "stock", unet)
         stock.load_lora_weights(written(tmp_path, lora_file(token)))
-        CharacterLoras(tiny.story_pipeline(tmp_path / "ours", unet=motion)).wear([token])
+        CharacterLoras(tiny.story_pipeline(tmp_path / "ours", unet=motion)).set_adapters([token])
         with motion_modules_disabled(motion):
             ours = drawn(motion, num_frames=1)[:, :, 0]
         assert_close(drawn(stock.unet), ours)
@@ -93,7 +93,7 @@ class TestLora:
         plain = drawn(motion, num_frames=2)
         stock = AnimateDiffPipeline(**tiny.parts(tmp_path / "stock") | {"unet": copy.deepcopy(motion)}, motion_adapter=None)
         stock.load_lora_weights(written(tmp_path, lora_file(token)))
-        CharacterLoras(tiny.story_pipeline(tmp_path / "ours", unet=motion)).wear([token])
+        CharacterLoras(tiny.story_pipeline(tmp_path / "ours", unet=motion)).set_adapters([token])
         ours = drawn(motion, num_frames=2)
         assert_close(drawn(stock.unet, num_frames=2), ours)
         assert not torch.allclose(ours, plain, atol=1e-2)

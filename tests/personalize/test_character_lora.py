@@ -17,12 +17,12 @@ from storyanim.errors import ModelError
 from storyanim.generate.load import load_pipeline
 from storyanim.generate.lora import CharacterLoras
 from storyanim.personalize.lora import (
-    frames_alone,
     frozen,
     frozen_weights_in_bfloat16,
     lora_adapter,
     motion_modules_disabled,
     numpy_arrays,
+    single_frame_attention,
 )
 
 
@@ -72,7 +72,7 @@ class TestLora:
         assert (learned - plain).abs().max() > 1e-3
         table = np.zeros((1000, WIDTH), np.float32)
         token = CharacterToken(name="bear", token="<bear>", noun="bear", table=table, lora=lora, base="b")
-        CharacterLoras(pipeline).wear([token])
+        CharacterLoras(pipeline).set_adapters([token])
         assert_close(predict(unet), learned)
         with pytest.raises(ModelError, match="wears"), lora_adapter(unet, 2, seed=0):
             pass
@@ -92,7 +92,7 @@ class TestLora:
         loras = CharacterLoras(pipeline)
         drawn = []
         for tokens in ([bear], [half_a_bear], [bear, plain], [bear]):
-            loras.wear(tokens)
+            loras.set_adapters(tokens)
             drawn.append(predict(unet))
         assert_close(drawn[2], drawn[1])
         assert (drawn[2] - drawn[0]).abs().max() > 1e-3
@@ -147,7 +147,7 @@ class TestFramesAlone:
     def test_same_to_rounding_forwards_and_backwards(self, unet: UNetMotionModel) -> None:
         plain, gradient = _with_gradient(unet, 1)
         processors = list(unet.attn_processors.values())
-        with frames_alone(unet):
+        with single_frame_attention(unet):
             ours, own = _with_gradient(unet, 1)
             assert_close(ours, plain)
             assert_close(own, gradient)
@@ -157,14 +157,14 @@ class TestFramesAlone:
         asked = []
         queries = [layer for name, layer in unet.named_modules() if "motion_modules" in name and name.endswith("to_q")]
         hooks = [layer.register_forward_hook(lambda *_: asked.append(1)) for layer in queries]
-        with frames_alone(unet):
+        with single_frame_attention(unet):
             predict(unet, 1)
         assert asked == []
         assert hooks
 
     def test_several_frames_look_at_one_another(self, unet: UNetMotionModel) -> None:
         plain = predict(unet, 3)
-        with frames_alone(unet):
+        with single_frame_attention(unet):
             assert torch.equal(predict(unet, 3), plain)
 
 

@@ -131,5 +131,5 @@ def test_prompts_say_what_it_wears_once(prompt: str, said: str) -> None:
     table = np.zeros((1, 1), np.float32)
     metadata = {"appearance": "with a hat"}
     token = CharacterToken(name="bo", token="<bo>", noun="bear", table=table, lora={}, base="", metadata=metadata)
-    assert token.said(prompt) == said
-    assert replace(token, metadata={}).said(prompt) == prompt
+    assert token.expand_prompt(prompt) == said
+    assert replace(token, metadata={}).expand_prompt(prompt) == prompt

@@ -294,23 +294,23 @@ def test_times_that_are_not_now(text: str) -> None:
 def test_what_cannot_be_said_is_listed() -> None:
     shot = shots("A wolf juggled a rocket in the forest.")[0]
     assert shot.prompt == "a dog dancing in the forest"
-    assert set(shot.unsaid) == {"wolf", "rocket", "juggle"}
+    assert set(shot.unsupported_words) == {"wolf", "rocket", "juggle"}
 
 
 def test_what_is_said_is_not_listed() -> None:
-    assert shots("In the evening a kitten strolled through the woods.")[0].unsaid == ()
+    assert shots("In the evening a kitten strolled through the woods.")[0].unsupported_words == ()
 
 
 def test_without_anybody_to_draw_the_scene_is_empty() -> None:
     shot = shots("Two boys ran through the forest.")[0]
     assert shot.prompt == "an empty scene in the forest"
-    assert "boy" in shot.unsaid
+    assert "boy" in shot.unsupported_words
 
 
 def test_the_hero_stands_in_for_somebody_who_cannot_be_drawn() -> None:
     found = shots("A bear walked in the forest. A boy ran to the lake.")
     assert found[1].prompt == "a bear standing at the lake"
-    assert {"boy", "run"} <= set(found[1].unsaid)
+    assert {"boy", "run"} <= set(found[1].unsupported_words)
 
 
 # ── in the story's own words ──
@@ -377,7 +377,7 @@ def test_a_picture_holds_no_more_creatures_than_its_model_can_draw() -> None:
     last = RulePlanner(PlanSettings(), alone).plan(Story(title="t", text="A dog and a cat met. They danced."), []).shots[-1]
     assert "a dog dancing" in last.prompt
     assert "cat" not in last.prompt
-    assert "cat" in last.unsaid
+    assert "cat" in last.unsupported_words
 
 
 @pytest.mark.parametrize(("text", "prompt"), [
@@ -390,7 +390,7 @@ def test_the_weather_before_an_action_is_not_the_action(text: str, prompt: str) 
     found = shots(text)
     assert [shot.prompt for shot in found] == [prompt]
     assert found[0].text == text
-    assert not {"rain", "fall", "rise"} & set(found[0].unsaid)
+    assert not {"rain", "fall", "rise"} & set(found[0].unsupported_words)
 
 
 def test_no_weather_indoors() -> None:

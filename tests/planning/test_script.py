@@ -55,7 +55,7 @@ def test_a_screenplay() -> None:
     assert [shot.prompt for shot in found] == [
         f"{bruno} walking in the city at night in the rain", f"{bruno} running on the beach", "a white mouse waving on the beach",
         f"a white mouse and {bruno} dancing on the beach", "a white mouse sleeping in the bedroom at night"]
-    assert not {"bruno", "mimi", "fade", "cut"} & {word for shot in found for word in shot.unsaid}
+    assert not {"bruno", "mimi", "fade", "cut"} & {word for shot in found for word in shot.unsupported_words}
 
 
 def test_a_play() -> None:
