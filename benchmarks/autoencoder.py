@@ -1,6 +1,6 @@
 """How near an autoencoder's pictures are to rendered ones, and what decoding 16 frames takes beside the bundled autoencoder.
 
-Run: OMP_NUM_THREADS=2 python benchmarks/autoencoder.py [--vae FOLDER] [--size 256] [--scenes 100] [--rounds 7]
+Run: OMP_NUM_THREADS=2 python benchmarks/autoencoder.py [--vae FOLDER] [--size 256] [--world storybook-2] [--scenes 100] [--rounds 7]
 
 Prints JSON: PSNR and gradient energy (1: as sharp as rendered) on held-out scenes, whole and on creature pixels; `enlarged`, what
 the bundled autoencoder reaches at that size when its pictures are enlarged; milliseconds of both decoders in turns, bfloat16.
@@ -26,6 +26,7 @@ from storyanim.config import asset
 from storybook.train import subpixel
 from storybook.train.data import SETS, render_set
 from storybook.train.deep_autoencoder import measure
+from storybook.world import STORYBOOK_1, WORLDS
 
 NUM_FRAMES = 16
 BUNDLED = asset("storybook") / "pipeline/vae"
@@ -77,11 +78,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--vae", type=Path, default=BUNDLED)
     parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--world", choices=list(WORLDS), default=STORYBOOK_1.name)
     parser.add_argument("--scenes", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=7)
     asked = parser.parse_args()
     vae, bundled = load(asked.vae), load(BUNDLED)
-    plan = replace(SETS["held_stills"], num_frames=1, size_px=asked.size)
+    plan = replace(SETS["held_stills"], num_frames=1, size_px=asked.size, world=asked.world)
     with tempfile.TemporaryDirectory() as folder:
         held = render_set(plan, Path(folder), workers=1, limit=asked.scenes)
         figures: dict[str, object] = {"autoencoder": measure(vae, held, torch.device("cpu"), asked.scenes)}

@@ -26,7 +26,7 @@ class AutoencoderStage:
     """
 
     name = "autoencoder"
-    halved_share = 1.0  # of a batch, for which it is checked that latents can be halved
+    halved_share, halved_weight = 1.0, 0.5  # of a batch, for which it is checked that latents can be halved; of that loss
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class AutoencoderStage:
         halved = (half.float() - F.avg_pool2d(rgb[:count], 2)).abs().mean()
         mean, deviation = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
         unit = mean.square().mean() + (deviation - 1).square().mean()
-        return 0.5 * halved + 0.02 * unit, {"half": halved.detach(), "std": deviation.detach().mean()}
+        return self.halved_weight * halved + 0.02 * unit, {"half": halved.detach(), "std": deviation.detach().mean()}
 
 
 def reconstruction_loss(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from storyanim.errors import ModelError
-from storybook.world import ClipSpec, render_frames, sample_spec
+from storybook.world import STORYBOOK_1, WORLDS, ClipSpec, render_frames, sample_spec
 from storybook.world.shards import make_shards
 
 SHARD = 125  # scenes a shard
@@ -41,6 +41,7 @@ class SetPlan:
     fps: float = 8.0
     num_actors: int = 1
     size_px: int = SIZE_PX
+    world: str = STORYBOOK_1.name
 
     def times_s(self, seed: int) -> list[float]:
         """Instants of the frames of one scene."""
@@ -51,7 +52,7 @@ class SetPlan:
 
     def spec(self, seed: int) -> ClipSpec:
         """What the scene of a seed shows."""
-        return sample_spec(seed, num_actors=self.num_actors)
+        return sample_spec(seed, num_actors=self.num_actors, world=WORLDS[self.world])
 
 
 SETS = {
@@ -87,6 +88,7 @@ def _render(plan: SetPlan, number: int, folder: Path) -> None:
     np.save(folder / "mask.npy", np.packbits(mask, axis=-1))
     np.save(folder / "head.npy", head)
     (folder / "seeds.json").write_text(json.dumps(seeds), "utf-8")
+    (folder / "plan.json").write_text(json.dumps(asdict(plan)), "utf-8")
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,9 @@ class Shard:
     @cached_property
     def specs(self) -> list[ClipSpec]:
         """What each scene shows."""
-        return [SETS[self.folder.parent.name].spec(seed) for seed in json.loads((self.folder / "seeds.json").read_text("utf-8"))]
+        path = self.folder / "plan.json"  # a shard without one was rendered before there were several worlds
+        plan = SetPlan(**json.loads(path.read_text("utf-8"))) if path.is_file() else SETS[self.folder.parent.name]
+        return [plan.spec(seed) for seed in json.loads((self.folder / "seeds.json").read_text("utf-8"))]
 
     def array(self, name: str) -> NDArray[np.generic]:
         """A derived array by name: latents or estimated depth, written by a later stage."""

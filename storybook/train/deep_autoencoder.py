@@ -27,7 +27,7 @@ class DeepAutoencoderStage(AutoencoderStage):
     """As at 128 pixels, with both ends folded (subpixel.py) and every random number drawn with its batch: a resumed
     training goes on to the bit."""
 
-    halved_share = 0.25
+    halved_share, halved_weight = 0.25, 0.2
 
     def __init__(
         self,

@@ -18,20 +18,25 @@ from storyanim.config import asset
 from storyanim.errors import ModelError, UsageError
 from storybook.train import card, networks, sheets
 from storybook.train.adversarial import DecoderStage
-from storybook.train.data import SETS, ClipSet, render_set
+from storybook.train.data import SETS, ClipSet, SetPlan, render_set
 from storybook.train.deep_autoencoder import SIZE_PX, DeepAutoencoderStage, measure
 from storybook.train.deepen import deepen
 from storybook.train.export import save_weights
 from storybook.train.loop import LoopState, train
 from storybook.train.recipe import Budget, Request, with_budget
+from storybook.world import STORYBOOK_2
 
 # Many scenes of few instants: an autoencoder learns more from another scene than from another instant. 2 GB in all.
 PLANS = {
-    "stills": replace(SETS["stills"], num_scenes=3_000, num_frames=2, size_px=SIZE_PX),
-    "pairs": replace(SETS["pairs"], num_scenes=750, num_frames=2, size_px=SIZE_PX),
-    "held_stills": replace(SETS["held_stills"], num_frames=1, size_px=SIZE_PX),
+    name: replace(plan, num_scenes=num_scenes, num_frames=num_frames, size_px=SIZE_PX, world=STORYBOOK_2.name)
+    for name, plan, num_scenes, num_frames in (
+        ("stills", SETS["stills"], 2_750, 2),
+        ("pairs", SETS["pairs"], 750, 2),
+        ("trios", SetPlan("trios", 250, 8_000_000, 2, clip=False, num_actors=3), 250, 2),
+        ("held_stills", SETS["held_stills"], 250, 1),
+    )
 }
-TRAINED = ("stills", "pairs")
+TRAINED = ("stills", "pairs", "trios")
 
 
 def run_stage(name: str, request: Request) -> dict[str, float]:
