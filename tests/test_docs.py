@@ -121,6 +121,13 @@ def test_settings_that_are_named_exist(path: Path) -> None:
                 if key not in files and key not in sections[section].model_fields}
 
 
+@pytest.mark.parametrize("path", PAGES, ids=IDS)
+def test_files_that_are_named_exist(path: Path) -> None:
+    places = "storyanim|storybook|tests|benchmarks|scripts|examples|docs"
+    named = re.findall(rf"`((?:{places})/[\w/.-]+\.\w+)", path.read_text("utf-8"))
+    assert not [name for name in named if not (ROOT / name).exists()]
+
+
 @pytest.mark.parametrize("path", [path for path in PAGES if path.parent == ROOT], ids=lambda path: path.name)
 def test_links_lead_somewhere(path: Path) -> None:
     """Those of docs/ are checked by `make docs`."""

@@ -7,7 +7,7 @@
     from there on         IVFx,PQyx4fsr,Refine(SQ8)       d + y / 2 + 8 bytes         nprobe, k_factor
 
 x is the power of two nearest to 4 sqrt(clips), as far as there are 39 clips for each; y is the largest divisor of d that is no
-more than d / 2. What was taken stands in `index.json`. docs/search.md has the measurements behind the numbers.
+more than d / 2. What was taken stands in `index.json`. docs/results/search.md has the measurements behind the numbers.
 """
 
 from __future__ import annotations

@@ -223,7 +223,7 @@ def card(spent: Spent, moved: Spent, figures: dict[str, float], held: list[Judge
         f"{MOVING_CLIPS} clips, {(spent.seconds + moved.seconds) / 60:.1f} minutes of computing",
         "- network: timm's ResNet on each frame, pooled where the creature is, two convolutions over time "
         "(`storybook/evaluate/network.py`)",
-        "- data: scenes rendered by `storyanim.world` with seeds that no generator was trained on "
+        "- data: scenes rendered by `storybook.world` with seeds that no generator was trained on "
         "(`storybook/evaluate/judge_data.py`), every fourth a combination that generators never see",
         f"- accuracy on {count} fresh rendered clips of {held[0].rgb.shape[1]} frames, the ceiling of what it can measure: "
         + ", ".join(f"{name} {100 * value:.1f} %" for name, value in figures.items()),

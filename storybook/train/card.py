@@ -55,7 +55,7 @@ ABOUT = {
     ),
 }
 
-PICTURES = "scenes rendered by `storyanim.world` (seeds in `storybook/train/data.py`); no other pictures"
+PICTURES = "scenes rendered by `storybook.world` (seeds in `storybook/train/data.py`); no other pictures"
 DATA = {"text": "sentences of `storybook.world.captions.two_wordings` (seeds in `storybook/train/text.py`)"}
 ITEM = "  - "  # of a training in a stage's list
 
