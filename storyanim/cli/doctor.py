@@ -16,7 +16,8 @@ def doctor(profile: flags.Profile = "storybook", json_: flags.AsJson = False) ->
     from storyanim import hub, video
     from storyanim.config import asset, cache_folder, load_settings
     from storyanim.retrieve.index import read_info
-    from storyanim.run.components import DEFAULT_INDEX, versions
+    from storyanim.run.components import DEFAULT_INDEX
+    from storyanim.run.request import versions
 
     models = load_settings(profile).models
     import torch  # not before the profile is known to be one

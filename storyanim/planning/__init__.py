@@ -7,14 +7,25 @@ from collections.abc import Callable
 from storyanim.config import PlanSettings, Settings
 from storyanim.errors import UsageError
 from storyanim.planning.cast import entities_of, guess_noun, nouns_of
-from storyanim.planning.chat import ChatPlanner
 from storyanim.planning.english import reads_english
 from storyanim.planning.read import is_storyboard, read_story, read_storyboard
-from storyanim.planning.rules import RulePlanner
 from storyanim.planning.vocabulary import Vocabulary
 from storyanim.stages import Planner
 
-PLANNERS: dict[str, Callable[[PlanSettings, Vocabulary | None], Planner]] = {"rules": RulePlanner, "openai": ChatPlanner}
+
+def _rules(settings: PlanSettings, vocabulary: Vocabulary | None) -> Planner:
+    from storyanim.planning.rules import RulePlanner
+
+    return RulePlanner(settings, vocabulary)
+
+
+def _openai(settings: PlanSettings, vocabulary: Vocabulary | None) -> Planner:
+    from storyanim.planning.chat import ChatPlanner
+
+    return ChatPlanner(settings, vocabulary)
+
+
+PLANNERS: dict[str, Callable[[PlanSettings, Vocabulary | None], Planner]] = {"rules": _rules, "openai": _openai}
 
 
 def build_planner(settings: Settings, vocabulary: Vocabulary | None) -> Planner:
@@ -33,8 +44,6 @@ def load_vocabulary(settings: Settings) -> Vocabulary | None:
 
 __all__ = [
     "PLANNERS",
-    "ChatPlanner",
-    "RulePlanner",
     "Vocabulary",
     "build_planner",
     "entities_of",

@@ -11,18 +11,15 @@ from storyanim import hub
 from storyanim.artifacts import CastMember, Character, CharacterToken, ClipMatch, Storyboard
 from storyanim.config import Settings, cache_folder
 from storyanim.engine.run_dir import RunDir
-from storyanim.engine.steps import Step
 from storyanim.engine.store import load_character_token
 from storyanim.errors import CharacterError
 from storyanim.personalize.framing import cut_figures
 from storyanim.personalize.images import Survey, read_character, read_pictures, tell_warnings
 from storyanim.planning import Vocabulary, entities_of, guess_noun
 from storyanim.retrieve.index import ClipIndex
-from storyanim.run.components import Components, build_components
+from storyanim.run.components import Components, Token, build_components
 from storyanim.run.request import CharacterRequest
 from storyanim.stages import CharacterLearner, DepthEstimator, Progress, TextVideoEncoder
-
-Token = Step[CharacterToken] | CharacterToken        # learned in this run, or given as a file
 
 
 @dataclass

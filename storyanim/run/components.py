@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import platform
 from dataclasses import dataclass
 from functools import partial
-from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from storyanim.artifacts import CharacterToken
 from storyanim.config import Settings, asset
 from storyanim.depth.dpt import build_depth_estimator
 from storyanim.engine.local import LocalExecutor
+from storyanim.engine.steps import Step
 from storyanim.errors import IndexFolderError
 from storyanim.generate.generator import build_generator
-from storyanim.planning import Vocabulary, build_planner, load_vocabulary
 from storyanim.retrieve.encoders import build_encoder
 from storyanim.retrieve.index import ClipIndex
 from storyanim.retrieve.synonyms import Synonyms
@@ -27,8 +26,11 @@ from storyanim.stages import (
     TextVideoEncoder,
 )
 
+if TYPE_CHECKING:
+    from storyanim.planning import Vocabulary
+
+Token = Step[CharacterToken] | CharacterToken        # of a character, learned in this run or given as a file
 DEFAULT_INDEX = "storybook/index"                    # in the package's assets
-_PACKAGES = ("storyanim", "torch", "diffusers", "transformers", "peft", "av", "numpy")
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ def build_components(settings: Settings, index: str | None) -> Components:
     Raises UsageError, ModelError, IndexFolderError.
     """
     from storyanim.personalize.fit import TimeInvLearner
+    from storyanim.planning import build_planner, load_vocabulary
 
     vocabulary = load_vocabulary(settings)
     depth, encoder = build_depth_estimator(settings), build_encoder(settings)
@@ -81,17 +84,6 @@ def open_index(folder: Path, settings: Settings, vocabulary: Vocabulary | None) 
                       near_duplicate_threshold=wanted.near_duplicate_threshold, lance=wanted.lance)
     index.synonyms = Synonyms(vocabulary.synonyms if vocabulary else ())
     return index
-
-
-def versions() -> dict[str, str]:
-    """Return the version of Python and of each package that can change a picture."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:        # run from a checkout that was never installed
-            found[package] = "unknown"
-    return found
 
 
 def _load_pipeline(settings: Settings) -> Any:

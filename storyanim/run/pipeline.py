@@ -23,8 +23,8 @@ from storyanim.film.cards import end_card, title_card
 from storyanim.film.film import join
 from storyanim.personalize.images import Survey
 from storyanim.planning.script import told
-from storyanim.run.characters import Token, learn_characters, read_cast
-from storyanim.run.components import Components
+from storyanim.run.characters import learn_characters, read_cast
+from storyanim.run.components import Components, Token
 from storyanim.run.report import write_report
 from storyanim.run.request import FilmRequest, write_request
 from storyanim.run.shots import DrawnShot, ShotTask, as_shown, find_footage, make_shot

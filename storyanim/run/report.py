@@ -15,8 +15,7 @@ from storyanim.errors import CharacterError
 from storyanim.film.report import Report, ReportCharacter, ReportShot, render
 from storyanim.personalize.images import character_name
 from storyanim.planning import read_storyboard
-from storyanim.run.components import versions
-from storyanim.run.request import read_request
+from storyanim.run.request import read_request, versions
 from storyanim.run.storyboard import FILE, with_seed
 
 

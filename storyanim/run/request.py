@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import platform
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,7 +16,8 @@ from storyanim.config import Quality, Settings, load_settings
 from storyanim.engine.run_dir import RunDir
 from storyanim.errors import CharacterError, InputError
 from storyanim.planning import is_storyboard, read_story, read_storyboard
-from storyanim.run.components import versions
+
+_PACKAGES = ("storyanim", "torch", "diffusers", "transformers", "peft", "av", "numpy")
 
 
 class CharacterRequest(FrozenModel):
@@ -72,3 +75,14 @@ def read_request(folder: Path) -> FilmRequest:
     except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
         raise InputError(f"{folder} is no run folder, or its run.json is damaged",
                          hint="give the story again: `storyanim run STORY --out FOLDER`") from error
+
+
+def versions() -> dict[str, str]:
+    """Return the version of Python and of each package that can change a picture."""
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:        # run from a checkout that was never installed
+            found[package] = "unknown"
+    return found

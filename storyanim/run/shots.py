@@ -17,8 +17,7 @@ from storyanim.planning.script import told
 from storyanim.retrieve.choose import choose
 from storyanim.retrieve.index import ClipIndex
 from storyanim.retrieve.own import OwnFootage, choose_own, is_own, read_own
-from storyanim.run.characters import Token
-from storyanim.run.components import Components
+from storyanim.run.components import Components, Token
 from storyanim.stages import DepthEstimator, ShotGenerator, TextVideoEncoder
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from storyanim.artifacts import CastMember, Story, Storyboard
 from storyanim.engine.run_dir import RunDir
@@ -10,9 +11,11 @@ from storyanim.engine.steps import step_version
 from storyanim.errors import CharacterError, StoryError
 from storyanim.planning import Vocabulary, nouns_of, read_storyboard
 from storyanim.planning.keep import keep_ids
-from storyanim.run.components import Components
-from storyanim.run.request import FilmRequest
 from storyanim.stages import Planner
+
+if TYPE_CHECKING:
+    from storyanim.run.components import Components
+    from storyanim.run.request import FilmRequest
 
 FILE = "storyboard.yaml"
 _MARK = "# plan "                                    # first line of a file: which plan it was written from

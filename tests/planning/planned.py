@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from storyanim.artifacts import CastMember, Shot, Story
 from storyanim.config import PlanSettings
-from storyanim.planning import RulePlanner
+from storyanim.planning.rules import RulePlanner
 from storybook.vocabulary import make_vocabulary
 
 WORDS = make_vocabulary().model_copy(update={"max_actors": 2})

@@ -11,7 +11,7 @@ from fake_chat_server import Answer, Asked, FakeChatServer, Mode
 from storyanim.artifacts import CastMember, Story
 from storyanim.config import PlanSettings
 from storyanim.errors import PlannerError, ServiceError
-from storyanim.planning import ChatPlanner
+from storyanim.planning.chat import ChatPlanner
 from storybook.vocabulary import make_vocabulary
 
 STORY = Story(title="t", text="A bear walked. “It’s cold,” he said. He ran home.\n")

@@ -7,7 +7,8 @@ from planned import BEAR, shots
 
 from storyanim.artifacts import CastMember, Story
 from storyanim.config import PlanSettings
-from storyanim.planning import RulePlanner, reads_english
+from storyanim.planning import reads_english
+from storyanim.planning.rules import RulePlanner
 from storybook.vocabulary import make_vocabulary
 
 # ── who is meant ──

@@ -10,7 +10,9 @@ from fake_chat_server import FakeChatServer, strict
 from storyanim.artifacts import CastMember, Story, Storyboard
 from storyanim.config import PlanSettings
 from storyanim.errors import StoryError
-from storyanim.planning import PLANNERS, ChatPlanner, RulePlanner, Vocabulary
+from storyanim.planning import PLANNERS, Vocabulary
+from storyanim.planning.chat import ChatPlanner
+from storyanim.planning.rules import RulePlanner
 from storyanim.stages import Planner
 from storybook.vocabulary import make_vocabulary
 

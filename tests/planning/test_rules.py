@@ -11,7 +11,7 @@ from planned import BEAR, WORDS, shots
 
 from storyanim.artifacts import CastMember, Shot, Story
 from storyanim.config import PlanSettings
-from storyanim.planning import RulePlanner
+from storyanim.planning.rules import RulePlanner
 from storybook.vocabulary import make_vocabulary
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from storyanim.artifacts import Shot, Story
 from storyanim.config import PlanSettings
-from storyanim.planning import RulePlanner
+from storyanim.planning.rules import RulePlanner
 from storyanim.planning.script import LABEL, TRANSITION, find_cues, find_speakers, is_script, told
 from storybook.vocabulary import make_vocabulary
 
