@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -28,7 +29,7 @@ def licence(name: str) -> str:
 
     Raises importlib.metadata.PackageNotFoundError if it is not installed.
     """
-    about = metadata.metadata(name)
+    about: Any = metadata.metadata(name)             # typed without `get`
     if expression := about.get("License-Expression"):
         return expression
     classes = [line.rpartition(" :: ")[2] for line in about.get_all("Classifier") or []

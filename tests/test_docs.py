@@ -142,3 +142,11 @@ def test_the_readme_is_short() -> None:
 def test_the_guide_never_leads_to_a_lab_note() -> None:
     pages = [ROOT / "README.md", *ROOT.glob("docs/guide/*.md"), *ROOT.glob("docs/reference/*.md"), ROOT / "docs" / "index.md"]
     assert not [path for path in pages if re.search(r"\]\([^)]*lab/", path.read_text("utf-8"))]
+
+
+def test_the_glossary_has_names_of_the_code() -> None:
+    code = "\n".join(path.read_text("utf-8") for room in ("storyanim", "storybook") for path in (ROOT / room).rglob("*.py"))
+    table = (ROOT / "docs" / "design" / "glossary.md").read_text("utf-8").partition("our earlier word")[2].splitlines()[2:]
+    names = [name for line in table for name in line.split(" | ")[1].split(", ")]
+    assert len(names) > 40
+    assert not [name for name in names if not re.search(rf"\b{re.escape(name)}\b", code) and "/" not in name and "." not in name]
