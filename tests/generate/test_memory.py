@@ -87,9 +87,12 @@ class TestDtype:
     def test_as_asked(self) -> None:
         assert choose_dtype("float16", torch.device("cpu")) is torch.float16
 
-    @pytest.mark.parametrize(("bf16", "amx", "expected"), [(True, False, torch.bfloat16), (False, True, torch.bfloat16),
-                                                           (False, False, torch.float32)])
-    def test_cpu(self, monkeypatch: pytest.MonkeyPatch, bf16: bool, amx: bool, expected: torch.dtype) -> None:
+    @pytest.mark.parametrize(("bf16", "amx", "onednn", "expected"), [
+        (True, False, True, torch.bfloat16), (False, True, True, torch.bfloat16), (False, False, True, torch.float32),
+        (True, True, False, torch.float32),
+    ])
+    def test_cpu(self, monkeypatch: pytest.MonkeyPatch, bf16: bool, amx: bool, onednn: bool, expected: torch.dtype) -> None:
+        monkeypatch.setattr("storyanim.device._onednn_has_bfloat16", lambda: onednn)
         monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: bf16, raising=False)
         monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
         assert choose_dtype("auto", torch.device("cpu")) is expected

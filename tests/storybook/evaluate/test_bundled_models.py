@@ -7,8 +7,7 @@ import pytest
 
 from storyanim.artifacts import Story, Storyboard
 from storyanim.config import load_settings
-from storyanim.run.order import build_components
-from storyanim.run.pipeline import Components
+from storyanim.run.components import Components, build_components
 from storybook.evaluate.judge import Judge
 from storybook.evaluate.labels import words_of
 
