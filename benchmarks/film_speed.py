@@ -2,8 +2,8 @@
 
     python benchmarks/film_speed.py [STORY] [--character DIR]...
 
-Runs the example story from nothing in a temporary folder with a cache of its own, once to learn the character and once
-with the character ready, and prints a table. Prints what it measured and asserts nothing.
+Runs the example story from nothing in a temporary folder with a cache of its own, once to learn the character
+and once with the character ready, and prints a table. Prints what it measured and asserts nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ EXAMPLE = Path(__file__).parents[1] / "storyanim" / "assets" / "examples" / "bea
 
 
 def run(story: Path, characters: list[str], out: Path, cache: Path) -> float:
-    """Seconds of one whole `storyanim run`, imports included."""
+    """Return seconds of one whole `storyanim run`, imports included."""
     flags = [part for character in characters for part in ("--character", character)]
     started = time.monotonic()
     environment = os.environ | {"STORYANIM_CACHE": str(cache)}
@@ -43,7 +43,7 @@ def steps(out: Path) -> dict[str, list[float]]:
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("story", nargs="?", type=Path, default=EXAMPLE / "story.txt")
     parser.add_argument("--character", action="append")
@@ -54,12 +54,14 @@ def main() -> None:
         first = run(given.story, characters, place / "first", place / "cache")
         again = run(given.story, characters, place / "again", place / "cache")
         nothing = run(given.story, characters, place / "again", place / "cache")
-        learned = {name: times for name, times in steps(place / "first").items() if name.startswith("characters/")}
+        learned = {name: times for name,
+                   times in steps(place / "first").items() if name.startswith("characters/")}
         print(f"{'first run, characters learned':40s} {first:7.1f} s")
         print(f"{'another run, characters ready':40s} {again:7.1f} s")
         print(f"{'the same run again, nothing to do':40s} {nothing:7.1f} s")
         for name, times in sorted((steps(place / "again") | learned).items()):
-            print(f"  {name:38s} {statistics.median(times):7.2f} s median of {len(times)}, longest {max(times):.2f}")
+            print(f"  {name:38s} {statistics.median(times):7.2f} s median of {len(times)}, longest "
+                  f"{max(times):.2f}")
 
 
 if __name__ == "__main__":

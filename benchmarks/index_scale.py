@@ -2,11 +2,12 @@
 
     python benchmarks/index_scale.py [--videos 64] [--seconds 20] [--workers 1 2] [--json FILE]
 
-Made videos of 640 x 360 at 25 frames a second are indexed with the storybook profile by each number of workers, each on one
-thread with a process beside it that decodes. A rate is of the videos after the first answer: the start of Ray and its workers
-stands apart. The shares are of one local build: `decode` is the time that reading alone takes, `encode` the encoder's, `write`
-all that is left (listing, hashing, SQLite, FAISS). `clip-vit-b-32` is the time of CLIP ViT-B/32's image tower with random
-weights, which is what the profile sd15 would spend on encoding. Asserts nothing.
+Made videos of 640 x 360 at 25 frames a second are indexed with the storybook profile by each number of
+workers, each on one thread with a process beside it that decodes. A rate is of the videos after the first
+answer: the start of Ray and its workers stands apart. The shares are of one local build: `decode` is the time
+that reading alone takes, `encode` the encoder's, `write` all that is left (listing, hashing, SQLite, FAISS).
+`clip-vit-b-32` is the time of CLIP ViT-B/32's image tower with random weights, which is what the profile sd15
+would spend on encoding. Asserts nothing.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def make_videos(folder: Path, count: int, seconds: int) -> None:
     """Videos that all differ."""
     for number in range(count):
         source = f"gradients=size=640x360:rate=25:duration={seconds}:seed={number},noise=alls=8:allf=t"
-        subprocess.run([video.ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", source, "-c:v", "libx264", "-preset", "fast",
+        subprocess.run([video.ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", source, "-c:v", "libx264",
+                        "-preset", "fast",
                         "-pix_fmt", "yuv420p", str(folder / f"{number:04d}.mp4")], check=True)
 
 
@@ -86,7 +88,7 @@ class Counted:
 
 
 def shares(videos: Path, out: Path, encoder: TextVideoEncoder, window_s: float) -> dict[str, float]:
-    """Seconds a clip of decoding, encoding and the rest, on one thread."""
+    """Return seconds a clip of decoding, encoding and the rest, on one thread."""
     torch.set_num_threads(1)
     counted = Counted(encoder)
     began = time.perf_counter()
@@ -102,19 +104,22 @@ def shares(videos: Path, out: Path, encoder: TextVideoEncoder, window_s: float) 
     return {name: seconds / info.num_clips for name, seconds in parts.items()}
 
 
-def with_workers(videos: Path, out: Path, encoder: TextVideoEncoder, window_s: float, count: int) -> dict[str, float]:
-    """Clips a second and the start's seconds."""
-    ray.init(address="local", num_cpus=count, include_dashboard=False, log_to_driver=False, configure_logging=False)
+def with_workers(videos: Path, out: Path, encoder: TextVideoEncoder, window_s: float,
+                 count: int) -> dict[str, float]:
+    """Return clips a second and the start's seconds."""
+    ray.init(address="local", num_cpus=count, include_dashboard=False, log_to_driver=False,
+             configure_logging=False)
     executor = RayShards()
     executor.shard_size = 2
     timed = Timed(executor)
     build_index([videos], out, encoder, window_s=window_s, executor=timed)
     ray.shutdown()
-    return {"workers": count, "clips_per_s": timed.rate, "start_s": timed.start_s, "clips": read_info(out).num_clips}
+    return {"workers": count, "clips_per_s": timed.rate, "start_s": timed.start_s,
+            "clips": read_info(out).num_clips}
 
 
 def vit_b_32_s(num_frames: int, rounds: int = 5) -> float:
-    """Seconds a clip of CLIP ViT-B/32's image tower on one thread."""
+    """Return seconds a clip of CLIP ViT-B/32's image tower on one thread."""
     from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
     torch.set_num_threads(1)
@@ -149,17 +154,21 @@ def main() -> None:
         folder = Path(name)
         (folder / "videos").mkdir()
         make_videos(folder / "videos", asked.videos, asked.seconds)
-        rows = [with_workers(folder / "videos", folder / f"by-{count}", encoder, window_s, count) for count in asked.workers]
+        rows = [with_workers(folder / "videos", folder / f"by-{count}", encoder, window_s, count)
+                for count in asked.workers]
         parts = shares(folder / "videos", folder / "local", encoder, window_s)
         size = sum(path.stat().st_size for path in (folder / "local").rglob("*") if path.is_file())
         bytes_a_clip = size / read_info(folder / "local").num_clips
     whole, other = sum(parts.values()), vit_b_32_s(encoder.num_frames)
     papers = {"storybook": on_paper(whole, bytes_a_clip, window_s),
-              "clip-vit-b-32": on_paper(whole - parts["encode"] + other, bytes_a_clip + 4 * 4 * (512 - encoder.dim), window_s)}
+              "clip-vit-b-32": on_paper(whole - parts["encode"] + other,
+                                        bytes_a_clip + 4 * 4 * (512 - encoder.dim), window_s)}
     for row in rows:
-        print(f"{row['workers']} workers: {row['clips_per_s']:.2f} clips/s, {row['start_s']:.1f} s to the first answer, "
+        print(f"{row['workers']} workers: {row['clips_per_s']:.2f} clips/s, {row['start_s']:.1f} s to the "
+              "first answer, "
               f"{row['clips']} clips")
-    print("of a clip: " + ", ".join(f"{part} {1000 * s:.1f} ms ({100 * s / whole:.0f} %)" for part, s in parts.items())
+    print("of a clip: "
+          + ", ".join(f"{part} {1000 * s:.1f} ms ({100 * s / whole:.0f} %)" for part, s in parts.items())
           + f"; CLIP ViT-B/32 would encode in {1000 * other:.0f} ms; {bytes_a_clip:.0f} bytes a clip")
     for title, paper in papers.items():
         told = ", ".join(f"{key} {value:,.1f}" for key, value in paper.items())

@@ -2,17 +2,18 @@
 
     python benchmarks/sampling.py [--rounds 7] [--lengths 20 120] [--json FILE]
 
-Made videos of 640 x 360 at 25 frames a second (moving gradients with noise, so that no frame is free to decode), with key
-frames every 12 frames or every 250, of each length in seconds; eight times, spread over all of it or over two seconds in its
-middle. Ways:
+Made videos of 640 x 360 at 25 frames a second (moving gradients with noise, so that no frame is free to
+decode), with key frames every 12 frames or every 250, of each length in seconds; eight times, spread over all
+of it or over two seconds in its middle. Ways:
 
     planned      video.sample: decodes on or jumps, by the container's index
     sequential   from the first frame to the last that is wanted
     seek         a jump for each frame
     keyframes    a jump for each, and the key frame is taken as it is: other pictures than those asked for
 
-Each round takes the ways in turn, in another order; figures are medians of the rounds, `of_best` is the time of the best way
-that gives the pictures asked for over the planned way's: 1 is the best there is. Asserts nothing.
+Each round takes the ways in turn, in another order; figures are medians of the rounds, `of_best` is the time
+of the best way that gives the pictures asked for over the planned way's: 1 is the best there is. Asserts
+nothing.
 """
 
 from __future__ import annotations
@@ -40,8 +41,10 @@ PICTURES = 8
 def make(path: Path, seconds: int, gop: int) -> None:
     """A video whose key frames are `gop` frames apart."""
     source = f"gradients=size=640x360:rate={FPS}:duration={seconds}:seed=1,noise=alls=12:allf=t"
-    subprocess.run([video.ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", source, "-c:v", "libx264", "-preset", "fast",
-                    "-g", str(gop), "-keyint_min", str(gop), "-sc_threshold", "0", "-pix_fmt", "yuv420p", str(path)], check=True)
+    subprocess.run([video.ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", source, "-c:v", "libx264",
+                    "-preset", "fast",
+                    "-g", str(gop), "-keyint_min", str(gop), "-sc_threshold", "0", "-pix_fmt", "yuv420p",
+                    str(path)], check=True)
 
 
 def sequential(path: Path, times_s: Sequence[float]) -> Any:
@@ -50,12 +53,12 @@ def sequential(path: Path, times_s: Sequence[float]) -> Any:
 
 
 def seek(path: Path, times_s: Sequence[float]) -> Any:
-    """A jump for each frame."""
+    """Return a jump for each frame."""
     return _walk(path, [[t] for t in times_s])
 
 
 def keyframes(path: Path, times_s: Sequence[float]) -> Any:
-    """The key frame before each time."""
+    """Return the key frame before each time."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
@@ -121,7 +124,8 @@ def main() -> None:
                 spread = [(k + 0.5) * seconds / PICTURES for k in range(PICTURES)]
                 near = [seconds / 2 + k * 2 / PICTURES for k in range(PICTURES)]
                 for where, times_s in (("all of it", spread), ("two seconds", near)):
-                    rows.append({"gop": kind, "seconds": seconds, "from": where} | measure(path, times_s, asked.rounds))
+                    rows.append({"gop": kind, "seconds": seconds, "from": where}
+                                | measure(path, times_s, asked.rounds))
     print("| key frames | s | from | " + " | ".join(f"{name} ms" for name in WAYS) + " | of best |")
     print("| --- " * (len(WAYS) + 4) + "|")
     for row in rows:

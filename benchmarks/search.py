@@ -2,19 +2,22 @@
 
     python benchmarks/search.py [--sizes 10000 100000] [--kinds auto HNSW32] [--dim 128] [--json FILE]
 
-Text queries lie outside of the distribution of video vectors, and recall on queries from inside flatters: both are shown.
-The vectors are made, all of length 1 (N(λ) is normal with variances λ_i over the dimensions that sum up to 1):
+Text queries lie outside of the distribution of video vectors, and recall on queries from inside flatters:
+both are shown. The vectors are made, all of length 1 (N(λ) is normal with variances λ_i over the dimensions
+that sum up to 1):
 
-    video   unit(m + c + 0.5 e)     m of length 0.7, the same for all; c ~ N(∝ 1/i), one of num / 100 clusters, of sizes
+    video   unit(m + c + 0.5 e)     m of length 0.7, the same for all; c ~ N(∝ 1/i), one of num / 100
+    clusters, of sizes
                                     that fall as 1/rank^0.5; e ~ N(∝ 1/√i)
-    text    unit(v - m + t + f)     v a video that is not in the index; t of length 1, orthogonal to m, the same for all
+    text    unit(v - m + t + f)     v a video that is not in the index; t of length 1, orthogonal to m, the
+    same for all
                                     (the gap between the modalities); f ~ N(even), whose length is that of t
     inside  v
 
-Each query is asked of Flat and of the other index in turn, one at a time, on one thread, as `storyanim search` does: the 100
-nearest, ranked by their exact cosines. Recall is the part of Flat's first ten among the first ten. Milliseconds and the speedup
-are of the thread's CPU time, which other work on the machine disturbs less than the clock; the clock's speedup stands beside.
-No GPU is used. Asserts nothing.
+Each query is asked of Flat and of the other index in turn, one at a time, on one thread, as `storyanim
+search` does: the 100 nearest, ranked by their exact cosines. Recall is the part of Flat's first ten among the
+first ten. Milliseconds and the speedup are of the thread's CPU time, which other work on the machine disturbs
+less than the clock; the clock's speedup stands beside. No GPU is used. Asserts nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +38,8 @@ from storyanim.retrieve import factory
 from storyanim.retrieve.vectors import EMBEDDINGS, ROWS_A_SHARD, VECTORS, Vectors
 
 DEPTH, K = 100, 10
-COLUMNS = {"vectors": "d", "kind": "s", "recall": ".3f", "recall_inside": ".3f", "ms": ".2f", "flat_ms": ".2f", "speedup": ".1f",
+COLUMNS = {"vectors": "d", "kind": "s", "recall": ".3f", "recall_inside": ".3f", "ms": ".2f",
+           "flat_ms": ".2f", "speedup": ".1f",
            "clock_speedup": ".1f", "megabytes": ".1f", "bytes_of_flat": ".3f", "build_s": ".0f"}
 
 
@@ -51,7 +55,8 @@ class Measured:
     recall_inside: float                             # at 10, of queries from the distribution of the videos
     ms: float                                        # CPU time, median of the text-shifted queries
     flat_ms: float
-    speedup: float                                   # median over the queries of Flat's CPU time by this one's
+    # median over the queries of Flat's CPU time by this one's
+    speedup: float
     clock_speedup: float                             # the same by the clock
     megabytes: float                                 # of vectors.faiss
     bytes_of_flat: float
@@ -75,12 +80,12 @@ class World:
         self.sizes = sizes / sizes.sum()
 
     def videos(self, num: int) -> np.ndarray:
-        """(num, dim) float32."""
+        """Return (num, dim) float32."""
         which = self.rng.choice(len(self.clusters), num, p=self.sizes)
         return unit(self.mean + self.clusters[which] + 0.5 * self._normal(num, 0.5))
 
     def texts(self, num: int) -> np.ndarray:
-        """(num, dim) float32."""
+        """Return (num, dim) float32."""
         return unit(self.videos(num) - self.mean + self.gap + self._normal(num, 0.0))
 
     def _normal(self, num: int, power: float) -> np.ndarray:
@@ -90,12 +95,12 @@ class World:
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    """Rows of length 1."""
+    """Return rows of length 1."""
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
 def write(folder: Path, kind: str, dim: int, num: int) -> float:
-    """Makes vectors.faiss of the shards in `folder`. Returns the seconds."""
+    """Make vectors.faiss of the shards in `folder`. Returns the seconds."""
     def shards() -> Iterator[np.ndarray]:
         for path in sorted((folder / EMBEDDINGS).glob("*.npy")):
             yield np.load(path)
@@ -106,14 +111,14 @@ def write(folder: Path, kind: str, dim: int, num: int) -> float:
 
 
 def opened(folder: Path, kind: str, num: int, dim: int, search: dict[str, int]) -> Vectors:
-    """The index in `folder`, read."""
+    """Return the index in `folder`, read."""
     vectors = Vectors(folder, kind, num, dim, search)
     vectors.nearest(np.eye(1, dim, dtype=np.float32)[0], DEPTH)
     return vectors
 
 
 def asked(vectors: Vectors, query: np.ndarray) -> tuple[float, float, list[tuple[int, float]]]:
-    """Seconds of CPU and by the clock, and the best ten."""
+    """Return seconds of CPU and by the clock, and the best ten."""
     started, started_cpu = time.perf_counter(), time.thread_time()
     found = vectors.nearest(query, DEPTH)
     cpu_s, clock_s = time.thread_time() - started_cpu, time.perf_counter() - started
@@ -131,8 +136,9 @@ def compared(flat: Vectors, other: Vectors, queries: np.ndarray) -> np.ndarray:
     return np.array(rows).T
 
 
-def measure(num: int, dim: int, kinds: list[str], queries: int, search: dict[str, int], seed: int) -> Iterator[Measured]:
-    """Rows for one size."""
+def measure(num: int, dim: int, kinds: list[str], queries: int, search: dict[str, int],
+            seed: int) -> Iterator[Measured]:
+    """Yield rows for one size."""
     world = World(num, dim, seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -151,19 +157,25 @@ def measure(num: int, dim: int, kinds: list[str], queries: int, search: dict[str
             other, size = opened(folder, kind, num, dim, chosen), (folder / VECTORS).stat().st_size
             flat_s, other_s, flat_clock, other_clock, recall, cosine = compared(flat, other, texts)
             inside_recall = compared(flat, other, inside)[4]
-            figures = (np.mean(recall), np.mean(inside_recall), 1000 * np.median(other_s), 1000 * np.median(flat_s),
-                       np.median(flat_s / other_s), np.median(flat_clock / other_clock), size / 1e6, size / flat_bytes, build_s)
-            yield Measured(num, dim, kind, chosen, *map(float, figures), queries=queries, text_cosine=float(np.mean(cosine)))
+            figures = (np.mean(recall), np.mean(inside_recall), 1000 * np.median(other_s),
+                       1000 * np.median(flat_s),
+                       np.median(flat_s / other_s), np.median(flat_clock / other_clock), size / 1e6,
+                       size / flat_bytes, build_s)
+            yield Measured(num, dim, kind, chosen, *map(float, figures), queries=queries,
+                           text_cosine=float(np.mean(cosine)))
 
 
 def main() -> None:
-    """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--kinds", nargs="+", default=["auto"], help="by the rule of factory.py, or FAISS's names")
+    parser.add_argument("--kinds", nargs="+", default=["auto"],
+                        help="by the rule of factory.py, or FAISS's names")
     parser.add_argument("--dim", type=int, default=128)
     parser.add_argument("--queries", type=int, default=200)
-    parser.add_argument("--search", nargs="*", default=[], metavar="NAME=NUMBER", help="instead of what the rule says")
+    parser.add_argument("--search", nargs="*", default=[], metavar="NAME=NUMBER",
+                        help="instead of what the rule says")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="where to write all that was measured")
     given = parser.parse_args()
@@ -177,12 +189,13 @@ def main() -> None:
             rows.append(row)
             print(shown(row), flush=True)
     if given.json:
-        facts: dict[str, Any] = {"faiss": faiss.__version__, "threads": 1, "depth": DEPTH, "k": K, "seed": given.seed}
+        facts: dict[str, Any] = {"faiss": faiss.__version__, "threads": 1, "depth": DEPTH, "k": K,
+                                 "seed": given.seed}
         given.json.write_text(json.dumps(facts | {"rows": [asdict(row) for row in rows]}, indent=1) + "\n")
 
 
 def shown(row: Measured) -> str:
-    """A line of the table."""
+    """Return a line of the table."""
     cells = []
     for name, form in COLUMNS.items():
         cells.append(f"{getattr(row, name):>{28 if name == 'kind' else 13}{form}}")

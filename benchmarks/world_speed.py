@@ -27,7 +27,8 @@ def main() -> None:
     for name, world in WORLDS.items():
         for size in SIZES:
             rate = frames_per_second(clips, size, world)
-            print(f"{name}: {rate:.0f} frames/s, {1000 / rate:.1f} ms a frame at {size}x{size}, {clips} clips of 16 frames")
+            print(f"{name}: {rate:.0f} frames/s, {1000 / rate:.1f} ms a frame at {size}x{size}, {clips} "
+                  "clips of 16 frames")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ import os
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:                                    # what an editor and a type checker see; _HOMES is what runs
+# what an editor and a type checker see; _HOMES is what runs
+if TYPE_CHECKING:
     from storyanim.api import CharacterFiles, Hit, build_index, learn_character, make_film, plan, search
     from storyanim.artifacts import (
         Candidates,
@@ -56,13 +57,15 @@ if TYPE_CHECKING:                                    # what an editor and a type
 
     __version__: str
 
-# OpenMP's threads, by default, spin while they wait for each other: beside another busy program they take its time and lose
-# their own, three times as long and more. libgomp and libomp read this when torch is imported.
+# OpenMP's threads, by default, spin while they wait for each other: beside another busy program they take its
+# time and lose their own, three times as long and more. libgomp and libomp read this when torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-_ARTIFACTS = ("Candidates", "CastMember", "Character", "CharacterToken", "Clip", "ClipMatch", "DepthTrack", "Film",
+_ARTIFACTS = ("Candidates", "CastMember", "Character", "CharacterToken", "Clip", "ClipMatch", "DepthTrack",
+              "Film",
               "Frames", "Shot", "Story", "Storyboard")
-_ERRORS = ("CharacterError", "FilmError", "IndexFolderError", "InputError", "ModelError", "PartialError", "PlannerError",
+_ERRORS = ("CharacterError", "FilmError", "IndexFolderError", "InputError", "ModelError", "PartialError",
+           "PlannerError",
            "ResourceError", "ServiceError", "StoryError", "StoryanimError", "UsageError", "VideoError")
 _API = ("CharacterFiles", "Hit", "build_index", "learn_character", "make_film", "plan", "search")
 _HOMES = {
@@ -143,7 +146,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'storyanim' has no attribute {name!r}")
     value = getattr(import_module(f"storyanim.{_HOMES[name]}"), name)
-    globals()[name] = value                          # a function may have the name of a room: `storyanim.planning`
+    # a function may have the name of a room: `storyanim.planning`
+    globals()[name] = value
     return value
 
 

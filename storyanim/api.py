@@ -5,8 +5,9 @@
     result = storyanim.make_film("story.txt", characters=["./bear"])
     print(result.path, [shot.pictures for shot in result.shots])
 
-Arguments that are None are not given: a default, or what an earlier run in the same folder had, takes their place.
-`progress` is called with the share done in [0, 1] and what is being done. Every error is a StoryanimError with a hint.
+Arguments that are None are not given: a default, or what an earlier run in the same folder had, takes their
+place. `progress` is called with the share done in [0, 1] and what is being done. Every error is a
+StoryanimError with a hint.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ _LOG = logging.getLogger(__name__)
 def _no_progress(done: float, text: str) -> None: ...
 
 
-# ── films ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── films ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def make_film(  # noqa: PLR0913  one argument a flag of `storyanim run`
@@ -87,8 +88,10 @@ def make_film(  # noqa: PLR0913  one argument a flag of `storyanim run`
         "profile": None if profile is None else _profile(profile),
         "quality": quality, "seed": seed, "flags": sections or None,
     }
-    request, board, folder = _requested(story, {name: value for name, value in given.items() if value is not None}, out)
-    loaded = request.settings()                      # before anything is written: wrong settings leave no folder
+    request, board, folder = _requested(story, {name: value for name,
+                                                value in given.items() if value is not None}, out)
+    # before anything is written: wrong settings leave no folder
+    loaded = request.settings()
     if request.index:
         read_info(Path(request.index))
     if request.story is not None:
@@ -109,7 +112,10 @@ def plan(
     planner: Literal["rules", "openai"] | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Storyboard:
-    """Split a story into shots (arguments as in `make_film`). Raises StoryError, CharacterError, ServiceError."""
+    """Split a story into shots (arguments as in `make_film`).
+
+    Raises StoryError, CharacterError, ServiceError.
+    """
     sections = {name: dict(values) for name, values in (settings or {}).items()}
     if planner is not None:
         sections["plan"] = sections.get("plan", {}) | {"planner": planner}
@@ -132,7 +138,8 @@ def _requested(
                              hint="give a text file with a story, a storyboard.yaml, or a run folder")
         if path.is_dir():
             if out is not None and Path(out).resolve() != path.resolve():
-                raise UsageError("a run goes on in its own folder", hint="leave out --out, or give the story again")
+                raise UsageError("a run goes on in its own folder",
+                                 hint="leave out --out, or give the story again")
             return FilmRequest.model_validate({**read_request(path).model_dump(), **given}), None, path
         story = read_source(path)
     folder = Path(out) if out is not None else Path("runs") / slug(story.title)
@@ -163,11 +170,12 @@ def _ray_shots(run: RunDir, settings: Settings, index: str | None, address: str 
 
 def _warn_of_language(story: Story, settings: Settings) -> None:
     if settings.plan.planner == "rules" and not reads_english(story.text):
-        _LOG.warning("this story does not look like English, which is all that the rules read: they will find nobody and "
+        _LOG.warning("this story does not look like English, which is all that the rules read: they will "
+                     "find nobody and "
                      "nothing in it; translate it, or let a language model plan it (`--planner openai`)")
 
 
-# ── characters ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── characters ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
@@ -214,7 +222,8 @@ def learn_character(
     return _examined(path, learned, settings, progress) if report else CharacterFiles(learned, path)
 
 
-def _examined(path: Path, learned: LearnedCharacter, settings: Settings, progress: Progress) -> CharacterFiles:
+def _examined(path: Path, learned: LearnedCharacter, settings: Settings,
+              progress: Progress) -> CharacterFiles:
     """Draw, measure, write the report's files, and the character's again with its figures."""
     quality, drawings = examine(learned, settings, progress)
     token = with_figures(learned.token, quality)
@@ -226,7 +235,7 @@ def _examined(path: Path, learned: LearnedCharacter, settings: Settings, progres
     return CharacterFiles(replace(learned, token=token), path, sheet, page, figures, quality)
 
 
-# ── footage ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── footage ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
@@ -234,7 +243,8 @@ class Hit:
     """Footage that a search found."""
 
     match: ClipMatch
-    why: str                                         # the query's words in its caption, and what makes it rank lower
+    # the query's words in its caption, and what makes it rank lower
+    why: str
 
 
 def build_index(  # noqa: PLR0913  one argument a flag of `storyanim index`
@@ -252,14 +262,17 @@ def build_index(  # noqa: PLR0913  one argument a flag of `storyanim index`
     """Index videos, so that shots can move as they do.
 
     Args:
-        sources: folders of videos, videos, tables of videos (.csv, .parquet), archives (.tar), folders of embeddings.
+        sources: folders of videos, videos, tables of videos (.csv, .parquet), archives (.tar), folders of
+            embeddings.
         append: add to the index in `out`, and follow what changed in its sources.
         captions: CSV of file and caption; None: captions.tsv in a source.
         factory: a FAISS `index_factory` string; None: by size.
 
-    Raises InputError, UsageError, IndexFolderError, ResourceError, and PartialError after writing when some could not be read.
+    Raises InputError, UsageError, IndexFolderError, ResourceError, and PartialError after writing when some
+    could not be read.
     """
-    settings = load_settings(_profile(profile or PROFILE_NAMES[0]), retrieve={} if factory is None else {"factory": factory})
+    settings = load_settings(_profile(profile or PROFILE_NAMES[0]),
+                             retrieve={} if factory is None else {"factory": factory})
     listed = [sources] if isinstance(sources, (str, Path)) else list(sources)
     shards = None
     if executor == "ray":
@@ -268,10 +281,13 @@ def build_index(  # noqa: PLR0913  one argument a flag of `storyanim index`
         shards = RayShards(ray_address)
     check_place(Path(out))
     return _build_index(
-        [Path(source) for source in listed], Path(out), build_encoder(settings), window_s=settings.retrieve.window_s,
-        captions=None if captions is None else Path(captions), factory=settings.retrieve.factory, append=append,
+        [Path(source) for source in listed], Path(out), build_encoder(settings),
+        window_s=settings.retrieve.window_s,
+        captions=None if captions is None else Path(captions), factory=settings.retrieve.factory,
+        append=append,
         executor=shards,
-        progress=lambda done, total, text: progress(done / max(1, total), f"{done} of {total} videos  {text}"))
+        progress=lambda done, total,
+        text: progress(done / max(1, total), f"{done} of {total} videos  {text}"))
 
 
 def search(
@@ -297,7 +313,8 @@ def search(
         raise UsageError("the query is empty", hint='say what to look for, as in "a dog jumping"')
     for text in filters:
         read_filter(text)                            # a mistake is reported before anything is loaded
-    wanted: dict[str, Any] = ({"exact": True} if exact else {}) | ({"filters": list(filters)} if filters else {})
+    wanted: dict[str,
+                 Any] = ({"exact": True} if exact else {}) | ({"filters": list(filters)} if filters else {})
     settings = load_settings(_profile(profile or PROFILE_NAMES[0]), retrieve=wanted)
     if sheet is not None:
         check_place(Path(sheet))

@@ -1,7 +1,8 @@
 """Every value that passes between stages.
 
-Values that a person may read are frozen pydantic models, saved as JSON or YAML. Arrays are frozen dataclasses that check
-their own shape, saved as safetensors. Outside of the denoiser arrays are numpy, time first, channels last.
+Values that a person may read are frozen pydantic models, saved as JSON or YAML. Arrays are frozen dataclasses
+that check their own shape, saved as safetensors. Outside of the denoiser arrays are numpy, time first,
+channels last.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ class FrozenModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def canonical(self) -> str:
-        """The value as JSON with sorted keys: equal values, equal text."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        """Return the value as JSON with sorted keys: equal values, equal text."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False,
+                          separators=(",", ":"))
 
 
 class _Yaml(yaml.SafeDumper):
@@ -37,13 +39,14 @@ class _Yaml(yaml.SafeDumper):
 
 
 def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if set(text) & set("\x85\u2028\u2029") else None)
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text,
+                                   style='"' if set(text) & set("\x85\u2028\u2029") else None)
 
 
 _Yaml.add_representer(str, _quoted)
 
 
-# ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── words ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class Story(FrozenModel):
@@ -73,7 +76,8 @@ class Shot(FrozenModel):
     setting: str = ""
     duration_s: float = Field(default=2.0, gt=0, le=60)
     seed: int = Field(default=0, ge=0, lt=2**63)
-    pinned: str | None = None                        # clip_id that a person chose, or their own FILE[@START-END], in seconds
+    # clip_id that a person chose, or their own FILE[@START-END], in seconds
+    pinned: str | None = None
     banned: tuple[str, ...] = ()                     # clip_ids that a person refused
     unsupported_words: tuple[str, ...] = ()          # words of the story that the model's vocabulary lacks
 
@@ -98,12 +102,16 @@ class Storyboard(FrozenModel):
         return self
 
     def to_yaml(self) -> str:
-        """The storyboard for people: YAML, fields in reading order."""
-        return yaml.dump(self.model_dump(mode="json"), Dumper=_Yaml, sort_keys=False, allow_unicode=True, width=110)
+        """Return the storyboard for people: YAML, fields in reading order."""
+        return yaml.dump(self.model_dump(mode="json"), Dumper=_Yaml, sort_keys=False, allow_unicode=True,
+                         width=110)
 
     @classmethod
     def from_yaml(cls, text: str) -> Storyboard:
-        """Reads what `to_yaml` wrote, or a person's edit of it. Raises yaml.YAMLError or pydantic.ValidationError."""
+        """Read what `to_yaml` wrote, or a person's edit of it.
+
+        Raises yaml.YAMLError or pydantic.ValidationError.
+        """
         return cls.model_validate(yaml.safe_load(text))
 
 
@@ -179,7 +187,7 @@ class Character(FrozenModel):
         return tuple(Path(path) for path in value)
 
 
-# ── arrays ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── arrays ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _check_array(name: str, array: NDArray[Any], shape: str, ndim: int, dtype: type) -> None:
@@ -229,7 +237,8 @@ class CharacterToken:
     lora: dict[str, Float32]                         # diffusers' LoRA keys → arrays; may be empty
     base: str                                        # fingerprint of the base model it fits
     metadata: dict[str, str] = field(default_factory=dict)
-    weights: dict[str, Float32] = field(default_factory=dict)   # "unet.…" → whole weights that replace the base's
+    # "unet.…" → whole weights that replace the base's
+    weights: dict[str, Float32] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_array("table", self.table, "(num_train_timesteps, d)", 2, np.float32)

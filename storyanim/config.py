@@ -1,7 +1,8 @@
 """One frozen class of settings a stage, and how they are loaded.
 
-Order, later wins: defaults of the classes, the profile (TOML), its `quality_settings` table, `storyanim.toml` in the working
-folder, the environment (`STORYANIM_GENERATE__GUIDANCE_SCALE=3`), flags. Unknown keys are errors. The result lies in `run.json`.
+Order, later wins: defaults of the classes, the profile (TOML), its `quality_settings` table, `storyanim.toml`
+in the working folder, the environment (`STORYANIM_GENERATE__GUIDANCE_SCALE=3`), flags. Unknown keys are
+errors. The result lies in `run.json`.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ class PlanSettings(Section):
     style: str = ""                                  # put after every prompt
 
 
-SearchSetting = Literal["nprobe", "efSearch", "k_factor"]     # of FAISS: lists, neighbours, times as many to refine
+# of FAISS: lists, neighbours, times as many to refine
+SearchSetting = Literal["nprobe", "efSearch", "k_factor"]
 
 
 class RetrieveSettings(Section):
@@ -71,14 +73,20 @@ class RetrieveSettings(Section):
     encoder: Literal["clip", "frozen_in_time"] = "clip"   # what kind models.encoder is
     candidates: int = Field(8, ge=1, le=100)         # kept and shown for each shot
     window_s: float = Field(2.0, gt=0)               # length of an indexed window
-    min_motion: float = Field(0.004, ge=0)           # mean absolute frame difference under which a clip ranks lower
+    # mean absolute frame difference under which a clip ranks lower
+    min_motion: float = Field(0.004, ge=0)
     caption_weight: float = Field(1.0, ge=0)         # of BM25 ranks against vector ranks
-    factory: str | None = None                       # FAISS's name of the kind of a new index; None: by size (factory.py)
-    search: dict[SearchSetting, int] = Field(default_factory=dict)   # before what the index says that it is searched with
-    filters: tuple[str, ...] = ()                    # what footage must pass, as in "motion>=0.01" (retrieve/filters.py)
-    near_duplicate_threshold: float = Field(0.1, ge=0, lt=1)   # share of contrast (near_duplicates.py); 0: none are
+    # FAISS's name of the kind of a new index; None: by size (factory.py)
+    factory: str | None = None
+    # before what the index says that it is searched with
+    search: dict[SearchSetting, int] = Field(default_factory=dict)
+    # what footage must pass, as in "motion>=0.01" (retrieve/filters.py)
+    filters: tuple[str, ...] = ()
+    # share of contrast (near_duplicates.py); 0: none are
+    near_duplicate_threshold: float = Field(0.1, ge=0, lt=1)
     exact: bool = False                              # compare all vectors, whatever kind the index is
-    lance: str | None = None                         # address of a LanceDB that has the index's vectors (retrieve/lance.py)
+    # address of a LanceDB that has the index's vectors (retrieve/lance.py)
+    lance: str | None = None
     batch_size: int = Field(32, ge=1, json_schema_extra=SPEED)
 
 
@@ -94,18 +102,21 @@ class GenerateSettings(Section):
 
     width_px: int = Field(128, ge=8)
     height_px: int = Field(128, ge=8)
-    num_frames: int = Field(16, ge=1)                # drawn at once; a longer shot is drawn in overlapping windows of so many
+    # drawn at once; a longer shot is drawn in overlapping windows of so many
+    num_frames: int = Field(16, ge=1)
     context_stride: int = Field(4, ge=1)              # frames from one window to the next
     max_duration_s: float = Field(8.0, gt=0)         # no shot is drawn longer; what is missing is held
     fps: float = Field(8.0, gt=0)
     num_inference_steps: int = Field(20, ge=1)
     guidance_scale: float = Field(3.0, ge=0)
-    guidance_interval: tuple[float, float] = (0.0, 1.0)   # part of the trajectory, from the noisy end, that is guided
+    # part of the trajectory, from the noisy end, that is guided
+    guidance_interval: tuple[float, float] = (0.0, 1.0)
     conditioning_scale: float = Field(1.0, ge=0)  # of what the structure branch adds
     control_guidance_end: float = Field(1.0, ge=0, le=1)  # part of the steps, noisy end first, with structure
     control_guidance_end_multi: float | None = Field(None, ge=0, le=1)  # with several figures; None: the same
     noise_correlation: float = Field(0.0, ge=0, lt=1)  # of any two frames' start noise (arXiv 2305.10474)
-    pan_speed: float = Field(0.0, ge=0, le=1)        # picture widths a second by which noise moves when a prompt's camera pans
+    # picture widths a second by which noise moves when a prompt's camera pans
+    pan_speed: float = Field(0.0, ge=0, le=1)
     pan_noise_correlation: float = Field(0.5, ge=0, lt=1)   # in place of noise_correlation then
     temporal_filter_range: float = Field(0.0, ge=0, lt=1)  # smaller changes are averaged away; 0: none
     negative_prompt: str = ""
@@ -113,12 +124,12 @@ class GenerateSettings(Section):
     memory: Literal["auto", "fast", "offload"] = Field("auto", json_schema_extra=SPEED)
 
     def control_guidance_end_of(self, figures: int) -> float:
-        """`control_guidance_end` of a shot that shows so many."""
+        """Return `control_guidance_end` of a shot that shows so many."""
         multi = self.control_guidance_end_multi
         return self.control_guidance_end if figures < 2 or multi is None else multi
 
     def frames_of(self, duration_s: float) -> int:
-        """How many frames a shot of so many seconds has; never fewer than are drawn at once."""
+        """Return how many frames a shot of so many seconds has; never fewer than are drawn at once."""
         return max(self.num_frames, round(min(duration_s, self.max_duration_s) * self.fps))
 
 
@@ -142,23 +153,32 @@ class PersonalizeSettings(Section):
     batch_size: int = Field(4, ge=1)
     embedding_learning_rate: float = Field(1e-4, gt=0)
     lora_learning_rate: float = Field(1e-4, gt=0)
-    min_lr_rate: float = Field(1.0, gt=0, le=1)      # part of both rates that is left at the end; they fall by half a cosine
+    # part of both rates that is left at the end; they fall by half a cosine
+    min_lr_rate: float = Field(1.0, gt=0, le=1)
     lora_rank: int = Field(4, ge=0)                  # 0: the table alone
     table_rows: TableRows = "all"                    # which embeddings of the pseudo-word are learned
-    initializer_words: tuple[str, ...] = ()          # the pseudo-word starts as the one that fits the pictures; none: the noun
-    appearance_phrases: tuple[str, ...] = ()         # said behind the noun, if one surely fits; {} is each of initializer_words
+    # the pseudo-word starts as the one that fits the pictures; none: the noun
+    initializer_words: tuple[str, ...] = ()
+    # said behind the noun, if one surely fits; {} is each of initializer_words
+    appearance_phrases: tuple[str, ...] = ()
     num_knots: int = Field(8, ge=2)                  # of "knots", spread evenly
     inference_timesteps_only: bool = False           # learn at the timesteps of a drawing instead of at all
     weights: LearnedWeights = "lora"                 # which of the U-Net's spatial weights are learned
     static_depth: bool = True                        # pictures are learned under their own depth
     num_frames: int = Field(1, ge=1)                 # length of the static clip made of an image
-    motion_modules_on_images: bool = False           # motion layers act on single frames, too: if the base was trained so
+    # motion layers act on single frames, too: if the base was trained so
+    motion_modules_on_images: bool = False
     caption_dropout: float = Field(0.1, ge=0, le=1)  # share of captions left empty
-    background_loss_weight: float = Field(1.0, ge=0, le=1)  # of the loss around the character; below 1, captions get contexts
-    num_class_clips: int = Field(200, ge=0)          # clips of the noun, from the index: contexts for captions, regularisation
-    prior_loss_weight: float = Field(1.0, ge=0)      # of regularisation in the loss; 0: none, captions keep their contexts
-    num_validations: int = Field(8, ge=0)            # times that views not learned from choose the step; 0: the last is kept
-    gradient_checkpointing: bool = Field(False, json_schema_extra=SPEED)   # blocks are computed twice: slower, less memory
+    # of the loss around the character; below 1, captions get contexts
+    background_loss_weight: float = Field(1.0, ge=0, le=1)
+    # clips of the noun, from the index: contexts for captions, regularisation
+    num_class_clips: int = Field(200, ge=0)
+    # of regularisation in the loss; 0: none, captions keep their contexts
+    prior_loss_weight: float = Field(1.0, ge=0)
+    # times that views not learned from choose the step; 0: the last is kept
+    num_validations: int = Field(8, ge=0)
+    # blocks are computed twice: slower, less memory
+    gradient_checkpointing: bool = Field(False, json_schema_extra=SPEED)
     guidance_scale: float | None = Field(None, ge=0) # for shots with a character; None: as for all shots
     seed: int = 0
 
@@ -191,7 +211,8 @@ class Models(Section):
     """The repositories of a profile."""
 
     pipeline: ModelRef                               # tokenizer, text encoder, VAE, U-Net, scheduler
-    motion_adapter: ModelRef | None = None           # AnimateDiff's; None when the U-Net has its motion layers
+    # AnimateDiff's; None when the U-Net has its motion layers
+    motion_adapter: ModelRef | None = None
     structure: ModelRef
     structure_kind: Literal["t2i_adapter", "controlnet"] = "t2i_adapter"
     depth: ModelRef
@@ -226,13 +247,15 @@ class Settings(BaseSettings):
     """All settings of a run."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix="STORYANIM_", env_nested_delimiter="__", nested_model_default_partial_update=True
+        frozen=True, extra="forbid", env_prefix="STORYANIM_", env_nested_delimiter="__",
+        nested_model_default_partial_update=True
     )
 
     profile: str = "storybook"
     quality: Quality = "normal"
     description: str = ""
-    vocabulary: str | None = None                    # JSON file of what the model can draw, see planning/vocabulary.py
+    # JSON file of what the model can draw, see planning/vocabulary.py
+    vocabulary: str | None = None
     models: Models
     plan: PlanSettings = PlanSettings()
     retrieve: RetrieveSettings = RetrieveSettings()
@@ -270,7 +293,7 @@ class _Environment(EnvSettingsSource):
 
 
 def load_settings(profile: str = "storybook", quality: Quality = "normal", **flags: Any) -> Settings:
-    """The settings of a run; `flags` are nested dicts of what was given on the command line (`generate={"seed": 1}`).
+    """Return the settings of a run; `flags` are nested dicts of what was given on the command line (`generate={"seed": 1}`).
 
     Raises UsageError for unknown profiles, keys and values out of range.
     """
@@ -279,34 +302,37 @@ def load_settings(profile: str = "storybook", quality: Quality = "normal", **fla
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"setting {where}: {first['msg']}", hint="see the settings' names in storyanim/config.py") from error
+        raise UsageError(f"setting {where}: {first['msg']}",
+                         hint="see the settings' names in storyanim/config.py") from error
 
 
 def read_profile(name: str) -> dict[str, Any]:
-    """The TOML of a bundled profile, or of a file."""
+    """Return the TOML of a bundled profile, or of a file."""
     if name in PROFILE_NAMES:
         return tomllib.loads(resources.files("storyanim.profiles").joinpath(f"{name}.toml").read_text("utf-8"))
     path = Path(name)
     if path.suffix == ".toml" and path.is_file():
         return _read_toml(path)
     raise UsageError(
-        f"unknown profile {name!r}", hint=f"known are {', '.join(PROFILE_NAMES)}, or give a .toml file like theirs"
+        f"unknown profile {name!r}",
+        hint=f"known are {', '.join(PROFILE_NAMES)}, or give a .toml file like theirs"
     )
 
 
 def asset(name: str) -> Path:
-    """The path of something that ships with the package."""
+    """Return the path of something that ships with the package."""
     return Path(str(resources.files("storyanim"))) / "assets" / name
 
 
 def cache_folder() -> Path:
-    """Where results that several runs share are kept; `STORYANIM_CACHE` moves it."""
-    base = os.environ.get("STORYANIM_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "storyanim")
+    """Return where results that several runs share are kept; `STORYANIM_CACHE` moves it."""
+    base = os.environ.get("STORYANIM_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache",
+                                                             "storyanim")
     return Path(base).expanduser()
 
 
 def canonical(settings: BaseModel) -> str:
-    """Settings as JSON with sorted keys."""
+    """Return settings as JSON with sorted keys."""
     return json.dumps(settings.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
 

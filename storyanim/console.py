@@ -15,7 +15,8 @@ import typer
 
 from storyanim.errors import PartialError, StoryanimError
 
-# Typer brings a click of its own from 0.26 on; the bases of its public BadParameter are right in every version.
+# Typer brings a click of its own from 0.26 on; the bases of its public BadParameter are right in every
+# version.
 _ClickException: Any = typer.BadParameter.__mro__[2]
 _INTERRUPTED = 130
 _NO_END = 100_000                                    # columns of what is no terminal
@@ -29,7 +30,7 @@ class Progress(Protocol):
 
 @contextmanager
 def progress(title: str, quiet: bool = False) -> Iterator[Progress]:
-    """A bar with time left on a terminal, else a plain line at each tenth.
+    """Yield a bar with time left on a terminal, else a plain line at each tenth.
 
     `done` runs from 0 to 1; where it falls back, the next piece of work begins, with a time of its own.
     """
@@ -46,7 +47,8 @@ def _bar(title: str) -> Iterator[Progress]:
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("left"),
+               TimeRemainingColumn(),
                TextColumn("{task.fields[text]}"))
     with Bar(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(title, total=1.0, text="")
@@ -88,7 +90,7 @@ def result(value: dict[str, Any] | list[Any], lines: str, as_json: bool) -> None
 
 
 def table(rows: dict[str, str]) -> str:
-    """Names and values in two columns, as wide as the terminal, or a line a name for a file or a pipe; nothing is cut off."""
+    """Return names and values in two columns, as wide as the terminal, or a line a name for a file or a pipe; nothing is cut off."""
     from io import StringIO
 
     from rich.console import Console
@@ -128,7 +130,8 @@ def run_app(app: typer.Typer, arguments: Sequence[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             print(error.format_message())
             return 2
-        return _complain(error.format_message(), f"see `{context.command_path if context else 'storyanim'} --help`", 2)
+        return _complain(error.format_message(),
+                         f"see `{context.command_path if context else 'storyanim'} --help`", 2)
     except StoryanimError as error:
         if os.environ.get("STORYANIM_DEBUG"):
             raise

@@ -1,8 +1,8 @@
 """The seams: what a stage needs of the doer that it is handed, one Protocol each.
 
-A doer is cheap to build and loads its model when it is first used, so that a run in which nothing is left to do loads
-none. `fingerprint` names everything that can change its results: the name, the settings, the sha256 of the weights;
-never the device or the batch size.
+A doer is cheap to build and loads its model when it is first used, so that a run in which nothing is left to
+do loads none. `fingerprint` names everything that can change its results: the name, the settings, the sha256
+of the weights; never the device or the batch size.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ class Planner(Protocol):
     def fingerprint(self) -> str: ...
 
     def plan(self, story: Story, cast: Sequence[CastMember]) -> Storyboard:
-        """Every character of the text lands in exactly one shot, in order. Raises StoryError, ServiceError."""
+        """Return every character of the text lands in exactly one shot, in order.
+
+        Raises StoryError, ServiceError.
+        """
         ...
 
 
@@ -51,7 +54,7 @@ class TextVideoEncoder(Protocol):
     num_frames: int                                                     # frames that it wants of a clip
 
     def looks_at(self, length: int) -> list[int]:
-        """Indices of the frames, of `length`, that it reads; of frames so picked it reads all. Others need not be given."""
+        """Return indices of the frames, of `length`, that it reads; of frames so picked it reads all. Others need not be given."""
         ...
 
     def encode_texts(self, texts: Sequence[str]) -> Float32:            # (N, dim), unit length
@@ -79,7 +82,7 @@ class ShotGenerator(Protocol):
     def fingerprint(self) -> str: ...
 
     def draw(self, shot: Shot, depth: DepthTrack | None, tokens: Sequence[CharacterToken]) -> Frames:
-        """Frames of the shot under `depth` (None: text only) with the characters' `tokens`."""
+        """Return frames of the shot under `depth` (None: text only) with the characters' `tokens`."""
         ...
 
 
@@ -116,7 +119,7 @@ class Executor(Protocol):
     """Does independent tasks, here or elsewhere."""
 
     def run(self, task: Callable[[Item], object], items: Iterable[Item]) -> list[Exception | None]:
-        """One entry an item, in order: None when it was done, else the error of its last try."""
+        """Return one entry an item, in order: None when it was done, else the error of its last try."""
         ...
 
 
@@ -131,10 +134,13 @@ class ShardWorker(Protocol):
 
 
 class ShardExecutor(Protocol):
-    """Does shards of many alike tasks, here or elsewhere. `start` and shards must be fit for another process."""
+    """Does shards of many alike tasks, here or elsewhere.
+
+    `start` and shards must be fit for another process.
+    """
 
     shard_size: int                                                     # tasks of a shard
 
     def map(self, start: Callable[[], ShardWorker], shards: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-        """Shards, or parts of them, with what a worker made of each, or with the error of the last try; in any order."""
+        """Shard, or parts of them, with what a worker made of each, or with the error of the last try; in any order."""
         ...

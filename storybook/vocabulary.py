@@ -13,7 +13,7 @@ _UNSPOKEN = {("time_of_day", "day"), ("weather", "clear"), ("camera", "fixed")} 
 
 
 def make_vocabulary() -> Vocabulary:
-    """The storybook's vocabulary: the world's words and its plain wording, with their synonyms."""
+    """Return the storybook's vocabulary: the world's words and its plain wording, with their synonyms."""
     kinds: dict[Kind, dict[str, Entry]] = {}
     for kind, values in WORDS.items():
         known = meanings().get(kind, {})             # type: ignore[call-overload]

@@ -9,7 +9,8 @@ import typer
 from storyanim.cli import character, convert, doctor, export, index, personalize, run, shot
 
 app = typer.Typer(
-    name="storyanim", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    name="storyanim", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Turn a written story into a film in which your own character plays.",
 )

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from storyanim.artifacts import CharacterToken
 
 app = typer.Typer(no_args_is_help=True, help="Look into character files.")
-_NAMED = ("appearance", "method", "version", "steps", "chosen_step", "pictures", "class_clips", "settings", "fingerprint")
+_NAMED = ("appearance", "method", "version", "steps", "chosen_step", "pictures", "class_clips", "settings",
+          "fingerprint")
 
 
 @app.callback()
@@ -44,7 +45,8 @@ def show_(
 def _facts(token: CharacterToken) -> dict[str, Any]:
     import numpy as np
 
-    said, halves = token.metadata, [matrix.shape[0] for key, matrix in token.lora.items() if key.endswith("lora_A.weight")]
+    said, halves = token.metadata, [matrix.shape[0] for key,
+                                    matrix in token.lora.items() if key.endswith("lora_A.weight")]
     modules = sorted({key.removeprefix("unet.").rsplit(".", 2)[0] for key in token.lora})
     whole = {key.removeprefix("unet."): list(array.shape) for key, array in sorted(token.weights.items())}
     return {
@@ -58,7 +60,7 @@ def _facts(token: CharacterToken) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    """Numbers and settings are JSON, other words stand as they are."""
+    """Return numbers and settings are JSON, other words stand as they are."""
     try:
         return json.loads(text)
     except ValueError:
@@ -92,7 +94,7 @@ def _rows(facts: dict[str, Any]) -> dict[str, str]:
 
 
 def _text(value: Any) -> str:
-    """Shapes as 10 x 8, a curve as its points, words one after the other."""
+    """Return shapes as 10 x 8, a curve as its points, words one after the other."""
     if isinstance(value, list) and all(isinstance(point, list) for point in value):
         return ", ".join(f"{step}: {height:g}" for step, height in value) or "none"
     if not isinstance(value, list):
@@ -101,13 +103,14 @@ def _text(value: Any) -> str:
 
 
 def _tensors(shapes: dict[str, list[int]]) -> str:
-    """How many whole weights replace the base's, and a line for each."""
-    return "\n".join([f"{len(shapes)}, in place of the base's:", *(f"{name} {_text(shape)}" for name, shape in shapes.items())]) \
+    """Return how many whole weights replace the base's, and a line for each."""
+    return "\n".join([f"{len(shapes)}, in place of the base's:",
+                      *(f"{name} {_text(shape)}" for name, shape in shapes.items())]) \
         if shapes else "none"
 
 
 def _layers(modules: list[str]) -> str:
-    """How many, which layers, and a line for each block that has them."""
+    """Return how many, which layers, and a line for each block that has them."""
     blocks = sorted({module.partition(".transformer_blocks.")[0] for module in modules})
     layers = sorted({".".join(module.split(".")[-2:]) for module in modules})
     return "\n".join([f"{len(modules)}: {', '.join(layers)} of", *blocks]) if modules else "none"

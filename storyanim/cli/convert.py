@@ -20,9 +20,11 @@ def _group() -> None:
 
 @app.command("frozen-in-time")
 def frozen_in_time(
-    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="The .pth.tar file as its authors published it.")],
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT",
+                                               help="The .pth.tar file as its authors published it.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
-    tokenizer: Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="Folder with the tokenizer of "
+    tokenizer: Annotated[Path | None,
+                         typer.Option(exists=True, file_okay=False, help="Folder with the tokenizer of "
                                                    "distilbert-base-uncased; needed for texts.")] = None,
     json_: flags.AsJson = False,
 ) -> None:
@@ -36,7 +38,9 @@ def frozen_in_time(
 
     sizes = convert(checkpoint, out, tokenizer=tokenizer)
     if tokenizer is None:
-        console.say(f"{out} has no tokenizer: it can look at videos, but at no text; convert again with --tokenizer")
+        console.say(f"{out} has no tokenizer: it can look at videos, but at no text; convert again with "
+                    "--tokenizer")
     facts = {"folder": str(out), "tokenizer": tokenizer is not None, **sizes.model_dump()}
     video = sizes.video
-    console.result(facts, f"{out}: {video.num_frames} frames of {video.image_px} px, {sizes.projection_dim} dimensions", json_)
+    console.result(facts, f"{out}: {video.num_frames} frames of {video.image_px} px, {sizes.projection_dim} "
+                          "dimensions", json_)

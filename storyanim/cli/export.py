@@ -36,7 +36,8 @@ def _group() -> None:
 @app.command()
 def lance(
     index: Annotated[Path, typer.Argument(metavar="INDEX", help="Index folder.")],
-    out: Annotated[str, typer.Option("--out", "-o", metavar="ADDRESS", help="Of a LanceDB: a folder, or s3://bucket/folder.")],
+    out: Annotated[str, typer.Option("--out", "-o", metavar="ADDRESS",
+                                     help="Of a LanceDB: a folder, or s3://bucket/folder.")],
     json_: flags.AsJson = False,
 ) -> None:
     """Copy an index's vectors into a LanceDB; `STORYANIM_RETRIEVE__LANCE=ADDRESS` searches there."""
@@ -51,7 +52,8 @@ def lance(
 @app.command()
 def preview(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder with a finished film.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="A .webp or .gif to write.")] = Path("preview.webp"),
+    out: Annotated[Path,
+                   typer.Option("--out", "-o", help="A .webp or .gif to write.")] = Path("preview.webp"),
     width: Annotated[int, typer.Option(min=16, max=2048, help="Pixels.")] = 256,
 ) -> None:
     """Write the film as a small moving picture."""
@@ -76,9 +78,11 @@ def preview(
 @app.command()
 def character(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file made by `storyanim personalize`.")],
-    format_: Annotated[CharacterFormat, typer.Option("--format", help="The LoRA, or the table as one textual-inversion token.")],
+    format_: Annotated[CharacterFormat, typer.Option("--format", help="The LoRA, or the table as one "
+                                                                      "textual-inversion token.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="A .safetensors to write.")],
-    collapse: Annotated[bool, typer.Option("--collapse", help="Average the table's rows; tells what that loses.")] = False,
+    collapse: Annotated[bool, typer.Option("--collapse",
+                                           help="Average the table's rows; tells what that loses.")] = False,
     json_: flags.AsJson = False,
 ) -> None:
     """Write a character for other programs that use diffusers: `load_lora_weights` or `load_textual_inversion`."""
@@ -91,7 +95,8 @@ def character(
     if out.exists() and file.exists() and out.samefile(file):
         raise UsageError(f"{out} is the character file itself", hint="choose another name with -o")
     if collapse and format_ is CharacterFormat.lora:
-        raise UsageError("--collapse is about the table, which a LoRA file lacks", hint="use it with --format ti-embedding")
+        raise UsageError("--collapse is about the table, which a LoRA file lacks",
+                         hint="use it with --format ti-embedding")
     check_place(out)
     token = load_character_token(file)
     facts: dict[str, Any] = {"file": str(out), "format": format_.value, "token": token.token}

@@ -13,12 +13,17 @@ from storyanim.errors import PartialError, UsageError
 
 
 def index(
-    sources: Annotated[list[Path], typer.Argument(metavar="SOURCE... | info DIR", help="Folders of videos, videos, "
-                                                    "tables of videos (.csv .parquet), archives (.tar), folders of embeddings.")],
+    sources: Annotated[list[Path],
+                       typer.Argument(metavar="SOURCE... | info DIR", help="Folders of videos, videos, "
+                                                    "tables of videos (.csv .parquet), archives (.tar), "
+                                                    "folders of embeddings.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Index folder to write.")] = None,
-    append: Annotated[bool, typer.Option("--append", help="Add to the index, and follow what changed in its sources.")] = False,
-    captions: Annotated[Path | None, typer.Option(help="CSV of file and caption. [default: captions.tsv in SOURCE]")] = None,
-    factory: Annotated[str | None, typer.Option(help="FAISS's name of the kind of index. [default: by size]")] = None,
+    append: Annotated[bool, typer.Option("--append", help="Add to the index, and follow what changed in its "
+                                                          "sources.")] = False,
+    captions: Annotated[Path | None, typer.Option(help="CSV of file and caption. [default: captions.tsv in "
+                                                       "SOURCE]")] = None,
+    factory: Annotated[str | None,
+                       typer.Option(help="FAISS's name of the kind of index. [default: by size]")] = None,
     executor: flags.Executor = flags.ExecutorFlag.local,
     ray_address: flags.RayAddress = None,
     profile: flags.Profile = "storybook",
@@ -49,17 +54,21 @@ def search(
     query: Annotated[str, typer.Argument(help='What to look for: "a dog jumping".')],
     count: Annotated[int, typer.Option("--count", "-k", min=1, max=100, help="How many hits.")] = 8,
     sheet: Annotated[Path, typer.Option(help="PNG of the hits.")] = Path("search.png"),
-    filters: Annotated[list[str] | None, typer.Option("--filter", metavar="NAME>=VALUE", help="Only such clips, as in "
+    filters: Annotated[list[str] | None,
+                       typer.Option("--filter", metavar="NAME>=VALUE", help="Only such clips, as in "
                        "'motion>=0.01'; names: duration, aspect, motion, fps, source, licence.")] = None,
-    exact: Annotated[bool, typer.Option("--exact", help="Compare with all clips, whatever kind of index it is.")] = False,
+    exact: Annotated[bool, typer.Option("--exact", help="Compare with all clips, whatever kind of index it "
+                                                        "is.")] = False,
     profile: flags.Profile = "storybook",
     json_: flags.AsJson = False,
 ) -> None:
     """Find clips in an index, and draw them as a sheet, with scores and why."""
     from storyanim import api
 
-    hits = api.search(folder, query, count=count, filters=filters or (), exact=exact, profile=profile, sheet=sheet)
-    lines = [f"{hit.match.rank:3d}  {hit.match.score:6.3f}  {hit.match.clip_id:24s}  {hit.match.caption}  ({hit.why})"
+    hits = api.search(folder, query, count=count, filters=filters or (), exact=exact, profile=profile,
+                      sheet=sheet)
+    lines = [f"{hit.match.rank:3d}  {hit.match.score:6.3f}  {hit.match.clip_id:24s}  {hit.match.caption}  "
+             f"({hit.why})"
              for hit in hits]
     shown = {"clip_id", "path", "start_s", "end_s", "score", "caption"}
     facts = [hit.match.model_dump(mode="json", include=shown) | {"why": hit.why} for hit in hits]
@@ -68,7 +77,8 @@ def search(
 
 def _info(folders: list[Path], as_json: bool) -> None:
     if len(folders) != 1:
-        raise UsageError("`storyanim index info` takes one index folder", hint="as in `storyanim index info DIR`")
+        raise UsageError("`storyanim index info` takes one index folder",
+                         hint="as in `storyanim index info DIR`")
     facts = _facts(folders[0])
     console.result(facts, "\n".join(f"{name}: {value}" for name, value in facts.items()), as_json)
 
@@ -78,5 +88,6 @@ def _facts(folder: Path) -> dict[str, object]:
 
     info = read_info(folder)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return {"clips": info.num_clips, "videos": info.num_videos, "skipped": info.skipped, "encoder": info.encoder,
+    return {"clips": info.num_clips, "videos": info.num_videos, "skipped": info.skipped,
+            "encoder": info.encoder,
             "factory": info.factory, "search": info.search, "bytes": size}

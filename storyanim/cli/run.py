@@ -41,7 +41,10 @@ def run(
     ray_address: flags.RayAddress = None,
     json_: flags.AsJson = False,
 ) -> None:
-    """Make the film of a story. The same command goes on where it stopped, and does nothing when all is done."""
+    """Make the film of a story.
+
+    The same command goes on where it stopped, and does nothing when all is done.
+    """
     flags.check_ray(executor, ray_address)
     from storyanim import api
 
@@ -50,7 +53,8 @@ def run(
     with console.progress("film") as bar:
         result = api.make_film(
             source, characters=character or (), out=out, index=index, profile=profile,
-            quality=None if quality is None else quality.value, planner=None if planner is None else planner.value,
+            quality=None if quality is None else quality.value,
+            planner=None if planner is None else planner.value,
             seed=seed, settings=settings, executor=executor.value, ray_address=ray_address, progress=bar)
     _show(result, json_)
     result.check_complete()
@@ -58,7 +62,8 @@ def run(
 
 def plan(
     story: Annotated[Path, typer.Argument(help="A text file.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="YAML to write. [default: print it]")] = None,
+    out: Annotated[Path | None,
+                   typer.Option("--out", "-o", help="YAML to write. [default: print it]")] = None,
     character: flags.Characters = None,
     profile: flags.GivenProfile = None,
     planner: flags.Planner = None,
@@ -80,7 +85,8 @@ def plan(
 
 
 def report(
-    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")], json_: flags.AsJson = False
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    json_: flags.AsJson = False
 ) -> None:
     """Write the report of a run again, from what lies in its folder."""
     from storyanim.engine.run_dir import RunDir

@@ -14,10 +14,12 @@ from storyanim.errors import StoryError, UsageError
 if TYPE_CHECKING:
     from storyanim.artifacts import Shot, Storyboard
 
-app = typer.Typer(no_args_is_help=True, help="Change a shot of a run; `storyanim run RUN` then draws what changed.")
+app = typer.Typer(no_args_is_help=True,
+                  help="Change a shot of a run; `storyanim run RUN` then draws what changed.")
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 ShotId = Annotated[str, typer.Argument(metavar="SHOT", help="s01, s02, ...")]
-ClipId = Annotated[str, typer.Argument(metavar="CLIP", help="A candidate's name, from the report or `storyanim search`.")]
+ClipId = Annotated[str, typer.Argument(metavar="CLIP",
+                                       help="A candidate's name, from the report or `storyanim search`.")]
 
 
 @app.command()
@@ -67,8 +69,10 @@ def remove(run: Run, shot: ShotId) -> None:
 @app.command()
 def pin(
     run: Run, shot: ShotId,
-    clip: Annotated[str | None, typer.Argument(metavar="[CLIP]", help="A candidate's name, as in `ban`.")] = None,
-    footage: Annotated[str | None, typer.Option("--clip", metavar="FILE[@START-END]", help="A video of your own, in seconds: "
+    clip: Annotated[str | None,
+                    typer.Argument(metavar="[CLIP]", help="A candidate's name, as in `ban`.")] = None,
+    footage: Annotated[str | None, typer.Option("--clip", metavar="FILE[@START-END]",
+                                                help="A video of your own, in seconds: "
                                                 "dog.mp4@3.2-5.2. [default: its beginning]")] = None,
 ) -> None:
     """Let a shot move as this clip does, or as a video of your own."""
@@ -99,7 +103,8 @@ def _known(board: Storyboard, shot_id: str) -> Shot:
     for shot in board.shots:
         if shot.id == shot_id:
             return shot
-    raise StoryError(f"the storyboard has no shot {shot_id}", hint=f"it has {', '.join(shot.id for shot in board.shots)}")
+    raise StoryError(f"the storyboard has no shot {shot_id}",
+                     hint=f"it has {', '.join(shot.id for shot in board.shots)}")
 
 
 def _change(run: Path, shot_id: str, change: Callable[[Shot], Shot]) -> None:

@@ -27,7 +27,8 @@ class Cast:
     """The characters of a run, in the order in which they were given."""
 
     characters: list[Character | CharacterToken] = field(default_factory=list)
-    surveys: dict[str, Survey] = field(default_factory=dict)         # name → what lies in its folder, if it has one
+    # name → what lies in its folder, if it has one
+    surveys: dict[str, Survey] = field(default_factory=dict)
 
     @property
     def members(self) -> list[CastMember]:
@@ -35,10 +36,14 @@ class Cast:
         return [CastMember(name=who.name, noun=who.noun, token=who.token) for who in self.characters]
 
     def playing(self, board: Storyboard) -> list[Character | CharacterToken]:
-        """Return those that play in a shot. Raises CharacterError when the storyboard names one that was not given."""
+        """Return those that play in a shot.
+
+        Raises CharacterError when the storyboard names one that was not given.
+        """
         named = {name for shot in board.shots for name in shot.characters}
         if missing := named - {who.name for who in self.characters}:
-            raise CharacterError(f"the storyboard names {', '.join(sorted(missing))}, but no such character was given",
+            raise CharacterError(f"the storyboard names {', '.join(sorted(missing))}, but no such character "
+                                 "was given",
                                  hint="give each with --character")
         return [who for who in self.characters if who.name in named]
 
@@ -78,7 +83,8 @@ def read_cast(
         cast.surveys[who.name] = survey
     names = [who.name for who in cast.characters]
     if len(set(names)) < len(names):
-        raise CharacterError(f"two characters have the same name: {', '.join(names)}", hint="rename one of the folders")
+        raise CharacterError(f"two characters have the same name: {', '.join(names)}",
+                             hint="rename one of the folders")
     check_bases(cast, settings)
     return cast
 
@@ -91,12 +97,14 @@ def check_bases(cast: Cast, settings: Settings) -> None:
         if token.base != base:
             raise CharacterError(
                 f"the character {token.name} was learned for another base model than that of the profile "
-                f"{settings.profile}", hint="learn it again with this profile (`storyanim personalize`), or run with the "
+                f"{settings.profile}",
+                hint="learn it again with this profile (`storyanim personalize`), or run with the "
                 "profile that it was learned with")
 
 
 def learn_characters(
-    run: RunDir, cast: Cast, playing: Sequence[Character | CharacterToken], components: Components, progress: Progress
+    run: RunDir, cast: Cast, playing: Sequence[Character | CharacterToken], components: Components,
+    progress: Progress
 ) -> dict[str, Token]:
     """Return name → token: learned from pictures (and kept for other runs), or as it was given.
 
@@ -109,7 +117,8 @@ def learn_characters(
             continue
         step = f"characters/{who.name}"
         if who.name in cast.surveys and run.done(step) is None:
-            cast.surveys[who.name] = warn_of_cuts(who, cast.surveys[who.name], components.depth, components.settings)
+            cast.surveys[who.name] = warn_of_cuts(who, cast.surveys[who.name], components.depth,
+                                                  components.settings)
         progress(0.0, f"learning {who.name} from {len(who.images)} pictures")
         tokens[who.name] = run.shared_step(
             step, learn_character, who, watched(components.learner, who.name, progress), components.index,
@@ -118,7 +127,8 @@ def learn_characters(
 
 
 def learn_character(
-    character: Character, learner: CharacterLearner, index: ClipIndex, encoder: TextVideoEncoder, num_class_clips: int
+    character: Character, learner: CharacterLearner, index: ClipIndex, encoder: TextVideoEncoder,
+    num_class_clips: int
 ) -> CharacterToken:
     """Learn a character (AaS 3.3), with clips of the noun from the index as regularisation."""
     class_clips = index.search(f"a {character.noun}", encoder, num_class_clips) if num_class_clips else []

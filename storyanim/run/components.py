@@ -69,7 +69,8 @@ def build_components(settings: Settings, index: str | None) -> Components:
     learner = TimeInvLearner(settings, partial(_load_pipeline, settings), depth)
     generator = build_generator(settings)
     _ = depth.fingerprint, generator.fingerprint     # a model that is missing is reported before any work
-    return Components(settings, vocabulary, build_planner(settings, vocabulary), encoder, opened, depth, generator,
+    return Components(settings, vocabulary, build_planner(settings, vocabulary), encoder, opened, depth,
+                      generator,
                       learner, LocalExecutor())
 
 
@@ -79,8 +80,10 @@ def open_index(folder: Path, settings: Settings, vocabulary: Vocabulary | None) 
     Raises IndexFolderError, UsageError, ModelError.
     """
     wanted = settings.retrieve
-    index = ClipIndex(folder, caption_weight=wanted.caption_weight, min_motion=wanted.min_motion, exact=wanted.exact,
-                      search={str(name): value for name, value in wanted.search.items()}, filters=wanted.filters,
+    index = ClipIndex(folder, caption_weight=wanted.caption_weight, min_motion=wanted.min_motion,
+                      exact=wanted.exact,
+                      search={str(name): value for name, value in wanted.search.items()},
+                      filters=wanted.filters,
                       near_duplicate_threshold=wanted.near_duplicate_threshold, lance=wanted.lance)
     index.synonyms = Synonyms(vocabulary.synonyms if vocabulary else ())
     return index

@@ -3,9 +3,10 @@
     story --plan--> storyboard --retrieve--> candidates --estimate_depth--> depth --draw--> frames
                                                                    frames --write_clip--> clips --join--> film
 
-Each arrow is a step of the run folder (engine/run_dir.py): done once, and again only when its function or an input
-changed. Then read request.py (what is asked), storyboard.py, characters.py and shots.py, in this order; components.py
-lists who does the work. "AaS" in docstrings is the paper, He et al., Animate-A-Story, arXiv 2307.06940, by its sections.
+Each arrow is a step of the run folder (engine/run_dir.py): done once, and again only when its function or an
+input changed. Then read request.py (what is asked), storyboard.py, characters.py and shots.py, in this order;
+components.py lists who does the work. "AaS" in docstrings is the paper, He et al., Animate-A-Story, arXiv
+2307.06940, by its sections.
 """
 
 from __future__ import annotations
@@ -61,22 +62,25 @@ class FilmResult:
         """Raise PartialError when shots failed."""
         if self.failed:
             raise PartialError(
-                f"{len(self.failed)} of {len(self.storyboard.shots)} shots failed, the film was made of the others",
+                f"{len(self.failed)} of {len(self.storyboard.shots)} shots failed, the film was made of the "
+                "others",
                 hint="mend what is named above and run the same command again", failed=dict(self.failed))
 
 
 def make_film(
-    run: RunDir, request: FilmRequest, components: Components, progress: Progress, given: Storyboard | None = None
+    run: RunDir, request: FilmRequest, components: Components, progress: Progress,
+    given: Storyboard | None = None
 ) -> FilmResult:
     """Make, or go on making, the film that was asked for.
 
     Args:
         given: a storyboard to film in place of the request's story.
 
-    A shot that fails is left out and listed in `FilmResult.failed`; when all do, the first one's error is raised.
-    Raises StoryanimError.
+    A shot that fails is left out and listed in `FilmResult.failed`; when all do, the first one's error is
+    raised. Raises StoryanimError.
     """
-    text = request.story.text if request.story else "\n".join(shot.text for shot in given.shots) if given else ""
+    text = request.story.text if request.story else "\n".join(shot.text
+                                                              for shot in given.shots) if given else ""
     cast = read_cast(request.characters, text, components.settings, components.vocabulary)
     write_request(run, request, components.settings)
     progress(0.0, "planning")
@@ -129,7 +133,8 @@ def _find_all_footage(
 
 
 def _draw_all(
-    run: RunDir, tasks: Sequence[ShotTask], components: Components, progress: Progress, errors: dict[str, Exception]
+    run: RunDir, tasks: Sequence[ShotTask], components: Components, progress: Progress,
+    errors: dict[str, Exception]
 ) -> list[DrawnShot]:
     """Draw the shots by the executor, in any order."""
     drawn: dict[str, DrawnShot] = {}

@@ -24,11 +24,12 @@ from storyanim.run.shots import estimate_depth
 from storyanim.stages import Progress, TextVideoEncoder
 
 # Wordings that no caption has which is learned from (personalize/views.py, world/captions.py).
-PROMPTS = ("in the forest there is {}, standing", "{}, in the snow, is walking", "{} is on the beach, sitting",
+PROMPTS = ("in the forest there is {}, standing", "{}, in the snow, is walking",
+           "{} is on the beach, sitting",
            "waving in a meadow, {}")
 SAME, PLACES = "{} standing", ("in the forest", "in the snow", "on the beach", "in the city")
-# Of the distances between places: half is gone. The example bear had 1.09 after 300 steps, and 0.91 after 200 at three times the
-# rate with its pictures' surroundings in the loss.
+# Of the distances between places: half is gone. The example bear had 1.09 after 300 steps, and 0.91 after 200
+# at three times the rate with its pictures' surroundings in the loss.
 LEAST_RATIO = 0.5
 _SEED = 5
 _GREY = 128
@@ -43,8 +44,9 @@ class _Pair:
     after: list[UInt8]
 
 
-def examine(learned: LearnedCharacter, settings: Settings, progress: Progress) -> tuple[CharacterReport, Drawings]:
-    """Draws 16 frames and measures them. The noun has the characters' guidance scale, so that only the token differs.
+def examine(learned: LearnedCharacter, settings: Settings,
+            progress: Progress) -> tuple[CharacterReport, Drawings]:
+    """Draw 16 frames and measure them. The noun has the characters' guidance scale, so that only the token differs.
 
     Args: settings: as they were asked for; `learned.components` draw single frames.
 
@@ -56,24 +58,29 @@ def examine(learned: LearnedCharacter, settings: Settings, progress: Progress) -
     told = _draw(learned, PROMPTS, guides, progress, 0.0)
     there = _guide(learned, settings, SAME.format(f"a {token.noun}"))
     placed = _draw(learned, [f"{SAME} {place}" for place in PLACES], [there] * len(PLACES), progress, 0.5)
-    components, size = learned.components, (1, *told.before[0].shape[:2])                                   # of what was drawn
+    # of what was drawn
+    components, size = learned.components, (1, *told.before[0].shape[:2])
     depths = [components.depth.estimate(Frames(rgb[None], guides[0].fps)).inverse_depth[0] for rgb in photos]
     looks = [alone(rgb, foreground(inverse_depth)) for rgb, inverse_depth in zip(photos, depths, strict=True)]
-    stands = [foreground(fit_depth(guide, size)[0]) for guide in guides]                          # (H, W) each
+    # (H, W) each
+    stands = [foreground(fit_depth(guide, size)[0]) for guide in guides]
     prompts, alike = _prompts(components.encoder, told, stands, looks)
-    scenes = scene_check(components.encoder, placed.prompts, placed.before, placed.after, foreground(fit_depth(there, size)[0]))
+    scenes = scene_check(components.encoder, placed.prompts, placed.before, placed.after,
+                         foreground(fit_depth(there, size)[0]))
     report = _report(learned, settings, prompts, alike, scenes)
     return report, Drawings(photos, told.before, told.after, placed.before, placed.after)
 
 
 def scene_check(
-    encoder: TextVideoEncoder, prompts: Sequence[str], before: Sequence[UInt8], after: Sequence[UInt8], sure: Float32
+    encoder: TextVideoEncoder, prompts: Sequence[str], before: Sequence[UInt8], after: Sequence[UInt8],
+    sure: Float32
 ) -> SceneCheck:
-    """How far drawings of N places lie apart, before and after.
+    """Return how far drawings of N places lie apart, before and after.
 
     Args:
         before, after: N pictures (H, W, 3).
-        sure: (H, W) in [0, 1], how surely the figure is there, see `foreground`; made grey, unless it is everywhere.
+        sure: (H, W) in [0, 1], how surely the figure is there, see `foreground`; made grey, unless it is
+            everywhere.
     """
     hidden = not bool((sure == 1).all())
     spreads, read = [], []
@@ -84,17 +91,19 @@ def scene_check(
         nearest = (_seen(encoder, pictures) @ said.T).argmax(axis=1)
         read.append(int((nearest == np.arange(len(prompts))).sum()))
     ratio = spreads[1] / spreads[0] if spreads[0] > 0 else 1.0
-    return SceneCheck(prompts=tuple(prompts), figure_hidden=hidden, spread_before=spreads[0], spread_after=spreads[1],
+    return SceneCheck(prompts=tuple(prompts), figure_hidden=hidden, spread_before=spreads[0],
+                      spread_after=spreads[1],
                       ratio=ratio, least=LEAST_RATIO, read_before=read[0], read_after=read[1])
 
 
 def spread(embeddings: Float32) -> float:
-    """(N, D) of unit length → mean over all pairs of 1 - cosine."""
-    return float(np.mean([1 - float(embeddings[a] @ embeddings[b]) for a, b in combinations(range(len(embeddings)), 2)]))
+    """Return (N, D) of unit length → mean over all pairs of 1 - cosine."""
+    return float(np.mean([1 - float(embeddings[a] @ embeddings[b]) for a,
+                          b in combinations(range(len(embeddings)), 2)]))
 
 
 def with_figures(token: CharacterToken, report: CharacterReport) -> CharacterToken:
-    """The token with the report's figures in its metadata."""
+    """Return the token with the report's figures in its metadata."""
     figures = {
         "likeness": report.likeness_after, "likeness_before": report.likeness_before,
         "agreement": report.agreement_after, "agreement_before": report.agreement_before,
@@ -105,7 +114,7 @@ def with_figures(token: CharacterToken, report: CharacterReport) -> CharacterTok
 
 
 def _guide(learned: LearnedCharacter, settings: Settings, query: str) -> DepthTrack:
-    """The middle moment of the depth of the footage that is found."""
+    """Return the middle moment of the depth of the footage that is found."""
     components, wanted = learned.components, settings.generate
     match = choose(query, components.index, components.encoder, 1).match
     track = estimate_depth(match, components.depth, wanted.num_frames, wanted.fps)
@@ -114,9 +123,10 @@ def _guide(learned: LearnedCharacter, settings: Settings, query: str) -> DepthTr
 
 
 def _draw(
-    learned: LearnedCharacter, sentences: Sequence[str], guides: Sequence[DepthTrack], progress: Progress, done: float
+    learned: LearnedCharacter, sentences: Sequence[str], guides: Sequence[DepthTrack], progress: Progress,
+    done: float
 ) -> _Pair:
-    """Each sentence with the noun alone and with the token, under the same depth and noise."""
+    """Return each sentence with the noun alone and with the token, under the same depth and noise."""
     token, components = learned.token, learned.components
     plain = [sentence.format(f"a {token.noun}") for sentence in sentences]
     named = [sentence.format(f"a {token.token} {token.noun}") for sentence in sentences]
@@ -132,13 +142,14 @@ def _draw(
 def _prompts(
     encoder: TextVideoEncoder, told: _Pair, stands: Sequence[Float32], photos: Sequence[UInt8]
 ) -> tuple[list[DrawnPrompt], float]:
-    """Each prompt's cosines, and the mean cosine of the photographs with each other.
+    """Return each prompt's cosines, and the mean cosine of the photographs with each other.
 
     Args:
         stands: (H, W) each, where the figure stands in a prompt's drawings.
         photos: the figures alone.
     """
-    looks, said = _seen(encoder, photos), encoder.encode_texts(told.prompts)                      # (M, D), (N, D)
+    # (M, D), (N, D)
+    looks, said = _seen(encoder, photos), encoder.encode_texts(told.prompts)
     found: dict[str, list[float]] = {}
     for when, pictures in (("before", told.before), ("after", told.after)):
         figures = _seen(encoder, [alone(rgb, sure) for rgb, sure in zip(pictures, stands, strict=True)])
@@ -150,26 +161,33 @@ def _prompts(
 
 
 def _report(
-    learned: LearnedCharacter, settings: Settings, prompts: Sequence[DrawnPrompt], alike: float, scenes: SceneCheck
+    learned: LearnedCharacter, settings: Settings, prompts: Sequence[DrawnPrompt], alike: float,
+    scenes: SceneCheck
 ) -> CharacterReport:
     token, said = learned.token, learned.token.metadata
 
     def mean(name: str) -> float:
         return float(np.mean([getattr(prompt, name) for prompt in prompts]))
 
-    means = {name: mean(name) for name in ("likeness_before", "likeness_after", "agreement_before", "agreement_after")}
+    means = {name: mean(name)
+             for name in ("likeness_before", "likeness_after", "agreement_before", "agreement_after")}
     warnings = []
     if scenes.holds_on:
-        warnings.append(f"the text changes the scene too little: {scenes.read_after} of {len(scenes.prompts)} places are right "
-                        f"({scenes.read_before} with the noun), and drawings of them differ {scenes.ratio:.2f} times as much as "
-                        f"without {token.token}; learn fewer steps (personalize.num_steps), or from other surroundings")
+        warnings.append(f"the text changes the scene too little: {scenes.read_after} of "
+                        f"{len(scenes.prompts)} places are right "
+                        f"({scenes.read_before} with the noun), and drawings of them differ "
+                        f"{scenes.ratio:.2f} times as much as "
+                        f"without {token.token}; learn fewer steps (personalize.num_steps), or from other "
+                        "surroundings")
     if means["likeness_after"] <= means["likeness_before"]:
         warnings.append(f"drawings with {token.token} are no more like the pictures than those without: "
                         "learn more steps (personalize.num_steps), or give other pictures")
     steps = int(said.get("steps", 1))
     return CharacterReport(
-        name=token.name, token=token.token, noun=token.noun, profile=settings.profile, pictures=len(learned.character.images),
-        method=said.get("method", ""), steps=steps, chosen_step=int(said.get("chosen_step", steps)), likeness_of_pictures=alike,
+        name=token.name, token=token.token, noun=token.noun, profile=settings.profile,
+        pictures=len(learned.character.images),
+        method=said.get("method", ""), steps=steps, chosen_step=int(said.get("chosen_step", steps)),
+        likeness_of_pictures=alike,
         prompts=tuple(prompts), scenes=scenes, loss_curve=_curve(said, "loss_curve") or ((0, 0.0),),
         held_out_curve=_curve(said, "held_out_curve"), warnings=tuple(warnings), **means,
     )
@@ -180,11 +198,12 @@ def _curve(said: dict[str, str], name: str) -> tuple[tuple[int, float], ...]:
 
 
 def _seen(encoder: TextVideoEncoder, pictures: Sequence[UInt8]) -> Float32:
-    """(N, D); each picture is a clip that stands still."""
-    return encoder.encode_clips([Frames(np.repeat(rgb[None], encoder.num_frames, axis=0), 1.0) for rgb in pictures])
+    """Return (N, D); each picture is a clip that stands still."""
+    return encoder.encode_clips([Frames(np.repeat(rgb[None], encoder.num_frames, axis=0), 1.0)
+                                 for rgb in pictures])
 
 
 def alone(rgb: UInt8, sure: Float32) -> UInt8:
-    """The figure on grey: (H, W, 3) and, (H, W) in [0, 1], how surely it is there."""
+    """Return the figure on grey: (H, W, 3) and, (H, W) in [0, 1], how surely it is there."""
     mixed = rgb * sure[..., None] + _GREY * (1 - sure[..., None])
     return np.rint(mixed).astype(np.uint8)

@@ -20,9 +20,9 @@ from storyanim.run.shots import ShotTask, make_shot
 class RayShots:
     """The Executor of one run's shots: workers do their steps in the run's folder, where the task then finds them done.
 
-    A worker computes with as many threads as this process would, since their number can change the last bits of a picture:
-    the film is that of a local run. What fails is tried again and listed as LocalExecutor does; a shot that kills its worker
-    is tried again alone.
+    A worker computes with as many threads as this process would, since their number can change the last bits
+    of a picture: the film is that of a local run. What fails is tried again and listed as LocalExecutor does;
+    a shot that kills its worker is tried again alone.
     """
 
     folder: Path                                     # the run's, open in this process
@@ -31,7 +31,7 @@ class RayShots:
     shards: RayShards                                # with as many CPUs a worker as this process has threads
 
     def run(self, task: Callable[[Any], object], items: Iterable[Any]) -> list[Exception | None]:
-        """Shots of `make_film` with their footage found. Raises ResourceError, ServiceError."""
+        """Return shots of `make_film` with their footage found. Raises ResourceError, ServiceError."""
         works: dict[str, ShotTask] = {work.shot.id: work for work in items}
         start = partial(ShotTasker, self.folder, self.settings, self.index, self.shards.cpus)
         problems: dict[str, Exception | None] = {}
@@ -53,9 +53,9 @@ class ShotTasker:
         self._run = RunDir(folder, beside=True).__enter__()
 
     def work(self, shard: Sequence[ShotTask]) -> list[Exception | None]:
-        """Why each shot was not made, None for one that was. Raises ResourceError."""
+        """Return why each shot was not made, None for one that was. Raises ResourceError."""
         return LocalExecutor().run(lambda work: make_shot(self._run, work, self._components), shard)
 
     def close(self) -> None:
-        """Lets the run's folder go."""
+        """Let the run's folder go."""
         self._run.__exit__(None, None, None)

@@ -52,7 +52,8 @@ def _shot(run: RunDir, shot: Shot, seconds: Mapping[str, float], error: str) -> 
         shot=shot, candidates=_value(done["match"]), clip=_value(done["clip"]), error=error,
         thumbnails=tuple(sorted(thumbnails, key=lambda path: int(path.stem.split("-")[1]))),
         depth=_preview(done["depth"]), frames=_preview(done["frames"]),
-        seconds={name.removeprefix(place): value for name, value in seconds.items() if name.startswith(place)})
+        seconds={name.removeprefix(place): value for name,
+                 value in seconds.items() if name.startswith(place)})
 
 
 def _value(step: Step[Any] | None) -> Any:

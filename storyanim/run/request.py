@@ -28,7 +28,10 @@ class CharacterRequest(FrozenModel):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `DIR`, `DIR=NOUN` or `FILE.safetensors`. Raises CharacterError for a path that is not there."""
+        """Read `DIR`, `DIR=NOUN` or `FILE.safetensors`.
+
+        Raises CharacterError for a path that is not there.
+        """
         path, noun = text, ""
         if not os.path.exists(text) and "=" in text:
             path, _, noun = text.rpartition("=")
@@ -47,7 +50,8 @@ class FilmRequest(FrozenModel):
     index: str | None = None                         # folder of the footage index; None: the bundled one
     profile: str = "storybook"
     quality: Quality = "normal"
-    flags: dict[str, dict[str, Any]] = Field(default_factory=dict)   # section → settings that were given by flags
+    # section → settings that were given by flags
+    flags: dict[str, dict[str, Any]] = Field(default_factory=dict)
     seed: int = 0                                    # added to the seed of every shot
 
     def settings(self) -> Settings:

@@ -47,7 +47,7 @@ class DrawnShot:
         return self.frames.folder / "preview.png"
 
 
-# ── the way of a shot ────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the way of a shot ────────────────────────────────────────────────────────────────────────────────────
 
 
 def find_footage(
@@ -58,17 +58,21 @@ def find_footage(
     Args:
         previous: clip ids that the shot before took, so that this one does not.
 
-    Returns the candidates, and the clip ids that the next shot should not take. Raises StoryError, VideoError.
+    Returns the candidates, and the clip ids that the next shot should not take. Raises StoryError,
+    VideoError.
     """
     name, k = f"shots/{shot.id}/match", components.settings.retrieve.candidates
     if shot.pinned is None or not is_own(shot.pinned):
-        step = run.step(name, retrieve, shot.query, shot.pinned, list(shot.banned), list(previous), components.index,
+        step = run.step(name, retrieve, shot.query, shot.pinned, list(shot.banned), list(previous),
+                        components.index,
                         components.encoder, k)
         return step, (step.value.match.clip_id,)
     own = read_own(shot.pinned, shot.duration_s)
-    step = run.step(name, retrieve_beside, shot.query, own, list(shot.banned), list(previous), components.index,
+    step = run.step(name, retrieve_beside, shot.query, own, list(shot.banned), list(previous),
+                    components.index,
                     components.encoder, k)
-    # What the shot would have taken without the pin stays refused to the next, so that a pin changes its own shot only.
+    # What the shot would have taken without the pin stays refused to the next, so that a pin changes its own
+    # shot only.
     found = [match.clip_id for match in step.value.matches[:-1]]
     return step, tuple(next(([clip] for clip in found if clip not in previous[-1:]), found[:1]))
 
@@ -80,9 +84,11 @@ def make_shot(run: RunDir, task: ShotTask, components: Components) -> DrawnShot:
     estimate = estimate_depth_within if is_own(shot.pinned) else estimate_depth
     depth = run.step(f"{place}/depth", estimate, task.candidates.value.match, components.depth,
                      wanted.frames_of(shot.duration_s), wanted.fps)
-    frames = run.step(f"{place}/frames", draw, _as_drawn(shot), output_of(depth), [output_of(t) for t in task.tokens],
+    frames = run.step(f"{place}/frames", draw, _as_drawn(shot), output_of(depth),
+                      [output_of(t) for t in task.tokens],
                       components.generator)
-    clip = run.step_with_folder(f"{place}/clip", write_clip, as_shown(shot), output_of(frames), components.settings.film)
+    clip = run.step_with_folder(f"{place}/clip", write_clip, as_shown(shot), output_of(frames),
+                                components.settings.film)
     return DrawnShot(shot, task.candidates, thumbnails, depth, frames, clip)
 
 
@@ -99,7 +105,7 @@ def as_shown(shot: Shot) -> Shot:
     return Shot(id=shot.id, text=told(shot.text), query="", prompt="", duration_s=shot.duration_s)
 
 
-# ── the steps ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── the steps ────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def retrieve(
@@ -136,7 +142,8 @@ def estimate_depth(match: ClipMatch, estimator: DepthEstimator, num_frames: int,
 
 
 @step_version(2)
-def estimate_depth_within(match: ClipMatch, estimator: DepthEstimator, num_frames: int, fps: float) -> DepthTrack:
+def estimate_depth_within(match: ClipMatch, estimator: DepthEstimator, num_frames: int,
+                          fps: float) -> DepthTrack:
     """Estimate the same of nothing beyond the match's end: a person said where it is."""
     frames = video.read(match.path, start_s=match.start_s, end_s=match.end_s, fps=fps, max_frames=num_frames)
     return estimator.estimate(frames).ping_pong(num_frames)                                   # (T, H, W)

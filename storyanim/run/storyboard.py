@@ -28,12 +28,14 @@ def plan_story(story: Story, cast: list[CastMember], planner: Planner) -> Storyb
 
 
 def settle_storyboard(
-    run: RunDir, request: FilmRequest, given: Storyboard | None, cast: Sequence[CastMember], components: Components
+    run: RunDir, request: FilmRequest, given: Storyboard | None, cast: Sequence[CastMember],
+    components: Components
 ) -> Storyboard:
     """Return the storyboard to film, and write it to the run folder.
 
-    The first line of the file names the plan that it came from. While the story stays the same, the file counts; a new plan
-    keeps ids, pins and bans of shots whose words did not change, and the old file is kept beside as `.before.yaml`.
+    The first line of the file names the plan that it came from. While the story stays the same, the file
+    counts; a new plan keeps ids, pins and bans of shots whose words did not change, and the old file is kept
+    beside as `.before.yaml`.
 
     Raises StoryError, and CharacterError for a character that a given storyboard never names.
     """
@@ -59,7 +61,10 @@ def settle_storyboard(
 
 
 def edit_storyboard(run: RunDir, change: Callable[[Storyboard], Storyboard]) -> None:
-    """Change the run's storyboard file, keeping its first line. Raises StoryError and what `change` raises."""
+    """Change the run's storyboard file, keeping its first line.
+
+    Raises StoryError and what `change` raises.
+    """
     path = run.path / FILE
     board = change(read_storyboard(path))
     first = path.read_text("utf-8").split("\n", 1)[0]

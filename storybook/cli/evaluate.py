@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from storyanim.config import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Measure what a profile draws of the storybook world.")
-Quick = Annotated[bool, typer.Option("--quick", help="Fewer shots: under 5 minutes on two cores instead of 40.")]
+Quick = Annotated[bool,
+                  typer.Option("--quick", help="Fewer shots: under 5 minutes on two cores instead of 40.")]
 JudgeFolder = Annotated[Path | None, typer.Option(
     "--judge", help="Folder made by `python -m storybook train judge`. [default: the bundled one]")]
 
@@ -25,8 +26,10 @@ JudgeFolder = Annotated[Path | None, typer.Option(
 def storybook(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("runs/eval-storybook"),
     quick: Quick = False,
-    prompts: Annotated[int | None, typer.Option(min=2, max=700, help="Drawn from text alone. [default: 200, quick 20]")] = None,
-    guided: Annotated[int | None, typer.Option(min=2, help="Drawn under structure as well. [default: 100, quick 10]")] = None,
+    prompts: Annotated[int | None, typer.Option(min=2, max=700, help="Drawn from text alone. [default: 200, "
+                                                                     "quick 20]")] = None,
+    guided: Annotated[int | None, typer.Option(min=2, help="Drawn under structure as well. [default: 100, "
+                                                           "quick 10]")] = None,
     judge: JudgeFolder = None,
     profile: flags.Profile = "storybook",
     quality: flags.Quality = flags.QualityFlag.normal,
@@ -40,7 +43,8 @@ def storybook(
 
     size = QUICK if quick else StorybookSize()
     prompts = prompts or size.prompts
-    size = StorybookSize(prompts, min(guided or size.guided, prompts), min(size.long, prompts), min(size.pairs, prompts),
+    size = StorybookSize(prompts, min(guided or size.guided, prompts), min(size.long, prompts),
+                         min(size.pairs, prompts),
                          min(size.camera, prompts))
     _measure("eval storybook", out, settings, judge, (evaluate_storybook, size), json_)
 
@@ -49,8 +53,10 @@ def storybook(
 def structure(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("runs/eval-structure"),
     quick: Quick = False,
-    clips: Annotated[int | None, typer.Option(min=2, max=700, help="Of each Fréchet distance. [default: 100, quick 7]")] = None,
-    shots: Annotated[int | None, typer.Option(min=1, help="Of each point of the curves. [default: 16, quick 3]")] = None,
+    clips: Annotated[int | None, typer.Option(min=2, max=700, help="Of each Fréchet distance. [default: 100, "
+                                                                   "quick 7]")] = None,
+    shots: Annotated[int | None,
+                     typer.Option(min=1, help="Of each point of the curves. [default: 16, quick 3]")] = None,
     judge: JudgeFolder = None,
     profile: flags.Profile = "storybook",
     quality: flags.Quality = flags.QualityFlag.normal,
@@ -69,20 +75,26 @@ def structure(
 
 @app.command()
 def personalization(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("runs/eval-personalization"),
+    out: Annotated[Path,
+                   typer.Option("--out", "-o", help="Folder to write.")] = Path("runs/eval-personalization"),
     quick: Annotated[bool, typer.Option("--quick", help="One character and few prompts.")] = False,
-    characters: Annotated[int | None, typer.Option(min=1, max=8, help="Held-out characters. [default: 6, quick 1]")] = None,
-    prompts: Annotated[int | None, typer.Option(min=1, max=100, help="Of each character. [default: 20, quick 6]")] = None,
+    characters: Annotated[int | None, typer.Option(min=1, max=8,
+                                                   help="Held-out characters. [default: 6, quick 1]")] = None,
+    prompts: Annotated[int | None,
+                       typer.Option(min=1, max=100, help="Of each character. [default: 20, quick 6]")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Of each prompt. [default: 2, quick 1]")] = None,
-    together: Annotated[int | None, typer.Option(min=0, max=100, help="Shots with two of them. [default: 20, quick 0]")] = None,
+    together: Annotated[int | None, typer.Option(min=0, max=100, help="Shots with two of them. [default: 20, "
+                                                                      "quick 0]")] = None,
     shades: Annotated[int | None, typer.Option(
         min=0, max=7, help="More characters, of colours without a name. [default: 2, quick 0]")] = None,
     curve: Annotated[
         int | None, typer.Option(min=1, help="Shots at each control_guidance_end. [default: 20, quick 2]")
     ] = None,
-    ablations: Annotated[bool, typer.Option("--ablations", help="Also our method without each of its parts.")] = False,
+    ablations: Annotated[bool, typer.Option("--ablations",
+                                            help="Also our method without each of its parts.")] = False,
     untold: Annotated[bool, typer.Option(
-        "--untold", help="Also all four as published: no words for colour or for what is worn are read off pictures.")] = False,
+        "--untold", help="Also all four as published: no words for colour or for what is worn are read off "
+                         "pictures.")] = False,
     index: flags.Index = None,
     judge: JudgeFolder = None,
     profile: flags.Profile = "storybook",
@@ -96,9 +108,11 @@ def personalization(
     from storybook.evaluate.personalization import QUICK, PersonalizationSize, evaluate_personalization
 
     size = QUICK if quick else PersonalizationSize()
-    size = replace(size, characters=characters or size.characters, prompts=prompts or size.prompts, seeds=seeds or size.seeds,
+    size = replace(size, characters=characters or size.characters, prompts=prompts or size.prompts,
+                   seeds=seeds or size.seeds,
                    curve=curve or size.curve, ablations=ablations, untold=untold,
-                   together=size.together if together is None else together, shades=size.shades if shades is None else shades)
+                   together=size.together if together is None else together,
+                   shades=size.shades if shades is None else shades)
     work = partial(evaluate_personalization, index=str(index) if index else None)
     _measure("eval personalization", out, settings, judge, (work, size), json_)
 
@@ -107,10 +121,14 @@ def personalization(
 def retrieval(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("runs/eval-retrieval"),
     quick: Quick = False,
-    clips: Annotated[int | None, typer.Option(min=2, max=10_000, help="Searched among. [default: 400, quick 100]")] = None,
-    queries: Annotated[int | None, typer.Option(min=1, max=528, help="Plain ones to the index. [default: 528, quick 80]")] = None,
-    wordings: Annotated[int | None, typer.Option(min=1, max=700, help="And in held-out words. [default: 200, quick 40]")] = None,
-    shots: Annotated[int | None, typer.Option(min=1, max=700, help="Drawn in each of 3 ways. [default: 100, quick 8]")] = None,
+    clips: Annotated[int | None, typer.Option(min=2, max=10_000,
+                                              help="Searched among. [default: 400, quick 100]")] = None,
+    queries: Annotated[int | None, typer.Option(min=1, max=528, help="Plain ones to the index. [default: "
+                                                                     "528, quick 80]")] = None,
+    wordings: Annotated[int | None, typer.Option(min=1, max=700, help="And in held-out words. [default: 200, "
+                                                                      "quick 40]")] = None,
+    shots: Annotated[int | None, typer.Option(min=1, max=700, help="Drawn in each of 3 ways. [default: 100, "
+                                                                   "quick 8]")] = None,
     index: flags.Index = None,
     judge: JudgeFolder = None,
     profile: flags.Profile = "storybook",
@@ -124,14 +142,16 @@ def retrieval(
     from storybook.evaluate.retrieval import QUICK, RetrievalSize, evaluate_retrieval
 
     size = QUICK if quick else RetrievalSize()
-    size = replace(size, clips=clips or size.clips, queries=queries or size.queries, shots=shots or size.shots,
+    size = replace(size, clips=clips or size.clips, queries=queries or size.queries,
+                   shots=shots or size.shots,
                    wordings=wordings or size.wordings)
     work = partial(evaluate_retrieval, index=str(index) if index else None)
     _measure("eval retrieval", out, settings, judge, (work, size), json_)
 
 
-def _measure(title: str, out: Path, settings: Settings, judge: Path | None, work: tuple[Any, Any], as_json: bool) -> None:
-    """Opens the folder, measures, and shows the table."""
+def _measure(title: str, out: Path, settings: Settings, judge: Path | None, work: tuple[Any, Any],
+             as_json: bool) -> None:
+    """Open the folder, measures, and shows the table."""
     from storyanim.engine.run_dir import RunDir
     from storybook.evaluate.bench import build_bench
 

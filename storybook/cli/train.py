@@ -40,21 +40,30 @@ class Size(StrEnum):
 
 def train(
     stage: Annotated[Stage, typer.Argument(help="What to train, or to render.")],
-    minutes: Annotated[float | None, typer.Option(help="Compute for so long in all. [default: the stage's own]")] = None,
+    minutes: Annotated[float | None,
+                       typer.Option(help="Compute for so long in all. [default: the stage's own]")] = None,
     steps: Annotated[int | None, typer.Option(help="Instead of minutes.")] = None,
-    times: Annotated[float, typer.Option(min=0.01, help="So many times the stage's own minutes, or scenes.")] = 1.0,
+    times: Annotated[float,
+                     typer.Option(min=0.01, help="So many times the stage's own minutes, or scenes.")] = 1.0,
     work: Annotated[Path, typer.Option(help="Folder of rendered data, checkpoints and logs.")] = Path("work"),
-    out: Annotated[Path | None, typer.Option(help="Family's folder, or the judge's. [default: the bundled one]")] = None,
-    scratch: Annotated[bool, typer.Option("--scratch", help="Do not start from the weights in --out.")] = False,
-    scenes: Annotated[int | None, typer.Option(help="Render at most so many scenes a set (stages data, judge).")] = None,
+    out: Annotated[Path | None,
+                   typer.Option(help="Family's folder, or the judge's. [default: the bundled one]")] = None,
+    scratch: Annotated[bool,
+                       typer.Option("--scratch", help="Do not start from the weights in --out.")] = False,
+    scenes: Annotated[int | None,
+                      typer.Option(help="Render at most so many scenes a set (stages data, judge).")] = None,
     batch_size: Annotated[int | None, typer.Option(help="[default: the stage's own]")] = None,
-    size: Annotated[Size, typer.Option(help="Of pictures; 256 has data, autoencoder, decoder, in a family of its own.")] = (
+    size: Annotated[Size, typer.Option(help="Of pictures; 256 has data, autoencoder, decoder, in a family of "
+                                            "its own.")] = (
         Size.small
     ),
-    rate: Annotated[float | None, typer.Option("--learning-rate", help="Its peak. [default: the stage's own]")] = None,
-    compile_: Annotated[bool, typer.Option("--compile", help="Stage base: torch.compile; needs a C++ compiler.")] = False,
+    rate: Annotated[float | None,
+                    typer.Option("--learning-rate", help="Its peak. [default: the stage's own]")] = None,
+    compile_: Annotated[bool, typer.Option("--compile",
+                                           help="Stage base: torch.compile; needs a C++ compiler.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    workers: Annotated[int, typer.Option(min=0, help="Processes that render, and on a GPU make the batches.")] = 2,
+    workers: Annotated[int,
+                       typer.Option(min=0, help="Processes that render, and on a GPU make the batches.")] = 2,
     json_: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Train a stage of the storybook family, or its judge; interrupted, the same command goes on from its checkpoint."""
@@ -65,9 +74,11 @@ def train(
 
     with console.progress(f"train {stage.value}") as bar:
         def watch(done: float, state: LoopState, figures: dict[str, float]) -> None:
-            bar(done, f"step {state.step}  " + "  ".join(f"{key} {value:.4g}" for key, value in figures.items()))
+            bar(done,
+                f"step {state.step}  " + "  ".join(f"{key} {value:.4g}" for key, value in figures.items()))
 
-        loop = LoopOptions(minutes=minutes, steps=steps, device=device, learning_rate=rate, compile=compile_, workers=workers)
+        loop = LoopOptions(minutes=minutes, steps=steps, device=device, learning_rate=rate, compile=compile_,
+                           workers=workers)
         judge = stage is Stage.judge
         run_stage, family = recipe.run_stage, JUDGE if judge else asset("storybook")
         if size is Size.large:
@@ -79,7 +90,7 @@ def train(
 
 
 def _train_judge(request: Request) -> dict[str, float]:
-    """Hands the loop of the generators' stages to the room that measures them: neither imports the other."""
+    """Hand the loop of the generators' stages to the room that measures them: neither imports the other."""
     from dataclasses import replace
 
     from storybook.evaluate.lesson import LEARNING_RATE, MINUTES, Lesson, train_judge
@@ -94,5 +105,6 @@ def _train_judge(request: Request) -> dict[str, float]:
         minutes = None if loop.minutes is None else share * loop.minutes
         return train(stage, replace(loop, steps=steps, minutes=minutes), folder, watch=request.watch)
 
-    lesson = Lesson(request.work, request.out, request.device, request.batch_size, request.scratch, request.scenes)
+    lesson = Lesson(request.work, request.out, request.device, request.batch_size, request.scratch,
+                    request.scenes)
     return train_judge(lesson, teach)

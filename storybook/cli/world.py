@@ -22,7 +22,8 @@ def preview(
     count: Annotated[int, typer.Option(min=1, max=200, help="How many scenes.")] = 12,
     world: Annotated[str, typer.Option(help="storybook-1 or storybook-2.")] = "storybook-1",
     figures: Annotated[int, typer.Option(min=0, max=3, help="How many figures in each.")] = 1,
-    every: Annotated[str, typer.Option(help="One scene for each creature, action, scene, time_of_day or weather.")] = "",
+    every: Annotated[str, typer.Option(help="One scene for each creature, action, scene, time_of_day or "
+                                            "weather.")] = "",
     size: Annotated[int, typer.Option(min=32, max=512, help="Pixels a side of a frame.")] = 128,
 ) -> None:
     """Draw a sheet of random scenes with depth and captions."""

@@ -35,7 +35,7 @@ class Bench:
     judge: Judge
 
     def render(self, spec: ClipSpec) -> WorldClip:
-        """A clip of the world at the number, size and rate of the drawn frames."""
+        """Return a clip of the world at the number, size and rate of the drawn frames."""
         wanted = self.settings.generate
         return render_clip(spec, size=wanted.width_px, num_frames=wanted.num_frames, fps=wanted.fps)
 
@@ -46,11 +46,11 @@ class Bench:
             yield Frames(clip.rgb, clip.fps)
 
     def guide(self, trial: Trial) -> DepthTrack:
-        """The depth, as the profile's own network sees it, of the clip that guides a trial."""
+        """Return the depth, as the profile's own network sees it, of the clip that guides a trial."""
         return self.depth.estimate(next(self.frames([trials.guide_spec(trial)])))
 
     def fitted_depth(self, track: DepthTrack) -> Float32:
-        """A track as the generator is given it, (T, H, W)."""
+        """Return a track as the generator is given it, (T, H, W)."""
         wanted = self.settings.generate
         return fit_depth(track, (wanted.num_frames, wanted.height_px, wanted.width_px))
 
@@ -59,10 +59,12 @@ def build_bench(settings: Settings, judge: Path | None) -> Bench:
     """Cheap: models are loaded at first use. Raises UsageError, ModelError."""
     wanted = settings.generate
     if wanted.width_px != wanted.height_px:
-        raise UsageError(f"the storybook world is square, this profile draws {wanted.width_px}x{wanted.height_px}",
+        raise UsageError(f"the storybook world is square, this profile draws "
+                         f"{wanted.width_px}x{wanted.height_px}",
                          hint="measure with equal generate.width_px and generate.height_px")
     bench = Bench(settings, build_generator(settings), build_depth_estimator(settings), Judge(judge))
-    _ = bench.judge.fingerprint, bench.depth.fingerprint, bench.generator.fingerprint   # what is missing is told before any work
+    # what is missing is told before any work
+    _ = bench.judge.fingerprint, bench.depth.fingerprint, bench.generator.fingerprint
     return bench
 
 
@@ -83,16 +85,20 @@ class References:
 
 
 def make_references(bench: Bench, extractor: FeatureExtractor, count: int) -> References:
-    """Renders and looks at both sets, of `count` clips each."""
+    """Render and look at both sets, of `count` clips each."""
     sets = (trials.held_out_specs(first, count) for first in (trials.REFERENCES, trials.FLOORS))
     return References(*(extractor.extract(bench.frames(specs)) for specs in sets))
 
 
 def draw_all(
-    run: RunDir, name: str, shots: Sequence[tuple[Shot, DepthTrack | None]], generator: ShotGenerator, watch: Watch,
+    run: RunDir, name: str, shots: Sequence[tuple[Shot, DepthTrack | None]], generator: ShotGenerator,
+    watch: Watch,
     tokens: Sequence[CharacterToken] = (),
 ) -> list[Frames]:
-    """Draws shots into the folder `name` of the run, unless they lie there from before. Raises what drawing raises."""
+    """Draw shots into the folder `name` of the run, unless they lie there from before.
+
+    Raises what drawing raises.
+    """
     drawn = []
     for done, (shot, depth) in enumerate(shots):
         watch(done / len(shots), f"{name}: {shot.prompt}")

@@ -44,7 +44,7 @@ class Lead:
         return {name: getattr(self.actor, name) for name in _LOOK}
 
     def photographed(self, folder: Path) -> Character:
-        """Its pictures, written into `folder`."""
+        """Return its pictures, written into `folder`."""
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             for number, photo in enumerate(take_photos(self.look, seed=LEADS + self.number), start=1):
@@ -52,7 +52,7 @@ class Lead:
         return read_character(folder, noun=self.actor.creature, name=self.name)
 
     def trials(self, count: int) -> list[Trial]:
-        """The first `count` of its prompts: held-out wordings, the creature named by its noun alone; still camera, plain day.
+        """Return the first `count` of its prompts: held-out wordings, the creature named by its noun alone; still camera, plain day.
 
         Raises ValueError beyond PROMPTS_KEPT.
         """
@@ -74,26 +74,28 @@ class Lead:
 
         Each seed is a shot of its own.
         """
-        prompt = word(trial.spec, trial.number, f"a {token} {self.actor.creature}" if token else call(self.actor))
+        prompt = word(trial.spec, trial.number,
+                      f"a {token} {self.actor.creature}" if token else call(self.actor))
         number = PROMPTS_KEPT * PROMPTS_KEPT * seed + trial.number
         return trial.shot.model_copy(update={"id": f"s{number + 1}", "prompt": prompt, "seed": number})
 
 
 def make_leads(count: int) -> list[Lead]:
-    """The first `count` characters, always the same ones: all of other creatures, as far as there are, each with an accessory."""
+    """Return the first `count` characters, always the same ones: all of other creatures, as far as there are, each with an accessory."""
     actors = (spec.actors[0] for spec in held_out_specs(LEADS, _SOME))
     return _of_other_creatures((actor for actor in actors if actor.accessory), count, 0)
 
 
 def make_shades(count: int) -> list[Lead]:
-    """The same of further characters whose colour has no name; they wear nothing, so that it is all there is to learn."""
+    """Return the same of further characters whose colour has no name; they wear nothing, so that it is all there is to learn."""
     actors = (sample_spec(SHADES + k).actors[0] for k in range(_SOME))
-    alone = (actor for actor in actors if not (actor.colour or actor.accessory) and actor.creature not in _TWO_COLOURED)
+    alone = (actor for actor in actors if not (actor.colour or actor.accessory)
+             and actor.creature not in _TWO_COLOURED)
     return _of_other_creatures(alone, count, MOST_LEADS)
 
 
 def _of_other_creatures(actors: Iterable[ActorSpec], count: int, first: int) -> list[Lead]:
-    """The first `count` that are of other creatures than those before them, numbered from `first`."""
+    """Return the first `count` that are of other creatures than those before them, numbered from `first`."""
     found: dict[str, ActorSpec] = {}
     for actor in actors:
         found.setdefault(actor.creature, actor)

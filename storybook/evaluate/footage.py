@@ -39,25 +39,26 @@ class PlainQuery:
 
 
 def make_queries(num_queries: int) -> list[PlainQuery]:
-    """The first so many of all that can be asked, in a mixed order that is always the same; fewer where there are no more."""
-    every = [PlainQuery(creature, action, scene) for creature in CREATURES for action in ACTIONS for scene in SCENES
+    """Return the first so many of all that can be asked, in a mixed order that is always the same; fewer where there are no more."""
+    every = [PlainQuery(creature, action, scene) for creature in CREATURES for action in ACTIONS
+             for scene in SCENES
              if action != "swimming" or scene in WATER_SCENES]
     return [every[k] for k in np.random.default_rng(trials.FOOTAGE).permutation(len(every))[:num_queries]]
 
 
 def make_searches(num_clips: int) -> list[Trial]:
-    """What is looked for: trial k asks for clip k, in a form and words that its caption need not have."""
+    """Return what is looked for: trial k asks for clip k, in a form and words that its caption need not have."""
     specs = [sample_spec(trials.FOOTAGE + k, held_out=True) for k in range(num_clips)]
     return [Trial(k, spec, trials.word(spec, trials.FOOTAGE + k)) for k, spec in enumerate(specs)]
 
 
 def clip_name(number: int) -> str:
-    """The file of clip `number`; it tells nothing of what the clip shows."""
+    """Return the file of clip `number`; it tells nothing of what the clip shows."""
     return f"clip-{number:04d}.mp4"
 
 
 def make_footage(folder: Path, num_clips: int, window_s: float, encoder: TextVideoEncoder) -> Path:
-    """Renders the clips of `make_searches`, each as long as a window, with captions in varied words, and indexes them.
+    """Render the clips of `make_searches`, each as long as a window, with captions in varied words, and indexes them.
 
     Returns `folder`, with CLIPS and INDEX in it. Raises ResourceError and what `build_index` raises.
     """
@@ -67,7 +68,8 @@ def make_footage(folder: Path, num_clips: int, window_s: float, encoder: TextVid
         for trial in make_searches(num_clips):
             clip = render_clip(trial.spec, size=_SIZE_PX, num_frames=round(window_s * _FPS), fps=_FPS)
             name = clip_name(trial.number)
-            video.write(Frames(clip.rgb, clip.fps), folder / CLIPS / name, width_px=_SIZE_PX, height_px=_SIZE_PX, fps=_FPS)
+            video.write(Frames(clip.rgb, clip.fps), folder / CLIPS / name, width_px=_SIZE_PX,
+                        height_px=_SIZE_PX, fps=_FPS)
             rows.append((name, caption(trial.spec, np.random.default_rng([trials.FOOTAGE, trial.number]))))
         with (folder / CLIPS / "captions.tsv").open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, delimiter="\t", lineterminator="\n").writerows([("file", "caption"), *rows])
@@ -76,9 +78,10 @@ def make_footage(folder: Path, num_clips: int, window_s: float, encoder: TextVid
 
 
 def frames_of(match: ClipMatch, settings: Settings) -> Frames:
-    """A found clip as a shot takes its depth from it. Raises VideoError."""
+    """Return a found clip as a shot takes its depth from it. Raises VideoError."""
     wanted = settings.generate
-    return video.read(match.path, start_s=match.start_s, end_s=match.end_s, fps=wanted.fps, max_frames=wanted.num_frames)
+    return video.read(match.path, start_s=match.start_s, end_s=match.end_s, fps=wanted.fps,
+                      max_frames=wanted.num_frames)
 
 
 class Blind:
@@ -89,5 +92,5 @@ class Blind:
         self.looks_at, self.encode_clips = encoder.looks_at, encoder.encode_clips
 
     def encode_texts(self, texts: Sequence[str]) -> Float32:
-        """Zeros (N, dim)."""
+        """Zero (N, dim)."""
         return np.zeros((len(texts), self.dim), np.float32)

@@ -1,7 +1,7 @@
 """The judge: reads creature, colour, accessory, scene and action from a clip, and gives its features.
 
-It was trained on rendered clips that no generator saw, and no generator was trained with it. Its network is in network.py,
-its training in lesson.py.
+It was trained on rendered clips that no generator saw, and no generator was trained with it. Its network is
+in network.py, its training in lesson.py.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Judge:
         return f"judge:{hub.fingerprint_folder(self.folder)}"
 
     def read(self, clips: Iterable[Frames]) -> Reading:
-        """Clips of any sizes and lengths, one after the other. Raises ModelError."""
+        """Return clips of any sizes and lengths, one after the other. Raises ModelError."""
         labels, features = [], []
         for clip in clips:
             logits, vector = self._read(clip)
@@ -65,11 +65,11 @@ class Judge:
         return Reading(np.array(labels, np.int8), np.stack(features))
 
     def extract(self, clips: Iterable[Frames]) -> Float32:
-        """Features (N, D): the layer before the last."""
+        """Return features (N, D): the layer before the last."""
         return self.read(clips).features
 
     def _read(self, clip: Frames) -> tuple[list[Float32], Float32]:
-        """Logits of each attribute, and features; means over the windows of a long clip."""
+        """Return logits of each attribute, and features; means over the windows of a long clip."""
         import torch
 
         logits, features = [], []
@@ -89,7 +89,8 @@ class Judge:
         device = next(self._network.parameters()).device
         pixels = torch.from_numpy(np.array(clip.rgb)).to(device).permute(0, 3, 1, 2).float()   # (T, 3, H, W)
         if pixels.shape[2:] != (shape.size_px, shape.size_px):
-            pixels = torch.nn.functional.interpolate(pixels, (shape.size_px, shape.size_px), mode="bilinear", antialias=True)
+            pixels = torch.nn.functional.interpolate(pixels, (shape.size_px, shape.size_px), mode="bilinear",
+                                                     antialias=True)
         pixels = (pixels / 127.5 - 1).contiguous(memory_format=torch.channels_last)
         return iter(pixels.tensor_split(-(-len(pixels) // shape.num_frames)))
 
@@ -107,13 +108,15 @@ def save_network(network: JudgeNetwork, folder: Path) -> None:
     from safetensors.torch import save
 
     state = {name: value.detach().cpu() for name, value in network.state_dict().items()}
-    half = {name: (value.half() if value.is_floating_point() else value).contiguous() for name, value in state.items()}
+    half = {name: (value.half() if value.is_floating_point() else value).contiguous() for name,
+            value in state.items()}
     write_file(folder / WEIGHTS, save(half))
-    write_file(folder / CONFIG, (json.dumps({"shape": asdict(network.shape), "names": NAMES}, indent=1) + "\n").encode())
+    write_file(folder / CONFIG,
+               (json.dumps({"shape": asdict(network.shape), "names": NAMES}, indent=1) + "\n").encode())
 
 
 def load_network(folder: Path) -> JudgeNetwork:
-    """What `save_network` wrote, float32, for reading. Raises ModelError."""
+    """Return what `save_network` wrote, float32, for reading. Raises ModelError."""
     from safetensors.torch import load
 
     from storybook.evaluate.network import JudgeNetwork, Shape
@@ -123,7 +126,8 @@ def load_network(folder: Path) -> JudgeNetwork:
         if {name: tuple(names) for name, names in config["names"].items()} != NAMES:
             raise ModelError(f"the judge in {folder} knows other names than this world has", hint=HINT)
         listed = config["shape"].items()
-        shape: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in listed}
+        shape: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name,
+                                 value in listed}
         network = JudgeNetwork(Shape(**shape))
         network.load_state_dict(load((folder / WEIGHTS).read_bytes()))
     except ModelError:

@@ -1,8 +1,8 @@
 """Rendered clips for the judge alone: no generator's data has their seeds.
 
-A set is a folder of shards, a shard a folder of memory-mapped `.npy` arrays, renamed when it is complete, so that rendering
-goes on where it stopped. Every fourth scene shows a combination that is held out of the generators' training: the judge
-has to read those too.
+A set is a folder of shards, a shard a folder of memory-mapped `.npy` arrays, renamed when it is complete, so
+that rendering goes on where it stopped. Every fourth scene shows a combination that is held out of the
+generators' training: the judge has to read those too.
 """
 
 from __future__ import annotations
@@ -33,16 +33,18 @@ class JudgeSet:
     name: str
     num_scenes: int
     first_seed: int
-    num_frames: int                                  # at FPS; a set of single frames takes each at a random instant
+    # at FPS; a set of single frames takes each at a random instant
+    num_frames: int
     scenes_a_shard: int = 250
     num_actors: int = 1                              # of two, each half of the picture is a clip of its own
 
     def spec(self, number: int) -> ClipSpec:
         """Scene `number`."""
-        return sample_spec(self.first_seed + number, held_out=number % HELD_OUT_EVERY == 0, num_actors=self.num_actors)
+        return sample_spec(self.first_seed + number, held_out=number % HELD_OUT_EVERY == 0,
+                           num_actors=self.num_actors)
 
     def times_s(self, number: int) -> list[float]:
-        """Instants of its frames."""
+        """Instant of its frames."""
         if self.num_frames == 1:
             return [float(np.random.default_rng([self.first_seed + number, 77]).uniform(0.0, 2.0))]
         return [frame / FPS for frame in range(self.num_frames)]
@@ -77,13 +79,14 @@ class JudgeShard:
 
 
 def render_set(plan: JudgeSet, work: Path, *, workers: int = 2, limit: int | None = None) -> list[JudgeShard]:
-    """Renders the shards that are missing below `work`/data; gives all of them. Raises ResourceError."""
+    """Render the shards that are missing below `work`/data; gives all of them. Raises ResourceError."""
     folder = work / "data" / plan.name
     check_place(folder)
     limited = replace(plan, num_scenes=min(limit or plan.num_scenes, plan.num_scenes))
     num_shards = -(-limited.num_scenes // plan.scenes_a_shard)
     with disk_errors(folder):
-        return [JudgeShard(shard) for shard in make_shards(folder, num_shards, partial(_render, limited), workers=workers)]
+        return [JudgeShard(shard)
+                for shard in make_shards(folder, num_shards, partial(_render, limited), workers=workers)]
 
 
 def _render(plan: JudgeSet, shard: int, folder: Path) -> None:
@@ -95,12 +98,14 @@ def _render(plan: JudgeSet, shard: int, folder: Path) -> None:
     for row, number in enumerate(numbers):
         spec = plan.spec(number)
         clip = render_frames(spec, plan.times_s(number), size=SIZE_PX)
-        shares = np.round(255 * clip.mask.reshape(-1, cells, COVER_PX, cells, COVER_PX).mean((2, 4))).astype(np.uint8)
+        shares = np.round(255 * clip.mask.reshape(-1, cells, COVER_PX, cells,
+                                                  COVER_PX).mean((2, 4))).astype(np.uint8)
         if plan.num_actors == 1:
             rgb[row], cover[row], labels[row] = clip.rgb, shares, labels_of(spec)
             continue
         for actor in range(plan.num_actors):
             place = plan.num_actors * row + actor
-            rgb[place], cover[place], labels[place] = half(clip.rgb, actor), half(shares, actor), labels_of(spec, actor)
+            rgb[place], cover[place], labels[place] = half(clip.rgb,
+                                                           actor), half(shares, actor), labels_of(spec, actor)
     for name, array in (("rgb", rgb), ("cover", cover), ("labels", labels)):
         np.save(folder / f"{name}.npy", array)

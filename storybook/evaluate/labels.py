@@ -23,13 +23,15 @@ UNKNOWN = -1
 
 
 def labels_of(spec: ClipSpec, number: int = 0) -> Labels:
-    """The truth about actor `number` of a clip, (5,); a colour without a name is UNKNOWN."""
+    """Return the truth about actor `number` of a clip, (5,); a colour without a name is UNKNOWN."""
     actor = spec.actors[number]
     said = (actor.creature, actor.colour, actor.accessory or "none", spec.scene, actor.action)
-    return np.array([UNKNOWN if value is None else NAMES[name].index(value) for name, value in zip(NAMES, said, strict=True)],
+    return np.array([UNKNOWN if value is None else NAMES[name].index(value) for name,
+                     value in zip(NAMES, said, strict=True)],
                     np.int8)
 
 
 def words_of(labels: Sequence[int] | Labels) -> dict[str, str]:
-    """One clip's labels (5,) as words by attribute; UNKNOWN is "?"."""
-    return {name: NAMES[name][value] if value >= 0 else "?" for name, value in zip(NAMES, labels, strict=True)}
+    """Return one clip's labels (5,) as words by attribute; UNKNOWN is "?"."""
+    return {name: NAMES[name][value] if value >= 0 else "?" for name,
+            value in zip(NAMES, labels, strict=True)}

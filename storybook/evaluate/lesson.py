@@ -1,9 +1,11 @@
 """How the judge learns: rendered clips and stills, their colours left alone, everything else shaken a little.
 
-First from single frames, all of other scenes, since a clip's frames say nearly the same eight times; then, from what it sees
-in clips, how things move: its eye is done by then, so that clips are looked at once and read a thousand times.
+First from single frames, all of other scenes, since a clip's frames say nearly the same eight times; then,
+from what it sees in clips, how things move: its eye is done by then, so that clips are looked at once and
+read a thousand times.
 
-The training loop is the one of the generators' stages; it is handed in, since this room knows nothing of theirs.
+The training loop is the one of the generators' stages; it is handed in, since this room knows nothing of
+theirs.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ ACTION_WEIGHT = 0.5                                  # of what one frame tells o
 MOVING_SHARE = 0.08                                  # of the minutes
 MOVING_CLIPS = 64                                    # of a batch
 LOOKS = 3                                            # at each clip, shaken another way each time
-LEAST_CROP = 29                                      # of 32 cells: a crop's side, by which pictures differ in size and place
+# of 32 cells: a crop's side, by which pictures differ in size and place
+LEAST_CROP = 29
 SOFT_SHARE, NOISY_SHARE = 0.3, 0.3                   # drawn frames are softer and noisier than rendered ones
 SOFTEST_PX = 56
 Batch = dict[str, Any]
@@ -54,21 +57,23 @@ class JudgeStage:
     name = "judge"
 
     def __init__(
-        self, network: JudgeNetwork, clips: list[JudgeShard], stills: list[JudgeShard], *, batch_size: int, device: torch.device
+        self, network: JudgeNetwork, clips: list[JudgeShard], stills: list[JudgeShard], *, batch_size: int,
+        device: torch.device
     ) -> None:
         self.judge = network.to(device, memory_format=torch.channels_last).requires_grad_(True)
         self.network: nn.Module = self.judge
         self.shards, self.batch_size, self.device = [*clips, *stills], batch_size, device
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """One group."""
+        """Return one group."""
         return [{"params": list(self.network.parameters())}]
 
     def batch(self, rng: np.random.Generator) -> Batch:
         """Single frames, one of a scene."""
         drawn = [_draw(self.shards, rng) for _ in range(self.batch_size)]
         at = [int(rng.integers(len(rgb))) for rgb, _, _ in drawn]
-        shaken = [shake(rgb[k:k + 1], cover[k:k + 1], rng) for (rgb, cover, _), k in zip(drawn, at, strict=True)]
+        shaken = [shake(rgb[k:k + 1], cover[k:k + 1], rng) for (rgb, cover, _),
+                  k in zip(drawn, at, strict=True)]
         return {
             "rgb": torch.cat([rgb for rgb, _ in shaken]),                    # (B, 3, H, W)
             "cover": torch.cat([cover for _, cover in shaken]),              # (B, h, w)
@@ -98,7 +103,8 @@ class MovingStage:
 
     name = "judge_moving"
 
-    def __init__(self, network: JudgeNetwork, clips: list[JudgeShard], *, batch_size: int, device: torch.device) -> None:
+    def __init__(self, network: JudgeNetwork, clips: list[JudgeShard], *, batch_size: int,
+                 device: torch.device) -> None:
         self.judge = network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
         self.network: nn.Module = network.moving_parts().requires_grad_(True)
         self.batch_size, self.device = batch_size, device
@@ -106,12 +112,13 @@ class MovingStage:
         self.seen = self._looked(clips)                                      # (LOOKS, N, T, F)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """One group."""
+        """Return one group."""
         return [{"params": list(self.network.parameters())}]
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Clips as they were seen in one of the looks."""
-        rows, looks = rng.integers(len(self.labels), size=self.batch_size), rng.integers(LOOKS, size=self.batch_size)
+        """Return clips as they were seen in one of the looks."""
+        rows, looks = rng.integers(len(self.labels),
+                                   size=self.batch_size), rng.integers(LOOKS, size=self.batch_size)
         return {"seen": self.seen[looks, rows], "action": self.labels[rows, ATTRIBUTES.index("action")]}
 
     def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
@@ -137,8 +144,9 @@ def _right(logits: torch.Tensor, truth: torch.Tensor) -> float:
     return float((logits.detach().argmax(1) == truth).float().mean())
 
 
-def _draw(shards: list[JudgeShard], rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Labels]:
-    """A scene at random, each as likely as any other: rgb, cover, labels."""
+def _draw(shards: list[JudgeShard], rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8],
+                                                                       Labels]:
+    """Return a scene at random, each as likely as any other: rgb, cover, labels."""
     ends = np.cumsum([len(shard.labels) for shard in shards])
     index = int(rng.integers(ends[-1]))
     place = int(np.searchsorted(ends, index, side="right"))
@@ -146,9 +154,11 @@ def _draw(shards: list[JudgeShard], rng: np.random.Generator) -> tuple[NDArray[n
     return shard.rgb[row], shard.cover[row], shard.labels[row]
 
 
-def shake(rgb: NDArray[np.uint8], cover: NDArray[np.uint8], rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """A clip (T, H, W, 3) with its cover (T, H / 4, W / 4), the same way in all frames: cropped, perhaps mirrored, soft or
-    noisy, a little darker or lighter. Returns (T, 3, H, W) in about [-1, 1], and (T, H / 16, W / 16) in [0, 1].
+def shake(rgb: NDArray[np.uint8], cover: NDArray[np.uint8],
+          rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return a clip (T, H, W, 3) with its cover (T, H / 4, W / 4), the same way in all frames: cropped, perhaps mirrored, soft or
+    noisy, a little darker or lighter. Returns (T, 3, H, W) in about [-1, 1], and (T, H / 16, W / 16) in [0,
+    1].
     """
     cells = SIZE_PX // COVER_PX
     side = int(rng.integers(LEAST_CROP, cells + 1))
@@ -185,17 +195,21 @@ class Lesson:
 
 
 def train_judge(lesson: Lesson, teach: Callable[[Any, Path, float], Spent]) -> dict[str, float]:
-    """Renders what is missing, trains, measures on clips that were never trained on, writes weights and card.
+    """Render what is missing, trains, measures on clips that were never trained on, writes weights and card.
 
-    Args: teach: the training loop, called with the stage, the folder of its checkpoint, and its share of the budget.
+    Args: teach: the training loop, called with the stage, the folder of its checkpoint, and its share of the
+    budget.
 
-    Returns the measured accuracy of each attribute. Raises ResourceError, ModelError, and what `teach` raises.
+    Returns the measured accuracy of each attribute. Raises ResourceError, ModelError, and what `teach`
+    raises.
     """
     clips, stills, pairs, held = (judge_data.render_set(plan, lesson.work, limit=lesson.scenes)
-                                  for plan in (judge_data.CLIPS, judge_data.STILLS, judge_data.PAIRS, judge_data.HELD))
+                                  for plan in (judge_data.CLIPS, judge_data.STILLS, judge_data.PAIRS,
+                                               judge_data.HELD))
     known = (lesson.out / WEIGHTS).is_file() and not lesson.scratch
     network = load_network(lesson.out) if known else JudgeNetwork(lesson.shape)
-    stage = JudgeStage(network, clips, [*stills, *pairs], batch_size=lesson.batch_size or FRAMES, device=lesson.device)
+    stage = JudgeStage(network, clips, [*stills, *pairs], batch_size=lesson.batch_size or FRAMES,
+                       device=lesson.device)
     spent = teach(stage, lesson.work / stage.name, 1 - MOVING_SHARE)
     moving = MovingStage(network, clips, batch_size=MOVING_CLIPS, device=lesson.device)
     moved = teach(moving, lesson.work / moving.name, MOVING_SHARE)
@@ -212,22 +226,25 @@ def measure(judge: Judge, held: list[JudgeShard]) -> dict[str, float]:
 
 
 def card(spent: Spent, moved: Spent, figures: dict[str, float], held: list[JudgeShard]) -> str:
-    """The model card."""
+    """Return the model card."""
     count = sum(len(shard.labels) for shard in held)
     return "\n".join([
         "# Model card", "", "## Storybook judge", "",
         "Reads creature, colour, accessory, scene and action from a clip at 8 frames a second; "
         "`python -m storybook eval` counts with it.",
         "Its features, the layer before the last, are those of the Fréchet distances.", "",
-        f"- made by: `python -m storybook train judge`, {spent.step:,} steps of {FRAMES} single frames and {moved.step:,} of "
+        f"- made by: `python -m storybook train judge`, {spent.step:,} steps of {FRAMES} single frames and "
+        f"{moved.step:,} of "
         f"{MOVING_CLIPS} clips, {(spent.seconds + moved.seconds) / 60:.1f} minutes of computing",
         "- network: timm's ResNet on each frame, pooled where the creature is, two convolutions over time "
         "(`storybook/evaluate/network.py`)",
         "- data: scenes rendered by `storybook.world` with seeds that no generator was trained on "
         "(`storybook/evaluate/judge_data.py`), every fourth a combination that generators never see",
-        f"- accuracy on {count} fresh rendered clips of {held[0].rgb.shape[1]} frames, the ceiling of what it can measure: "
+        f"- accuracy on {count} fresh rendered clips of {held[0].rgb.shape[1]} frames, the ceiling of what "
+        "it can measure: "
         + ", ".join(f"{name} {100 * value:.1f} %" for name, value in figures.items()),
-        "- limits: always names something, also where nothing can be made out; one creature a clip; a colour between the ten "
+        "- limits: always names something, also where nothing can be made out; one creature a clip; a colour "
+        "between the ten "
         "named ones gets the name of one of them; knows the storybook world only",
         "- licence: Apache-2.0, as the project", "",
     ])

@@ -27,13 +27,14 @@ METHODS: dict[str, dict[str, Any]] = {
     "all_timesteps": {"inference_timesteps_only": False},
 }
 BASELINES = ("timeinv_lora", "textual_inversion", "dreambooth", "custom_diffusion")
-UNTOLD = tuple(f"untold_{method}" for method in BASELINES)   # as published: the noun to start from, and what is worn is not said
+# as published: the noun to start from, and what is worn is not said
+UNTOLD = tuple(f"untold_{method}" for method in BASELINES)
 METHODS |= {untold: METHODS[method] | _UNTOLD for untold, method in zip(UNTOLD, BASELINES, strict=True)}
 ABLATIONS = ("no_timeinv", "no_lora", "no_static_depth", "no_regularisation")
 
 
 def settings_of(method: str, settings: Settings) -> Settings:
-    """The settings with which a method learns and draws. Raises UsageError for an unknown name."""
+    """Return the settings with which a method learns and draws. Raises UsageError for an unknown name."""
     if method not in METHODS:
         raise UsageError(f"there is no method {method!r}", hint=f"known are {', '.join(METHODS)}")
     changes, ours = METHODS[method], settings.personalize

@@ -12,22 +12,28 @@ from scipy.ndimage import binary_erosion, gaussian_filter
 from storyanim.artifacts import Float32, UInt8
 from storybook.evaluate.labels import ATTRIBUTES, Labels
 
-_PAN_GAP, _MOST_PAN_PX = 4, 16                       # frames that are compared, and how far the picture may move between them
-_EDGE_PX = 3                                          # of a figure, where its colour mixes with what is behind
+# frames that are compared, and how far the picture may move between them
+_PAN_GAP, _MOST_PAN_PX = 4, 16
+# of a figure, where its colour mixes with what is behind
+_EDGE_PX = 3
 _COLOUR_BIN = 5                                       # of CIELAB
-LEAST_CHANGE = 0.1 / 255                             # a tenth of a grey level: under it a ratio to rendered clips says nothing
+# a tenth of a grey level: under it a ratio to rendered clips says nothing
+LEAST_CHANGE = 0.1 / 255
 
 
 def accuracy(read: Labels, truth: Labels) -> dict[str, float]:
-    """Share of right readings of each attribute, and under "all" of the clips in which every attribute is right.
+    """Return share of right readings of each attribute, and under "all" of the clips in which every attribute is right.
 
     Args:
-        read, truth: (N, 5) columns as in ATTRIBUTES; where `truth` is negative there is nothing to be right about.
+        read, truth: (N, 5) columns as in ATTRIBUTES; where `truth` is negative there is nothing to be right
+        about.
 
-    An attribute that is nowhere known counts as 0. Raises ValueError for arrays of different shapes or without clips.
+    An attribute that is nowhere known counts as 0. Raises ValueError for arrays of different shapes or
+    without clips.
     """
     if read.shape != truth.shape or truth.ndim != 2 or truth.shape[1] != len(ATTRIBUTES) or not len(truth):
-        raise ValueError(f"read and truth must both be (N, {len(ATTRIBUTES)}), got {read.shape} and {truth.shape}")
+        raise ValueError(f"read and truth must both be (N, {len(ATTRIBUTES)}), got {read.shape} and "
+                         f"{truth.shape}")
     known = truth >= 0
     right = (read == truth) & known
     shares = {name: float(right[:, k].sum() / max(1, known[:, k].sum())) for k, name in enumerate(ATTRIBUTES)}
@@ -35,14 +41,15 @@ def accuracy(read: Labels, truth: Labels) -> dict[str, float]:
 
 
 def recall(places: Sequence[int]) -> dict[str, float]:
-    """Share of searches that found what they were for among the first 1, 5 and 10, and the median of its places.
+    """Return share of searches that found what they were for among the first 1, 5 and 10, and the median of its places.
 
     Args: places: (N) of the right clip, 1 the first.
     """
     found = np.asarray(places)
     if not len(found) or found.min() < 1:
         raise ValueError("places must be 1 or more, of one search at least")
-    return {f"r{most}": float((found <= most).mean()) for most in (1, 5, 10)} | {"median_rank": float(np.median(found))}
+    return {f"r{most}": float((found <= most).mean())
+            for most in (1, 5, 10)} | {"median_rank": float(np.median(found))}
 
 
 def frechet(one: Float32, other: Float32) -> float:
@@ -50,15 +57,17 @@ def frechet(one: Float32, other: Float32) -> float:
 
         |m1 - m2|² + tr(C1) + tr(C2) - 2 tr((C1 C2)^½)
 
-    The last trace is the sum of the singular values of A1 A2ᵀ, where the rows of A are the centred features over √(n - 1):
-    exact and symmetric also where a set has fewer clips than a feature has numbers, where the root of a matrix is not.
-    Few clips still raise the distance, also that of two sets of one kind: compare it with a floor of as many clips.
+    The last trace is the sum of the singular values of A1 A2ᵀ, where the rows of A are the centred features
+    over √(n - 1): exact and symmetric also where a set has fewer clips than a feature has numbers, where the
+    root of a matrix is not. Few clips still raise the distance, also that of two sets of one kind: compare it
+    with a floor of as many clips.
 
     Args:
         one, other: (N, D) and (M, D), each of 2 clips at least.
     """
     if one.ndim != 2 or other.ndim != 2 or one.shape[1] != other.shape[1] or min(len(one), len(other)) < 2:
-        raise ValueError(f"features must be (N, D) and (M, D) with 2 rows at least, got {one.shape} and {other.shape}")
+        raise ValueError(f"features must be (N, D) and (M, D) with 2 rows at least, got {one.shape} and "
+                         f"{other.shape}")
     (mean1, rows1), (mean2, rows2) = _centred(one), _centred(other)
     common = np.linalg.svd(_small(rows1) @ _small(rows2).T, compute_uv=False).sum()
     distance = np.square(mean1 - mean2).sum() + np.square(rows1).sum() + np.square(rows2).sum() - 2 * common
@@ -66,7 +75,7 @@ def frechet(one: Float32, other: Float32) -> float:
 
 
 def change(rgb: UInt8, pixels: NDArray[np.bool_] | None = None) -> float:
-    """Mean absolute difference of consecutive frames, in [0, 1].
+    """Return mean absolute difference of consecutive frames, in [0, 1].
 
     Args:
         rgb: (T, H, W, 3).
@@ -81,15 +90,20 @@ def change(rgb: UInt8, pixels: NDArray[np.bool_] | None = None) -> float:
 
 
 def cielab(rgb: UInt8) -> Float32:
-    """(N, 3) sRGB → (N, 3) L in [0, 100], a, b. The Euclidean distance of two is ΔE (CIE 1976); 2.3 is just noticed."""
-    to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
-    lab = np.asarray(ImageCms.applyTransform(Image.fromarray(rgb[None]), to_lab))[0]              # (N, 3): a, b as signed bytes
+    """Return (N, 3) sRGB → (N, 3) L in [0, 100], a, b.
+
+    The Euclidean distance of two is ΔE (CIE 1976); 2.3 is just noticed.
+    """
+    to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB",
+                                     "LAB")
+    # (N, 3): a, b as signed bytes
+    lab = np.asarray(ImageCms.applyTransform(Image.fromarray(rgb[None]), to_lab))[0]
     points = [lab[:, 0] * (100 / 255), lab[:, 1].astype(np.int8), lab[:, 2].astype(np.int8)]
     return np.stack(points, axis=1).astype(np.float32)
 
 
 def coat(rgb: UInt8, mask: NDArray[np.bool_]) -> Float32:
-    """The colour that most of a figure has, in CIELAB: where its pixels in all frames, without its edge, lie closest together.
+    """Return the colour that most of a figure has, in CIELAB: where its pixels in all frames, without its edge, lie closest together.
 
     Args:
         rgb: (T, H, W, 3) sRGB.
@@ -132,7 +146,7 @@ def seam_ratio(clips: Sequence[UInt8], window: int, stride: int) -> float:
 
 
 def interval(values: Float32, num_draws: int = 2000) -> tuple[float, float]:
-    """Where the mean of (N) values lies with 95 %: percentiles of the means of N values drawn again, the same ones each time."""
+    """Return where the mean of (N) values lies with 95 %: percentiles of the means of N values drawn again, the same ones each time."""
     rng = np.random.default_rng(0)
     means = np.array([values[rng.integers(len(values), size=len(values))].mean() for _ in range(num_draws)])
     low, high = np.percentile(means, (2.5, 97.5))
@@ -140,7 +154,7 @@ def interval(values: Float32, num_draws: int = 2000) -> tuple[float, float]:
 
 
 def still_pixels(cover: Float32) -> NDArray[np.bool_]:
-    """The quarter of the picture where creatures are least often: background in nearly every clip.
+    """Return the quarter of the picture where creatures are least often: background in nearly every clip.
 
     Args:
         cover: (H, W) share of rendered clips in which a creature is ever on the pixel.
@@ -151,7 +165,7 @@ def still_pixels(cover: Float32) -> NDArray[np.bool_]:
 
 
 def pan(rgb: UInt8) -> float:
-    """How far the whole picture moves to the right from frame to frame, in widths: below 0 while the camera pans right.
+    """Return how far the whole picture moves to the right from frame to frame, in widths: below 0 while the camera pans right.
 
     Phase correlation of frames 4 apart, summed over the clip.
 
@@ -173,7 +187,7 @@ def pan(rgb: UInt8) -> float:
 
 
 def ratio(drawn: Sequence[float], rendered: Sequence[float]) -> float:
-    """Mean of drawn clips over the mean of rendered ones; rendered ones that hardly change count as LEAST_CHANGE."""
+    """Return mean of drawn clips over the mean of rendered ones; rendered ones that hardly change count as LEAST_CHANGE."""
     return float(np.mean(drawn) / max(float(np.mean(rendered)), LEAST_CHANGE))
 
 
@@ -199,7 +213,7 @@ def _small(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _centred(features: Float32) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean (D,), and rows (N, D) whose product with themselves is the covariance."""
+    """Return mean (D,), and rows (N, D) whose product with themselves is the covariance."""
     exact = features.astype(np.float64)
     mean = exact.mean(axis=0)
     return mean, (exact - mean) / np.sqrt(len(exact) - 1)

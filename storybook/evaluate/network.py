@@ -28,19 +28,21 @@ class Shape:
 class JudgeNetwork(nn.Module):
     """Frames to logits of each attribute and to features.
 
-    A map of where the creature is, learned from rendered masks, weighs the cells, so that colours and shapes of the
-    background do not count for it. All but the action is read from the mean over time.
+    A map of where the creature is, learned from rendered masks, weighs the cells, so that colours and shapes
+    of the background do not count for it. All but the action is read from the mean over time.
     """
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
         wide, moving = shape.widths[-1], 96
-        self.eye = ResNet(BasicBlock, shape.layers, num_classes=0, output_stride=CELL_PX, channels=shape.widths)
+        self.eye = ResNet(BasicBlock, shape.layers, num_classes=0, output_stride=CELL_PX,
+                          channels=shape.widths)
         # A quarter of the size at once: at half of it the stem would take half of the time.
         self.eye.conv1 = nn.Conv2d(3, shape.stem, 7, stride=4, padding=3, bias=False)
         self.eye.bn1 = nn.BatchNorm2d(shape.stem)
-        self.eye.layer1[0] = BasicBlock(shape.stem, shape.widths[0], downsample=_fitted(shape.stem, shape.widths[0]))
+        self.eye.layer1[0] = BasicBlock(shape.stem, shape.widths[0],
+                                        downsample=_fitted(shape.stem, shape.widths[0]))
         self.eye.maxpool = nn.Identity()
         self.where = nn.Conv2d(wide, 1, 1)
         self.still = nn.Linear(2 * wide + 3, shape.embedding)
@@ -48,15 +50,17 @@ class JudgeNetwork(nn.Module):
         self.second = nn.Conv1d(moving, moving, 3, padding=1)
         self.motion = nn.Linear(2 * moving, shape.embedding)
         self.heads = nn.ModuleDict({
-            name: nn.Linear(shape.embedding * (2 if name == "action" else 1), len(names)) for name, names in NAMES.items()
+            name: nn.Linear(shape.embedding * (2 if name == "action" else 1), len(names)) for name,
+            names in NAMES.items()
         })
 
     def moving_parts(self) -> nn.ModuleDict:
-        """What reads over time, apart from what reads single frames."""
-        return nn.ModuleDict({"first": self.first, "second": self.second, "motion": self.motion, "action": self.heads["action"]})
+        """Return what reads over time, apart from what reads single frames."""
+        return nn.ModuleDict({"first": self.first, "second": self.second, "motion": self.motion,
+                              "action": self.heads["action"]})
 
     def look(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
-        """Each frame by itself.
+        """Return each frame by itself.
 
         Args: rgb: (N, 3, H, W) in [-1, 1].
 
@@ -71,13 +75,14 @@ class JudgeNetwork(nn.Module):
         return torch.cat([actor, whole, place], dim=1), cells
 
     def read(self, seen: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """Clips of what was seen, (B, T, F), to logits by attribute, (B, names), and features (B, 2 × embedding)."""
+        """Return clips of what was seen, (B, T, F), to logits by attribute, (B, names), and features (B, 2 × embedding)."""
         still = self.still(seen).relu().mean(1)
         moving = self.first(seen.transpose(1, 2)).relu()
         moving = moving + self.second(moving).relu()
         motion = self.motion(torch.cat([moving.mean(2), moving.amax(2)], dim=1)).relu()
         features = torch.cat([still, motion], dim=1)
-        return {name: head(features if name == "action" else still) for name, head in self.heads.items()}, features
+        return {name: head(features if name == "action" else still) for name,
+                head in self.heads.items()}, features
 
 
 def _fitted(before: int, after: int) -> nn.Module:
@@ -85,6 +90,6 @@ def _fitted(before: int, after: int) -> nn.Module:
 
 
 def _centre(share: Tensor, axis: int) -> Tensor:
-    """Where the weights (N, h, w) lie along an axis, (N,) in [0, 1]."""
+    """Return where the weights (N, h, w) lie along an axis, (N,) in [0, 1]."""
     size = share.shape[axis]
     return (share.sum(3 - axis) * torch.linspace(0, 1, size, device=share.device, dtype=share.dtype)).sum(1)

@@ -48,12 +48,14 @@ class Counts:
     """What was read of N clips."""
 
     right: dict[str, Float32]                        # attribute → (N) 1 where right
-    text: Float32                                    # (N) cosine of a clip and its prompt, the character called by its noun
+    # (N) cosine of a clip and its prompt, the character called by its noun
+    text: Float32
     image: Float32                                   # (N) cosine of a clip and the character's pictures
-    colour_error: Float32                            # (N) ΔE of the coat and the rendered clip's: no word says its shade
+    # (N) ΔE of the coat and the rendered clip's: no word says its shade
+    colour_error: Float32
 
     def scores(self) -> dict[str, Any]:
-        """Means (of the colour's error the median), and for the two that count the interval in which they lie with 95 %."""
+        """Mean (of the colour's error the median), and for the two that count the interval in which they lie with 95 %."""
         both = {"semantic": _mean(self.right, SEMANTIC), "identity": _mean(self.right, IDENTITY)}
         means: dict[str, Any] = {name: float(values.mean()) for name, values in both.items()}
         means |= {f"{name}_interval": interval(values) for name, values in both.items()}
@@ -63,10 +65,11 @@ class Counts:
 
 
 def make_part(run: RunDir, bench: Bench, components: Components, lead: Lead, num_prompts: int) -> Part:
-    """Writes the lead's pictures into the run, and renders its guides and what its prompts should show."""
+    """Write the lead's pictures into the run, and renders its guides and what its prompts should show."""
     character = lead.photographed(run.path / "cast" / lead.name)
     side = bench.settings.generate.width_px
-    photos = [Frames(load_image(path, side, side)[None], bench.settings.generate.fps) for path in character.images]
+    photos = [Frames(load_image(path, side, side)[None], bench.settings.generate.fps)
+              for path in character.images]
     mean = components.encoder.encode_clips(photos).mean(axis=0)
     trials = lead.trials(num_prompts)
     guiding, rendered = ([bench.render(spec) for spec in specs]
@@ -74,14 +77,15 @@ def make_part(run: RunDir, bench: Bench, components: Components, lead: Lead, num
     return Part(
         lead, character, mean / np.linalg.norm(mean), trials,
         guides=[bench.depth.estimate(Frames(clip.rgb, clip.fps)) for clip in guiding],
-        outlines=[clip.mask for clip in guiding], rendered=rendered, coats=[coat(clip.rgb, clip.mask) for clip in rendered],
+        outlines=[clip.mask for clip in guiding], rendered=rendered,
+        coats=[coat(clip.rgb, clip.mask) for clip in rendered],
     )
 
 
 def learn_parts(
     run: RunDir, bench: Bench, components: Components, parts: Sequence[Part], method: str, watch: Watch
 ) -> list[CharacterToken]:
-    """The characters of all parts, learned one after the other on one model."""
+    """Return the characters of all parts, learned one after the other on one model."""
     own = settings_of(method, bench.settings)
     learner = TimeInvLearner(own, partial(load_pipeline, own.models), bench.depth)
 
@@ -97,24 +101,28 @@ def learn_parts(
 
 
 def draw_parts(
-    run: RunDir, name: str, parts: Sequence[Part], tokens: Sequence[CharacterToken | None], generator: ShotGenerator, seeds: int,
+    run: RunDir, name: str, parts: Sequence[Part], tokens: Sequence[CharacterToken | None],
+    generator: ShotGenerator, seeds: int,
     watch: Watch,
 ) -> list[list[Frames]]:
-    """All clips of each part, seed by seed; those of a part without a token by the words for its lead."""
+    """Return all clips of each part, seed by seed; those of a part without a token by the words for its lead."""
     drawn = []
     for part, token in zip(parts, tokens, strict=True):
         shots = [(part.lead.shot(trial, token.token if token else None, seed), guide)
                  for seed in range(seeds) for trial, guide in zip(part.trials, part.guides, strict=True)]
-        drawn.append(draw_all(run, f"{name}/{part.lead.name}", shots, generator, watch, [token] if token else []))
+        drawn.append(draw_all(run, f"{name}/{part.lead.name}", shots, generator, watch,
+                              [token] if token else []))
     return drawn
 
 
-def count_parts(bench: Bench, components: Components, parts: Sequence[Part], drawn: Sequence[Sequence[Frames]]) -> Counts:
-    """Reads the clips of each part; those of several seeds lie behind one another."""
+def count_parts(bench: Bench, components: Components, parts: Sequence[Part],
+                drawn: Sequence[Sequence[Frames]]) -> Counts:
+    """Read the clips of each part; those of several seeds lie behind one another."""
     labels, truth, text, image, errors = [], [], [], [], []
     for part, clips in zip(parts, drawn, strict=True):
         asked = [part.trials[k % len(part.trials)] for k in range(len(clips))]
-        seen = components.encoder.encode_clips(clips)                                                  # (N, D)
+        # (N, D)
+        seen = components.encoder.encode_clips(clips)
         said = components.encoder.encode_texts([trial.prompt for trial in asked])
         labels.append(bench.judge.read(clips).labels)
         truth.append(np.stack([labels_of(trial.spec) for trial in asked]))
@@ -127,11 +135,11 @@ def count_parts(bench: Bench, components: Components, parts: Sequence[Part], dra
 
 
 def _colour_error(part: Part, number: int, clip: Frames) -> float:
-    """How far the coat's colour is from the character's own in the same light; the figure fills the guide's outline."""
+    """Return how far the coat's colour is from the character's own in the same light; the figure fills the guide's outline."""
     return float(np.linalg.norm(coat(clip.rgb, part.outlines[number]) - part.coats[number]))
 
 
 def _mean(right: dict[str, Float32], names: Sequence[str]) -> Float32:
-    """(N) share of the attributes that are right in each clip."""
+    """Return (N) share of the attributes that are right in each clip."""
     mean: Float32 = np.stack([right[name] for name in names]).mean(axis=0)
     return mean

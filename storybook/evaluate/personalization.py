@@ -27,7 +27,8 @@ from storybook.evaluate.trials import Trial, make_pair_trials, word
 from storybook.world import with_
 
 OURS = "timeinv_lora"
-SHADED = (OURS, "textual_inversion")                 # that learn colours without a name: all there is, and a word
+# that learn colours without a name: all there is, and a word
+SHADED = (OURS, "textual_inversion")
 UNTIL = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)               # control_guidance_end of the curve
 
 
@@ -40,7 +41,8 @@ class PersonalizationSize:
     seeds: int = 2
     curve: int = 20                                  # shots of each point over control_guidance_end
     ablations: bool = False
-    untold: bool = False                             # all methods also without the words read off the pictures
+    # all methods also without the words read off the pictures
+    untold: bool = False
     together: int = 20                               # shots with two of the characters
     shades: int = 2                                  # further characters, whose colour has no name
 
@@ -51,7 +53,7 @@ QUICK = PersonalizationSize(characters=1, prompts=6, seeds=1, curve=2, together=
 def evaluate_personalization(
     run: RunDir, bench: Bench, size: PersonalizationSize, watch: Watch, index: str | None = None
 ) -> dict[str, object]:
-    """Learns, draws, reads, counts; writes `eval.json`, `table.md`, `sheet.png` and `shades.png` into the run's folder. Returns
+    """Learn, draws, reads, counts; writes `eval.json`, `table.md`, `sheet.png` and `shades.png` into the run's folder. Returns
     eval.json's content.
 
     Args: index: of the regularisation clips; None: the bundled one.
@@ -66,11 +68,13 @@ def evaluate_personalization(
     shown: dict[str, list[Frames]] = {}
     for method in methods:
         tokens, drawn = _by(run, bench, components, parts, method, size.seeds, watch)
-        found[method] = count_parts(bench, components, parts, drawn).scores() | _costs(run, method, parts, tokens)
+        found[method] = count_parts(bench, components, parts,
+                                    drawn).scores() | _costs(run, method, parts, tokens)
         shown[method] = [clips[0] for clips in drawn]
         if method == OURS:
             together = _together(run, bench, parts, tokens, size.together, watch)
-            curve = [_point(run, bench, components, parts, tokens, until, size.curve, watch) for until in UNTIL]
+            curve = [_point(run, bench, components, parts, tokens, until, size.curve, watch)
+                     for until in UNTIL]
     words = draw_parts(run, "words", parts, [None] * len(parts), bench.generator, size.seeds, watch)
     rendered = [[Frames(clip.rgb, clip.fps) for clip in part.rendered] for part in parts]
     ceiling = [replace(part, outlines=[clip.mask for clip in part.rendered]) for part in parts]
@@ -88,18 +92,20 @@ def evaluate_personalization(
 
 
 def _by(
-    run: RunDir, bench: Bench, components: Components, parts: Sequence[Part], method: str, seeds: int, watch: Watch
+    run: RunDir, bench: Bench, components: Components, parts: Sequence[Part], method: str, seeds: int,
+    watch: Watch
 ) -> tuple[list[CharacterToken], list[list[Frames]]]:
-    """All parts learned by a method, and their clips as it draws them."""
+    """Return all parts learned by a method, and their clips as it draws them."""
     tokens = learn_parts(run, bench, components, parts, method, watch)
     generator = build_generator(settings_of(method, bench.settings))
     return tokens, draw_parts(run, method, parts, tokens, generator, seeds, watch)
 
 
 def _together(
-    run: RunDir, bench: Bench, parts: Sequence[Part], tokens: Sequence[CharacterToken], count: int, watch: Watch
+    run: RunDir, bench: Bench, parts: Sequence[Part], tokens: Sequence[CharacterToken], count: int,
+    watch: Watch
 ) -> dict[str, float] | None:
-    """How often both of two characters in one shot have the right kind and colour. Their guide is the depth of two other
+    """Return how often both of two characters in one shot have the right kind and colour. Their guide is the depth of two other
     creatures, as far as the profile guides such shots.
 
     None when there are no two, or no shots are wanted.
@@ -110,9 +116,11 @@ def _together(
     for other in make_pair_trials(count):
         places = [(other.number + k) % len(parts) for k in (0, 1)]
         leads, worn = [parts[place].lead for place in places], [tokens[place] for place in places]
-        actors = tuple(replace(actor, **lead.look) for actor, lead in zip(other.spec.actors, leads, strict=True))
+        actors = tuple(replace(actor, **lead.look) for actor,
+                       lead in zip(other.spec.actors, leads, strict=True))
         spec = with_(other.spec, actors=actors, weather="clear", time_of_day="day")
-        who = " and ".join(f"a {token.token} {lead.actor.creature}" for token, lead in zip(worn, leads, strict=True))
+        who = " and ".join(f"a {token.token} {lead.actor.creature}" for token,
+                           lead in zip(worn, leads, strict=True))
         shot = other.shot.model_copy(update={"prompt": word(spec, other.number, who)})
         guide = bench.depth.estimate(next(bench.frames([other.spec])))
         clips += draw_all(run, "together", [(shot, guide)], bench.generator, watch, worn)
@@ -123,8 +131,9 @@ def _together(
     return scores | {"rendered": ceiling, "shots": float(count)}
 
 
-def _shades(run: RunDir, bench: Bench, components: Components, size: PersonalizationSize, watch: Watch) -> dict[str, Any] | None:
-    """The same of characters whose colour no word says: what is learned beyond words. "words" takes the nearest name.
+def _shades(run: RunDir, bench: Bench, components: Components, size: PersonalizationSize,
+            watch: Watch) -> dict[str, Any] | None:
+    """Return the same of characters whose colour no word says: what is learned beyond words. "words" takes the nearest name.
 
     The judge knows no such colour, so that its error counts. None when none are wanted.
     """
@@ -146,7 +155,8 @@ def _shade_scores(counts: Counts) -> dict[str, Any]:
     return {name: score for name, score in counts.scores().items() if name not in unscored}
 
 
-def _costs(run: RunDir, method: str, parts: Sequence[Part], tokens: Sequence[CharacterToken]) -> dict[str, float]:
+def _costs(run: RunDir, method: str, parts: Sequence[Part],
+           tokens: Sequence[CharacterToken]) -> dict[str, float]:
     """Of one character: seconds of learning, bytes of its file."""
     spent = run.seconds()
     seconds = [spent[f"{method}/{part.lead.name}/learned"] for part in parts]
@@ -155,10 +165,11 @@ def _costs(run: RunDir, method: str, parts: Sequence[Part], tokens: Sequence[Cha
 
 
 def _point(
-    run: RunDir, bench: Bench, components: Components, parts: Sequence[Part], tokens: Sequence[CharacterToken], until: float,
+    run: RunDir, bench: Bench, components: Components, parts: Sequence[Part],
+    tokens: Sequence[CharacterToken], until: float,
     count: int, watch: Watch,
 ) -> dict[str, float]:
-    """Scores of our method when the structure, which is of another creature, ends at `until`; `count` shots in all."""
+    """Return scores of our method when the structure, which is of another creature, ends at `until`; `count` shots in all."""
     each = max(1, count // len(parts))
     some = [replace(part, trials=part.trials[:each], guides=part.guides[:each]) for part in parts]
     changed = bench.settings.generate.model_copy(update={"control_guidance_end": until})

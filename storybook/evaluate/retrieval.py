@@ -27,7 +27,8 @@ from storybook.evaluate.tables import Fit, retrieval_table
 from storybook.evaluate.trials import Trial
 from storybook.world import WORDS
 
-RETRIEVED, RANDOM, NONE = "retrieved", "random", "none"      # ways to take structure; folders of the drawn shots
+# ways to take structure; folders of the drawn shots
+RETRIEVED, RANDOM, NONE = "retrieved", "random", "none"
 _POOL = 10_000                                       # clips of an index that random footage is taken from
 
 
@@ -47,7 +48,7 @@ QUICK = RetrievalSize(clips=100, queries=80, shots=8, wordings=40)
 def evaluate_retrieval(
     run: RunDir, bench: Bench, size: RetrievalSize, watch: Watch, index: str | None = None
 ) -> dict[str, object]:
-    """Searches, draws, reads, counts; writes `eval.json`, `table.md` and `sheet.png` into the run's folder. Returns eval.json's
+    """Search, draws, reads, counts; writes `eval.json`, `table.md` and `sheet.png` into the run's folder. Returns eval.json's
     content.
 
     Args: index: that shots take their footage from; None: the bundled one.
@@ -57,19 +58,24 @@ def evaluate_retrieval(
     components = build_components(bench.settings, index)
     watch(0.0, f"rendering and indexing {size.clips} clips")
     wanted = bench.settings.retrieve
-    made = run.step_with_folder("footage", footage.make_footage, size.clips, wanted.window_s, components.encoder).value
+    made = run.step_with_folder("footage", footage.make_footage, size.clips, wanted.window_s,
+                                components.encoder).value
     watch(1.0, "indexed")
     found = measure_recall(made / footage.INDEX, bench, components.encoder, size.clips, watch)
-    plain = measure_fit(bench, components, [(query.text, query.action) for query in footage.make_queries(size.queries)], watch)
+    plain = measure_fit(bench, components,
+                        [(query.text, query.action) for query in footage.make_queries(size.queries)], watch)
     others = [(trial.prompt, trial.spec.actors[0].action) for trial in trials.make_trials(size.wordings)]
     worded = measure_fit(bench, components, others, watch)
     asked = trials.make_trials(size.shots)
-    matches = {RETRIEVED: [components.index.search(trial.prompt, components.encoder, 1)[0] for trial in asked],
+    matches = {RETRIEVED: [components.index.search(trial.prompt, components.encoder, 1)[0]
+                           for trial in asked],
                RANDOM: random_matches(components, asked)}
-    drawn = {way: draw_way(run, bench, way, asked, matches.get(way), watch) for way in (RETRIEVED, RANDOM, NONE)}
+    drawn = {way: draw_way(run, bench, way, asked, matches.get(way), watch)
+             for way in (RETRIEVED, RANDOM, NONE)}
     watch(1.0, "judging")
     truth = np.stack([labels_of(trial.spec) for trial in asked])
-    shown = {way: [footage.frames_of(match, bench.settings) for match in some] for way, some in matches.items()}
+    shown = {way: [footage.frames_of(match, bench.settings) for match in some] for way,
+             some in matches.items()}
     read = {way: accuracy(bench.judge.read(clips).labels, truth) for way, clips in drawn.items()}
     ridden = {way: accuracy(bench.judge.read(clips).labels, truth)["action"] for way, clips in shown.items()}
     ceiling = accuracy(bench.judge.read(bench.frames(trial.spec for trial in asked)).labels, truth)
@@ -88,7 +94,7 @@ def evaluate_retrieval(
 def measure_recall(
     folder: Path, bench: Bench, encoder: TextVideoEncoder, num_clips: int, watch: Watch
 ) -> dict[str, dict[str, float]]:
-    """Each clip's own sentence is looked for among all clips: by the vectors alone, by BM25 of the captions alone, joined as the
+    """Return each clip's own sentence is looked for among all clips: by the vectors alone, by BM25 of the captions alone, joined as the
     profile joins them.
     """
     ways: dict[str, tuple[ClipIndex, TextVideoEncoder]] = {
@@ -106,7 +112,7 @@ def measure_recall(
 
 
 def measure_fit(bench: Bench, components: Components, asked: Sequence[tuple[str, str]], watch: Watch) -> Fit:
-    """Queries to the index, each with the action that it asks for."""
+    """Return queries to the index, each with the action that it asks for."""
     action = list(NAMES).index("action")
     fits, said = [], []
     for done, (query, wanted) in enumerate(asked):
@@ -119,23 +125,27 @@ def measure_fit(bench: Bench, components: Components, asked: Sequence[tuple[str,
 
 
 def random_matches(components: Components, asked: Sequence[Trial]) -> list[ClipMatch]:
-    """A clip of the index for each trial, by its number; of an index of more than 10,000 clips, one of so many."""
+    """Return a clip of the index for each trial, by its number; of an index of more than 10,000 clips, one of so many."""
     pool = components.index.search("", components.encoder, min(components.index.info.num_clips, _POOL))
-    return [pool[int(np.random.default_rng([trials.FOOTAGE, trial.number]).integers(len(pool)))] for trial in asked]
+    return [pool[int(np.random.default_rng([trials.FOOTAGE, trial.number]).integers(len(pool)))]
+            for trial in asked]
 
 
 def draw_way(
-    run: RunDir, bench: Bench, way: str, asked: Sequence[Trial], matches: Sequence[ClipMatch] | None, watch: Watch
+    run: RunDir, bench: Bench, way: str, asked: Sequence[Trial], matches: Sequence[ClipMatch] | None,
+    watch: Watch
 ) -> list[Frames]:
-    """Draws the trials under the depth of their footage; None: from the text alone."""
+    """Draw the trials under the depth of their footage; None: from the text alone."""
     wanted = bench.settings.generate
     depths: list[DepthTrack | None] = [None] * len(asked)
     for k, match in enumerate(matches or ()):
         watch(k / len(asked), f"{way}: depth of the footage")
-        step = run.step(f"depth/{way}/{asked[k].shot.id}", estimate_depth, match, bench.depth, wanted.num_frames,
+        step = run.step(f"depth/{way}/{asked[k].shot.id}", estimate_depth, match, bench.depth,
+                        wanted.num_frames,
                         wanted.fps)
         depths[k] = step.value
-    return draw_all(run, way, [(trial.shot, depth) for trial, depth in zip(asked, depths, strict=True)], bench.generator, watch)
+    return draw_all(run, way, [(trial.shot, depth) for trial, depth in zip(asked, depths, strict=True)],
+                    bench.generator, watch)
 
 
 def _place(hits: Sequence[ClipMatch], name: str) -> int:

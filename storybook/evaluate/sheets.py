@@ -15,13 +15,15 @@ from storybook.evaluate.labels import ATTRIBUTES, Labels, labels_of, words_of
 from storybook.evaluate.trials import Trial
 
 FRAME_PX, GAP_PX, WORDS_PX, LEFT_PX = 96, 6, 30, 110
-SHOWN, IN_A_ROW = 3, 6                               # frames of each shot: on the storybook sheet, in a row of the other
+# frames of each shot: on the storybook sheet, in a row of the other
+SHOWN, IN_A_ROW = 3, 6
 MOST_TRIALS, COLUMNS = 24, 2
 _LABEL_CHARACTERS = 17                               # of a line left of the pictures
 _WRONG = (190, 30, 30)
 
 
-def storybook_sheet(asked: Sequence[Trial], drawn: Sequence[Frames], guided: Sequence[Frames], read: Labels) -> bytes:
+def storybook_sheet(asked: Sequence[Trial], drawn: Sequence[Frames], guided: Sequence[Frames],
+                    read: Labels) -> bytes:
     """PNG of the first trials: three frames from the text alone, three under structure where it was drawn, the prompt, and
     what the judge read otherwise in the former.
     """
@@ -39,11 +41,13 @@ def storybook_sheet(asked: Sequence[Trial], drawn: Sequence[Frames], guided: Seq
     return _png(page)
 
 
-def structure_sheet(trial: Trial, guide: tuple[Frames, DepthTrack], rows: Sequence[tuple[str, Frames]]) -> bytes:
+def structure_sheet(trial: Trial, guide: tuple[Frames, DepthTrack],
+                    rows: Sequence[tuple[str, Frames]]) -> bytes:
     """PNG of one shot: the guiding clip, its depth, and the shot drawn in each way."""
     grey = np.repeat(np.rint(guide[1].inverse_depth * 255).astype(np.uint8)[..., None], 3, axis=-1)
     lines = [("the guide", guide[0].rgb), ("its depth", grey), *((name, frames.rgb) for name, frames in rows)]
-    page = Image.new("RGB", (LEFT_PX + IN_A_ROW * FRAME_PX, WORDS_PX + len(lines) * (FRAME_PX + GAP_PX)), "white")
+    page = Image.new("RGB", (LEFT_PX + IN_A_ROW * FRAME_PX, WORDS_PX + len(lines) * (FRAME_PX + GAP_PX)),
+                     "white")
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(11)
     draw.text((GAP_PX, GAP_PX), trial.prompt, fill="black", font=font)
     for k, (name, rgb) in enumerate(lines):
@@ -63,7 +67,8 @@ def personalization_sheet(cast: Sequence[Character], shown: dict[str, list[Frame
         top = number * high
         draw.text((GAP_PX, top + FRAME_PX // 2), who.name, fill="black", font=font)
         for column, path in enumerate(who.images):
-            page.paste(Image.fromarray(load_image(path, FRAME_PX, FRAME_PX)), (LEFT_PX + column * FRAME_PX, top))
+            page.paste(Image.fromarray(load_image(path, FRAME_PX, FRAME_PX)),
+                       (LEFT_PX + column * FRAME_PX, top))
         for row, (method, clips) in enumerate(shown.items(), start=1):
             below = top + row * (FRAME_PX + GAP_PX)
             name = "\n".join(wrap(method.replace("_", " "), _LABEL_CHARACTERS))
@@ -72,11 +77,13 @@ def personalization_sheet(cast: Sequence[Character], shown: dict[str, list[Frame
     return _png(page)
 
 
-def retrieval_sheet(asked: Sequence[Trial], footage: dict[str, list[Frames]], drawn: dict[str, list[Frames]]) -> bytes:
+def retrieval_sheet(asked: Sequence[Trial], footage: dict[str, list[Frames]],
+                    drawn: dict[str, list[Frames]]) -> bytes:
     """PNG of the first trials: a row for each, with its prompt; for each way three frames of the footage, if there is any, and
     three of what was drawn under it.
     """
-    blocks = [(f"{way}: {what}", clips[way]) for way in drawn for what, clips in (("footage", footage), ("drawn", drawn))
+    blocks = [(f"{way}: {what}", clips[way]) for way in drawn for what,
+              clips in (("footage", footage), ("drawn", drawn))
               if way in clips]
     wide, high = SHOWN * FRAME_PX + GAP_PX, FRAME_PX + WORDS_PX
     shown = min(MOST_TRIALS, len(asked))
@@ -94,7 +101,8 @@ def retrieval_sheet(asked: Sequence[Trial], footage: dict[str, list[Frames]], dr
 
 def _misread(trial: Trial, read: Labels) -> str:
     wanted, found = words_of(labels_of(trial.spec)), words_of(read)
-    wrong = [f"{name}: {found[name]} for {wanted[name]}" for name in ATTRIBUTES if wanted[name] not in ("?", found[name])]
+    wrong = [f"{name}: {found[name]} for {wanted[name]}" for name in ATTRIBUTES
+             if wanted[name] not in ("?", found[name])]
     return ", ".join(wrong)
 
 

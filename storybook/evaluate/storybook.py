@@ -30,7 +30,8 @@ from storybook.evaluate.sheets import storybook_sheet
 from storybook.evaluate.tables import Counts, Scores, storybook_table
 from storybook.evaluate.trials import Trial
 
-TEXT, STRUCTURE, LONG, PAIRS, CAMERA = "text", "structure", "long", "pairs", "camera"  # folders of the drawn shots
+# folders of the drawn shots
+TEXT, STRUCTURE, LONG, PAIRS, CAMERA = "text", "structure", "long", "pairs", "camera"
 
 LEAST_PAN = 0.0045                                   # widths a frame: the world's camera pans by .004 to .016
 
@@ -40,8 +41,10 @@ class StorybookSize:
     """How much is drawn: 300 shots of 6 s are half an hour."""
 
     prompts: int = 200
-    guided: int = 100                                # the first so many of them are drawn again under structure
-    long: int = 4                                    # and so many as long as the profile allows, for the seams of windows
+    # the first so many of them are drawn again under structure
+    guided: int = 100
+    # and so many as long as the profile allows, for the seams of windows
+    long: int = 4
     pairs: int = 24                                  # other prompts, with two creatures
     camera: int = 24                                 # and others that say how the camera moves
 
@@ -62,7 +65,7 @@ class Truth:
 
 
 def evaluate_storybook(run: RunDir, bench: Bench, size: StorybookSize, watch: Watch) -> dict[str, object]:
-    """Draws, reads, counts; writes `eval.json`, `table.md` and `sheet.png` into the run's folder. Returns eval.json's content.
+    """Draw, reads, counts; writes `eval.json`, `table.md` and `sheet.png` into the run's folder. Returns eval.json's content.
 
     Raises what drawing raises; the same call then goes on.
     """
@@ -75,7 +78,8 @@ def evaluate_storybook(run: RunDir, bench: Bench, size: StorybookSize, watch: Wa
     guides = [bench.guide(trial) for trial in asked[: size.guided]]
     guided = draw_all(run, STRUCTURE, list(zip(shots, guides, strict=False)), bench.generator, watch)
     wanted = bench.settings.generate
-    longest = [(shot.model_copy(update={"duration_s": wanted.max_duration_s}), None) for shot in shots[: size.long]]
+    longest = [(shot.model_copy(update={"duration_s": wanted.max_duration_s}), None)
+               for shot in shots[: size.long]]
     long = draw_all(run, LONG, longest, bench.generator, watch)
     pairs = _draw_pairs(run, bench, size.pairs, watch)
     camera = _draw_cameras(run, bench, size.camera, watch)
@@ -98,32 +102,34 @@ def evaluate_storybook(run: RunDir, bench: Bench, size: StorybookSize, watch: Wa
 
 
 def _draw_pairs(run: RunDir, bench: Bench, count: int, watch: Watch) -> dict[str, float]:
-    """How often both of two creatures are right, and under "rendered" how often the judge finds them in rendered clips."""
+    """Return how often both of two creatures are right, and under "rendered" how often the judge finds them in rendered clips."""
     asked = trials.make_pair_trials(count)
     drawn = draw_all(run, PAIRS, [(trial.shot, None) for trial in asked], bench.generator, watch)
     rendered = list(bench.frames(trial.spec for trial in asked))
-    scores, ceiling = (score_pairs(read_pairs(bench.judge, clips), pair_labels(asked)) for clips in (drawn, rendered))
+    scores, ceiling = (score_pairs(read_pairs(bench.judge, clips), pair_labels(asked))
+                       for clips in (drawn, rendered))
     return {**scores, "rendered": ceiling["both"]}
 
 
 def _draw_cameras(run: RunDir, bench: Bench, count: int, watch: Watch) -> dict[str, float]:
-    """How often the picture moves, or stays, as the prompt says of the camera; "rendered" is the measure's own ceiling."""
+    """Return how often the picture moves, or stays, as the prompt says of the camera; "rendered" is the measure's own ceiling."""
     asked = trials.make_camera_trials(count)
     drawn = draw_all(run, CAMERA, [(trial.shot, None) for trial in asked], bench.generator, watch)
     rendered = bench.frames(trial.spec for trial in asked)
-    right, ceiling = (float(np.mean([camera_of(clip) == trial.spec.camera for clip, trial in zip(clips, asked, strict=True)]))
+    right, ceiling = (float(np.mean([camera_of(clip) == trial.spec.camera for clip,
+                                     trial in zip(clips, asked, strict=True)]))
                       for clips in (drawn, rendered))
     return {"right": right, "rendered": ceiling}
 
 
 def camera_of(clip: Frames) -> str:
-    """What the camera does in a clip: fixed, pan_left or pan_right."""
+    """Return what the camera does in a clip: fixed, pan_left or pan_right."""
     moves = pan(clip.rgb)
     return "fixed" if abs(moves) < LEAST_PAN else "pan_left" if moves > 0 else "pan_right"
 
 
 def make_truth(bench: Bench, asked: Sequence[Trial]) -> Truth:
-    """Renders the prompts' own clips, and the references."""
+    """Render the prompts' own clips, and the references."""
     clips = [bench.render(trial.spec) for trial in asked]
     still = still_pixels(np.mean([clip.mask.any(axis=0) for clip in clips], axis=0, dtype=np.float32))
     labels = np.stack([labels_of(trial.spec) for trial in asked])
@@ -135,11 +141,13 @@ def make_truth(bench: Bench, asked: Sequence[Trial]) -> Truth:
     )
 
 
-def score(drawn: Sequence[Frames], reading: Reading, truth: Truth, seconds: float, guide: float | None = None) -> Scores:
+def score(drawn: Sequence[Frames], reading: Reading, truth: Truth, seconds: float,
+          guide: float | None = None) -> Scores:
     """Drawn clips of the first prompts against what they were to be.
 
-    flicker: mean absolute difference of consecutive frames on the quarter of the picture where creatures hardly ever are,
-    over that of the same prompts' rendered clips, whose water and weather move too; the camera stands still in all.
+    flicker: mean absolute difference of consecutive frames on the quarter of the picture where creatures
+    hardly ever are, over that of the same prompts' rendered clips, whose water and weather move too; the
+    camera stands still in all.
     """
     count = len(drawn)
     values = accuracy(reading.labels, truth.labels[:count]) | {

@@ -64,7 +64,7 @@ class Drawn:
 
 
 def evaluate_structure(run: RunDir, bench: Bench, size: StructureSize, watch: Watch) -> dict[str, object]:
-    """Draws, reads, counts; writes `eval.json`, `table.md` and `sheet.png` into the run's folder. Returns eval.json's content.
+    """Draw, reads, counts; writes `eval.json`, `table.md` and `sheet.png` into the run's folder. Returns eval.json's content.
 
     Raises what drawing raises; the same call then goes on.
     """
@@ -79,8 +79,10 @@ def evaluate_structure(run: RunDir, bench: Bench, size: StructureSize, watch: Wa
     results: dict[Way, Drawn] = {}
     for way in dict.fromkeys([text, depth, *clamped, *rescaled]):
         count = size.clips if way in (text, depth) else size.shots
-        results[way] = draw_way(run, bench, way, list(zip(asked, guides, strict=True))[:count], size.shots, watch)
-    fvd = {name: references.distance(results[way].features) for name, way in (("text", text), ("text_depth", depth))}
+        results[way] = draw_way(run, bench, way, list(zip(asked, guides, strict=True))[:count], size.shots,
+                                watch)
+    fvd = {name: references.distance(results[way].features) for name,
+           way in (("text", text), ("text_depth", depth))}
     curves = _curves(results, UNTIL, clamped, "") | _curves(results, SCALES, rescaled, "rescaled_")
     floor = references.floor(size.clips)
     result: dict[str, object] = {
@@ -96,9 +98,10 @@ def evaluate_structure(run: RunDir, bench: Bench, size: StructureSize, watch: Wa
 
 
 def draw_way(
-    run: RunDir, bench: Bench, way: Way, shots: Sequence[tuple[Trial, DepthTrack]], on_curve: int, watch: Watch
+    run: RunDir, bench: Bench, way: Way, shots: Sequence[tuple[Trial, DepthTrack]], on_curve: int,
+    watch: Watch
 ) -> Drawn:
-    """Draws the shots in one way; the first `on_curve` of them are points of the curves."""
+    """Draw the shots in one way; the first `on_curve` of them are points of the curves."""
     asked = [(trial.shot, depth if way.until else None) for trial, depth in shots]
     drawn = draw_all(run, way.name, asked, _generator(bench, way), watch)
     reading = bench.judge.read(drawn)
@@ -108,18 +111,20 @@ def draw_way(
         for frames, (_, depth) in first
     ]
     column = ATTRIBUTES.index("creature")
-    right = [reading.labels[k, column] == labels_of(trial.spec)[column] for k, (_, (trial, _)) in enumerate(first)]
+    right = [reading.labels[k, column] == labels_of(trial.spec)[column] for k,
+             (_, (trial, _)) in enumerate(first)]
     return Drawn(reading.features, float(np.mean(follow)), float(np.mean(right)), drawn[0])
 
 
 def _generator(bench: Bench, way: Way) -> ShotGenerator:
-    """The profile's generator with this structure; it is let go after its shots, so that one model is loaded at a time."""
+    """Return the profile's generator with this structure; it is let go after its shots, so that one model is loaded at a time."""
     update = {"control_guidance_end": way.until, "conditioning_scale": way.scale}
     changed = bench.settings.generate.model_copy(update=update)
     return build_generator(bench.settings.model_copy(update={"generate": changed}))
 
 
-def _curves(results: dict[Way, Drawn], at: Sequence[float], ways: Sequence[Way], prefix: str) -> dict[str, Curve]:
+def _curves(results: dict[Way, Drawn], at: Sequence[float], ways: Sequence[Way],
+            prefix: str) -> dict[str, Curve]:
     """Guide correlation and creature over `at`."""
     return {
         f"{prefix}guide": [(x, results[way].guide) for x, way in zip(at, ways, strict=True)],

@@ -55,19 +55,23 @@ def storybook_table(
         camera: "right" and "rendered", of prompts that say how the camera moves.
         counts: shots of each kind.
     """
-    rows = [[f"right {name}", _percent(text.values[name]), _percent(structure.values[name]), _percent(rendered[name])]
+    rows = [[f"right {name}", _percent(text.values[name]), _percent(structure.values[name]),
+             _percent(rendered[name])]
             for name in (*ATTRIBUTES, "all")]
     rows += [
-        [f"both of two creatures right in kind and colour ({counts.pairs} other prompts)", _percent(pairs["both"]), "",
+        [f"both of two creatures right in kind and colour ({counts.pairs} other prompts)",
+         _percent(pairs["both"]), "",
          _percent(pairs["rendered"])],
         [f"camera pans, or stays, as the prompt says ({counts.camera} others)", _percent(camera["right"]), "",
          _percent(camera["rendered"])],
         ["Fréchet distance", *(f"{one.values['frechet']:.2f}" for one in (text, structure)), "0"],
-        ["its floor (rendered clips)", *(f"{one.values['frechet_floor']:.2f}" for one in (text, structure)), ""],
+        ["its floor (rendered clips)", *(f"{one.values['frechet_floor']:.2f}" for one in (text, structure)),
+         ""],
         ["flicker, times rendered", *(f"{one.values['flicker']:.2f}" for one in (text, structure)), "1"],
         ["frame-to-frame change, times rendered", *(f"{one.change:.2f}" for one in (text, structure)), "1"],
         [f"change at the seams of {counts.long} long shots, times inside", f"{seams:.2f}", "", ""],
-        ["depth correlation with the guide", "", "" if structure.guide is None else f"{structure.guide:.2f}", ""],
+        ["depth correlation with the guide", "", "" if structure.guide is None else f"{structure.guide:.2f}",
+         ""],
         ["seconds a shot", *(f"{one.values['seconds_a_shot']:.1f}" for one in (text, structure)), ""],
     ]
     head = ["", f"text only ({counts.text} prompts)", f"structure of another clip ({counts.structure})",
@@ -80,8 +84,8 @@ def structure_table(fvd: dict[str, float], curves: dict[str, Curve], counts: tup
 
     Args:
         fvd: "text", "text_depth" and "floor".
-        curves: "guide" and "creature" over control_guidance_end, "rescaled_guide" and "rescaled_creature" over
-            the scale.
+        curves: "guide" and "creature" over control_guidance_end, "rescaled_guide" and "rescaled_creature"
+            over the scale.
         counts: clips of each Fréchet distance, shots of each point of the curves.
     """
     distances = _markdown([f"Fréchet video distance ({counts[0]} clips)", ""], [
@@ -91,11 +95,12 @@ def structure_table(fvd: dict[str, float], curves: dict[str, Curve], counts: tup
     head = [f"({counts[1]} shots)", "depth correlation with the guide", "creature as the text says"]
     clamped = _curve_rows("control_guidance_end", curves["guide"], curves["creature"])
     rescaled = _curve_rows("features times", curves["rescaled_guide"], curves["rescaled_creature"])
-    return "\n".join([distances, _markdown(["clamped", *head[1:]], clamped), _markdown(["rescaled", *head[1:]], rescaled)])
+    return "\n".join([distances, _markdown(["clamped", *head[1:]], clamped),
+                      _markdown(["rescaled", *head[1:]], rescaled)])
 
 
 def personalization_table(result: dict[str, Any], counts: tuple[int, int, int]) -> str:
-    """Methods side by side, and what becomes of likeness as the structure ends later.
+    """Method side by side, and what becomes of likeness as the structure ends later.
 
     Args:
         result: what `eval personalization` gives.
@@ -103,9 +108,11 @@ def personalization_table(result: dict[str, Any], counts: tuple[int, int, int]) 
     """
     characters, prompts, seeds = counts
     head = [f"{characters} characters × {prompts} prompts × {seeds} seeds", "semantic (scene, action)",
-            "identity (creature, colour, accessory)", *(f"right {name}" for name in ATTRIBUTES), "CLIP text-frame",
+            "identity (creature, colour, accessory)", *(f"right {name}" for name in ATTRIBUTES),
+            "CLIP text-frame",
             "CLIP image-frame", "coat's colour off by (ΔE)", "learning", "file"]
-    rows = [[name.replace("_", " "), *_likeness(one), f"{one['seconds']:.0f} s", f"{one['bytes'] / 1e6:.2f} MB"]
+    rows = [[name.replace("_", " "), *_likeness(one), f"{one['seconds']:.0f} s",
+             f"{one['bytes'] / 1e6:.2f} MB"]
             for name, one in result["methods"].items()]
     rows.append(["words alone", *_likeness(result["words"]), "", ""])
     rows.append(["rendered clips", *_likeness(result["rendered"]), "", ""])
@@ -115,20 +122,24 @@ def personalization_table(result: dict[str, Any], counts: tuple[int, int, int]) 
              for point in result["control_guidance_end"]]
     tables = [_markdown(head, rows), _markdown(over, curve)]
     if together := result.get("together"):
-        tables.append(_markdown([f"two characters in a shot ({together['shots']:.0f} shots)", "drawn", "rendered"], [
+        tables.append(_markdown([f"two characters in a shot ({together['shots']:.0f} shots)", "drawn",
+                                 "rendered"], [
             ["both right in kind and colour", _percent(together["both"]), _percent(together["rendered"])],
             ["one at least", _percent(together["one"]), ""],
         ]))
     if shades := result.get("shades"):
-        columns = {"semantic": _percent, "creature": _percent, "clip_image": "{:.3f}".format, "colour_error": "{:.1f}".format}
-        rows = [[way.replace("_", " "), *(show(one[name]) for name, show in columns.items())] for way, one in shades.items()]
+        columns = {"semantic": _percent, "creature": _percent, "clip_image": "{:.3f}".format,
+                   "colour_error": "{:.1f}".format}
+        rows = [[way.replace("_", " "), *(show(one[name]) for name, show in columns.items())] for way,
+                one in shades.items()]
         tables.append(_markdown(["a colour without a name", "semantic", "right creature", "CLIP image-frame",
                                  "coat's colour off by (ΔE)"], rows))
     return "\n".join(tables)
 
 
 def retrieval_table(
-    result: dict[str, Any], fits: tuple[Fit, Fit], read: dict[str, dict[str, float]], footage: dict[str, float],
+    result: dict[str, Any], fits: tuple[Fit, Fit], read: dict[str, dict[str, float]],
+    footage: dict[str, float],
     counts: tuple[int, int],
 ) -> str:
     """Recall in three ways, how well the footage fits, and what is right in shots drawn on it.
@@ -145,19 +156,23 @@ def retrieval_table(
     fitting = [["by the judge", *(_percent(fit.by_judge) for fit in fits)],
                ["by its caption", *(_percent(fit.by_caption) for fit in fits)]]
     rows = [["action of the footage", *(_percent(footage[way]) if way in footage else "" for way in read)]]
-    rows += [[f"right {name}", *(_percent(right[name]) for right in read.values())] for name in (*ATTRIBUTES, "all")]
+    rows += [[f"right {name}", *(_percent(right[name]) for right in read.values())]
+             for name in (*ATTRIBUTES, "all")]
     return "\n".join([
         _markdown([f"{counts[0]} held-out clips", "R@1", "R@5", "R@10", "median rank"], searched),
-        _markdown(["first hit does what is asked", f"in plain words ({fits[0].count})", f"in held-out ones ({fits[1].count})"],
+        _markdown(["first hit does what is asked", f"in plain words ({fits[0].count})",
+                   f"in held-out ones ({fits[1].count})"],
                   fitting),
         _markdown([f"drawn ({counts[1]} shots each) on footage", *read], rows),
     ])
 
 
 def _likeness(one: dict[str, Any]) -> list[str]:
-    counted = [f"{_percent(one[name])} ({100 * one[f'{name}_interval'][0]:.0f}–{100 * one[f'{name}_interval'][1]:.0f})"
+    counted = [f"{_percent(one[name])} "
+               f"({100 * one[f'{name}_interval'][0]:.0f}–{100 * one[f'{name}_interval'][1]:.0f})"
                for name in ("semantic", "identity")]
-    return [*counted, *(_percent(one[name]) for name in ATTRIBUTES), f"{one['clip_text']:.3f}", f"{one['clip_image']:.3f}",
+    return [*counted, *(_percent(one[name]) for name in ATTRIBUTES), f"{one['clip_text']:.3f}",
+            f"{one['clip_image']:.3f}",
             f"{one['colour_error']:.1f}"]
 
 

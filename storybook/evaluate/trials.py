@@ -1,8 +1,8 @@
 """What is drawn to be measured: prompts that no training caption is, and footage to take structure from.
 
-A trial's creature, colour and accessory are a combination that is held out of the generators' training, and its sentence has
-a form that no training caption has, in any of the words for each thing. The camera stands still, so that what changes behind
-the creature is flicker, water or weather.
+A trial's creature, colour and accessory are a combination that is held out of the generators' training, and
+its sentence has a form that no training caption has, in any of the words for each thing. The camera stands
+still, so that what changes behind the creature is flicker, water or weather.
 """
 
 from __future__ import annotations
@@ -17,11 +17,13 @@ from storybook.evaluate.metrics import cielab
 from storybook.world import COLOURS, WORDS, ActorSpec, ClipSpec, sample_spec, with_
 from storybook.world.dataset import SIDE_ON
 
-PROMPTS, REFERENCES, FLOORS, GUIDES = 8_000_000, 8_100_000, 8_200_000, 8_300_000   # first seeds; no other data has them
+# first seeds; no other data has them
+PROMPTS, REFERENCES, FLOORS, GUIDES = 8_000_000, 8_100_000, 8_200_000, 8_300_000
 PANS = 8_500_000                                     # of clips whose camera is said
 PAIRS = 8_400_000                                    # of clips with two creatures
 FOOTAGE = 7_900_000                                  # of clips to search
-SEEDS_A_GUIDE = 1_000                                # kept for each trial: about one in ten does the same action
+# kept for each trial: about one in ten does the same action
+SEEDS_A_GUIDE = 1_000
 FORMS = (                                            # none of world/captions.py
     "{where} there is {who}, {doing}",
     "{who}, {where}, is {doing}",
@@ -48,18 +50,20 @@ class Trial:
 
 
 def make_trials(num_trials: int) -> list[Trial]:
-    """The first `num_trials` trials, always the same ones."""
-    return [Trial(number, spec, word(spec, number)) for number, spec in enumerate(held_out_specs(PROMPTS, num_trials))]
+    """Return the first `num_trials` trials, always the same ones."""
+    return [Trial(number, spec, word(spec, number)) for number,
+            spec in enumerate(held_out_specs(PROMPTS, num_trials))]
 
 
 def make_pair_trials(num_trials: int) -> list[Trial]:
-    """The same with two creatures that do the same, each a combination that is held out."""
-    specs = [with_(sample_spec(PAIRS + k, held_out=True, num_actors=2), camera="fixed") for k in range(num_trials)]
+    """Return the same with two creatures that do the same, each a combination that is held out."""
+    specs = [with_(sample_spec(PAIRS + k, held_out=True, num_actors=2), camera="fixed")
+             for k in range(num_trials)]
     return [Trial(number, spec, word(spec, number)) for number, spec in enumerate(specs)]
 
 
 def make_camera_trials(num_trials: int) -> list[Trial]:
-    """The same with creatures that stay in their place, the camera panning left, right, or standing still in turn."""
+    """Return the same with creatures that stay in their place, the camera panning left, right, or standing still in turn."""
     found = []
     specs = (sample_spec(PANS + k, held_out=True) for k in count())
     staying = (spec for spec in specs if spec.actors[0].action not in SIDE_ON)
@@ -71,33 +75,36 @@ def make_camera_trials(num_trials: int) -> list[Trial]:
 
 
 def held_out_specs(first_seed: int, num_specs: int) -> list[ClipSpec]:
-    """Clips of the trials' kind: held-out combinations, the camera still."""
+    """Return clips of the trials' kind: held-out combinations, the camera still."""
     return [with_(sample_spec(first_seed + k, held_out=True), camera="fixed") for k in range(num_specs)]
 
 
 def guide_spec(trial: Trial) -> ClipSpec:
-    """A clip to take the structure from: another creature does the same, wherever and in whatever colour."""
+    """Return a clip to take the structure from: another creature does the same, wherever and in whatever colour."""
     wanted = trial.spec.actors[0]
     specs = (sample_spec(GUIDES + SEEDS_A_GUIDE * trial.number + k) for k in count())
     return with_(next(spec for spec in specs if _same_action(spec, wanted)), camera="fixed")
 
 
 def word(spec: ClipSpec, seed: int, who: str | None = None) -> str:
-    """A clip as a prompt that says all that the judge reads, in varied words.
+    """Return a clip as a prompt that says all that the judge reads, in varied words.
 
-    Args: who: what to call the actors, "a bear"; None: the colour of each, its kind, and what it wears, see `call`.
+    Args: who: what to call the actors, "a bear"; None: the colour of each, its kind, and what it wears, see
+    `call`.
     """
     rng = np.random.default_rng([PROMPTS, seed])
-    said = {"who": who or " and ".join(call(actor, rng) for actor in spec.actors), "where": _pick("scene", spec.scene, rng),
+    said = {"who": who or " and ".join(call(actor, rng) for actor in spec.actors),
+            "where": _pick("scene", spec.scene, rng),
             "doing": _pick("action", spec.actors[0].action, rng)}
     setting = [_pick(kind, value, rng) for kind, value, plain in
-               (("time_of_day", spec.time_of_day, "day"), ("weather", spec.weather, "clear")) if value != plain]
+               (("time_of_day", spec.time_of_day, "day"), ("weather", spec.weather, "clear"))
+               if value != plain]
     forms = FORMS if len(spec.actors) == 1 else FORMS_OF_TWO
     return " ".join([forms[int(rng.integers(len(forms)))].format(**said), *setting])
 
 
 def call(actor: ActorSpec, rng: np.random.Generator | None = None) -> str:
-    """"a pink dog with orange stripes", in plain words or in varied ones; a colour without a name by the nearest that has one."""
+    """Return "a pink dog with orange stripes", in plain words or in varied ones; a colour without a name by the nearest that has one."""
     phrase = f"{_pick('colour', actor.colour or _nearest_name(actor.rgb), rng)} {_pick('creature', actor.creature, rng)}"
     if actor.accessory is None:
         return f"{_article(phrase)} {phrase}"
