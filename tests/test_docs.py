@@ -135,6 +135,16 @@ def test_links_lead_somewhere(path: Path) -> None:
     assert not [target for target in targets if "://" not in target and not (path.parent / target).exists()]
 
 
+def test_the_storyboard_of_the_reference_is_one() -> None:
+    from storyanim.artifacts import Shot, Storyboard
+
+    text = (ROOT / "docs" / "reference" / "files.md").read_text("utf-8").partition("## storyboard.yaml")[2]
+    block = "\n".join(line[4:] for line in text.partition("Field by field")[0].splitlines())
+    board = Storyboard.from_yaml(block)
+    assert all(name in block for name in Shot.model_fields)
+    assert board.shots[0].characters == ("bruno",)
+
+
 def test_the_readme_is_short() -> None:
     assert (ROOT / "README.md").stat().st_size <= MAX_README_BYTES
 
