@@ -9,7 +9,7 @@ import ast
 import html
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -166,7 +166,7 @@ def fields(source: str) -> Iterator[tuple[str, list[tuple[str, str, str, str]]]]
         if isinstance(node, ast.ClassDef):
             own = [part for part in node.body if isinstance(part, ast.AnnAssign)]
             yield node.name, [(ast.unparse(part.target), ast.unparse(part.annotation), _default(part.value),
-                               _comment(lines[(part.end_lineno or part.lineno) - 1])) for part in own]
+                               comment_of(lines, part.lineno, part.end_lineno)) for part in own]
 
 
 def _default(value: ast.expr | None) -> str:
@@ -177,9 +177,15 @@ def _default(value: ast.expr | None) -> str:
     return ast.unparse(value) if value is not None else ""
 
 
-def _comment(line: str) -> str:
-    found = re.search(r"\s#\s(.*)$", line)
-    return found.group(1) if found else ""
+def comment_of(lines: Sequence[str], first: int, last: int | None) -> str:
+    """Return the comment of a field: behind its last line, else on the lines right above its first (from 1)."""
+    if behind := re.search(r"\s#\s(.+)$", lines[(last or first) - 1]):
+        return behind.group(1)
+    above: list[str] = []
+    while first > 1 and (found := re.match(r"\s*#\s(?!──)(.+)$", lines[first - 2])):
+        above.insert(0, found.group(1))
+        first -= 1
+    return " ".join(above)
 
 
 def settings_page() -> str:
