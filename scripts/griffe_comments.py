@@ -9,7 +9,7 @@ from typing import Any
 import griffe
 
 sys.path.insert(0, str(Path(__file__).parent))
-from reference import comment_of  # noqa: E402
+from reference import comment_of
 
 
 class FieldComments(griffe.Extension):

@@ -178,7 +178,7 @@ def _default(value: ast.expr | None) -> str:
 
 
 def comment_of(lines: Sequence[str], first: int, last: int | None) -> str:
-    """Return the comment of a field: behind its last line, else on the lines right above its first (from 1)."""
+    """Return the comment of a field: behind its last line, else right above its first (from 1)."""
     if behind := re.search(r"\s#\s(.+)$", lines[(last or first) - 1]):
         return behind.group(1)
     above: list[str] = []
