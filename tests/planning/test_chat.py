@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import fake_chat_server as fake
 import pytest
@@ -128,8 +129,11 @@ def test_a_slow_server_is_not_awaited_for_ever() -> None:
 
 
 def test_no_server() -> None:
-    with pytest.raises(ServiceError, match="cannot be reached"):
-        ChatPlanner(PlanSettings(base_url="http://127.0.0.1:9/v1", model="m")).plan(STORY, [])
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))                # nobody listens at it, and nobody else can begin to
+        planner = ChatPlanner(PlanSettings(base_url=f"http://127.0.0.1:{silent.getsockname()[1]}/v1", model="m"))
+        with pytest.raises(ServiceError, match="cannot be reached"):
+            planner.plan(STORY, [])
 
 
 def test_no_key_for_openai_itself() -> None:
