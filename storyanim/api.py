@@ -27,13 +27,12 @@ from storyanim.engine.run_dir import RunDir
 from storyanim.engine.store import save_character_token
 from storyanim.errors import CharacterError, InputError, UsageError
 from storyanim.film.character_report import CharacterReport, render_character
-from storyanim.personalize.sheet import before_after_sheet
+from storyanim.film.sheet import character_sheet, search_sheet
 from storyanim.planning import build_planner, load_vocabulary, read_story, reads_english
 from storyanim.retrieve.build import build_index as _build_index
 from storyanim.retrieve.encoders import build_encoder
 from storyanim.retrieve.filters import read_filter
 from storyanim.retrieve.index import IndexInfo, read_info
-from storyanim.retrieve.sheet import draw_sheet
 from storyanim.run import pipeline
 from storyanim.run.characters import LearnedCharacter, learn_from_folder, read_cast
 from storyanim.run.components import build_components, open_index
@@ -228,7 +227,7 @@ def _examined(path: Path, learned: LearnedCharacter, settings: Settings,
     quality, drawings = examine(learned, settings, progress)
     token = with_figures(learned.token, quality)
     sheet, page, figures = (path.with_suffix(suffix) for suffix in (".png", ".report.html", ".report.json"))
-    write_file(sheet, before_after_sheet(learned.character.images, drawings.before, drawings.after))
+    write_file(sheet, character_sheet(drawings.photos, drawings.before, drawings.after))
     write_file(page, render_character(quality, drawings).encode())
     write_file(figures, (quality.model_dump_json(indent=1) + "\n").encode())
     save_character_token(path, token)
@@ -322,5 +321,5 @@ def search(
     matches = opened.search(query, build_encoder(settings), count)
     reasons = opened.reasons(query, matches)
     if sheet is not None:
-        draw_sheet(query, matches, Path(sheet), reasons)
+        write_file(Path(sheet), search_sheet(query, matches, reasons))
     return tuple(Hit(match, why) for match, why in zip(matches, reasons, strict=True))

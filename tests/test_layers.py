@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # `config` stands above the rest of its row, since everything that is set up reads its sections.
 STORYANIM = (
-    {"errors"},
-    {"artifacts", "config", "archive"},
+    {"errors", "fonts"},
+    {"artifacts", "config", "archive", "sheet"},
     {"stages", "hub", "device", "video", "near_duplicates", "engine", "console"},
     {"planning", "retrieve", "depth", "generate", "film", "personalize"},
     {"run"},

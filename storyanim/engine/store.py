@@ -24,12 +24,14 @@ from storyanim.artifacts import (
     Shot,
     Story,
     Storyboard,
+    UInt8,
 )
 from storyanim.engine.character_file import character_bytes, load_character_token, save_character_token
-from storyanim.engine.previews import strip_of_depth, strip_of_frames
+from storyanim.sheet import evenly_spaced, png_bytes, strip
 
 __all__ = ["CODECS", "Codec", "load", "load_character_token", "save", "save_character_token"]
 
+_PREVIEW_FRAMES, _PREVIEW_HEIGHT_PX = 8, 128
 W = TypeVar("W", bound=FrozenModel)
 
 
@@ -128,6 +130,12 @@ def _track_from(kind: type[Frames] | type[DepthTrack], name: str) -> Callable[[P
     return decode
 
 
+def _preview(frames: UInt8) -> bytes:
+    """Return up to eight of (T, H, W, 3) or (T, H, W) frames side by side, as PNG."""
+    shown = evenly_spaced(frames, min(_PREVIEW_FRAMES, len(frames)))
+    return png_bytes(strip(shown, _PREVIEW_HEIGHT_PX))
+
+
 CODECS: dict[str, Codec] = {
     "Story": _words(Story, "story.json"),
     "Shot": _words(Shot, "shot.json"),
@@ -141,13 +149,9 @@ CODECS: dict[str, Codec] = {
     "Clip": _words(Clip, "clip.json"),
     "Film": _words(Film, "film.json"),
     "Character": _words(Character, "character.json"),
-    "Frames": Codec("frames.safetensors", _track_bytes("rgb"), _track_from(Frames, "rgb"), strip_of_frames),
-    "DepthTrack": Codec(
-        "depth.safetensors",
-        _track_bytes("inverse_depth"),
-        _track_from(DepthTrack, "inverse_depth"),
-        strip_of_depth,
-    ),
+    "Frames": Codec("frames.safetensors", _track_bytes("rgb"), _track_from(Frames, "rgb"), lambda frames: _preview(frames.rgb)),
+    "DepthTrack": Codec("depth.safetensors", _track_bytes("inverse_depth"), _track_from(DepthTrack, "inverse_depth"),
+                        lambda depth: _preview(np.rint(depth.inverse_depth * 255).astype(np.uint8))),      # white is nearest
     "CharacterToken": Codec("character.safetensors", lambda token, folder, root: character_bytes(token), load_character_token),
     "Path": Codec(
         "path.json",

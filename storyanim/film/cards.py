@@ -12,7 +12,7 @@ from PIL.ImageFont import FreeTypeFont
 from storyanim.artifacts import Clip, Frames, UInt8
 from storyanim.config import FilmSettings
 from storyanim.film.clip import save_clip
-from storyanim.film.lettering import font_for, wrap
+from storyanim.fonts import font_for, wrap
 
 TITLE_ID, END_ID = "s00", "s9999"                    # no shot of a storyboard has these
 FPS = 12.0                                           # of the fades

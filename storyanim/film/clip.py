@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFilter, ImageOps
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
+from PIL.ImageFont import FreeTypeFont
 
 from storyanim import video
 from storyanim.artifacts import Clip, Frames, Shot, UInt8
 from storyanim.config import FilmSettings
 from storyanim.errors import UsageError
-from storyanim.film.lettering import draw_subtitle, drawable, subtitle_font
 from storyanim.film.subtitles import cues_of
+from storyanim.fonts import drawable, font_for
 
 
 def write_clip(folder: Path, shot: Shot, frames: Frames, settings: FilmSettings) -> Clip:
@@ -66,12 +68,32 @@ def burn(rgb: UInt8, text: str, fps: float) -> None:
         raise UsageError(f"no font on this machine has the letters of {text[:40]!r}",
                          hint="install a Noto font for the story's script, or take soft subtitles")
     cues = cues_of(words, len(rgb) / fps)
-    font = subtitle_font(words, [line for cue in cues for line in cue.lines], rgb.shape[2], rgb.shape[1])
+    font = _subtitle_font(words, [line for cue in cues for line in cue.lines], rgb.shape[2], rgb.shape[1])
     for cue in cues:
         for index in range(round(cue.start_s * fps), round(cue.end_s * fps)):
             picture = Image.fromarray(rgb[index])
-            draw_subtitle(picture, cue.lines, font)
+            _draw_subtitle(picture, cue.lines, font)
             rgb[index] = np.asarray(picture)
+
+
+def _draw_subtitle(picture: Image.Image, lines: Sequence[str], font: FreeTypeFont) -> None:
+    """Draw lines at the bottom of `picture`, in white with a dark outline."""
+    draw = ImageDraw.Draw(picture)
+    step_px = round(font.size * 1.25)
+    top = picture.height - round(picture.height * 0.045) - step_px * len(lines)
+    for number, line in enumerate(lines):
+        place = (picture.width / 2, top + step_px * (number + 0.5))
+        draw.text(place, line, "white", font, anchor="mm", stroke_width=max(1, round(font.size / 11)), stroke_fill="#16130f")
+
+
+def _subtitle_font(words: str, lines: Sequence[str], width_px: int, height_px: int) -> FreeTypeFont:
+    """Return the font for burned subtitles of drawable words, small enough for the widest of `lines`."""
+    size_px = max(8, round(min(height_px / 23, width_px / 24)))
+    font = font_for(words, size_px)
+    while font is not None and size_px > 8 and max(map(font[0].getlength, lines)) > 0.95 * width_px:
+        size_px -= 1
+        font = font_for(words, size_px)
+    return font[0] if font else ImageFont.load_default(size_px)
 
 
 def _enlarge_one(picture: Image.Image, size: tuple[int, int], scale: float) -> UInt8:

@@ -1,81 +1,67 @@
-"""Contact sheets: a film, or what was found for a shot, at one glance."""
+"""What is on the contact sheets of a film, of a search, and of a character."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageDraw, ImageFont
-
 from storyanim import video
-from storyanim.artifacts import Candidates, Frames, Shot
+from storyanim.artifacts import Candidates, ClipMatch, Frames, Shot, UInt8
 from storyanim.errors import VideoError
-from storyanim.film.lettering import font_for, wrap
+from storyanim.sheet import Layout, Row, contact_sheet, evenly_spaced, png_bytes
 
-FRAMES_A_SHOT = 5
-_FRAME_PX, _GAP_PX, _WORDS_PX = 160, 10, 300
-_PAPER, _INK, _FAINT = (250, 246, 236), (58, 44, 34), (150, 130, 108)
-THUMB_PX, THUMBS_A_MATCH = 96, 3
+FRAMES_PER_SHOT, FRAMES_PER_MATCH = 5, 3
+THUMBNAIL_PX = 96
+_FILM = Layout(gap_px=10, label_px=300)
+_MATCHES = Layout(cell_px=(160, 120), columns=2, font_px=12, empty_color="#e6dfd5")
+_CHARACTER = Layout(label_px=150)
+_THUMBNAILS = Layout(cell_px=(THUMBNAIL_PX, THUMBNAIL_PX), gap_px=0)
 
 
 def draw_sheet(folder: Path, title: str, shots: Sequence[Shot], frames: Sequence[Frames]) -> Path:
-    """`folder`/sheet.png: a row for each shot, its number and words, then five of its frames from first to last."""
-    row_px = _FRAME_PX + _GAP_PX
-    head_px = 56
-    width_px = _WORDS_PX + FRAMES_A_SHOT * row_px + _GAP_PX
-    sheet = Image.new("RGB", (width_px, head_px + row_px * len(shots) + _GAP_PX), _PAPER)
-    _write(sheet, title, (2 * _GAP_PX, 14), 26, width_px - 4 * _GAP_PX, 1)
-    for number, (shot, moving) in enumerate(zip(shots, frames, strict=True)):
-        top = head_px + number * row_px
-        ImageDraw.Draw(sheet).text((2 * _GAP_PX, top + 2), shot.id, _FAINT, ImageFont.load_default(13))
-        _write(sheet, shot.text, (2 * _GAP_PX, top + 22), 16, _WORDS_PX - 4 * _GAP_PX, 6)
-        chosen = np.linspace(0, len(moving.rgb) - 1, FRAMES_A_SHOT).round().astype(int)
-        for column, index in enumerate(chosen):
-            sheet.paste(_fitted(moving.rgb[index], _FRAME_PX), (_WORDS_PX + column * row_px, top))
+    """Write `folder`/sheet.png: a row for each shot, its id and words, and five frames from the first to the last."""
+    rows = [Row(evenly_spaced(moving.rgb, FRAMES_PER_SHOT), f"{shot.id}\n{shot.text}")
+            for shot, moving in zip(shots, frames, strict=True)]
     path = folder / "sheet.png"
-    sheet.save(path)
+    contact_sheet(rows, _FILM, title).save(path)
     return path
 
 
 def draw_thumbnails(candidates: Candidates, folder: Path) -> tuple[Path, ...]:
-    """`folder`/candidate-1.png and so on: three moments of each candidate, side by side.
+    """Write `folder`/candidate-1.png and so on: three moments of each candidate, side by side.
 
-    A candidate whose video is gone stays blank; for the chosen one that raises VideoError.
+    A candidate whose video is gone stays black. Raises VideoError when that is the chosen one.
     """
     paths = []
     for number, match in enumerate(candidates.matches, start=1):
-        length_s = match.end_s - match.start_s
-        times_s = [match.start_s + length_s * (moment + 0.5) / THUMBS_A_MATCH for moment in range(THUMBS_A_MATCH)]
-        try:
-            pictures = [_fitted(picture, THUMB_PX) for picture in video.sample(match.path, times_s)]
-        except VideoError:
-            if match is candidates.match:
-                raise
-            pictures = []
-        strip = Image.new("RGB", (THUMB_PX * THUMBS_A_MATCH, THUMB_PX))
-        for column, picture in enumerate(pictures):
-            strip.paste(picture, (column * THUMB_PX, 0))
+        images = _moments(match, may_be_gone=match is not candidates.match)
         paths.append(folder / f"candidate-{number}.png")
-        strip.save(paths[-1])
+        contact_sheet([Row(images)], _THUMBNAILS).save(paths[-1])
     return tuple(paths)
 
 
-def _fitted(picture: np.ndarray, size_px: int) -> Image.Image:
-    """A square picture, bars where the frame is not square."""
-    from PIL import ImageOps
+def search_sheet(query: str, matches: Sequence[ClipMatch], reasons: Sequence[str] = ()) -> bytes:
+    """Return a PNG with three moments, rank, caption, score and reason of each match; one whose video is gone stays empty."""
+    rows = []
+    for i, match in enumerate(matches):
+        facts = f"{match.score:+.3f}  motion {match.motion:.3f}  {match.clip_id}"
+        captions = (f"{match.rank}. {match.caption}", facts, *reasons[i:i + 1])
+        rows.append(Row(_moments(match, may_be_gone=True), captions=captions))
+    return png_bytes(contact_sheet(rows, _MATCHES, query or "(no query)"))
 
-    return ImageOps.pad(Image.fromarray(picture), (size_px, size_px), Image.Resampling.LANCZOS)
+
+def character_sheet(photos: Sequence[UInt8], before: Sequence[UInt8], after: Sequence[UInt8]) -> bytes:
+    """Return a PNG of three rows of (H, W, 3): photographs, frames drawn without the token, and the same with it."""
+    rows = {"photographs": photos, "without the token": before, "with the token": after}
+    return png_bytes(contact_sheet([Row(images, label) for label, images in rows.items()], _CHARACTER))
 
 
-def _write(sheet: Image.Image, text: str, at: tuple[int, int], size_px: int, width_px: int, most_lines: int) -> None:
-    """FrozenModel in lines below each other; "..." where there is no room for all, nothing where no font has their letters."""
-    lettered = font_for(text, size_px)
-    if lettered is None:
-        return
-    font, words = lettered
-    lines = wrap(words, font, width_px)
-    if len(lines) > most_lines:
-        lines = [*lines[: most_lines - 1], lines[most_lines - 1] + " ..."]
-    for number, line in enumerate(lines):
-        ImageDraw.Draw(sheet).text((at[0], at[1] + number * size_px * 1.3), line, _INK, font)
+def _moments(match: ClipMatch, *, may_be_gone: bool) -> list[UInt8] | list[None]:
+    """Return frames at the middle of each third of a clip."""
+    third_s = (match.end_s - match.start_s) / FRAMES_PER_MATCH
+    try:
+        return list(video.sample(match.path, [match.start_s + (i + 0.5) * third_s for i in range(FRAMES_PER_MATCH)]))
+    except VideoError:
+        if not may_be_gone:
+            raise
+        return [None] * FRAMES_PER_MATCH

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers import AutoencoderTiny, T2IAdapter, UNet2DConditionModel
-from PIL import Image, ImageDraw
+from PIL import Image
 from transformers import CLIPTextModel, CLIPTokenizer, DPTForDepthEstimation
 
+from storyanim.sheet import Layout, Row, contact_sheet
 from storybook.train import networks
 from storybook.train.autoencoder import decode, encode
 from storybook.train.data import ClipSet
@@ -19,22 +20,13 @@ from storybook.train.depth import estimate
 from storybook.train.structure import structure_depth
 from storybook.world import captions, sample_spec
 
-LABEL_PX = 12
 NUM_CAPTIONS = 40
 
 
-def grid(rows: list[list[np.ndarray[Any, Any]]], labels: list[str] | None = None) -> Image.Image:
-    """Rows of equal (H, W, 3) uint8 pictures, a line of text under each row."""
+def grid(rows: list[list[np.ndarray[Any, Any]]]) -> Image.Image:
+    """Return a page of rows of equal (H, W, 3) uint8 images, without gaps."""
     height, width = rows[0][0].shape[:2]
-    label = LABEL_PX if labels else 0
-    page = Image.new("RGB", (width * max(map(len, rows)), (height + label) * len(rows)), "white")
-    draw = ImageDraw.Draw(page)
-    for y, row in enumerate(rows):
-        for x, picture in enumerate(row):
-            page.paste(Image.fromarray(picture), (x * width, y * (height + label)))
-        if labels:
-            draw.text((2, y * (height + label) + height), labels[y], fill="black")
-    return page
+    return contact_sheet([Row(images) for images in rows], Layout(cell_px=(width, height), gap_px=0))
 
 
 def autoencoder_sheet(vae: AutoencoderTiny, folder: Path, device: torch.device, *, scale: int = 2) -> Image.Image:

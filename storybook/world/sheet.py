@@ -6,15 +6,14 @@ from collections.abc import Iterable
 from textwrap import wrap
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
+from storyanim.sheet import Layout, Row, contact_sheet
 from storybook.world.captions import caption
 from storybook.world.dataset import ClipSpec, render_clip, sample_spec
 from storybook.world.world import STORYBOOK_1, World
 
 SHOWN = (0, 5, 10)  # frames on the sheet
-CAPTION_PX = 28
-GAP_PX = 4
 
 
 def preview_sheet(
@@ -52,17 +51,10 @@ def spec_sheet(
     specs: list[ClipSpec], *, size: int = 128, columns: int = 3, world: World = STORYBOOK_1
 ) -> Image.Image:
     """The same for given clips."""
-    wide, high = (len(SHOWN) + 1) * size + GAP_PX, size + CAPTION_PX
-    rows = -(-len(specs) // columns)
-    sheet = Image.new("RGB", (columns * wide, rows * high), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(10)
-    for k, spec in enumerate(specs):
-        left, top = (k % columns) * wide, (k // columns) * high
+    rows = []
+    for spec in specs:
         clip = render_clip(spec, size=size, num_frames=SHOWN[-1] + 1)
-        for slot, frame in enumerate(SHOWN):
-            sheet.paste(Image.fromarray(clip.rgb[frame]), (left + slot * size, top))
-        depth = (clip.inverse_depth[SHOWN[0]] * 255).astype(np.uint8)
-        sheet.paste(Image.fromarray(depth).convert("RGB"), (left + len(SHOWN) * size, top))
-        for line, text in enumerate(wrap(caption(spec, world=world), width=max(20, wide // 6))[:2]):
-            draw.text((left + 3, top + size + 2 + 12 * line), text, fill="black", font=font)
-    return sheet
+        images = [clip.rgb[frame] for frame in SHOWN] + [(clip.inverse_depth[SHOWN[0]] * 255).astype(np.uint8)]
+        words = wrap(caption(spec, world=world), width=max(20, len(images) * size // 6))
+        rows.append(Row(images, captions=words[:2]))
+    return contact_sheet(rows, Layout(cell_px=(size, size), gap_px=2, columns=columns, font_px=10))

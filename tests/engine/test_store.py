@@ -27,8 +27,7 @@ from storyanim.artifacts import (
     Story,
     Storyboard,
 )
-from storyanim.engine.previews import strip_of_depth, strip_of_frames
-from storyanim.engine.store import load, load_character_token, save, save_character_token
+from storyanim.engine.store import CODECS, load, load_character_token, save, save_character_token
 from storyanim.errors import CharacterError
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
@@ -110,12 +109,17 @@ def test_what_cannot_be_stored_is_refused(tmp_path: Path) -> None:
 
 
 class TestPreviews:
+    def drawn(self, value: Frames | DepthTrack) -> Image.Image:
+        preview = CODECS[type(value).__name__].preview
+        assert preview is not None
+        return Image.open(io.BytesIO(preview(value)))
+
     @pytest.mark.parametrize(("length", "shown"), [(1, 1), (5, 5), (16, 8)])
     def test_a_strip_shows_frames_from_first_to_last(self, length: int, shown: int) -> None:
         rgb = np.zeros((length, 128, 128, 3), np.uint8)
         rgb[0] = (255, 0, 0)
         rgb[-1] = (0, 0, 255)
-        picture = Image.open(io.BytesIO(strip_of_frames(Frames(rgb, 8.0))))
+        picture = self.drawn(Frames(rgb, 8.0))
         assert picture.size == (128 * shown + 4 * (shown - 1), 128)
         assert picture.getpixel((picture.width - 5, 64)) == (0, 0, 255, 255)
         assert picture.getpixel((5, 64))[2:] == ((255, 255) if shown == 1 else (0, 255))
@@ -123,7 +127,7 @@ class TestPreviews:
     def test_near_is_white(self) -> None:
         inverse_depth = np.zeros((1, 64, 32), np.float32)
         inverse_depth[:, :32] = 1
-        picture = Image.open(io.BytesIO(strip_of_depth(DepthTrack(inverse_depth, 8.0))))
+        picture = self.drawn(DepthTrack(inverse_depth, 8.0))
         assert picture.size == (64, 128)
         assert picture.getpixel((32, 10)) == (255, 255, 255, 255)
         assert picture.getpixel((32, 120)) == (0, 0, 0, 255)

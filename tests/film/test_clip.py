@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from storyanim import video
+from storyanim import fonts, video
 from storyanim.artifacts import Frames, Shot
 from storyanim.config import FilmSettings
 from storyanim.errors import UsageError
-from storyanim.film import cards, clip, lettering
+from storyanim.film import cards, clip
 from storyanim.film.clip import enlarge, num_held, write_clip
 
 SMALL = FilmSettings(width_px=64, height_px=64)
@@ -80,7 +80,7 @@ class TestWriteClip:
         assert all(picture.max() > 200 for picture in lower)
 
     def test_burned_words_without_a_font_are_a_usage_error(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(lettering, "_FONTS", ())
+        monkeypatch.setattr(fonts, "_FONTS", ())
         with pytest.raises(UsageError, match="no font"):
             write_clip(tmp_path, SHOT.model_copy(update={"text": "熊"}), frames(), FilmSettings(subtitles="burned"))
 
@@ -144,31 +144,31 @@ class TestCards:
         assert 80 < rows.mean() < 150
 
     def test_letters_without_a_font_leave_the_page_empty(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(lettering, "_FONTS", ())
+        monkeypatch.setattr(fonts, "_FONTS", ())
         assert np.array_equal(cards.draw_page("熊", 128, 128)[:50], cards.draw_page("", 128, 128)[:50])
 
 
 class TestLettering:
     @pytest.fixture(autouse=True)
     def plain_fonts_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(lettering, "_FONTS", ())
+        monkeypatch.setattr(fonts, "_FONTS", ())
 
     @pytest.mark.parametrize(("text", "drawn"), [
         ("The Bear", "The Bear"), ("Bär und Straße", "Bar und Strasse"), ("Łódź", "Lodz"), ("“Oh” — yes…", "“Oh” — yes…"),
         ("Tiếng Việt", "Tieng Viet"), ("", ""),
     ])
     def test_accents_are_dropped_where_no_font_has_them(self, text: str, drawn: str) -> None:
-        words = lettering.drawable(text)
-        assert words in {drawn, drawn.translate(lettering._SPELLED)}
+        words = fonts.drawable(text)
+        assert words in {drawn, drawn.translate(fonts._SPELLED)}
 
     @pytest.mark.parametrize("text", ["熊", "Медведь", "a 😀"])
     def test_other_scripts_cannot_be_drawn(self, text: str) -> None:
-        assert lettering.drawable(text) is None
+        assert fonts.drawable(text) is None
 
     def test_wrapped_lines_fit_and_keep_all_words(self) -> None:
-        font, _ = lettering.font_for("x", 20) or pytest.fail("no font")
+        font, _ = fonts.font_for("x", 20) or pytest.fail("no font")
         text = "Once upon a time " + "W" * 40 + " there was a bear"
-        lines = lettering.wrap(text, font, 120)
+        lines = fonts.wrap(text, font, 120)
         assert all(font.getlength(line) <= 120 for line in lines)
         assert "".join(lines).replace(" ", "") == text.replace(" ", "")
-        assert lettering.wrap("", font, 120) == []
+        assert fonts.wrap("", font, 120) == []

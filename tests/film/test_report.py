@@ -16,7 +16,7 @@ from storyanim.artifacts import Candidates, CastMember, Clip, ClipMatch, Film, F
 from storyanim.config import FilmSettings, GenerateSettings
 from storyanim.errors import VideoError
 from storyanim.film.report import Report, ReportCharacter, ReportShot, render
-from storyanim.film.sheet import THUMB_PX, draw_sheet, draw_thumbnails
+from storyanim.film.sheet import THUMBNAIL_PX, draw_sheet, draw_thumbnails
 
 NASTY = "<script>alert('x')</script> & \"quotes\""
 
@@ -156,7 +156,7 @@ class TestSheet:
     def test_long_words_and_many_shots_stay_in_their_rows(self, tmp_path: Path) -> None:
         shots = [Shot(id=f"s{n:02}", text="word " * 200 if n == 1 else "", query="q", prompt="p") for n in range(1, 5)]
         sheet = np.asarray(Image.open(draw_sheet(tmp_path, "T", shots, [coloured((0, 0, 0))] * 4)).convert("RGB"))
-        assert len(sheet) == 56 + 170 * 4 + 10
+        assert len(sheet) == 56 + 170 * 4
         assert sheet[250:380, 20:290].min() > 200                                  # the second row's words are empty
 
     def test_the_same_bytes_every_time(self, report: Report, tmp_path: Path) -> None:
@@ -176,8 +176,8 @@ class TestThumbnails:
         found = Candidates(query="q", matches=(match(1, tmp_path / "x.mp4"), match(2, tmp_path / "x.mp4")))
         first, second = draw_thumbnails(found, tmp_path)
         picture = Image.open(first)
-        assert picture.size == (3 * THUMB_PX, THUMB_PX)
-        reds = [picture.getpixel((THUMB_PX * n + 48, 48))[0] for n in range(3)]
+        assert picture.size == (3 * THUMBNAIL_PX, THUMBNAIL_PX)
+        reds = [picture.getpixel((THUMBNAIL_PX * n + 48, 48))[0] for n in range(3)]
         assert reds == pytest.approx([40, 130, 220], abs=8)
         assert picture.getpixel((48, 4)) == (0, 0, 0)                                # bars: the clip is wide
         assert second.read_bytes() == first.read_bytes()

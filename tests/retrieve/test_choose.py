@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from coloured import ColourEncoder
-from PIL import Image
 
 from storyanim.artifacts import Candidates
-from storyanim.errors import ResourceError, StoryError
+from storyanim.errors import StoryError
 from storyanim.retrieve.choose import choose
 from storyanim.retrieve.index import ClipIndex
-from storyanim.retrieve.sheet import draw_sheet
 
 
 def chosen(index: ClipIndex, query: str = "red", k: int = 3, **rules: object) -> Candidates:
@@ -63,34 +59,10 @@ class TestChoose:
             chosen(index, banned=[match.clip_id for match in chosen(index, k=6).matches])
 
 
-class TestSheet:
-    def test_shows_the_clips(self, index: ClipIndex, tmp_path: Path) -> None:
-        draw_sheet("red", index.search("red", ColourEncoder(), 3), tmp_path / "new" / "sheet.png")
-        with Image.open(tmp_path / "new" / "sheet.png") as sheet:
-            assert sheet.format == "PNG"
-            colours = {rgb for count, rgb in sheet.convert("RGB").quantize(8).convert("RGB").getcolors()}
-        assert any(red > 180 and green < 60 for red, green, _ in colours)
-
-    def test_tells_why(self, index: ClipIndex, tmp_path: Path) -> None:
-        found = index.search("a red frog jumps", ColourEncoder(), 6)
-        why = dict(zip([match.caption for match in found], index.reasons("a red frog jumping", found), strict=True))
-        assert why["A frog jumps"] == "its caption says frog, jumping, place 1 by words"
-        assert why["it s blue ü"] == "no word in its caption: by the picture alone"
-        assert why['A red "statue" stands'].startswith("its caption says red, place ")
-        assert why['A red "statue" stands'].endswith("; hardly moves: lower")
-        for name, reasons in (("with.png", index.reasons("red", found)), ("without.png", [])):
-            draw_sheet("red", found, tmp_path / name, reasons)
-        assert (tmp_path / "with.png").read_bytes() != (tmp_path / "without.png").read_bytes()
-
-    def test_lost_videos_and_no_hits(self, index: ClipIndex, tmp_path: Path) -> None:
-        found = index.search("red", ColourEncoder(), 1)[0]
-        lost = found.model_copy(update={"path": str(tmp_path / "gone.mp4"), "caption": "ü 熊 " * 80})
-        draw_sheet("x" * 500, [lost], tmp_path / "sheet.png")
-        draw_sheet("", [], tmp_path / "empty.png")
-        assert (tmp_path / "sheet.png").stat().st_size > 0
-        assert (tmp_path / "empty.png").stat().st_size > 0
-
-    def test_places_that_cannot_be_written(self, tmp_path: Path) -> None:
-        (tmp_path / "file").write_text("")
-        with pytest.raises(ResourceError):
-            draw_sheet("red", [], tmp_path / "file" / "sheet.png")
+def test_reasons_tell_what_speaks_for_a_match(index: ClipIndex) -> None:
+    found = index.search("a red frog jumps", ColourEncoder(), 6)
+    why = dict(zip([match.caption for match in found], index.reasons("a red frog jumping", found), strict=True))
+    assert why["A frog jumps"] == "its caption says frog, jumping, place 1 by words"
+    assert why["it s blue ü"] == "no word in its caption: by the picture alone"
+    assert why['A red "statue" stands'].startswith("its caption says red, place ")
+    assert why['A red "statue" stands'].endswith("; hardly moves: lower")

@@ -174,5 +174,5 @@ def test_words_cover_the_world():
 
 def test_preview_sheet_has_a_cell_a_clip():
     sheet = preview_sheet([1, 2, 3], size=48, columns=2)
-    assert sheet.width == 2 * (4 * 48 + 4)
-    assert sheet.height == 2 * (48 + 28)
+    assert sheet.width == 2 + 2 * 4 * (48 + 2)
+    assert sheet.height == 2 + 2 * (48 + 2 * 13 + 2)

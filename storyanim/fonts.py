@@ -7,10 +7,9 @@ none has a letter, its accent is dropped, and where that does not help either, t
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
 from functools import lru_cache
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import ImageFont
 from PIL.ImageFont import FreeTypeFont
 
 # Serifs first, as in a book; then the ones with many scripts.
@@ -27,7 +26,7 @@ _SPELLED = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "
 
 
 def font_for(text: str, size_px: int) -> tuple[FreeTypeFont, str] | None:
-    """A font and the words as it can draw them; None when no font of this machine has their letters."""
+    """Return a font and the words as it can draw them; None when no font of this machine has their letters."""
     for words in (text, _without_accents(text)):
         for name in (*_FONTS, ""):
             font = _font(name, size_px)
@@ -37,13 +36,13 @@ def font_for(text: str, size_px: int) -> tuple[FreeTypeFont, str] | None:
 
 
 def drawable(text: str) -> str | None:
-    """The words as this machine's fonts can draw them; None when they cannot."""
+    """Return the words as this machine's fonts can draw them; None when they cannot."""
     found = font_for(text, 16)
     return found[1] if found else None
 
 
 def wrap(text: str, font: FreeTypeFont, width_px: float) -> list[str]:
-    """`text` in lines that are no wider than `width_px`, broken between words, or inside one that is too long."""
+    """Return `text` in lines no wider than `width_px`, broken between words, or inside one that is too long."""
     lines: list[str] = []
     line = ""
     for word in text.split():
@@ -59,26 +58,6 @@ def wrap(text: str, font: FreeTypeFont, width_px: float) -> list[str]:
             lines.append(line[:fits])
             line = line[fits:]
     return [*lines, line] if line else lines
-
-
-def draw_subtitle(picture: Image.Image, lines: Sequence[str], font: FreeTypeFont) -> None:
-    """Draws lines at the bottom of `picture`, in white with a dark rim, as subtitles are."""
-    draw = ImageDraw.Draw(picture)
-    step_px = round(font.size * 1.25)
-    top = picture.height - round(picture.height * 0.045) - step_px * len(lines)
-    for number, line in enumerate(lines):
-        place = (picture.width / 2, top + step_px * (number + 0.5))
-        draw.text(place, line, "white", font, anchor="mm", stroke_width=max(1, round(font.size / 11)), stroke_fill="#16130f")
-
-
-def subtitle_font(words: str, lines: Sequence[str], width_px: int, height_px: int) -> FreeTypeFont:
-    """The font for burned subtitles in a film of that size, small enough for the widest of `lines`; `words` are drawable."""
-    size_px = max(8, round(min(height_px / 23, width_px / 24)))
-    font = font_for(words, size_px)
-    while font is not None and size_px > 8 and max(map(font[0].getlength, lines)) > 0.95 * width_px:
-        size_px -= 1
-        font = font_for(words, size_px)
-    return font[0] if font else ImageFont.load_default(size_px)
 
 
 @lru_cache(maxsize=64)
