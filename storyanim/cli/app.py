@@ -17,6 +17,7 @@ app = typer.Typer(
 app.command()(run.run)
 app.command()(run.plan)
 app.command()(index.index)
+app.command("index-info")(index.index_info)
 app.command()(index.search)
 app.command()(personalize.personalize)
 app.add_typer(character.app, name="character")

@@ -14,7 +14,7 @@ from storyanim.errors import PartialError, UsageError
 
 def index(
     sources: Annotated[list[Path],
-                       typer.Argument(metavar="SOURCE... | info DIR", help="Folders of videos, videos, "
+                       typer.Argument(metavar="SOURCE...", help="Folders of videos, videos, "
                                                     "tables of videos (.csv .parquet), archives (.tar), "
                                                     "folders of embeddings.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Index folder to write.")] = None,
@@ -29,10 +29,7 @@ def index(
     profile: flags.Profile = "storybook",
     json_: flags.AsJson = False,
 ) -> None:
-    """Index videos so that shots can move as they do; `storyanim index info DIR` tells what an index holds."""
-    if str(sources[0]) == "info":
-        _info(sources[1:], json_)
-        return
+    """Index videos so that shots can move as they do."""
     if out is None:
         raise UsageError("no index folder was named", hint="say where to write it, with -o DIR")
     flags.check_ray(executor, ray_address)
@@ -44,9 +41,17 @@ def index(
                 sources, out, append=append, captions=captions, factory=factory, profile=profile,
                 executor=executor.value, ray_address=ray_address, progress=bar)
     except PartialError:
-        _info([out], json_)
+        index_info(out, json_)
         raise
     console.result(_facts(out), f"{out}: {info.num_clips} clips of {info.num_videos} videos", json_)
+
+
+def index_info(
+    folder: Annotated[Path, typer.Argument(metavar="INDEX", help="Index folder.")], json_: flags.AsJson = False,
+) -> None:
+    """Print what an index holds: its clips, videos, encoder and size."""
+    facts = _facts(folder)
+    console.result(facts, "\n".join(f"{name}: {value}" for name, value in facts.items()), json_)
 
 
 def search(
@@ -73,14 +78,6 @@ def search(
     shown = {"clip_id", "path", "start_s", "end_s", "score", "caption"}
     facts = [hit.match.model_dump(mode="json", include=shown) | {"why": hit.why} for hit in hits]
     console.result(facts, "\n".join([*lines, str(sheet)]), json_)
-
-
-def _info(folders: list[Path], as_json: bool) -> None:
-    if len(folders) != 1:
-        raise UsageError("`storyanim index info` takes one index folder",
-                         hint="as in `storyanim index info DIR`")
-    facts = _facts(folders[0])
-    console.result(facts, "\n".join(f"{name}: {value}" for name, value in facts.items()), as_json)
 
 
 def _facts(folder: Path) -> dict[str, object]:

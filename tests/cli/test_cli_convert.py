@@ -27,7 +27,7 @@ def test_convert_index_and_search(cli: Cli, here: Path, profile: Path, videos: P
                                       .replace("[retrieve]", '[retrieve]\nencoder = "frozen_in_time"'))
     made = cli("index", videos, "-o", "index", "--profile", "frozen.toml")
     assert made.code == 0, made.err
-    assert cli("index", "info", "index", "--json").json["encoder"].startswith("frozen_in_time:")
+    assert cli("index-info", "index", "--json").json["encoder"].startswith("frozen_in_time:")
     found = cli("search", "index", "a red bear", "--profile", "frozen.toml", "--json")
     assert found.code == 0, found.err
     assert len(found.json) == 6

@@ -113,7 +113,7 @@ class TestIndexes:
             is_bad_input(cli(*command, "--profile", profile), "another encoder")
 
     def test_one_that_is_not_there(self, cli: Cli, given_story: Path, profile: Path) -> None:
-        for command in (("run", given_story, "--index", "nowhere", "--profile", profile), ("index", "info", "nowhere")):
+        for command in (("run", given_story, "--index", "nowhere", "--profile", profile), ("index-info", "nowhere")):
             is_bad_input(cli(*command), "nowhere")
 
     def test_nothing_to_index(self, cli: Cli, here: Path, given_story: Path, profile: Path) -> None:

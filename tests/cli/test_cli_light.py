@@ -10,7 +10,7 @@ import pytest
 from light import tried
 
 HELPS = [
-    ["--help"], ["-h"], ["run", "--help"], ["plan", "--help"], ["index", "--help"], ["search", "--help"],
+    ["--help"], ["-h"], ["run", "--help"], ["plan", "--help"], ["index", "--help"], ["index-info", "--help"], ["search", "--help"],
     ["personalize", "--help"], ["character", "--help"], ["character", "show", "--help"], ["shot", "--help"],
     *[["shot", name, "--help"] for name in ("redo", "replace", "insert", "remove", "pin", "ban")],
     ["report", "--help"], ["export", "--help"], ["export", "preview", "--help"], ["export", "character", "--help"],
@@ -25,7 +25,7 @@ MISTAKES = [
     ["run", "story.txt", "--planner", "oracle"], ["run", "story.txt", "--profile", "nonsense"],
     ["run", "story.txt", "--profile", "nonsense.toml"], ["run", "story.txt", "--profile", "odd.toml"],
     ["run", "story.txt", "--out", "full"], ["plan"], ["plan", "story.txt", "--profile", "nonsense"],
-    ["index"], ["index", "full"], ["index", "info"], ["index", "info", "a", "b"],
+    ["index"], ["index", "full"], ["index-info"], ["index-info", "a", "b"],
     ["index", "full", "-o", "i", "--profile", "nonsense"], ["index", "full", "-o", "i", "--ray-address", "auto"],
     ["index", "full", "-o", "i", "--executor", "dask"], ["shot", "pin", "run", "s01"],
     ["search", "index"], ["search", "index", " "], ["search", "index", "bear", "--count", "0"],

@@ -126,7 +126,7 @@ class TestIndex:
         assert made.code == 0, made.err
         assert (made.json["clips"], made.json["videos"], made.json["skipped"]) == (6, 4, {})
         assert all(line.startswith("index: ") for line in made.err.splitlines())
-        told = cli("index", "info", "index", "--json")
+        told = cli("index-info", "index", "--json")
         assert told.json == made.json
         found = cli("search", "index", "a frog", "-k", 2, "--profile", profile, "--sheet", "hits/frog.png", "--json")
         assert found.code == 0, found.err
@@ -154,14 +154,14 @@ class TestIndex:
         assert not (here / "other").exists()
 
     def test_unreadable_videos_are_listed_and_skipped(self, cli: Cli, videos: Path, profile: Path, here: Path) -> None:
-        mine = shutil.copytree(videos, here / "mine")
-        (mine / "broken.mp4").write_bytes(b"no video")
-        outcome = cli("index", mine, "-o", "index", "--profile", profile, "--json")
+        broken = shutil.copytree(videos, here / "info") / "broken.mp4"   # no word of the command line is a folder's
+        broken.write_bytes(b"no video")
+        outcome = cli("index", "info", "-o", "index", "--profile", profile, "--json")
         assert outcome.code == 3
         assert list(outcome.json["skipped"]) == ["broken.mp4"]
         assert "failed: broken.mp4" in outcome.err
         assert outcome.complaint[0].startswith("1 of 5 videos")
-        assert cli("index", "info", "index").code == 0
+        assert cli("index-info", "index").code == 0
 
     def test_an_archive_is_added_and_its_footage_used(self, cli: Cli, videos: Path, profile: Path, here: Path) -> None:
         (here / "shards").mkdir()
