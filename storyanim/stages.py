@@ -64,6 +64,25 @@ class TextVideoEncoder(Protocol):
         ...
 
 
+class FootageIndex(Protocol):
+    """Finds video clips for a text query."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def search(self, query: str, encoder: TextVideoEncoder, k: int) -> list[ClipMatch]:
+        """Return at most k clips, best first. Raises IndexFolderError when the encoder is not that of the index."""
+        ...
+
+    def find(self, clip_id: str, query: str, encoder: TextVideoEncoder, *, rank: int = 1) -> ClipMatch | None:
+        """Return one clip by its id, scored for the query; None when there is no such clip."""
+        ...
+
+    def near_duplicates_of(self, clip_id: str, among: Sequence[str]) -> set[str]:
+        """Return those of some clip ids whose clips are near-duplicates of a clip, or are it."""
+        ...
+
+
 class DepthEstimator(Protocol):
     """Estimates monocular depth."""
 

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 from storyanim.artifacts import Candidates, ClipMatch
 from storyanim.errors import StoryError
-from storyanim.retrieve.index import ClipIndex
-from storyanim.stages import TextVideoEncoder
+from storyanim.stages import FootageIndex, TextVideoEncoder
 
 
 def choose(
-    query: str, index: ClipIndex, encoder: TextVideoEncoder, k: int = 8, *,
+    query: str, index: FootageIndex, encoder: TextVideoEncoder, k: int = 8, *,
     pinned: str | None = None, banned: Sequence[str] = (), previous: Sequence[str] = (),
 ) -> Candidates:
     """The k candidates for a shot, and the chosen one (AaS 3.1).
@@ -25,7 +24,7 @@ def choose(
         banned: clip_ids that a person refused; they leave the candidates.
         previous: clip_ids chosen for the shots before, in order.
 
-    Raises StoryError when the pinned clip is unknown or every clip is banned, IndexFolderError of `ClipIndex.search`.
+    Raises StoryError when the pinned clip is unknown or every clip is banned, IndexFolderError of `FootageIndex.search`.
     """
     refused = set(banned) - {pinned}
     found = index.search(query, encoder, k + len(refused) + 1)
@@ -45,12 +44,12 @@ def choose(
     return Candidates(query=query, matches=tuple(matches), chosen=chosen, why=why)
 
 
-def _pinned(clip_id: str, query: str, index: ClipIndex, encoder: TextVideoEncoder, matches: list[ClipMatch]) -> Candidates:
+def _pinned(clip_id: str, query: str, index: FootageIndex, encoder: TextVideoEncoder, matches: list[ClipMatch]) -> Candidates:
     ids = [match.clip_id for match in matches]
     if clip_id not in ids:
         match = index.find(clip_id, query, encoder, rank=len(matches) + 1)
         if match is None:
-            raise StoryError(f"the pinned clip {clip_id!r} is not in the index {index.folder}",
+            raise StoryError(f"the pinned clip {clip_id!r} is not in the index",
                              hint="pin one of the candidates in the report, or remove `pinned`")
         matches, ids = [*matches, match], [*ids, clip_id]
     return Candidates(query=query, matches=tuple(matches), chosen=ids.index(clip_id), why="pinned by a person")

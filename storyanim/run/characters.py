@@ -16,10 +16,9 @@ from storyanim.errors import CharacterError
 from storyanim.personalize.framing import cut_figures
 from storyanim.personalize.images import Survey, read_character, read_pictures, tell_warnings
 from storyanim.planning import Vocabulary, entities_of, guess_noun
-from storyanim.retrieve.index import ClipIndex
 from storyanim.run.components import Components, Token, build_components
 from storyanim.run.request import CharacterRequest
-from storyanim.stages import CharacterLearner, DepthEstimator, Progress, TextVideoEncoder
+from storyanim.stages import CharacterLearner, DepthEstimator, FootageIndex, Progress, TextVideoEncoder
 
 
 @dataclass
@@ -127,7 +126,7 @@ def learn_characters(
 
 
 def learn_character(
-    character: Character, learner: CharacterLearner, index: ClipIndex, encoder: TextVideoEncoder,
+    character: Character, learner: CharacterLearner, index: FootageIndex, encoder: TextVideoEncoder,
     num_class_clips: int
 ) -> CharacterToken:
     """Learn a character (AaS 3.3), with clips of the noun from the index as regularisation."""

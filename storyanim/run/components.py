@@ -21,6 +21,7 @@ from storyanim.stages import (
     CharacterLearner,
     DepthEstimator,
     Executor,
+    FootageIndex,
     Planner,
     ShotGenerator,
     TextVideoEncoder,
@@ -41,7 +42,7 @@ class Components:
     vocabulary: Vocabulary | None                    # what the profile's model can draw; None: any words
     planner: Planner
     encoder: TextVideoEncoder
-    index: ClipIndex
+    index: FootageIndex
     depth: DepthEstimator
     generator: ShotGenerator
     learner: CharacterLearner

@@ -15,10 +15,9 @@ from storyanim.film import sheet
 from storyanim.film.clip import write_clip
 from storyanim.planning.script import told
 from storyanim.retrieve.choose import choose
-from storyanim.retrieve.index import ClipIndex
 from storyanim.retrieve.own import OwnFootage, choose_own, is_own, read_own
 from storyanim.run.components import Components, Token
-from storyanim.stages import DepthEstimator, ShotGenerator, TextVideoEncoder
+from storyanim.stages import DepthEstimator, FootageIndex, ShotGenerator, TextVideoEncoder
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def as_shown(shot: Shot) -> Shot:
 
 
 def retrieve(
-    query: str, pinned: str | None, banned: Sequence[str], previous: Sequence[str], index: ClipIndex,
+    query: str, pinned: str | None, banned: Sequence[str], previous: Sequence[str], index: FootageIndex,
     encoder: TextVideoEncoder, k: int,
 ) -> Candidates:
     """Find footage that moves as the query says (AaS 3.1, motion structure retrieval)."""
@@ -117,7 +116,7 @@ def retrieve(
 
 
 def retrieve_beside(
-    query: str, own: OwnFootage, banned: Sequence[str], previous: Sequence[str], index: ClipIndex,
+    query: str, own: OwnFootage, banned: Sequence[str], previous: Sequence[str], index: FootageIndex,
     encoder: TextVideoEncoder, k: int,
 ) -> Candidates:
     """Find footage, and take a person's own instead."""

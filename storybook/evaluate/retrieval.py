@@ -126,7 +126,7 @@ def measure_fit(bench: Bench, components: Components, asked: Sequence[tuple[str,
 
 def random_matches(components: Components, asked: Sequence[Trial]) -> list[ClipMatch]:
     """Return a clip of the index for each trial, by its number; of an index of more than 10,000 clips, one of so many."""
-    pool = components.index.search("", components.encoder, min(components.index.info.num_clips, _POOL))
+    pool = components.index.search("", components.encoder, _POOL)
     return [pool[int(np.random.default_rng([trials.FOOTAGE, trial.number]).integers(len(pool)))]
             for trial in asked]
 
