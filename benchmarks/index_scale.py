@@ -27,7 +27,7 @@ import torch
 from storyanim import video
 from storyanim.artifacts import Float32, Frames
 from storyanim.config import load_settings
-from storyanim.engine.ray_shards import RayShards
+from storyanim.engine.shard_executors import RayShardExecutor
 from storyanim.retrieve.build import build_index
 from storyanim.retrieve.encoders import build_encoder
 from storyanim.retrieve.index import read_info
@@ -77,7 +77,7 @@ class Counted:
     def __init__(self, encoder: TextVideoEncoder) -> None:
         self.encoder, self.seconds = encoder, 0.0
         self.fingerprint, self.dim, self.num_frames = encoder.fingerprint, encoder.dim, encoder.num_frames
-        self.looks_at, self.encode_texts = encoder.looks_at, encoder.encode_texts
+        self.sample_frame_indices, self.encode_texts = encoder.sample_frame_indices, encoder.encode_texts
 
     def encode_clips(self, clips: Sequence[Frames]) -> Float32:
         """As the encoder does."""
@@ -97,7 +97,7 @@ def shares(videos: Path, out: Path, encoder: TextVideoEncoder, window_s: float) 
     began = time.perf_counter()
     with Reader(window_s, DEFAULT_LIMITS) as reader:
         for path in sorted(videos.iterdir()):
-            for _ in reader.read(path, encoder.looks_at):
+            for _ in reader.read(path, encoder.sample_frame_indices):
                 pass
     decode = time.perf_counter() - began
     parts = {"decode": decode, "encode": counted.seconds, "write": max(0.0, total - decode - counted.seconds)}
@@ -109,7 +109,7 @@ def with_workers(videos: Path, out: Path, encoder: TextVideoEncoder, window_s: f
     """Return clips a second and the start's seconds."""
     ray.init(address="local", num_cpus=count, include_dashboard=False, log_to_driver=False,
              configure_logging=False)
-    executor = RayShards()
+    executor = RayShardExecutor()
     executor.shard_size = 2
     timed = Timed(executor)
     build_index([videos], out, encoder, window_s=window_s, executor=timed)

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from storyanim.personalize.fit import TimeInvLearner
     from storyanim.planning import read_story, read_storyboard
     from storyanim.retrieve.encoders import build_encoder
-    from storyanim.retrieve.index import ClipIndex, IndexInfo
+    from storyanim.retrieve.index import IndexInfo, VideoIndex
     from storyanim.run.pipeline import FilmResult
     from storyanim.run.shots import DrawnShot
 
@@ -75,7 +75,7 @@ _HOMES = {
     **dict.fromkeys(("Settings", "load_settings"), "config"),
     **dict.fromkeys(("read_story", "read_storyboard"), "planning"),
     **dict.fromkeys(("load_character_token", "save_character_token"), "engine.store"),
-    **dict.fromkeys(("ClipIndex", "IndexInfo"), "retrieve.index"),
+    **dict.fromkeys(("VideoIndex", "IndexInfo"), "retrieve.index"),
     "DrawnShot": "run.shots",
     "FilmResult": "run.pipeline",
     "RunDir": "engine.run_dir",
@@ -95,7 +95,6 @@ __all__ = [
     "CharacterFiles",
     "CharacterToken",
     "Clip",
-    "ClipIndex",
     "ClipMatch",
     "DepthTrack",
     "DrawnShot",
@@ -123,6 +122,7 @@ __all__ = [
     "TimeInvLearner",
     "UsageError",
     "VideoError",
+    "VideoIndex",
     "build_depth_estimator",
     "build_encoder",
     "build_generator",

@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from storyanim.artifacts import ClipMatch, Story, Storyboard
 from storyanim.config import PROFILE_NAMES, Quality, Settings, load_settings
-from storyanim.engine.folders import check_place, write_file
+from storyanim.engine.folders import check_writable, write_file
 from storyanim.engine.run_dir import RunDir
 from storyanim.engine.store import save_character_token
 from storyanim.errors import CharacterError, InputError, UsageError
@@ -31,7 +31,7 @@ from storyanim.film.sheet import character_sheet, search_sheet
 from storyanim.planning import build_planner, load_vocabulary, read_story, reads_english
 from storyanim.retrieve.build import build_index as _build_index
 from storyanim.retrieve.encoders import build_encoder
-from storyanim.retrieve.filters import read_filter
+from storyanim.retrieve.filters import parse_filter
 from storyanim.retrieve.index import IndexInfo, read_info
 from storyanim.run import pipeline
 from storyanim.run.characters import LearnedCharacter, learn_from_folder, read_cast
@@ -161,10 +161,10 @@ def _profile(name: str | Path) -> str:
 def _ray_shots(run: RunDir, settings: Settings, index: str | None, address: str | None) -> Any:
     import torch
 
-    from storyanim.engine.ray_shards import RayShards
-    from storyanim.run.ray import RayShots
+    from storyanim.engine.shard_executors import RayShardExecutor
+    from storyanim.run.ray import RayShotExecutor
 
-    return RayShots(run.path, settings, index, RayShards(address, cpus=torch.get_num_threads()))
+    return RayShotExecutor(run.path, settings, index, RayShardExecutor(address, cpus=torch.get_num_threads()))
 
 
 def _warn_of_language(story: Story, settings: Settings) -> None:
@@ -215,7 +215,7 @@ def learn_character(
     if not source.is_dir():
         raise CharacterError(f"there is no folder {source}", hint="give a folder of 3 to 30 pictures")
     settings = load_settings(_profile(profile or PROFILE_NAMES[0]), quality)
-    check_place(path)
+    check_writable(path)
     learned = learn_from_folder(source, noun, settings, None if index is None else str(index), progress)
     save_character_token(path, learned.token)
     return _examined(path, learned, settings, progress) if report else CharacterFiles(learned, path)
@@ -252,7 +252,7 @@ def build_index(  # noqa: PLR0913  one argument a flag of `storyanim index`
     *,
     append: bool = False,
     captions: str | Path | None = None,
-    factory: str | None = None,
+    index_factory: str | None = None,
     profile: str | Path | None = None,
     executor: ExecutorName = "local",
     ray_address: str | None = None,
@@ -265,24 +265,24 @@ def build_index(  # noqa: PLR0913  one argument a flag of `storyanim index`
             embeddings.
         append: add to the index in `out`, and follow what changed in its sources.
         captions: CSV of file and caption; None: captions.tsv in a source.
-        factory: a FAISS `index_factory` string; None: by size.
+        index_factory: a FAISS `index_factory` string; None: by size.
 
     Raises InputError, UsageError, IndexFolderError, ResourceError, and PartialError after writing when some
     could not be read.
     """
     settings = load_settings(_profile(profile or PROFILE_NAMES[0]),
-                             retrieve={} if factory is None else {"factory": factory})
+                             retrieve={} if index_factory is None else {"index_factory": index_factory})
     listed = [sources] if isinstance(sources, (str, Path)) else list(sources)
     shards = None
     if executor == "ray":
-        from storyanim.engine.ray_shards import RayShards
+        from storyanim.engine.shard_executors import RayShardExecutor
 
-        shards = RayShards(ray_address)
-    check_place(Path(out))
+        shards = RayShardExecutor(ray_address)
+    check_writable(Path(out))
     return _build_index(
         [Path(source) for source in listed], Path(out), build_encoder(settings),
         window_s=settings.retrieve.window_s,
-        captions=None if captions is None else Path(captions), factory=settings.retrieve.factory,
+        captions=None if captions is None else Path(captions), index_factory=settings.retrieve.index_factory,
         append=append,
         executor=shards,
         progress=lambda done, total,
@@ -311,12 +311,12 @@ def search(
     if not query.strip():
         raise UsageError("the query is empty", hint='say what to look for, as in "a dog jumping"')
     for text in filters:
-        read_filter(text)                            # a mistake is reported before anything is loaded
+        parse_filter(text)                            # a mistake is reported before anything is loaded
     wanted: dict[str,
                  Any] = ({"exact": True} if exact else {}) | ({"filters": list(filters)} if filters else {})
     settings = load_settings(_profile(profile or PROFILE_NAMES[0]), retrieve=wanted)
     if sheet is not None:
-        check_place(Path(sheet))
+        check_writable(Path(sheet))
     opened = open_index(Path(index), settings, load_vocabulary(settings))
     matches = opened.search(query, build_encoder(settings), count)
     reasons = opened.reasons(query, matches)

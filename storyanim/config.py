@@ -64,7 +64,7 @@ class PlanSettings(Section):
 
 
 # of FAISS: lists, neighbours, times as many to refine
-SearchSetting = Literal["nprobe", "efSearch", "k_factor"]
+SearchParameter = Literal["nprobe", "efSearch", "k_factor"]
 
 
 class RetrieveSettings(Section):
@@ -76,17 +76,17 @@ class RetrieveSettings(Section):
     # mean absolute frame difference under which a clip ranks lower
     min_motion: float = Field(0.004, ge=0)
     caption_weight: float = Field(1.0, ge=0)         # of BM25 ranks against vector ranks
-    # FAISS's name of the kind of a new index; None: by size (factory.py)
-    factory: str | None = None
+    # FAISS `index_factory` string of a new index; None: by its size
+    index_factory: str | None = None
     # before what the index says that it is searched with
-    search: dict[SearchSetting, int] = Field(default_factory=dict)
+    search_parameters: dict[SearchParameter, int] = Field(default_factory=dict)
     # what footage must pass, as in "motion>=0.01" (retrieve/filters.py)
     filters: tuple[str, ...] = ()
     # share of contrast (near_duplicates.py); 0: none are
     near_duplicate_threshold: float = Field(0.1, ge=0, lt=1)
     exact: bool = False                              # compare all vectors, whatever kind the index is
-    # address of a LanceDB that has the index's vectors (retrieve/lance.py)
-    lance: str | None = None
+    # of a LanceDB that has the index's vectors, as `lancedb.connect` takes it
+    lancedb_uri: str | None = None
     batch_size: int = Field(32, ge=1, json_schema_extra=SPEED)
 
 

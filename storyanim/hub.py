@@ -94,7 +94,7 @@ def load_transformer(ref: ModelRef, class_name: str, *, model_type: str, spare: 
     import transformers
 
     folder = locate(ref)
-    with errors_of_model(ref):
+    with map_model_errors(ref):
         found = transformers.AutoConfig.from_pretrained(folder).model_type
         if found != model_type:
             raise ModelError(f"the model {ref.repo} is of kind {found!r}, not {model_type!r}",
@@ -107,13 +107,13 @@ def load_transformer(ref: ModelRef, class_name: str, *, model_type: str, spare: 
 
 
 @contextmanager
-def errors_of_model(ref: ModelRef) -> Iterator[None]:
+def map_model_errors(ref: ModelRef) -> Iterator[None]:
     """What transformers and safetensors raise while they load `ref` becomes ModelError; what they merely say is not shown."""
     from safetensors import SafetensorError
 
     foreign = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, SafetensorError)
     try:
-        with quiet_libraries():
+        with silence_libraries():
             yield
     except Exception as error:
         if not isinstance(error, foreign) and type(error) is not Exception:    # tokenizers raises the bare class
@@ -124,7 +124,7 @@ def errors_of_model(ref: ModelRef) -> Iterator[None]:
 
 
 @contextmanager
-def quiet_libraries() -> Iterator[None]:
+def silence_libraries() -> Iterator[None]:
     """While models are loaded, no progress bars and no remarks of the libraries' own; what matters is raised."""
     names = [f"{library}.utils.logging" for library in ("diffusers", "transformers")]
     loggings = [sys.modules[name] for name in names if name in sys.modules]
@@ -141,7 +141,7 @@ def quiet_libraries() -> Iterator[None]:
                 logging.enable_progress_bar()
 
 
-def wanted_files(names: Iterable[str], subfolder: str = "", variant: str | None = None) -> list[str]:
+def files_to_download(names: Iterable[str], subfolder: str = "", variant: str | None = None) -> list[str]:
     """Which files of a repository to download: settings, and of each folder the weights in one format and variant."""
     inside = [n for n in names if n.startswith(f"{subfolder}/" if subfolder else "")]
     kept = [n for n in inside if not any(fnmatch.fnmatch(n, pattern) for pattern in _NEVER)]
@@ -181,7 +181,7 @@ def _download(ref: ModelRef) -> Path:
 
     try:
         names = HfApi().list_repo_files(ref.repo, revision=ref.revision)
-        files = wanted_files(names, ref.subfolder, ref.variant)
+        files = files_to_download(names, ref.subfolder, ref.variant)
         return Path(snapshot_download(ref.repo, revision=ref.revision, allow_patterns=files))
     except (HfHubHTTPError, HFValidationError, OSError, ValueError, RuntimeError) as error:
         raise ModelError(f"the model {ref.repo} (revision {ref.revision}) is not on this disk and could not be fetched "

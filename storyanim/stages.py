@@ -53,7 +53,7 @@ class TextVideoEncoder(Protocol):
 
     num_frames: int                                                     # frames that it wants of a clip
 
-    def looks_at(self, length: int) -> list[int]:
+    def sample_frame_indices(self, length: int) -> list[int]:
         """Return indices of the frames, of `length`, that it reads; of frames so picked it reads all. Others need not be given."""
         ...
 

@@ -35,7 +35,7 @@ class ColourEncoder:
     def __init__(self) -> None:
         self.clips_seen = 0
 
-    def looks_at(self, length: int) -> list[int]:
+    def sample_frame_indices(self, length: int) -> list[int]:
         return spread(length, self.num_frames)
 
     def encode_texts(self, texts: Sequence[str]) -> np.ndarray:

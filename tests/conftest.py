@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from fakes import Studio
 
-    from storyanim.retrieve.index import ClipIndex
+    from storyanim.retrieve.index import VideoIndex
 
 # Before any library is imported that reads them; child processes inherit them. MKL would take no more threads than there are
 # cores, and torch as many as MKL; idle ones sleep, since there may be more of them than cores.
@@ -103,14 +103,14 @@ def index_folder(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture
-def index(index_folder: Path) -> ClipIndex:
-    from storyanim.retrieve.index import ClipIndex
+def index(index_folder: Path) -> VideoIndex:
+    from storyanim.retrieve.index import VideoIndex
 
-    return ClipIndex(index_folder, min_motion=0.004)
+    return VideoIndex(index_folder, min_motion=0.004)
 
 
 @pytest.fixture
-def studio(tmp_path: Path, index: ClipIndex) -> Studio:
+def studio(tmp_path: Path, index: VideoIndex) -> Studio:
     """A run folder with fakes to fill it."""
     from fakes import Studio
 
@@ -122,9 +122,9 @@ def whole_film(tmp_path_factory: pytest.TempPathFactory, index_folder: Path) -> 
     """The film of STORY, made without a break."""
     from fakes import Studio
 
-    from storyanim.retrieve.index import ClipIndex
+    from storyanim.retrieve.index import VideoIndex
 
-    studio = Studio(tmp_path_factory.mktemp("whole") / "run", ClipIndex(index_folder, min_motion=0.004))
+    studio = Studio(tmp_path_factory.mktemp("whole") / "run", VideoIndex(index_folder, min_motion=0.004))
     studio.make()
     return studio.film
 

@@ -28,7 +28,7 @@ from storyanim.artifacts import (
 from storyanim.config import Settings, load_settings
 from storyanim.engine.run_dir import RunDir
 from storyanim.planning import load_vocabulary
-from storyanim.retrieve.index import ClipIndex
+from storyanim.retrieve.index import VideoIndex
 from storyanim.run.characters import Cast, learn_characters
 from storyanim.run.components import Components
 from storyanim.run.pipeline import FilmResult, film_storyboard
@@ -154,7 +154,7 @@ class BackwardExecutor:
         return errors[::-1]
 
 
-def fake_components(diary: Diary, index: ClipIndex, settings: Settings | None = None) -> Components:
+def fake_components(diary: Diary, index: VideoIndex, settings: Settings | None = None) -> Components:
     from storyanim.engine.local import LocalExecutor
 
     settings = settings or fake_settings()
@@ -173,7 +173,7 @@ def fake_settings(**film: Any) -> Settings:
 class Studio:
     """A run folder and fakes to fill it."""
 
-    def __init__(self, folder: Path, index: ClipIndex, settings: Settings | None = None) -> None:
+    def __init__(self, folder: Path, index: VideoIndex, settings: Settings | None = None) -> None:
         self.folder, self.diary = folder, Diary()
         self.components = fake_components(self.diary, index, settings)
         self.told: list[tuple[float, str]] = []

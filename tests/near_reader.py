@@ -15,8 +15,8 @@ from storyanim.retrieve.windows import Span, read_windows
 class NearReader(Reader):
     """Reads windows in this process."""
 
-    def read(self, path: Path, looks_at: LooksAt | None = None) -> Iterator[tuple[Span, Frames | None]]:
+    def read(self, path: Path, sample_frame_indices: LooksAt | None = None) -> Iterator[tuple[Span, Frames | None]]:
         for window in read_windows(path, self.window_s, self.limits):
-            rgb = np.ascontiguousarray(window.frames.rgb[looks_at(len(window.frames.rgb)) if looks_at else []])
+            rgb = np.ascontiguousarray(window.frames.rgb[sample_frame_indices(len(window.frames.rgb)) if sample_frame_indices else []])
             span = Span(**{name: getattr(window, name) for name in Span.__dataclass_fields__})
-            yield span, Frames(rgb, window.frames.fps) if looks_at else None
+            yield span, Frames(rgb, window.frames.fps) if sample_frame_indices else None

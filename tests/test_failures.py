@@ -20,7 +20,7 @@ from storyanim.errors import (
     VideoError,
 )
 from storyanim.retrieve.build import build_index
-from storyanim.retrieve.index import ClipIndex
+from storyanim.retrieve.index import VideoIndex
 
 
 class Broken:
@@ -85,7 +85,7 @@ class TestFailures:
     def test_a_lost_video_fails_its_shot_until_it_is_back(self, tmp_path: Path, videos: Path, whole_film: bytes) -> None:
         mine = shutil.copytree(videos, tmp_path / "videos")
         build_index([mine], tmp_path / "index", ColourEncoder())
-        studio = Studio(tmp_path / "run", ClipIndex(tmp_path / "index", min_motion=0.004))
+        studio = Studio(tmp_path / "run", VideoIndex(tmp_path / "index", min_motion=0.004))
         lost = mine / "more" / "green_frog.mp4"
         lost.rename(tmp_path / "away.mp4")
         production = studio.make()

@@ -26,7 +26,7 @@ from storyanim.personalize.image_quality import small
 from storyanim.retrieve import build
 from storyanim.retrieve.build import build_index
 from storyanim.retrieve.choose import choose
-from storyanim.retrieve.index import ClipIndex
+from storyanim.retrieve.index import VideoIndex
 
 
 def scene(seed: int, shift: int = 0) -> np.ndarray:
@@ -83,17 +83,17 @@ class TestSearch:
         return [Path(match.path).stem for match in found]
 
     def test_copies_come_last(self, folder: Path) -> None:
-        plain = self.order(ClipIndex(folder).search("hare", ColourEncoder(), 4))
+        plain = self.order(VideoIndex(folder).search("hare", ColourEncoder(), 4))
         assert set(plain[:2]) == {"a", "b"}
-        found = ClipIndex(folder, near_duplicate_threshold=0.1).search("hare", ColourEncoder(), 4)
+        found = VideoIndex(folder, near_duplicate_threshold=0.1).search("hare", ColourEncoder(), 4)
         order = self.order(found)
         assert order[:2] == [plain[0], "c"]
         assert order[2:] == [name for name in plain if name not in order[:2]]
         assert [match.rank for match in found] == [1, 2, 3, 4]
-        assert ClipIndex(folder, near_duplicate_threshold=0.1).fingerprint != ClipIndex(folder).fingerprint
+        assert VideoIndex(folder, near_duplicate_threshold=0.1).fingerprint != VideoIndex(folder).fingerprint
 
     def test_a_copy_does_not_follow_its_like(self, folder: Path) -> None:
-        index = ClipIndex(folder, near_duplicate_threshold=0.1)
+        index = VideoIndex(folder, near_duplicate_threshold=0.1)
         by_name = {Path(match.path).stem: match.clip_id for match in index.search("hare", ColourEncoder(), 4)}
         after = choose("hare", index, ColourEncoder(), 4, previous=[by_name["d"]])
         assert self.order([after.match]) == ["c"]

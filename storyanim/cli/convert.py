@@ -29,10 +29,10 @@ def frozen_in_time(
     json_: flags.AsJson = False,
 ) -> None:
     """Convert the weights of Frozen in Time; no code that the file may bring is run."""
-    from storyanim.engine.folders import check_place
+    from storyanim.engine.folders import check_writable
     from storyanim.retrieve.frozen_folder import check_out
 
-    check_place(out)
+    check_writable(out)
     check_out(out)
     from storyanim.retrieve.frozen_checkpoint import convert
 

@@ -34,19 +34,19 @@ def _group() -> None:
 
 
 @app.command()
-def lance(
+def lancedb(
     index: Annotated[Path, typer.Argument(metavar="INDEX", help="Index folder.")],
-    out: Annotated[str, typer.Option("--out", "-o", metavar="ADDRESS",
+    out: Annotated[str, typer.Option("--out", "-o", metavar="URI",
                                      help="Of a LanceDB: a folder, or s3://bucket/folder.")],
     json_: flags.AsJson = False,
 ) -> None:
-    """Copy an index's vectors into a LanceDB; `STORYANIM_RETRIEVE__LANCE=ADDRESS` searches there."""
-    from storyanim.retrieve.index import ClipIndex
-    from storyanim.retrieve.lance import copy_to_lance
+    """Copy an index's vectors into a LanceDB; `STORYANIM_RETRIEVE__LANCEDB_URI=URI` searches there."""
+    from storyanim.retrieve.index import VideoIndex
+    from storyanim.retrieve.lancedb_vectors import export_to_lancedb
 
-    info = ClipIndex(index).info                     # which finds damage
-    copy_to_lance(index, info.num_clips, info.dim, out)
-    console.result({"address": out, "vectors": info.num_clips}, f"{out}: {info.num_clips} vectors", json_)
+    info = VideoIndex(index).info                     # which finds damage
+    export_to_lancedb(index, info.num_clips, info.dim, out)
+    console.result({"uri": out, "vectors": info.num_clips}, f"{out}: {info.num_clips} vectors", json_)
 
 
 @app.command()
@@ -57,21 +57,21 @@ def preview(
     width: Annotated[int, typer.Option(min=16, max=2048, help="Pixels.")] = 256,
 ) -> None:
     """Write the film as a small moving picture."""
-    from storyanim.engine.folders import check_place
+    from storyanim.engine.folders import check_writable
     from storyanim.engine.run_dir import RunDir
-    from storyanim.film.preview import draw_preview
+    from storyanim.film.preview import write_preview
     from storyanim.run.report import finished_film
     from storyanim.run.request import read_request
 
     if out.suffix not in {".webp", ".gif"}:
         raise UsageError(f"{out} is neither .webp nor .gif", hint="choose one of the two with -o")
     read_request(run)
-    check_place(out)
+    check_writable(out)
     with RunDir(run) as opened:
         film = finished_film(opened)
         if film is None:
             raise InputError(f"{run} has no film yet", hint=f"make it: storyanim run {run}")
-        draw_preview(film.value, out, width_px=width)
+        write_preview(film.value, out, width_px=width)
     print(out)
 
 
@@ -87,7 +87,7 @@ def character(
 ) -> None:
     """Write a character for other programs that use diffusers: `load_lora_weights` or `load_textual_inversion`."""
     from storyanim.engine.character_file import load_character_token
-    from storyanim.engine.folders import check_place, write_file
+    from storyanim.engine.folders import check_writable, write_file
     from storyanim.personalize.export import embedding_file, lora_file
 
     if out.suffix != ".safetensors":
@@ -97,7 +97,7 @@ def character(
     if collapse and format_ is CharacterFormat.lora:
         raise UsageError("--collapse is about the table, which a LoRA file lacks",
                          hint="use it with --format ti-embedding")
-    check_place(out)
+    check_writable(out)
     token = load_character_token(file)
     facts: dict[str, Any] = {"file": str(out), "format": format_.value, "token": token.token}
     if format_ is CharacterFormat.lora:

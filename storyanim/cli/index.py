@@ -22,8 +22,8 @@ def index(
                                                           "sources.")] = False,
     captions: Annotated[Path | None, typer.Option(help="CSV of file and caption. [default: captions.tsv in "
                                                        "SOURCE]")] = None,
-    factory: Annotated[str | None,
-                       typer.Option(help="FAISS's name of the kind of index. [default: by size]")] = None,
+    index_factory: Annotated[str | None,
+                             typer.Option(help="FAISS index_factory string, as HNSW32. [default: by size]")] = None,
     executor: flags.Executor = flags.ExecutorFlag.local,
     ray_address: flags.RayAddress = None,
     profile: flags.Profile = "storybook",
@@ -38,7 +38,7 @@ def index(
     try:
         with console.progress("index") as bar:
             info = api.build_index(
-                sources, out, append=append, captions=captions, factory=factory, profile=profile,
+                sources, out, append=append, captions=captions, index_factory=index_factory, profile=profile,
                 executor=executor.value, ray_address=ray_address, progress=bar)
     except PartialError:
         index_info(out, json_)
@@ -87,4 +87,4 @@ def _facts(folder: Path) -> dict[str, object]:
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return {"clips": info.num_clips, "videos": info.num_videos, "skipped": info.skipped,
             "encoder": info.encoder,
-            "factory": info.factory, "search": info.search, "bytes": size}
+            "index_factory": info.index_factory, "search_parameters": info.search_parameters, "bytes": size}

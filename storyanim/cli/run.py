@@ -71,10 +71,10 @@ def plan(
 ) -> None:
     """Split a story into shots, as a file to edit; `storyanim run` takes it."""
     from storyanim import api
-    from storyanim.engine.folders import check_place, write_file
+    from storyanim.engine.folders import check_writable, write_file
 
     if out is not None:
-        check_place(out)
+        check_writable(out)
     board = api.plan(story, characters=character or (), profile=profile,
                      planner=None if planner is None else planner.value)
     if out is None:

@@ -78,11 +78,11 @@ def pin(
     """Let a shot move as this clip does, or as a video of your own."""
     if (clip is None) == (footage is None):
         raise UsageError("one clip is pinned", hint="give a candidate's name, or a video with --clip FILE")
-    from storyanim.retrieve.own import read_own, told
+    from storyanim.retrieve.own import read_user_footage, told
 
     def pinned(old: Shot) -> Shot:
         if footage is not None:
-            read_own(footage, old.duration_s)  # what is wrong with it is told now
+            read_user_footage(footage, old.duration_s)  # what is wrong with it is told now
         name = clip if footage is None else told(footage)
         return old.model_copy(update={"pinned": name, "banned": tuple(c for c in old.banned if c != name)})
 

@@ -60,7 +60,7 @@ class DptEstimator:
     def _processor(self) -> Any:
         from transformers import AutoImageProcessor
 
-        with hub.errors_of_model(self.ref):
+        with hub.map_model_errors(self.ref):
             return AutoImageProcessor.from_pretrained(hub.locate(self.ref))
 
 

@@ -45,7 +45,7 @@ def disk_errors(path: Path) -> Iterator[None]:
         raise ResourceError(f"{path} cannot be written ({error.strerror})", hint="choose another place for it") from error
 
 
-def check_place(path: Path) -> None:
+def check_writable(path: Path) -> None:
     """Raises ResourceError when it is seen beforehand that no file or folder `path` can be written. Writes nothing."""
     above = next(parent for parent in path.absolute().parents if os.path.exists(parent))
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
@@ -53,15 +53,15 @@ def check_place(path: Path) -> None:
                             hint="choose another place for it")
 
 
-def make(path: Path) -> list[Path]:
+def make_dirs(path: Path) -> list[Path]:
     """Makes a folder and those above it; gives the ones that were not there before, innermost first."""
     new = [folder for folder in (path, *path.parents) if not os.path.exists(folder)]
     path.mkdir(parents=True, exist_ok=True)
     return new
 
 
-def unmake(new: Sequence[Path]) -> None:
-    """Removes what `make` gave: the innermost with all in it, those above when nothing else has come into them."""
+def remove_tree(new: Sequence[Path]) -> None:
+    """Removes what `make_dirs` gave: the innermost with all in it, those above when nothing else has come into them."""
     for folder in new[:1]:
         shutil.rmtree(folder)
     with suppress(OSError):                          # the first that is not empty ends it
@@ -69,17 +69,17 @@ def unmake(new: Sequence[Path]) -> None:
             folder.rmdir()
 
 
-def partial_of(place: Path) -> Path:
+def partial_path(place: Path) -> Path:
     """The hidden name, this process's own, under which `place` is made."""
     return place.with_name(f".{place.name}.{os.getpid()}{_PARTIAL}")
 
 
-def clean(root: Path) -> None:
+def remove_leftovers(root: Path) -> None:
     """Removes what killed processes left below `root`. To be called by the only user of `root`."""
     for folder, folders, files in os.walk(root):
         for name in [name for name in folders if _is_leftover(name)]:
             shutil.rmtree(Path(folder, name))
-            folders.remove(name)
+            folders.remove_path(name)
         for name in filter(_is_leftover, files):
             Path(folder, name).unlink()
 
@@ -90,7 +90,7 @@ def write_file(path: Path, data: bytes) -> None:
         if path.is_file() and path.read_bytes() == data:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = partial_of(path)
+        partial = partial_path(path)
         try:
             partial.write_bytes(data)
             _flush(partial)
@@ -100,7 +100,7 @@ def write_file(path: Path, data: bytes) -> None:
         _flush(path.parent)
 
 
-def seal(folder: Path, facts: dict[str, Any]) -> None:
+def write_manifest(folder: Path, facts: dict[str, Any]) -> None:
     """Writes `done.json`: `facts`, and size and sha256 of each file that lies in `folder`."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     for name in names:
@@ -113,7 +113,7 @@ def seal(folder: Path, facts: dict[str, Any]) -> None:
     _flush(folder)
 
 
-def sealed_facts(folder: Path) -> dict[str, Any] | None:
+def read_manifest(folder: Path) -> dict[str, Any] | None:
     """What `done.json` says, if each file that it lists is there with its bytes; else None."""
     try:
         facts = json.loads((folder / DONE).read_text("utf-8"))
@@ -123,7 +123,7 @@ def sealed_facts(folder: Path) -> dict[str, Any] | None:
     return facts if whole else None
 
 
-def put_in_place(partial: Path, place: Path) -> None:
+def atomic_replace(partial: Path, place: Path) -> None:
     """Gives a sealed folder its name; what lay there is moved away first and then removed."""
     old = place.with_name(f".{place.name}.{os.getpid()}{_OLD}")
     if os.path.lexists(place):
@@ -131,10 +131,10 @@ def put_in_place(partial: Path, place: Path) -> None:
     partial.rename(place)
     _flush(place.parent)
     if os.path.lexists(old):
-        remove(old)
+        remove_path(old)
 
 
-def remove(path: Path) -> None:
+def remove_path(path: Path) -> None:
     """Removes a folder or a file, if it is there."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)

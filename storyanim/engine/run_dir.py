@@ -49,9 +49,9 @@ class RunDir:
                 self._lock = (self.path / MARK).open("a", encoding="utf-8")
                 return self
             _check_is_run(self.path)
-            self._new = folders.make(self.path)
+            self._new = folders.make_dirs(self.path)
             self._lock = _locked(self.path / MARK, self.path)
-            folders.clean(self.path)
+            folders.remove_leftovers(self.path)
             _end_last_line(self.path / LOG)
         return self
 
@@ -60,7 +60,7 @@ class RunDir:
             self._lock.close()
             self._lock = None
         if error is not None and not self._beside and not any(self.path.rglob(folders.DONE)):
-            folders.unmake(self._new)
+            folders.remove_tree(self._new)
 
     def step(self, name: str, function: Callable[P, T], *inputs: P.args, **named: P.kwargs) -> Step[T]:
         """Return the result of `function(*inputs)`: what the folder `name` holds if its key is the same, else computed now.
@@ -141,7 +141,7 @@ class RunDir:
         self, place: Path, key: str, function: Callable[..., object], inputs: Sequence[object], *, writes: bool, shared: bool
     ) -> dict[str, Any]:
         name, start = place.relative_to(self.path).as_posix(), time.monotonic()
-        partial = folders.partial_of(place)
+        partial = folders.partial_path(place)
         with folders.full_disk(self.path):
             try:
                 partial.mkdir(parents=True)
@@ -149,12 +149,12 @@ class RunDir:
                 kind = store.save(value, partial, partial if shared else self.path)
                 facts = {"function": function_name(function), "version": version_of(function), "key": key,
                          "kind": kind, "content": content_key(value)}
-                folders.seal(partial, facts)
+                folders.write_manifest(partial, facts)
                 if shared:
                     _add_to_cache(partial, key)
-                folders.put_in_place(partial, place)
+                folders.atomic_replace(partial, place)
             except BaseException as error:
-                folders.remove(partial)
+                folders.remove_path(partial)
                 with suppress(StoryanimError):       # the disk may be full for the log too
                     self.log("failed", step=name, error=f"{type(error).__name__}: {error}")
                 raise
@@ -166,13 +166,13 @@ class RunDir:
         cached = _cached(key)
         if (facts := _facts_for(cached, key)) is None:
             return None
-        partial = folders.partial_of(place)
+        partial = folders.partial_path(place)
         with folders.disk_errors(self.path):
             try:
                 shutil.copytree(cached, partial)
-                folders.put_in_place(partial, place)
+                folders.atomic_replace(partial, place)
             finally:
-                folders.remove(partial)
+                folders.remove_path(partial)
         self.log("reused", step=place.relative_to(self.path).as_posix(), key=key)
         return facts
 
@@ -194,7 +194,7 @@ def _facts_for(place: Path, key: str) -> dict[str, Any] | None:
 
 
 def _facts_of(place: Path) -> dict[str, Any] | None:
-    facts = folders.sealed_facts(place)
+    facts = folders.read_manifest(place)
     return facts if facts and {"key", "content"} <= facts.keys() and facts.get("kind") in store.CODECS else None
 
 
@@ -205,11 +205,11 @@ def _cached(key: str) -> Path:
 def _add_to_cache(folder: Path, key: str) -> None:
     """Copies a sealed folder to the shared cache. A cache that cannot be written only costs time in a later run."""
     place = _cached(key)
-    partial = folders.partial_of(place)
+    partial = folders.partial_path(place)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(folder, partial)
-        folders.put_in_place(partial, place)
+        folders.atomic_replace(partial, place)
     except OSError:
         shutil.rmtree(partial, ignore_errors=True)
 

@@ -25,7 +25,7 @@ def write_clip(folder: Path, shot: Shot, frames: Frames, settings: FilmSettings)
     Raises FilmError, and UsageError when words are to be burned in that no font here can draw.
     """
     large = enlarge(frames.rgb, settings.width_px, settings.height_px)
-    held = num_held(shot, frames, settings)
+    held = num_hold_frames(shot, frames, settings)
     large = np.concatenate([large, np.repeat(large[-1:], held, axis=0)])
     if settings.subtitles == "burned":
         burn(large, shot.text, frames.fps)
@@ -41,7 +41,7 @@ def save_clip(folder: Path, shot_id: str, frames: Frames, settings: FilmSettings
     return Clip(shot_id=shot_id, path=path, width_px=width_px, height_px=height_px, fps=settings.fps, num_frames=num_frames)
 
 
-def num_held(shot: Shot, frames: Frames, settings: FilmSettings) -> int:
+def num_hold_frames(shot: Shot, frames: Frames, settings: FilmSettings) -> int:
     """How many times the last frame is shown again."""
     length_s = len(frames.rgb) / frames.fps
     reading_s = len(shot.text) / settings.reading_chars_per_s if settings.subtitles != "none" else 0.0

@@ -12,7 +12,7 @@ from storyanim.artifacts import Film
 from storyanim.engine.folders import write_file
 
 
-def draw_preview(film: Film, path: Path, *, width_px: int = 256, fps: float = 8.0, cards: bool = False) -> None:
+def write_preview(film: Film, path: Path, *, width_px: int = 256, fps: float = 8.0, cards: bool = False) -> None:
     """Writes an animated WebP or GIF, by the suffix of `path`; the shots alone unless `cards`.
 
     Raises VideoError, and ResourceError when `path` cannot be written.

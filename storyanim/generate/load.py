@@ -41,7 +41,7 @@ def load_pipeline(models: Models) -> StoryVideoPipeline:
     Raises ModelError: missing and cannot be fetched, broken, of another kind, or parts that do not fit each other.
     """
     folder, branch = hub.locate(models.pipeline), hub.locate(models.structure)
-    with hub.quiet_libraries():
+    with hub.silence_libraries():
         return _assemble(folder, branch, models)
 
 

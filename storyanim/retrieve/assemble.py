@@ -102,10 +102,10 @@ def assemble(work: Work, old: OldIndex, facts: dict[str, Any]) -> IndexInfo:
         num_videos = database.execute("SELECT COUNT(DISTINCT path) FROM clips").fetchone()[0]
     if not vectors.num:
         raise InputError(f"none of {work.count()} videos can be read", hint=f"the first: {next(iter(skipped.values()))}")
-    kind = vectors.finish(facts["factory_given"])
+    kind = vectors.finish(facts["requested_index_factory"])
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     files = {path.relative_to(folder).as_posix(): hub.file_sha256(path) for path in paths}
-    info = IndexInfo(**facts, factory=kind, search=factory.search_of(kind), num_clips=vectors.num, num_videos=num_videos,
+    info = IndexInfo(**facts, index_factory=kind, search_parameters=factory.search_of(kind), num_clips=vectors.num, num_videos=num_videos,
                      skipped=skipped, duplicates=duplicates, files=files)
     folders.write_file(folder / INFO, (info.model_dump_json(indent=1) + "\n").encode())
     return info

@@ -19,12 +19,12 @@ from typing import Any
 
 from storyanim import hub, video
 from storyanim.engine import folders
-from storyanim.engine.shards import LocalShards
+from storyanim.engine.shard_executors import LocalShardExecutor
 from storyanim.errors import IndexFolderError, InputError, PartialError
 from storyanim.retrieve.assemble import OldIndex, assemble
 from storyanim.retrieve.captions import read_captions, read_licences
 from storyanim.retrieve.factory import empty, factory_of
-from storyanim.retrieve.index import INFO, ClipIndex, IndexInfo
+from storyanim.retrieve.index import INFO, IndexInfo, VideoIndex
 from storyanim.retrieve.reader import Reader
 from storyanim.retrieve.sources import base_of, read_source
 from storyanim.retrieve.windows import DEFAULT_LIMITS, Limits
@@ -46,12 +46,12 @@ class _Plan:
     root: Path                                       # that all of them lie in
     old: Path | None                                 # index to which is added
     window_s: float
-    factory: str | None                              # kind of FAISS index that was asked for
+    index_factory: str | None                        # kind of FAISS index that was asked for
 
     def facts(self, encoder: TextVideoEncoder, out: Path) -> dict[str, Any]:
         """What `index.json` says of it. Places are told through links, but for `root`, which is looked up by any program."""
         return {
-            "encoder": encoder.fingerprint, "dim": encoder.dim, "factory_given": self.factory, "window_s": self.window_s,
+            "encoder": encoder.fingerprint, "dim": encoder.dim, "requested_index_factory": self.index_factory, "window_s": self.window_s,
             "root": _told(self.root.resolve(), out.parent.resolve() / out.name),
             "sources": tuple(_told(source, out) for source in self.sources),
             "captions": None if self.captions is None else _told(self.captions, out),
@@ -60,7 +60,7 @@ class _Plan:
 
 def build_index(  # noqa: PLR0913  what is asked for, and how it is told
     sources: Sequence[Path], out: Path, encoder: TextVideoEncoder, *, window_s: float = 2.0, captions: Path | None = None,
-    factory: str | None = None, append: bool = False, limits: Limits = DEFAULT_LIMITS, executor: ShardExecutor | None = None,
+    index_factory: str | None = None, append: bool = False, limits: Limits = DEFAULT_LIMITS, executor: ShardExecutor | None = None,
     progress: Progress = lambda done, total, text: None,
 ) -> IndexInfo:
     """Indexes all videos of `sources` (see sources.py) into the folder `out`, replacing an index there.
@@ -68,7 +68,7 @@ def build_index(  # noqa: PLR0913  what is asked for, and how it is told
     Captions are looked up in `captions`, else in what the source brings, else made of the file's name. Videos of equal bytes
     are taken once. With `append`, the sources of the index in `out` come first, and only what is new or has other bytes is
     read: the result is the one that all sources together would give. When a build was killed, the next one goes on.
-    `factory` is the kind of FAISS index, else that of the index to which is added, else what the rule of factory.py says.
+    `index_factory` is the kind of FAISS index, else that of the index to which is added, else what the rule of factory.py says.
     `executor` is who reads the videos, else this process; it does not change the result.
 
     Raises UsageError when FAISS has no such kind or there are too few clips for it, InputError when there is nothing to index
@@ -78,10 +78,10 @@ def build_index(  # noqa: PLR0913  what is asked for, and how it is told
     out = Path(os.path.realpath(out)) if out.is_symlink() else _absolute(out)
     _check_out(out)
     with Work(out) as work:
-        plan = _planned(sources, out, encoder, window_s, captions, factory, append)
+        plan = _planned(sources, out, encoder, window_s, captions, index_factory, append)
         _list(plan, work, encoder.dim)
         with closing(OldIndex(plan.old)) as old:
-            _read_all(work, _todo(plan, work, old, encoder, limits, progress), executor or LocalShards(),
+            _read_all(work, _todo(plan, work, old, encoder, limits, progress), executor or LocalShardExecutor(),
                       partial(VideoWorker, encoder, partial(Reader, plan.window_s, limits), work.folder))
             with work.disk_errors():
                 info = assemble(work, old, plan.facts(encoder, out))
@@ -111,7 +111,7 @@ def _planned(
     given = [_absolute(source) for source in sources]
     old = out if append and (out / INFO).is_file() else None
     if old is not None:
-        info = ClipIndex(old).info                   # which finds damage, so that none is carried over
+        info = VideoIndex(old).info                   # which finds damage, so that none is carried over
         before = [_absolute(out / source) for source in info.sources]
         if not before:
             raise IndexFolderError(f"the index {out} does not say what it was made of",
@@ -121,7 +121,7 @@ def _planned(
                                    hint="choose the profile that it was made with, or make it again without --append")
         given = [*before, *(source for source in given if source not in before)]
         captions = captions or (_absolute(out / info.captions) if info.captions else None)
-        kind = kind or info.factory_given
+        kind = kind or info.requested_index_factory
     if kind is not None:
         empty(factory_of(_MANY, encoder.dim, kind), encoder.dim)       # a wrong one is told before any work
     root = Path(os.path.commonpath([base_of(source) for source in given]))

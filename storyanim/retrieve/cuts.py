@@ -10,7 +10,7 @@ LAG = 2                                              # looks after a cut that th
 _SHORTEST_SHOT_S = 0.5
 
 
-class CutFinder:
+class ShotBoundaryDetector:
     """Finds cuts in looks that come in order, a piece at a time. A cut in the last `LAG` looks of all is not found.
 
     The detector compares each jump of colour and brightness with those around it, so that a quick camera is no cut.

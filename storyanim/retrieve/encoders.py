@@ -20,7 +20,7 @@ from storyanim.stages import TextVideoEncoder
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-class ClipEncoder:
+class CLIPEncoder:
     """A TextVideoEncoder on `CLIPModel`: a clip is the mean of its frames' unit embeddings, made unit again.
 
     Args:
@@ -42,11 +42,11 @@ class ClipEncoder:
     @cached_property
     def dim(self) -> int:
         """Length of an embedding."""
-        with hub.errors_of_model(self.ref):
+        with hub.map_model_errors(self.ref):
             config = json.loads((hub.locate(self.ref) / "config.json").read_text("utf-8"))
             return int(config.get("projection_dim", 512))               # transformers leaves out what is its default
 
-    def looks_at(self, length: int) -> list[int]:
+    def sample_frame_indices(self, length: int) -> list[int]:
         """Indices of `num_frames` of a clip's frames, see `spread`."""
         return spread(length, self.num_frames)
 
@@ -60,7 +60,7 @@ class ClipEncoder:
 
     def encode_clips(self, clips: Sequence[Frames]) -> Float32:
         """(N, dim) float32, unit length. Raises ModelError."""
-        pictures = [picture for clip in clips for picture in clip.rgb[self.looks_at(len(clip.rgb))]]
+        pictures = [picture for clip in clips for picture in clip.rgb[self.sample_frame_indices(len(clip.rgb))]]
         embeddings = _in_batches(pictures, self.batch_size, self.dim, self._encode_pictures)
         return _unit(embeddings.reshape(len(clips), self.num_frames, self.dim).mean(axis=1))
 
@@ -76,7 +76,7 @@ class ClipEncoder:
     def _processor(self) -> Any:
         from transformers import CLIPProcessor
 
-        with hub.errors_of_model(self.ref):
+        with hub.map_model_errors(self.ref):
             processor = CLIPProcessor.from_pretrained(hub.locate(self.ref))
         known, read = len(processor.tokenizer), self._model.config.text_config.vocab_size
         if known > read:
@@ -109,7 +109,7 @@ class FrozenInTimeEncoder:
         """Length of an embedding."""
         return read_sizes(self.ref).projection_dim
 
-    def looks_at(self, length: int) -> list[int]:
+    def sample_frame_indices(self, length: int) -> list[int]:
         """The middle frame of each of `num_frames` intervals of whole frames; never a frame twice."""
         edges = np.linspace(0, length, min(length, self.num_frames) + 1).astype(int)
         return [int(start + end - 1) // 2 for start, end in pairwise(edges)]
@@ -127,7 +127,7 @@ class FrozenInTimeEncoder:
         import torch
 
         found = np.zeros((len(clips), self.dim), np.float32)
-        looks = [self.looks_at(len(clip.rgb)) for clip in clips]
+        looks = [self.sample_frame_indices(len(clip.rgb)) for clip in clips]
         for length in {len(look) for look in looks}:                    # clips of one length go through together
             alike = [i for i, look in enumerate(looks) if len(look) == length]
             at_once = max(1, self.batch_size // length)
@@ -180,7 +180,7 @@ def spread(length: int, num: int) -> list[int]:
 
 
 def _clip(settings: Settings) -> TextVideoEncoder:
-    return ClipEncoder(settings.models.encoder, settings.retrieve.batch_size)
+    return CLIPEncoder(settings.models.encoder, settings.retrieve.batch_size)
 
 
 def _frozen_in_time(settings: Settings) -> TextVideoEncoder:

@@ -1,4 +1,4 @@
-"""Which kind of FAISS index so many vectors get, how it is made and searched. The rule; `retrieve.factory` overrides it:
+"""Which kind of FAISS index so many vectors get, how it is made and searched. The rule; `retrieve.index_factory` overrides it:
 
     clips                 kind                            per vector of dim d         searched with
     fewer than 50 000     Flat                            4 d bytes                   nothing: it is exact

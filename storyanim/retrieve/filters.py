@@ -48,7 +48,7 @@ class Filter:
         return float(self.value)
 
 
-def read_filter(text: str) -> Filter:
+def parse_filter(text: str) -> Filter:
     """Raises UsageError when it is none."""
     form = _FORM.fullmatch(text)
     found = Filter(form[1].lower().replace("license", "licence"), form[2], form[3]) if form else None

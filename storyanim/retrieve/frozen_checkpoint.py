@@ -15,7 +15,7 @@ from torch.nn.functional import pad
 
 from storyanim import hub
 from storyanim.config import ModelRef
-from storyanim.engine.folders import disk_errors, partial_of, put_in_place
+from storyanim.engine.folders import atomic_replace, disk_errors, partial_path
 from storyanim.errors import ModelError
 from storyanim.retrieve.frozen_folder import (
     CONFIG,
@@ -66,14 +66,14 @@ def convert(
     sizes = sizes_of(tensors, str(checkpoint), video_heads=video_heads, text_heads=text_heads)
     words = read_tokenizer(ModelRef(repo=str(tokenizer.absolute())), sizes) if tokenizer else None
     network = filled(sizes, tensors, str(checkpoint))
-    partial = partial_of(out)
+    partial = partial_path(out)
     with disk_errors(out):
         try:
             partial.mkdir(parents=True)
             save(network, partial)
             if words is not None:
                 words.save_pretrained(partial)
-            put_in_place(partial, out)
+            atomic_replace(partial, out)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     return sizes
@@ -128,7 +128,7 @@ def load(ref: ModelRef, num_frames: int) -> FrozenInTime:
     from safetensors.torch import load_file
 
     folder = hub.locate(ref)
-    with hub.errors_of_model(ref):
+    with hub.map_model_errors(ref):
         sizes = read_sizes(ref)
         tensors = load_file(folder / WEIGHTS)
         if _TEMPORAL in tensors:

@@ -69,7 +69,7 @@ class Sizes(Section):
 
 def read_sizes(ref: ModelRef) -> Sizes:
     """What config.json of a converted folder says. Raises ModelError."""
-    with hub.errors_of_model(ref):
+    with hub.map_model_errors(ref):
         config = json.loads((hub.locate(ref) / CONFIG).read_text("utf-8"))
         if config.get("model_type") != KIND:
             raise ModelError(f"the model {ref.repo} is of kind {config.get('model_type')!r}, not {KIND!r}",
@@ -81,7 +81,7 @@ def read_tokenizer(ref: ModelRef, sizes: Sizes) -> Any:
     """The tokenizer in a folder, if it has just the words of the text tower. Raises ModelError."""
     from transformers import DistilBertTokenizer
 
-    with hub.errors_of_model(ref):
+    with hub.map_model_errors(ref):
         tokenizer = DistilBertTokenizer.from_pretrained(hub.locate(ref))
     known, read = len(tokenizer), sizes.text.vocab_size                 # a folder without a vocabulary gives one of 5 words
     if known != read:

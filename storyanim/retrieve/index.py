@@ -23,8 +23,8 @@ from storyanim import hub
 from storyanim.artifacts import ClipMatch, FrozenModel
 from storyanim.errors import IndexFolderError, ResourceError, UsageError
 from storyanim.near_duplicates import demote_near_duplicates, is_near_duplicate
-from storyanim.retrieve.filters import Condition, condition_of, read_filter
-from storyanim.retrieve.lance import LanceVectors
+from storyanim.retrieve.filters import Condition, condition_of, parse_filter
+from storyanim.retrieve.lancedb_vectors import LanceDBVectors
 from storyanim.retrieve.marks import is_marked
 from storyanim.retrieve.synonyms import STEMS, Synonyms, quoted
 from storyanim.retrieve.vectors import VECTORS, Vectors
@@ -53,9 +53,9 @@ class IndexInfo(FrozenModel):
     format: int = FORMAT
     encoder: str                                     # fingerprint
     dim: int = Field(gt=0)
-    factory: str                                     # FAISS's name of the kind of vectors.faiss
-    factory_given: str | None = None                 # what was asked for instead of the rule of factory.py
-    search: dict[str, int] = Field(default_factory=dict)       # what it is searched with, by FAISS's names
+    index_factory: str                               # FAISS's string for the kind of vectors.faiss
+    requested_index_factory: str | None = None       # what was asked for instead of the rule of factory.py
+    search_parameters: dict[str, int] = Field(default_factory=dict)   # what it is searched with, by FAISS's names
     window_s: float
     root: str                                        # folder of the videos; when relative, to the index folder
     num_clips: int = Field(gt=0)
@@ -67,7 +67,7 @@ class IndexInfo(FrozenModel):
     files: dict[str, str]                            # path in the index folder → sha256
 
 
-class ClipIndex:
+class VideoIndex:
     """An opened index folder; every file was found to be as it was written.
 
     It stays what it was when it was opened, also when another index takes the folder's name meanwhile.
@@ -77,35 +77,35 @@ class ClipIndex:
         caption_weight: of the words' ranks against the vectors' ranks; 0 leaves captions out.
         min_motion: mean absolute frame difference, in [0, 1], under which a clip ranks lower.
         exact: all vectors are compared, whatever kind of FAISS index there is.
-        search: goes before what the index says it is searched with.
+        search_parameters: go before what the index says it is searched with.
         filters: what is found passes all of them (filters.py); `find` asks for none.
         near_duplicate_threshold: see near_duplicates.py; near-duplicates of a better clip rank last. 0: none do.
-        lance: a LanceDB with the vectors (lance.py); None: FAISS has them.
+        lancedb_uri: of a LanceDB with the vectors (lance.py); None: FAISS has them.
 
     Raises IndexFolderError when a file is missing or changed, UsageError when its kind has nothing of `search` or
     a filter is none; IndexFolderError, too, when it does not know what a filter asks, or no clip passes.
     """
 
     def __init__(self, folder: Path | str, *, caption_weight: float = 1.0, min_motion: float = 0.0, exact: bool = False,
-                 search: Mapping[str, int] | None = None, filters: Sequence[str] = (),
-                 near_duplicate_threshold: float = 0.0, lance: str | None = None) -> None:
+                 search_parameters: Mapping[str, int] | None = None, filters: Sequence[str] = (),
+                 near_duplicate_threshold: float = 0.0, lancedb_uri: str | None = None) -> None:
         self.folder = Path(folder)
         self.caption_weight = caption_weight
         self.min_motion = min_motion
         self.exact = exact
         self.near_duplicate_threshold = near_duplicate_threshold
         self.synonyms = Synonyms()                   # may be set: a word that no caption has is looked for by its others
-        self._search = dict(search or {})
-        self._filters = [read_filter(text) for text in filters]
+        self._search = dict(search_parameters or {})
+        self._filters = [parse_filter(text) for text in filters]
         self.info = read_info(self.folder)
         while (info := self._open()) != self.info:    # while it was opened, another took its place
             self.info = info
-        if unknown := set(self._search) - set(self.info.search):
-            raise UsageError(f"an index of the kind {self.info.factory} is not searched with {', '.join(sorted(unknown))}",
-                             hint=f"it knows {', '.join(self.info.search) or 'no such settings: it is exact'}")
+        if unknown := set(self._search) - set(self.info.search_parameters):
+            raise UsageError(f"an index of the kind {self.info.index_factory} is not searched with {', '.join(sorted(unknown))}",
+                             hint=f"it knows {', '.join(self.info.search_parameters) or 'no such settings: it is exact'}")
         self._vectors.search |= self._search
-        self._store: Vectors | LanceVectors = LanceVectors(lance, self.info.files[VECTORS]) if lance else self._vectors
-        self._lance = lance is not None
+        self._store: Vectors | LanceDBVectors = LanceDBVectors(lancedb_uri, self.info.files[VECTORS]) if lancedb_uri else self._vectors
+        self._by_lancedb = lancedb_uri is not None
         self._condition = self._condition_of()
         self._allowed = self._ids_allowed() if self._filters else None
 
@@ -116,7 +116,7 @@ class ClipIndex:
             name = f"{(self.folder / CLIPS).absolute().as_uri()}?mode=ro&immutable=1"
             self._database = sqlite3.connect(name, uri=True, check_same_thread=False)
             info = self.info
-            self._vectors = Vectors(self.folder, info.factory, info.num_clips, info.dim, dict(info.search))
+            self._vectors = Vectors(self.folder, info.index_factory, info.num_clips, info.dim, dict(info.search_parameters))
             files = self.info.files.items()
             damaged = next((name for name, sha256 in files if hub.file_sha256(self.folder / name) != sha256), "")
         except (OSError, sqlite3.Error) as error:
@@ -136,7 +136,7 @@ class ClipIndex:
         """Of what can be found in it, and how; where the videos lie stays out."""
         files = "".join(f"{name}\0{sha256}\n" for name, sha256 in sorted(self.info.files.items()))
         how = "".join(f":{name}={value}" for name, value in sorted(self._search.items())) + ":exact" * self.exact
-        how += ":lance" * self._lance + self.synonyms.fingerprint
+        how += ":lancedb" * self._by_lancedb + self.synonyms.fingerprint
         how += "".join(sorted(f":{one}" for one in self._filters))
         if self.near_duplicate_threshold:
             how += f":near_duplicate_threshold={self.near_duplicate_threshold:g}"

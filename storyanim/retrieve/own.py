@@ -18,7 +18,7 @@ _HINT = "give FILE, or FILE@START-END in seconds, as in dog.mp4@3.2-5.2"
 
 
 @dataclass(frozen=True)
-class OwnFootage:
+class UserFootage:
     """A span of a video file."""
 
     path: str                                        # absolute
@@ -27,7 +27,7 @@ class OwnFootage:
     end_s: float
 
 
-def is_own(pinned: str | None) -> bool:
+def is_user_footage(pinned: str | None) -> bool:
     """Whether what is pinned is a video file rather than a clip of the index, whose names are no paths."""
     path, _ = _parts(pinned or "")
     return os.path.isabs(path) or Path(path).suffix.lower() in video.SUFFIXES
@@ -39,7 +39,7 @@ def told(pinned: str) -> str:
     return os.path.abspath(path) + pinned[len(path):]
 
 
-def read_own(pinned: str, duration_s: float) -> OwnFootage:
+def read_user_footage(pinned: str, duration_s: float) -> UserFootage:
     """The footage that `pinned` names; without a span its first `duration_s`, or all of it when it is shorter.
 
     Raises VideoError when there is no such file, when it is no video, and when the span is empty or lies outside of it.
@@ -56,17 +56,17 @@ def read_own(pinned: str, duration_s: float) -> OwnFootage:
         raise VideoError(f"the span {start_s:g}-{end_s:g} ends before it begins", hint=_HINT)
     if end_s > info.duration_s + 1 / info.fps:
         raise VideoError(f"{path} lasts {info.duration_s:.4g} s, so {start_s:g}-{end_s:g} lies outside of it", hint=_HINT)
-    return OwnFootage(path, sha256, start_s, end_s)
+    return UserFootage(path, sha256, start_s, end_s)
 
 
-def choose_own(own: OwnFootage, found: Candidates | None, query: str, encoder: TextVideoEncoder) -> Candidates:
+def choose_user_footage(own: UserFootage, found: Candidates | None, query: str, encoder: TextVideoEncoder) -> Candidates:
     """The footage as the chosen candidate, behind those that a search found; likeness and motion measured as in an index.
 
     Raises VideoError.
     """
     window = look(Path(own.path), own.start_s, own.end_s)
     rgb = window.frames.rgb
-    frames = Frames(rgb[encoder.looks_at(len(rgb))], window.frames.fps)
+    frames = Frames(rgb[encoder.sample_frame_indices(len(rgb))], window.frames.fps)
     score = float(encoder.encode_clips([frames])[0] @ encoder.encode_texts([query])[0])
     others = found.matches if found else ()
     name = Path(own.path).name

@@ -55,17 +55,17 @@ class Reader:
         """Ends the child."""
         self._stop()
 
-    def read(self, path: Path, looks_at: LooksAt | None = None) -> Iterator[tuple[Span, Frames | None]]:
+    def read(self, path: Path, sample_frame_indices: LooksAt | None = None) -> Iterator[tuple[Span, Frames | None]]:
         """The windows of a video in order, each with the pictures that are looked at.
 
-        Args: looks_at: see `TextVideoEncoder`; None: no pictures are wanted.
+        Args: sample_frame_indices: see `TextVideoEncoder`; None: no pictures are wanted.
 
         Raises VideoError when the video, or its rest, cannot be read within the limits, or when reading it kills the child;
         then `in_doubt` tells whether the fault may be that of a video before, so that it is worth to try again.
         """
         self._waited_s, self.in_doubt, ended = 0.0, False, False
         try:
-            looks = [looks_at(length + 1) for length in range(looks_of(self.window_s))] if looks_at else []
+            looks = [sample_frame_indices(length + 1) for length in range(looks_of(self.window_s))] if sample_frame_indices else []
             self._ask({"path": str(path), "looks": looks})
             while "end" not in (reply := self._reply(path)):
                 yield self._window(reply, {len(look) for look in looks} or {0}, path)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 
 # Joined ranks do not see how slight a word's worth is: without this, every caption with an "a" would gain.
-FILLERS = frozenset({"a", "an", "and", "are", "as", "at", "by", "for", "from", "in", "into", "is", "it", "its", "of", "on", "or",
+STOP_WORDS = frozenset({"a", "an", "and", "are", "as", "at", "by", "for", "from", "in", "into", "is", "it", "its", "of", "on", "or",
                      "that", "the", "their", "this", "to", "with"})
 STEMS = "porter unicode61"                           # how FTS5 takes words apart, here and in an index
 
@@ -51,7 +51,7 @@ class Synonyms:
             if len(parts) > 1:                       # a single word may stand in several groups
                 stems[taken] = used_up
                 words[taken] = words[taken] if is_known else used_up
-        return list(dict.fromkeys([*(word for word in words if word and word not in FILLERS), *others]))
+        return list(dict.fromkeys([*(word for word in words if word and word not in STOP_WORDS), *others]))
 
     def _among(self, query: str) -> list[tuple[str, int]]:
         """Phrases that share a word with the query, and their groups: the longest first."""

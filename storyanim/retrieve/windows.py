@@ -13,7 +13,7 @@ from storyanim import video
 from storyanim.artifacts import Float32, Frames, UInt8
 from storyanim.errors import VideoError
 from storyanim.near_duplicates import thumbnail_hash
-from storyanim.retrieve.cuts import LAG, CutFinder
+from storyanim.retrieve.cuts import LAG, ShotBoundaryDetector
 from storyanim.retrieve.marks import bars_of, black_of, cut_of
 
 _LOOKS_PER_S = 8                                     # rate at which footage is looked at, for motion and for frames to embed
@@ -70,7 +70,7 @@ def read_windows(path: Path, window_s: float, limits: Limits = DEFAULT_LIMITS) -
     fps = looks / window_s
     tiles, problem, more, beginning = Tiles(looks), None, True, None
     chunks = _chunks(path, fps, _WINDOWS_A_READ * looks, _small(info.width_px, info.height_px), limits)
-    finder = CutFinder(fps)
+    finder = ShotBoundaryDetector(fps)
     while more:
         rgb = None
         try:

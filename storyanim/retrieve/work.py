@@ -60,7 +60,7 @@ class Work:
 
     def __enter__(self) -> Work:
         with folders.disk_errors(self.out):
-            self._made = folders.make(self.folder)
+            self._made = folders.make_dirs(self.folder)
         self._database = self._opened()
         self._take_back()
         return self

@@ -79,7 +79,7 @@ def _read(path: Path, encoder: TextVideoEncoder, reader: Reader) -> Piece:
     waiting: list[Frames] = []
     failed = ""
     try:
-        for span, frames in reader.read(path, encoder.looks_at):
+        for span, frames in reader.read(path, encoder.sample_frame_indices):
             assert frames is not None
             spans.append(span)
             waiting.append(frames)

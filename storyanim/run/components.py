@@ -15,7 +15,7 @@ from storyanim.engine.steps import Step
 from storyanim.errors import IndexFolderError
 from storyanim.generate.generator import build_generator
 from storyanim.retrieve.encoders import build_encoder
-from storyanim.retrieve.index import ClipIndex
+from storyanim.retrieve.index import VideoIndex
 from storyanim.retrieve.synonyms import Synonyms
 from storyanim.stages import (
     CharacterLearner,
@@ -75,17 +75,17 @@ def build_components(settings: Settings, index: str | None) -> Components:
                       learner, LocalExecutor())
 
 
-def open_index(folder: Path, settings: Settings, vocabulary: Vocabulary | None) -> ClipIndex:
+def open_index(folder: Path, settings: Settings, vocabulary: Vocabulary | None) -> VideoIndex:
     """Open an index that is searched as the settings say, by all synonyms that the vocabulary has for a word.
 
     Raises IndexFolderError, UsageError, ModelError.
     """
     wanted = settings.retrieve
-    index = ClipIndex(folder, caption_weight=wanted.caption_weight, min_motion=wanted.min_motion,
+    index = VideoIndex(folder, caption_weight=wanted.caption_weight, min_motion=wanted.min_motion,
                       exact=wanted.exact,
-                      search={str(name): value for name, value in wanted.search.items()},
+                      search_parameters={str(name): value for name, value in wanted.search_parameters.items()},
                       filters=wanted.filters,
-                      near_duplicate_threshold=wanted.near_duplicate_threshold, lance=wanted.lance)
+                      near_duplicate_threshold=wanted.near_duplicate_threshold, lancedb_uri=wanted.lancedb_uri)
     index.synonyms = Synonyms(vocabulary.synonyms if vocabulary else ())
     return index
 

@@ -10,14 +10,14 @@ from typing import Any
 
 from storyanim.config import Settings
 from storyanim.engine.local import LocalExecutor
-from storyanim.engine.ray_shards import RayShards
 from storyanim.engine.run_dir import RunDir
+from storyanim.engine.shard_executors import RayShardExecutor
 from storyanim.run.components import build_components
 from storyanim.run.shots import ShotTask, make_shot
 
 
 @dataclass(frozen=True)
-class RayShots:
+class RayShotExecutor:
     """The Executor of one run's shots: workers do their steps in the run's folder, where the task then finds them done.
 
     A worker computes with as many threads as this process would, since their number can change the last bits
@@ -28,7 +28,7 @@ class RayShots:
     folder: Path                                     # the run's, open in this process
     settings: Settings
     index: str | None                                # None: the bundled one
-    shards: RayShards                                # with as many CPUs a worker as this process has threads
+    shards: RayShardExecutor                                # with as many CPUs a worker as this process has threads
 
     def run(self, task: Callable[[Any], object], items: Iterable[Any]) -> list[Exception | None]:
         """Return shots of `make_film` with their footage found. Raises ResourceError, ServiceError."""

@@ -15,7 +15,7 @@ from storyanim.film import sheet
 from storyanim.film.clip import write_clip
 from storyanim.planning.script import told
 from storyanim.retrieve.choose import choose
-from storyanim.retrieve.own import OwnFootage, choose_own, is_own, read_own
+from storyanim.retrieve.own import UserFootage, choose_user_footage, is_user_footage, read_user_footage
 from storyanim.run.components import Components, Token
 from storyanim.stages import DepthEstimator, FootageIndex, ShotGenerator, TextVideoEncoder
 
@@ -61,12 +61,12 @@ def find_footage(
     VideoError.
     """
     name, k = f"shots/{shot.id}/match", components.settings.retrieve.candidates
-    if shot.pinned is None or not is_own(shot.pinned):
+    if shot.pinned is None or not is_user_footage(shot.pinned):
         step = run.step(name, retrieve, shot.query, shot.pinned, list(shot.banned), list(previous),
                         components.index,
                         components.encoder, k)
         return step, (step.value.match.clip_id,)
-    own = read_own(shot.pinned, shot.duration_s)
+    own = read_user_footage(shot.pinned, shot.duration_s)
     step = run.step(name, retrieve_beside, shot.query, own, list(shot.banned), list(previous),
                     components.index,
                     components.encoder, k)
@@ -80,7 +80,7 @@ def make_shot(run: RunDir, task: ShotTask, components: Components) -> DrawnShot:
     """Draw a shot: thumbnails, depth, frames and clip. Raises what the components raise."""
     shot, wanted, place = task.shot, components.settings.generate, f"shots/{task.shot.id}"
     thumbnails = run.step_with_folder(f"{place}/thumbnails", draw_thumbnails, output_of(task.candidates))
-    estimate = estimate_depth_within if is_own(shot.pinned) else estimate_depth
+    estimate = estimate_depth_within if is_user_footage(shot.pinned) else estimate_depth
     depth = run.step(f"{place}/depth", estimate, task.candidates.value.match, components.depth,
                      wanted.frames_of(shot.duration_s), wanted.fps)
     frames = run.step(f"{place}/frames", draw, _as_drawn(shot), output_of(depth),
@@ -116,7 +116,7 @@ def retrieve(
 
 
 def retrieve_beside(
-    query: str, own: OwnFootage, banned: Sequence[str], previous: Sequence[str], index: FootageIndex,
+    query: str, own: UserFootage, banned: Sequence[str], previous: Sequence[str], index: FootageIndex,
     encoder: TextVideoEncoder, k: int,
 ) -> Candidates:
     """Find footage, and take a person's own instead."""
@@ -124,7 +124,7 @@ def retrieve_beside(
         found = choose(query, index, encoder, k, banned=banned, previous=previous)
     except StoryError:                               # all are banned
         found = None
-    return choose_own(own, found, query, encoder)
+    return choose_user_footage(own, found, query, encoder)
 
 
 def draw_thumbnails(folder: Path, candidates: Candidates) -> Path:

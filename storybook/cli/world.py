@@ -29,7 +29,7 @@ def preview(
     """Draw a sheet of random scenes with depth and captions."""
     from io import BytesIO
 
-    from storyanim.engine.folders import check_place, write_file
+    from storyanim.engine.folders import check_writable, write_file
     from storyanim.errors import UsageError
     from storybook.world import WORLDS
     from storybook.world.sheet import EVERY, preview_sheet, spec_sheet
@@ -39,7 +39,7 @@ def preview(
         raise UsageError(f"no world {world!r}", hint=f"known are {', '.join(WORLDS)}")
     if every and every not in EVERY:
         raise UsageError(f"nothing to show of {every!r}", hint=f"one of {', '.join(EVERY)}")
-    check_place(out)
+    check_writable(out)
     png = BytesIO()
     known = WORLDS[world]
     if every:

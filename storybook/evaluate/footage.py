@@ -89,7 +89,7 @@ class Blind:
 
     def __init__(self, encoder: TextVideoEncoder) -> None:
         self.fingerprint, self.dim, self.num_frames = encoder.fingerprint, encoder.dim, encoder.num_frames
-        self.looks_at, self.encode_clips = encoder.looks_at, encoder.encode_clips
+        self.sample_frame_indices, self.encode_clips = encoder.sample_frame_indices, encoder.encode_clips
 
     def encode_texts(self, texts: Sequence[str]) -> Float32:
         """Zero (N, dim)."""

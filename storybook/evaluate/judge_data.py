@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from storyanim.engine.folders import check_place, disk_errors
+from storyanim.engine.folders import check_writable, disk_errors
 from storybook.evaluate.labels import Labels, labels_of
 from storybook.evaluate.pairs import half
 from storybook.world import ClipSpec, render_frames, sample_spec
@@ -81,7 +81,7 @@ class JudgeShard:
 def render_set(plan: JudgeSet, work: Path, *, workers: int = 2, limit: int | None = None) -> list[JudgeShard]:
     """Render the shards that are missing below `work`/data; gives all of them. Raises ResourceError."""
     folder = work / "data" / plan.name
-    check_place(folder)
+    check_writable(folder)
     limited = replace(plan, num_scenes=min(limit or plan.num_scenes, plan.num_scenes))
     num_shards = -(-limited.num_scenes // plan.scenes_a_shard)
     with disk_errors(folder):

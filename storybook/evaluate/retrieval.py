@@ -14,7 +14,7 @@ from storyanim.artifacts import ClipMatch, DepthTrack, Frames
 from storyanim.engine.folders import write_file
 from storyanim.engine.run_dir import RunDir
 from storyanim.planning import load_vocabulary
-from storyanim.retrieve.index import ClipIndex
+from storyanim.retrieve.index import VideoIndex
 from storyanim.run.components import Components, build_components, open_index
 from storyanim.run.shots import estimate_depth
 from storyanim.stages import TextVideoEncoder
@@ -97,9 +97,9 @@ def measure_recall(
     """Return each clip's own sentence is looked for among all clips: by the vectors alone, by BM25 of the captions alone, joined as the
     profile joins them.
     """
-    ways: dict[str, tuple[ClipIndex, TextVideoEncoder]] = {
-        "clip": (ClipIndex(folder, caption_weight=0.0), encoder),
-        "words": (ClipIndex(folder), footage.Blind(encoder)),
+    ways: dict[str, tuple[VideoIndex, TextVideoEncoder]] = {
+        "clip": (VideoIndex(folder, caption_weight=0.0), encoder),
+        "words": (VideoIndex(folder), footage.Blind(encoder)),
         "joined": (open_index(folder, bench.settings, load_vocabulary(bench.settings)), encoder),
     }
     places: dict[str, list[int]] = {name: [] for name in ways}

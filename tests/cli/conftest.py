@@ -11,7 +11,7 @@ from fakes import STORY, Diary, fake_components
 from storyanim import api
 from storyanim.cli import app
 from storyanim.console import run_app
-from storyanim.retrieve.index import ClipIndex
+from storyanim.retrieve.index import VideoIndex
 
 SMALL = {"RETRIEVE__CANDIDATES": "2", "GENERATE__NUM_FRAMES": "4", "FILM__WIDTH_PX": "64", "FILM__HEIGHT_PX": "48",
          "FILM__FPS": "8", "FILM__TITLE_S": "0", "FILM__MAX_HOLD_S": "0"}
@@ -35,7 +35,7 @@ def story(here: Path) -> Path:
 
 
 @pytest.fixture
-def diary(index: ClipIndex, monkeypatch: pytest.MonkeyPatch) -> Diary:
+def diary(index: VideoIndex, monkeypatch: pytest.MonkeyPatch) -> Diary:
     """Of the fakes that take the place of the real doers; films are small."""
     diary = Diary()
     monkeypatch.setattr(api, "build_components", lambda settings, folder: fake_components(diary, index, settings))

@@ -14,7 +14,7 @@ HELPS = [
     ["personalize", "--help"], ["character", "--help"], ["character", "show", "--help"], ["shot", "--help"],
     *[["shot", name, "--help"] for name in ("redo", "replace", "insert", "remove", "pin", "ban")],
     ["report", "--help"], ["export", "--help"], ["export", "preview", "--help"], ["export", "character", "--help"],
-    ["export", "lance", "--help"],
+    ["export", "lancedb", "--help"],
     ["doctor", "--help"],
     ["convert", "--help"], ["convert", "frozen-in-time", "--help"],
 ]

@@ -137,9 +137,9 @@ class TestIndex:
 
     def test_another_kind_searched_with_filters(self, cli: Cli, videos: Path, profile: Path, here: Path) -> None:
         family = ("--profile", profile)
-        made = cli("index", videos, "-o", "index", "--factory", "HNSW32", *family, "--json")
+        made = cli("index", videos, "-o", "index", "--index-factory", "HNSW32", *family, "--json")
         assert made.code == 0, made.err
-        assert (made.json["factory"], made.json["search"]) == ("HNSW32", {"efSearch": 512})
+        assert (made.json["index_factory"], made.json["search_parameters"]) == ("HNSW32", {"efSearch": 512})
         asked = ("search", "index", "a frog", *family, "--json")
         exact, found = cli(*asked, "--exact").json, cli(*asked).json
         assert [hit | {"score": 0} for hit in exact] == [hit | {"score": 0} for hit in found]
@@ -150,7 +150,7 @@ class TestIndex:
         lost = cli(*asked, "--filter", "licence=CC0")
         assert lost.code == 4
         assert "knows no licences" in lost.complaint[0]
-        assert cli("index", videos, "-o", "other", "--factory", "nonsense", *family).code == 2
+        assert cli("index", videos, "-o", "other", "--index-factory", "nonsense", *family).code == 2
         assert not (here / "other").exists()
 
     def test_unreadable_videos_are_listed_and_skipped(self, cli: Cli, videos: Path, profile: Path, here: Path) -> None:

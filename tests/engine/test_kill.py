@@ -73,6 +73,6 @@ def test_killed_between_the_two_renames_the_step_is_made_again(tmp_path: Path) -
     finish(killed)
     clip = killed / "shots/s00/clip"
     clip.rename(clip.with_name(".clip.1.old"))
-    shutil.copytree(killed / "shots/s00/depth", folders.partial_of(clip))
+    shutil.copytree(killed / "shots/s00/depth", folders.partial_path(clip))
     finish(killed)
     assert contents(killed) == contents(whole)

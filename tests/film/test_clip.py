@@ -12,7 +12,7 @@ from storyanim.artifacts import Frames, Shot
 from storyanim.config import FilmSettings
 from storyanim.errors import UsageError
 from storyanim.film import cards, clip
-from storyanim.film.clip import enlarge, num_held, write_clip
+from storyanim.film.clip import enlarge, num_hold_frames, write_clip
 
 SMALL = FilmSettings(width_px=64, height_px=64)
 SHOT = Shot(id="s03", text="It rained.", query="rain", prompt="rain")
@@ -59,7 +59,7 @@ class TestWriteClip:
     ])
     def test_how_long_it_is_held(self, letters: int, duration_s: float, subtitles: str, held: int) -> None:
         shot = SHOT.model_copy(update={"text": "x" * letters, "duration_s": duration_s})
-        assert num_held(shot, frames(), FilmSettings(subtitles=subtitles)) == held
+        assert num_hold_frames(shot, frames(), FilmSettings(subtitles=subtitles)) == held
 
     def test_burned_words_are_in_the_picture(self, tmp_path: Path) -> None:
         settings = FilmSettings(width_px=128, height_px=128, subtitles="burned")

@@ -17,7 +17,7 @@ from storyanim.artifacts import Frames
 from storyanim.errors import IndexFolderError, InputError, PartialError, ResourceError
 from storyanim.retrieve import assemble, build, work
 from storyanim.retrieve.build import build_index
-from storyanim.retrieve.index import ClipIndex, IndexInfo
+from storyanim.retrieve.index import IndexInfo, VideoIndex
 
 
 @pytest.fixture(autouse=True)
@@ -42,8 +42,8 @@ def is_as_made_anew(out: Path, sources: list[Path], **named: object) -> bool:
     try:
         info = build_index(sources, anew, ColourEncoder(), **named)
     except PartialError:
-        info = ClipIndex(anew).info
-    return ClipIndex(out).info == info
+        info = VideoIndex(anew).info
+    return VideoIndex(out).info == info
 
 
 class TestAppend:
@@ -81,13 +81,13 @@ class TestAppend:
         assert is_as_made_anew(tmp_path / "index", [mine])
         (mine / "still.mp4").write_bytes(good)
         assert clips_read([mine], tmp_path / "index", append=True) == 1
-        assert ClipIndex(tmp_path / "index").info.skipped == {}
+        assert VideoIndex(tmp_path / "index").info.skipped == {}
 
     def test_captions_that_were_given_stay(self, mine: Path, tmp_path: Path) -> None:
         (tmp_path / "words.csv").write_text("still.mp4,A stone\n")
         clips_read([mine / "still.mp4"], tmp_path / "index", captions=tmp_path / "words.csv")
         clips_read([mine / "more"], tmp_path / "index", append=True)
-        assert ClipIndex(tmp_path / "index").search("stone", ColourEncoder(), 1)[0].caption == "A stone"
+        assert VideoIndex(tmp_path / "index").search("stone", ColourEncoder(), 1)[0].caption == "A stone"
         assert is_as_made_anew(tmp_path / "index", [mine / "still.mp4", mine / "more"], captions=tmp_path / "words.csv")
 
     def test_without_an_index_it_makes_one(self, videos: Path, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ class TestAppend:
         clips_read([tmp_path / "one" / "mine" / "more"], tmp_path / "one" / "index")
         (tmp_path / "one").rename(tmp_path / "two")
         assert clips_read([tmp_path / "two" / "mine" / "still.mp4"], tmp_path / "two" / "index", append=True) == 1
-        assert ClipIndex(tmp_path / "two" / "index").info.sources == ("../mine/more", "../mine/still.mp4")
+        assert VideoIndex(tmp_path / "two" / "index").info.sources == ("../mine/more", "../mine/still.mp4")
 
 
 class Peeking(ColourEncoder):
@@ -110,7 +110,7 @@ class Peeking(ColourEncoder):
         self.index, self.seen = index, 0
 
     def encode_clips(self, clips: Sequence[Frames]) -> np.ndarray:
-        self.seen += len(ClipIndex(self.index).search("green", ColourEncoder(), 9))
+        self.seen += len(VideoIndex(self.index).search("green", ColourEncoder(), 9))
         return super().encode_clips(clips)
 
 
@@ -122,13 +122,13 @@ class TestInUse:
         if not in_one_step:
             monkeypatch.setattr(work, "_exchange", lambda one, other: False)
         build_index([videos / "more"], tmp_path / "index", ColourEncoder())
-        opened = ClipIndex(tmp_path / "index")
+        opened = VideoIndex(tmp_path / "index")
         encoder = Peeking(tmp_path / "index")
         build_index([videos], tmp_path / "index", encoder, append=True)
         assert encoder.seen == 2 * 2
         names = [Path(match.path).name for match in opened.search("green", ColourEncoder(), 9)]
         assert names == ["green_frog.mp4", "it's blue ü.mp4"]
-        assert len(ClipIndex(tmp_path / "index").search("green", ColourEncoder(), 9)) == 6
+        assert len(VideoIndex(tmp_path / "index").search("green", ColourEncoder(), 9)) == 6
 
     def test_one_that_is_swapped_while_it_is_opened(self, videos: Path, index_folder: Path, tmp_path: Path,
                                                     monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +143,7 @@ class TestInUse:
             return real(path)
 
         monkeypatch.setattr("storyanim.retrieve.index.hub.file_sha256", swapped)
-        assert len(ClipIndex(tmp_path / "index").search("red", ColourEncoder(), 9)) == 6
+        assert len(VideoIndex(tmp_path / "index").search("red", ColourEncoder(), 9)) == 6
 
     def test_two_builds_of_one_index(self, videos: Path, tmp_path: Path) -> None:
         class Second(ColourEncoder):
@@ -172,9 +172,9 @@ class TestAFullDisk:
             with pytest.raises(ResourceError) as caught:
                 build_index([videos], tmp_path / "index", ColourEncoder())
         assert caught.value.hint
-        assert ClipIndex(tmp_path / "index").info.num_clips == 1
+        assert VideoIndex(tmp_path / "index").info.num_clips == 1
         assert clips_read([videos], tmp_path / "index") == 0             # all was read already
-        assert ClipIndex(tmp_path / "index").info.num_clips == 6
+        assert VideoIndex(tmp_path / "index").info.num_clips == 6
 
 
 class TestWhatCannotBeAddedTo:
@@ -209,5 +209,5 @@ class TestWhatCannotBeAddedTo:
             database.execute("DROP TABLE pieces")
         info["files"]["clips.sqlite"] = build.hub.file_sha256(index / "clips.sqlite")
         (index / "index.json").write_text(json.dumps(info))
-        assert len(ClipIndex(index).search("red", ColourEncoder(), 9)) == 6     # as all indexes were before
+        assert len(VideoIndex(index).search("red", ColourEncoder(), 9)) == 6     # as all indexes were before
         self.refused("does not say what it was made of", mine, index)

@@ -13,7 +13,7 @@ from coloured import ColourEncoder, save_video
 from storyanim.errors import IndexFolderError, InputError, PartialError, ResourceError
 from storyanim.retrieve import build, worker
 from storyanim.retrieve.build import build_index
-from storyanim.retrieve.index import ClipIndex, IndexInfo
+from storyanim.retrieve.index import IndexInfo, VideoIndex
 
 
 def rows_of(folder: Path) -> list[tuple]:
@@ -39,7 +39,7 @@ class TestWhatIsIndexed:
 
     def test_index_json_tells_all(self, index_folder: Path) -> None:
         info = IndexInfo.model_validate_json((index_folder / "index.json").read_text())
-        assert (info.encoder, info.dim, info.factory, info.num_clips, info.num_videos) == ("colours", 3, "Flat", 6, 4)
+        assert (info.encoder, info.dim, info.index_factory, info.num_clips, info.num_videos) == ("colours", 3, "Flat", 6, 4)
         assert set(info.files) == {"clips.sqlite", "vectors.faiss", "embeddings/00000.npy"}
         vectors = np.load(index_folder / "embeddings/00000.npy", allow_pickle=False)
         assert vectors.shape == (6, 3)
@@ -48,7 +48,7 @@ class TestWhatIsIndexed:
     def test_the_same_videos_give_the_same_vectors_and_rows(self, videos: Path, index_folder: Path, tmp_path: Path) -> None:
         build_index([videos], tmp_path / "again", ColourEncoder())
         assert rows_of(tmp_path / "again") == rows_of(index_folder)
-        assert ClipIndex(tmp_path / "again").fingerprint == ClipIndex(index_folder).fingerprint
+        assert VideoIndex(tmp_path / "again").fingerprint == VideoIndex(index_folder).fingerprint
 
     def test_other_window_lengths(self, videos: Path, tmp_path: Path) -> None:
         build_index([videos / "red bear runs.mp4"], tmp_path / "index", ColourEncoder(), window_s=1.5)
@@ -115,7 +115,7 @@ class TestWhatCannotBe:
             build_index([tmp_path], tmp_path / "index", ColourEncoder())
         assert caught.value.exit_code == 3
         assert set(caught.value.failed) == {"empty.mp4", "story.webm"}
-        index = ClipIndex(tmp_path / "index")
+        index = VideoIndex(tmp_path / "index")
         assert index.info.num_clips == 1
         assert index.info.skipped == caught.value.failed
 
@@ -143,7 +143,7 @@ class TestWhatCannotBe:
     def test_an_index_is_replaced_and_other_folders_are_not(self, videos: Path, tmp_path: Path) -> None:
         build_index([videos / "still.mp4"], tmp_path / "index", ColourEncoder())
         build_index([videos / "more"], tmp_path / "index", ColourEncoder())
-        assert ClipIndex(tmp_path / "index").info.num_clips == 2
+        assert VideoIndex(tmp_path / "index").info.num_clips == 2
         (tmp_path / "photos").mkdir()
         (tmp_path / "photos" / "a.jpg").write_bytes(b"")
         for out in (tmp_path / "photos", tmp_path / "photos" / "a.jpg"):
@@ -164,10 +164,10 @@ class TestRoot:
         info = build_index([tmp_path / "one" / "clips"], tmp_path / "one" / "index", ColourEncoder())
         assert info.root == "../clips"
         (tmp_path / "one").rename(tmp_path / "two")
-        match = ClipIndex(tmp_path / "two" / "index").search("red", ColourEncoder(), 1)[0]
+        match = VideoIndex(tmp_path / "two" / "index").search("red", ColourEncoder(), 1)[0]
         assert Path(match.path) == tmp_path / "two" / "clips" / "still.mp4"
         assert Path(match.path).is_file()
 
     def test_videos_elsewhere_are_found_by_their_absolute_path(self, videos: Path, index_folder: Path, tmp_path: Path) -> None:
         moved = shutil.copytree(index_folder, tmp_path / "moved")
-        assert Path(ClipIndex(moved).search("green", ColourEncoder(), 1)[0].path).is_file()
+        assert Path(VideoIndex(moved).search("green", ColourEncoder(), 1)[0].path).is_file()

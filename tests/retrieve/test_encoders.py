@@ -16,7 +16,7 @@ from storyanim.artifacts import Frames
 from storyanim.config import ModelRef, load_settings
 from storyanim.errors import ModelError, UsageError
 from storyanim.retrieve import encoders
-from storyanim.retrieve.encoders import ClipEncoder, build_encoder, spread
+from storyanim.retrieve.encoders import CLIPEncoder, build_encoder, spread
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +24,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_clip(tmp_path_factory.mktemp("clip"))
 
 
-def encoder_of(folder: Path, **settings: int) -> ClipEncoder:
-    return ClipEncoder(ModelRef(repo=str(folder)), **settings)
+def encoder_of(folder: Path, **settings: int) -> CLIPEncoder:
+    return CLIPEncoder(ModelRef(repo=str(folder)), **settings)
 
 
 def test_equal_to_stock_transformers(folder: Path) -> None:
@@ -105,7 +105,7 @@ class TestRefused:
 class TestBuild:
     def test_by_name(self) -> None:
         encoder = build_encoder(load_settings(retrieve={"batch_size": 5}))
-        assert isinstance(encoder, ClipEncoder)
+        assert isinstance(encoder, CLIPEncoder)
         assert encoder.batch_size == 5
 
     def test_an_unknown_name_lists_the_known_ones(self, monkeypatch: pytest.MonkeyPatch) -> None:

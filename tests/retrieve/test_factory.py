@@ -18,7 +18,7 @@ from tolerance import SCORE, assert_ranking
 from storyanim.errors import IndexFolderError, UsageError
 from storyanim.retrieve import assemble, build, factory, vectors
 from storyanim.retrieve.build import build_index
-from storyanim.retrieve.index import ClipIndex
+from storyanim.retrieve.index import VideoIndex
 from storyanim.retrieve.vectors import EMBEDDINGS, ROWS_A_SHARD, VECTORS, Vectors
 
 NUM, DIM = 6000, 16                                  # two shards
@@ -203,9 +203,9 @@ class TestFolder:
         monkeypatch.setattr(build, "Reader", NearReader)
 
     def test_the_kind_is_kept_and_told(self, videos: Path, index_folder: Path, tmp_path: Path) -> None:
-        info = build_index([videos], tmp_path / "index", ColourEncoder(), factory="HNSW32")
-        assert (info.factory, info.factory_given, info.search) == ("HNSW32", "HNSW32", {"efSearch": 512})
-        index, flat = ClipIndex(tmp_path / "index"), ClipIndex(index_folder)
+        info = build_index([videos], tmp_path / "index", ColourEncoder(), index_factory="HNSW32")
+        assert (info.index_factory, info.requested_index_factory, info.search_parameters) == ("HNSW32", "HNSW32", {"efSearch": 512})
+        index, flat = VideoIndex(tmp_path / "index"), VideoIndex(index_folder)
         for query in ("red", "a green frog", "blue"):
             found, wanted = (each.search(query, ColourEncoder(), 6) for each in (index, flat))
             assert [match.clip_id for match in found] == [match.clip_id for match in wanted]
@@ -214,70 +214,70 @@ class TestFolder:
         assert index.find(name, "red", ColourEncoder()) == flat.find(name, "red", ColourEncoder())
 
     def test_adding_keeps_a_kind_that_was_given(self, videos: Path, tmp_path: Path) -> None:
-        build_index([videos / "more"], tmp_path / "index", ColourEncoder(), factory="IVFx,SQ8")
+        build_index([videos / "more"], tmp_path / "index", ColourEncoder(), index_factory="IVFx,SQ8")
         info = build_index([videos], tmp_path / "index", ColourEncoder(), append=True)
-        assert (info.factory, info.factory_given) == ("IVF1,SQ8", "IVFx,SQ8")
-        anew = build_index([videos / "more", videos], tmp_path / "anew", ColourEncoder(), factory="IVFx,SQ8")
+        assert (info.index_factory, info.requested_index_factory) == ("IVF1,SQ8", "IVFx,SQ8")
+        anew = build_index([videos / "more", videos], tmp_path / "anew", ColourEncoder(), index_factory="IVFx,SQ8")
         assert anew == info
-        assert build_index([videos], tmp_path / "index", ColourEncoder(), append=True, factory="Flat").factory == "Flat"
+        assert build_index([videos], tmp_path / "index", ColourEncoder(), append=True, index_factory="Flat").index_factory == "Flat"
 
     def test_adding_to_one_beyond_the_rule(self, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(factory, "RULE", ((3, "Flat"), (100, "HNSW32")))
-        assert build_index([videos / "more"], tmp_path / "index", ColourEncoder()).factory == "Flat"
-        assert build_index([videos], tmp_path / "index", ColourEncoder(), append=True).factory == "HNSW32"
+        assert build_index([videos / "more"], tmp_path / "index", ColourEncoder()).index_factory == "Flat"
+        assert build_index([videos], tmp_path / "index", ColourEncoder(), append=True).index_factory == "HNSW32"
 
     def test_a_wrong_kind_is_told_before_any_work(self, videos: Path, tmp_path: Path) -> None:
         encoder = ColourEncoder()
         with pytest.raises(UsageError, match="nonsense"):
-            build_index([videos], tmp_path / "index", encoder, factory="nonsense")
+            build_index([videos], tmp_path / "index", encoder, index_factory="nonsense")
         with pytest.raises(UsageError, match="too few"):
-            build_index([videos / "more"], tmp_path / "index", encoder, factory="IVF64,SQ8")
+            build_index([videos / "more"], tmp_path / "index", encoder, index_factory="IVF64,SQ8")
         assert not (tmp_path / "index").exists()
 
     def test_settings_of_a_search(self, videos: Path, tmp_path: Path) -> None:
-        build_index([videos], tmp_path / "index", ColourEncoder(), factory="HNSW32")
-        plain = ClipIndex(tmp_path / "index")
-        wider = ClipIndex(tmp_path / "index", search={"efSearch": 9})
+        build_index([videos], tmp_path / "index", ColourEncoder(), index_factory="HNSW32")
+        plain = VideoIndex(tmp_path / "index")
+        wider = VideoIndex(tmp_path / "index", search_parameters={"efSearch": 9})
         assert wider._vectors.search == {"efSearch": 9}
-        assert len({plain.fingerprint, wider.fingerprint, ClipIndex(tmp_path / "index", exact=True).fingerprint}) == 3
+        assert len({plain.fingerprint, wider.fingerprint, VideoIndex(tmp_path / "index", exact=True).fingerprint}) == 3
         with pytest.raises(UsageError, match="nprobe") as caught:
-            ClipIndex(tmp_path / "index", search={"nprobe": 9})
+            VideoIndex(tmp_path / "index", search_parameters={"nprobe": 9})
         assert "efSearch" in caught.value.hint
 
     def test_exact(self, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        build_index([videos], tmp_path / "index", ColourEncoder(), factory="HNSW32")
+        build_index([videos], tmp_path / "index", ColourEncoder(), index_factory="HNSW32")
         monkeypatch.setattr(Vectors, "_by_faiss", None)
-        assert len(ClipIndex(tmp_path / "index", exact=True).search("red", ColourEncoder(), 6)) == 6
+        assert len(VideoIndex(tmp_path / "index", exact=True).search("red", ColourEncoder(), 6)) == 6
 
     @pytest.mark.parametrize("kind", ["Flat", "HNSW32"])
     def test_it_stays_what_it_was_when_opened(self, videos: Path, tmp_path: Path, kind: str) -> None:
-        build_index([videos], tmp_path / "index", ColourEncoder(), factory=kind)
-        index = ClipIndex(tmp_path / "index")
-        before = ClipIndex(tmp_path / "index").search("red", ColourEncoder(), 6)
+        build_index([videos], tmp_path / "index", ColourEncoder(), index_factory=kind)
+        index = VideoIndex(tmp_path / "index")
+        before = VideoIndex(tmp_path / "index").search("red", ColourEncoder(), 6)
         shutil.rmtree(tmp_path / "index")
         build_index([videos / "more"], tmp_path / "index", ColourEncoder())
         assert index.search("red", ColourEncoder(), 6) == before
 
     def test_damage_is_found_before_faiss_reads(self, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        build_index([videos], tmp_path / "index", ColourEncoder(), factory="HNSW32")
+        build_index([videos], tmp_path / "index", ColourEncoder(), index_factory="HNSW32")
         monkeypatch.setattr(faiss, "read_index", lambda *ignored: pytest.fail("FAISS read it"))
         (tmp_path / "index" / VECTORS).write_bytes(b"x")
         with pytest.raises(IndexFolderError, match=r"damaged: vectors\.faiss"):
-            ClipIndex(tmp_path / "index").search("red", ColourEncoder(), 1)
+            VideoIndex(tmp_path / "index").search("red", ColourEncoder(), 1)
 
     def test_an_index_made_before_there_was_a_rule(self, index_folder: Path, tmp_path: Path) -> None:
         old = shutil.copytree(index_folder, tmp_path / "old")
         info = json.loads((old / "index.json").read_text())
-        del info["search"], info["factory_given"]
+        del info["search_parameters"], info["requested_index_factory"]
         (old / "index.json").write_text(json.dumps(info))
-        assert ClipIndex(old).fingerprint == ClipIndex(index_folder).fingerprint
-        assert [match.clip_id for match in ClipIndex(old).search("red", ColourEncoder(), 6)] \
-            == [match.clip_id for match in ClipIndex(index_folder).search("red", ColourEncoder(), 6)]
+        assert VideoIndex(old).fingerprint == VideoIndex(index_folder).fingerprint
+        assert [match.clip_id for match in VideoIndex(old).search("red", ColourEncoder(), 6)] \
+            == [match.clip_id for match in VideoIndex(index_folder).search("red", ColourEncoder(), 6)]
 
     def test_small_shards(self, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(assemble, "ROWS_A_SHARD", 2)
         monkeypatch.setattr(vectors, "ROWS_A_SHARD", 2)
-        build_index([videos], tmp_path / "index", ColourEncoder(), factory="HNSW32")
-        index = ClipIndex(tmp_path / "index", exact=True)
+        build_index([videos], tmp_path / "index", ColourEncoder(), index_factory="HNSW32")
+        index = VideoIndex(tmp_path / "index", exact=True)
         assert [match.score for match in index.search("red", ColourEncoder(), 6)] == pytest.approx(
-            [match.score for match in ClipIndex(tmp_path / "index").search("red", ColourEncoder(), 6)])
+            [match.score for match in VideoIndex(tmp_path / "index").search("red", ColourEncoder(), 6)])

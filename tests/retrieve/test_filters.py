@@ -19,8 +19,8 @@ from storyanim.errors import IndexFolderError, UsageError
 from storyanim.retrieve import build, vectors
 from storyanim.retrieve.build import build_index
 from storyanim.retrieve.choose import choose
-from storyanim.retrieve.filters import Filter, read_filter
-from storyanim.retrieve.index import ClipIndex
+from storyanim.retrieve.filters import Filter, parse_filter
+from storyanim.retrieve.index import VideoIndex
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def folder(sources: Path) -> Path:
 
 
 def names(folder: Path, *filters: str, query: str = "red", **named: object) -> list[str]:
-    found = ClipIndex(folder, filters=filters, **named).search(query, ColourEncoder(), 9)
+    found = VideoIndex(folder, filters=filters, **named).search(query, ColourEncoder(), 9)
     return sorted(f"{Path(match.path).stem}{match.start_s:g}" for match in found)
 
 
@@ -94,15 +94,15 @@ class TestFilters:
     def test_what_passes(self, folder: Path, filters: list[str], passing: list[str] | None) -> None:
         if passing is None:
             with pytest.raises(IndexFolderError, match="no clip"):
-                ClipIndex(folder, filters=filters)
+                VideoIndex(folder, filters=filters)
         else:
             assert names(folder, *filters) == passing
 
     def test_words_pass_them_too(self, folder: Path) -> None:
         assert names(folder, "fps=24", query="a frog and a bear") == ["70"]
-        index = ClipIndex(folder, filters=["source=own"], caption_weight=50)
+        index = VideoIndex(folder, filters=["source=own"], caption_weight=50)
         assert index.search("frog", ColourEncoder(), 1)[0].caption == "A frog"
-        assert set(index._word_ranks("frog fish whale", 9)) == set(ClipIndex(folder)._word_ranks("frog", 9))
+        assert set(index._word_ranks("frog fish whale", 9)) == set(VideoIndex(folder)._word_ranks("frog", 9))
 
     @pytest.mark.parametrize("kind", ["HNSW32", "IVFx,SQ8"])
     @pytest.mark.parametrize("few", [0, 99])
@@ -110,17 +110,17 @@ class TestFilters:
                                        few: int) -> None:
         monkeypatch.setattr(build, "Reader", NearReader)
         monkeypatch.setattr(vectors, "_FEW", few)
-        build_index(given(sources), tmp_path / "index", ColourEncoder(), factory=kind)
+        build_index(given(sources), tmp_path / "index", ColourEncoder(), index_factory=kind)
         assert names(tmp_path / "index", "source=own", "motion>0.002") == ["bear0", "frog0", "frog2"]
         assert names(tmp_path / "index", "source=own", "motion>0.002", exact=True) == ["bear0", "frog0", "frog2"]
 
     def test_a_pinned_clip_needs_to_pass_none(self, folder: Path) -> None:
-        whale = ClipIndex(folder, filters=["source=all.tar"]).search("blue", ColourEncoder(), 1)[0]
-        index = ClipIndex(folder, filters=["source=own"])
+        whale = VideoIndex(folder, filters=["source=all.tar"]).search("blue", ColourEncoder(), 1)[0]
+        index = VideoIndex(folder, filters=["source=own"])
         assert choose("red", index, ColourEncoder(), 2, pinned=whale.clip_id).match.clip_id == whale.clip_id
 
     def test_the_fingerprint_follows_them(self, folder: Path) -> None:
-        prints = [ClipIndex(folder, filters=filters).fingerprint
+        prints = [VideoIndex(folder, filters=filters).fingerprint
                   for filters in ([], ["fps>1"], ["fps>1", "motion>0"], ["motion > 0", "fps>1"])]
         assert len(set(prints)) == 3
         assert prints[2] == prints[3]
@@ -129,15 +129,15 @@ class TestFilters:
                                       "motion=", "licence>CC0", "fps=1 OR 1=1", "fps>1;"])
     def test_what_is_no_filter(self, folder: Path, text: str) -> None:
         with pytest.raises(UsageError) as caught:
-            ClipIndex(folder, filters=[text])
+            VideoIndex(folder, filters=[text])
         assert caught.value.hint
 
     @pytest.mark.parametrize("text", ["licence=x') OR 1=1 --", "source=own", "licence=*%_'"])
     def test_words_are_never_sql(self, folder: Path, text: str) -> None:
-        assert str(read_filter(text)) == text
+        assert str(parse_filter(text)) == text
         if "source" not in text:
             with pytest.raises(IndexFolderError, match="no clip"):
-                ClipIndex(folder, filters=[text])
+                VideoIndex(folder, filters=[text])
 
     def test_numbers(self) -> None:
         assert Filter("aspect", "=", "16:9").number == pytest.approx(16 / 9)
@@ -145,10 +145,10 @@ class TestFilters:
 
     def test_what_the_index_does_not_know(self, folder: Path, index_folder: Path, tmp_path: Path) -> None:
         with pytest.raises(IndexFolderError, match="no source 'nowhere'") as caught:
-            ClipIndex(folder, filters=["source=nowhere"])
+            VideoIndex(folder, filters=["source=nowhere"])
         assert "../own" in caught.value.hint
         with pytest.raises(IndexFolderError, match="no licences") as caught:
-            ClipIndex(index_folder, filters=["licence=CC0"])
+            VideoIndex(index_folder, filters=["licence=CC0"])
         assert "captions.tsv" in caught.value.hint
 
     @pytest.mark.parametrize("name", ["fps", "aspect", "source", "licence"])
@@ -159,5 +159,5 @@ class TestFilters:
         if name in known:
             pytest.skip("the bundled index was made again")
         with pytest.raises(IndexFolderError, match=f"does not know the {name}"):
-            ClipIndex(bundled, filters=[f"{name}=1"])
-        assert ClipIndex(bundled, filters=["duration>=2", "motion>0"], near_duplicate_threshold=0.1).info.num_clips == 528
+            VideoIndex(bundled, filters=[f"{name}=1"])
+        assert VideoIndex(bundled, filters=["duration>=2", "motion>0"], near_duplicate_threshold=0.1).info.num_clips == 528

@@ -18,10 +18,10 @@ from storyanim.artifacts import Frames
 from storyanim.config import ModelRef, load_settings
 from storyanim.errors import IndexFolderError, ModelError
 from storyanim.retrieve.build import build_index
-from storyanim.retrieve.encoders import ClipEncoder, FrozenInTimeEncoder, build_encoder
+from storyanim.retrieve.encoders import CLIPEncoder, FrozenInTimeEncoder, build_encoder
 from storyanim.retrieve.frozen_folder import Sizes
 from storyanim.retrieve.frozen_in_time import FrozenInTime
-from storyanim.retrieve.index import ClipIndex
+from storyanim.retrieve.index import VideoIndex
 from storyanim.retrieve.windows import read_windows
 
 SMALL = Tiny()
@@ -70,7 +70,7 @@ class TestEqualToTheSlowOne:
         clips = [clip_of(length, shape, seed) for seed, (length, shape) in
                  enumerate([(4, (20, 30)), (1, (20, 30)), (9, (30, 20)), (3, (16, 16)), (4, (64, 64)), (16, (20, 20))])]
         encoder = encoder_of(folder, batch_size=8)
-        wanted = [slow_clip(clip.rgb[encoder.looks_at(len(clip.rgb))], published_weights(SMALL), SMALL) for clip in clips]
+        wanted = [slow_clip(clip.rgb[encoder.sample_frame_indices(len(clip.rgb))], published_weights(SMALL), SMALL) for clip in clips]
         assert np.abs(encoder.encode_clips(clips) - wanted).max() < 1e-5
 
     def test_the_order_of_frames_matters(self, folder: Path) -> None:
@@ -139,7 +139,7 @@ class TestFrames:
         [(16, [1, 5, 9, 13]), (10, [0, 3, 5, 8]), (300, [37, 112, 187, 262]), (4, [0, 1, 2, 3]), (3, [0, 1, 2]), (1, [0])],
     )
     def test_the_middle_of_each_interval(self, folder: Path, length: int, indices: list[int]) -> None:
-        assert encoder_of(folder).looks_at(length) == indices
+        assert encoder_of(folder).sample_frame_indices(length) == indices
 
     def test_an_index_holds_what_whole_windows_give(self, folder: Path, videos: Path, tmp_path: Path) -> None:
         encoder = encoder_of(folder)
@@ -148,7 +148,7 @@ class TestFrames:
         assert [len(frames.rgb) for frames in windows] == [16, 16, 8]
         held = np.load(tmp_path / "index/embeddings/00000.npy")
         assert_close(held, encoder.encode_clips(windows))
-        hits = ClipIndex(tmp_path / "index").search("a red bear", encoder, 3)
+        hits = VideoIndex(tmp_path / "index").search("a red bear", encoder, 3)
         scores = [float(encoder.encode_texts(["a red bear"])[0] @ vector) for vector in held]
         assert sorted(hit.score for hit in hits) == pytest.approx(sorted(scores), abs=1e-5)
 
@@ -170,7 +170,7 @@ class TestFingerprint:
 
     def test_an_index_of_another_encoder_is_refused(self, folder: Path, index_folder: Path) -> None:
         with pytest.raises(IndexFolderError, match="another encoder"):
-            ClipIndex(index_folder).search("bear", encoder_of(folder), 3)
+            VideoIndex(index_folder).search("bear", encoder_of(folder), 3)
 
 
 class TestRefused:
@@ -217,7 +217,7 @@ class TestRefused:
         with pytest.raises(ModelError, match="of kind 'clip'"):
             _ = encoder_of(clip).dim
         with pytest.raises(ModelError):
-            ClipEncoder(ModelRef(repo=str(folder))).encode_texts(["a"])
+            CLIPEncoder(ModelRef(repo=str(folder))).encode_texts(["a"])
 
     def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
         with pytest.raises(ModelError, match="no model folder"):

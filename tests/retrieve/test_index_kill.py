@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from coloured import save_video
 
-from storyanim.retrieve.index import ClipIndex
+from storyanim.retrieve.index import VideoIndex
 
 TESTS = Path(__file__).parents[1]
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
@@ -95,7 +95,7 @@ def is_whole_or_as_before(out: Path, start: dict[str, Any], whole: dict[str, byt
     """What can be seen after a kill."""
     if not out.exists():
         return not start["old"].exists()
-    ClipIndex(out)
+    VideoIndex(out)
     return files_of(out) in (whole, files_of(start["old"]))
 
 

@@ -11,9 +11,9 @@ from coloured import ColourEncoder
 from tolerance import SCORE, assert_ranking
 
 from storyanim.errors import IndexFolderError, UsageError
-from storyanim.retrieve import factory, lance
-from storyanim.retrieve.index import ClipIndex
-from storyanim.retrieve.lance import LanceVectors, copy_to_lance
+from storyanim.retrieve import factory, lancedb_vectors
+from storyanim.retrieve.index import VideoIndex
+from storyanim.retrieve.lancedb_vectors import LanceDBVectors, export_to_lancedb
 from storyanim.retrieve.vectors import EMBEDDINGS, VECTORS, Vectors
 
 NUM, DIM = 5000, 16                                  # two shards
@@ -27,7 +27,7 @@ def cloud() -> np.ndarray:
 
 
 @pytest.fixture(scope="module", params=["faiss", "lance", "lance with an index"])
-def store(request: pytest.FixtureRequest, cloud: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Vectors | LanceVectors:
+def store(request: pytest.FixtureRequest, cloud: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Vectors | LanceDBVectors:
     import faiss
 
     from storyanim import hub
@@ -42,42 +42,42 @@ def store(request: pytest.FixtureRequest, cloud: np.ndarray, tmp_path_factory: p
     if request.param == "faiss":
         return Vectors(folder, factory.FLAT, NUM, DIM, {})
     monkeypatch = pytest.MonkeyPatch()
-    monkeypatch.setattr(lance, "_MANY", NUM if request.param == "lance with an index" else NUM + 1)
-    copy_to_lance(folder, NUM, DIM, str(folder / "lance"))
+    monkeypatch.setattr(lancedb_vectors, "_MANY", NUM if request.param == "lance with an index" else NUM + 1)
+    export_to_lancedb(folder, NUM, DIM, str(folder / "lance"))
     monkeypatch.undo()
-    return LanceVectors(str(folder / "lance"), hub.file_sha256(folder / VECTORS))
+    return LanceDBVectors(str(folder / "lance"), hub.file_sha256(folder / VECTORS))
 
 
 class TestEveryStore:
-    def test_rows_are_those_that_were_embedded(self, store: Vectors | LanceVectors, cloud: np.ndarray) -> None:
+    def test_rows_are_those_that_were_embedded(self, store: Vectors | LanceDBVectors, cloud: np.ndarray) -> None:
         ids = [4999, 0, 4096, 17, 17]
         assert np.array_equal(store.rows(ids), cloud[ids])
         assert store.rows([]).shape == (0, DIM)
 
-    def test_exact_search_is_the_truth(self, store: Vectors | LanceVectors, cloud: np.ndarray) -> None:
+    def test_exact_search_is_the_truth(self, store: Vectors | LanceDBVectors, cloud: np.ndarray) -> None:
         for query in cloud[::1000]:
             cosines = cloud @ query
             found = store.nearest(query, 20, exact=True)
             assert_ranking([i for i, _ in found], cosines, np.arange(NUM), 20)
             assert [score for _, score in found] == pytest.approx(cosines[[i for i, _ in found]].tolist(), abs=SCORE)
 
-    def test_search_finds_most_of_it(self, store: Vectors | LanceVectors, cloud: np.ndarray) -> None:
+    def test_search_finds_most_of_it(self, store: Vectors | LanceDBVectors, cloud: np.ndarray) -> None:
         hits = 0
         for query in cloud[::100]:
             best = set(np.argsort(-(cloud @ query))[:10].tolist())
             hits += len(best & {i for i, _ in store.nearest(query, 10)})
         assert hits >= 0.9 * 10 * len(cloud[::100])
 
-    def test_only_what_is_allowed(self, store: Vectors | LanceVectors, cloud: np.ndarray) -> None:
+    def test_only_what_is_allowed(self, store: Vectors | LanceDBVectors, cloud: np.ndarray) -> None:
         allowed = np.arange(3, NUM, 7, dtype=np.int64)
         found = [i for i, _ in store.nearest(cloud[5], 12, allowed, exact=True)]
         assert_ranking(found, cloud @ cloud[5], allowed, 12)
 
 
 def test_an_index_is_searched_there_as_here(index_folder: Path, tmp_path: Path) -> None:
-    here = ClipIndex(index_folder)
-    copy_to_lance(index_folder, here.info.num_clips, here.info.dim, str(tmp_path / "lance"))
-    there, encoder = ClipIndex(index_folder, lance=str(tmp_path / "lance")), ColourEncoder()
+    here = VideoIndex(index_folder)
+    export_to_lancedb(index_folder, here.info.num_clips, here.info.dim, str(tmp_path / "lance"))
+    there, encoder = VideoIndex(index_folder, lancedb_uri=str(tmp_path / "lance")), ColourEncoder()
     for query in ("a red bear", "green", "something blue jumps"):
         one, other = here.search(query, encoder, 4), there.search(query, encoder, 4)
         assert [hit.clip_id for hit in one] == [hit.clip_id for hit in other]
@@ -86,16 +86,16 @@ def test_an_index_is_searched_there_as_here(index_folder: Path, tmp_path: Path) 
 
 
 def test_vectors_of_another_index_are_refused(index_folder: Path, tmp_path: Path) -> None:
-    info = ClipIndex(index_folder).info
-    copy_to_lance(index_folder, info.num_clips, info.dim, str(tmp_path / "lance"))
+    info = VideoIndex(index_folder).info
+    export_to_lancedb(index_folder, info.num_clips, info.dim, str(tmp_path / "lance"))
     with pytest.raises(IndexFolderError, match="another index"):
-        LanceVectors(str(tmp_path / "lance"), "0" * 64)
+        LanceDBVectors(str(tmp_path / "lance"), "0" * 64)
     with pytest.raises(IndexFolderError, match="no vectors"):
-        ClipIndex(index_folder, lance=str(tmp_path / "nothing"))
+        VideoIndex(index_folder, lancedb_uri=str(tmp_path / "nothing"))
 
 
 def test_without_lancedb_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lancedb", None)
     with pytest.raises(UsageError) as caught:
-        LanceVectors(str(tmp_path), "0")
+        LanceDBVectors(str(tmp_path), "0")
     assert "storyanim[lance]" in caught.value.hint

@@ -13,8 +13,8 @@ from storyanim import video
 from storyanim.artifacts import Frames
 from storyanim.retrieve import build
 from storyanim.retrieve.build import build_index
-from storyanim.retrieve.cuts import CutFinder
-from storyanim.retrieve.index import ClipIndex
+from storyanim.retrieve.cuts import ShotBoundaryDetector
+from storyanim.retrieve.index import VideoIndex
 from storyanim.retrieve.marks import MAX_BLACK, MAX_CUT, bars_of, black_of, cut_of, is_marked
 from storyanim.retrieve.windows import read_windows
 
@@ -83,7 +83,7 @@ class TestBars:
 
 def test_marked_windows_rank_lower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(build, "Reader", NearReader)
-    monkeypatch.setattr(CutFinder, "feed", lambda self, rgb: [])          # it misses the cut: no window would hold one
+    monkeypatch.setattr(ShotBoundaryDetector, "feed", lambda self, rgb: [])          # it misses the cut: no window would hold one
     red = np.empty((16, 48, 64, 3), np.uint8)
     red[:] = COLOURS["red"]
     for i in range(16):
@@ -96,7 +96,7 @@ def test_marked_windows_rank_lower(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for name, rgb in (("cut", cut), ("black", black), ("red", red)):
         video.write(Frames(rgb, 8.0), tmp_path / "v" / f"{name}.mp4", width_px=64, height_px=48, fps=8)
     build_index([tmp_path / "v"], tmp_path / "index", ColourEncoder())
-    index = ClipIndex(tmp_path / "index")
+    index = VideoIndex(tmp_path / "index")
     rows = {Path(row["path"]).stem: row for row in index._rows("1", [1]).values()}
     assert rows["cut"]["cut"] > MAX_CUT
     assert rows["black"]["black"] > MAX_BLACK

@@ -8,8 +8,8 @@ import pytest
 from coloured import ColourEncoder, save_video
 
 from storyanim.errors import VideoError
-from storyanim.retrieve.index import ClipIndex
-from storyanim.retrieve.own import choose_own, is_own, read_own, told
+from storyanim.retrieve.index import VideoIndex
+from storyanim.retrieve.own import choose_user_footage, is_user_footage, read_user_footage, told
 
 
 @pytest.mark.parametrize(("pinned", "own"), [
@@ -18,11 +18,11 @@ from storyanim.retrieve.own import choose_own, is_own, read_own, told
     ("/a@1-2/dog@1-2", True),
 ])
 def test_videos_are_told_from_clips_of_the_index(pinned: str | None, own: bool) -> None:
-    assert is_own(pinned) is own
+    assert is_user_footage(pinned) is own
 
 
-def test_names_of_clips_are_never_taken_for_videos(index: ClipIndex) -> None:
-    assert not [hit for hit in index.search("red", ColourEncoder(), 9) if is_own(hit.clip_id)]
+def test_names_of_clips_are_never_taken_for_videos(index: VideoIndex) -> None:
+    assert not [hit for hit in index.search("red", ColourEncoder(), 9) if is_user_footage(hit.clip_id)]
 
 
 def test_spans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,15 +30,15 @@ def test_spans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     spans = {"a@b.mp4@0.5-1.75": (0.5, 1.75), "a@b.mp4": (0.0, 2.0), "a@b.mp4@2-3": (2.0, 3.0), f"{path}@0-3": (0.0, 3.0)}
     for pinned, span in spans.items():
-        own = read_own(pinned, 2.0)
+        own = read_user_footage(pinned, 2.0)
         assert (own.path, own.start_s, own.end_s) == (str(path), *span)
-    assert (read_own("a@b.mp4", 8.0).end_s) == pytest.approx(3.0)
+    assert (read_user_footage("a@b.mp4", 8.0).end_s) == pytest.approx(3.0)
     assert told("a@b.mp4@1-2") == f"{path}@1-2"
 
 
-def test_the_beginning_of_a_video_scores_as_its_window_in_an_index(videos: Path, index: ClipIndex) -> None:
+def test_the_beginning_of_a_video_scores_as_its_window_in_an_index(videos: Path, index: VideoIndex) -> None:
     video = videos / "red bear runs.mp4"
-    found = choose_own(read_own(str(video), 2.0), None, "red", ColourEncoder())
+    found = choose_user_footage(read_user_footage(str(video), 2.0), None, "red", ColourEncoder())
     known = index.find(found.match.clip_id, "red", ColourEncoder())
     assert known is not None
     assert found.match == known.model_copy(update={"caption": video.name, "score": found.match.score})
@@ -46,7 +46,7 @@ def test_the_beginning_of_a_video_scores_as_its_window_in_an_index(videos: Path,
 
 
 def test_the_file_itself_is_what_counts(tmp_path: Path) -> None:
-    one = read_own(str(save_video(tmp_path / "a.mp4", "red")), 2.0)
-    assert read_own(str(save_video(tmp_path / "a.mp4", "blue")), 2.0).sha256 != one.sha256
+    one = read_user_footage(str(save_video(tmp_path / "a.mp4", "red")), 2.0)
+    assert read_user_footage(str(save_video(tmp_path / "a.mp4", "blue")), 2.0).sha256 != one.sha256
     with pytest.raises(VideoError, match="outside"):
-        read_own(f"{tmp_path / 'a.mp4'}@0-4", 2.0)
+        read_user_footage(f"{tmp_path / 'a.mp4'}@0-4", 2.0)

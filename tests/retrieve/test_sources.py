@@ -22,7 +22,7 @@ from storyanim import video
 from storyanim.errors import InputError, PartialError
 from storyanim.retrieve import build, tables
 from storyanim.retrieve.build import build_index
-from storyanim.retrieve.index import ClipIndex, IndexInfo
+from storyanim.retrieve.index import IndexInfo, VideoIndex
 
 NAMES = {"1001": ("red", "A red bear runs"), "1002": ("green", 'A "green", jumping frog'), "1003": ("blue", "Blue waves")}
 
@@ -79,7 +79,7 @@ class TestTables:
             shutil.copy(clips / f"{name}.mp4", tmp_path / where)
         index_of(save_table(tmp_path / "shard.csv", [webvid(name) for name in NAMES]), tmp_path)
         assert found(tmp_path / "index") == expected
-        match = ClipIndex(tmp_path / "index").search("red", ColourEncoder(), 1)[0]
+        match = VideoIndex(tmp_path / "index").search("red", ColourEncoder(), 1)[0]
         assert Path(match.path) == tmp_path / where / "1001.mp4"
 
     @pytest.mark.parametrize("name", ["paths.csv", "paths.tsv"])
@@ -214,7 +214,7 @@ class TestArchives:
         (tmp_path / "shards").mkdir()
         index_of(save_tar(tmp_path / "shards" / "0.tar", members_of(clips, caption)), tmp_path)
         assert found(tmp_path / "index") == expected
-        match = ClipIndex(tmp_path / "index").search("green", ColourEncoder(), 1)[0]
+        match = VideoIndex(tmp_path / "index").search("green", ColourEncoder(), 1)[0]
         assert Path(match.path) == tmp_path / "shards" / "0.tar" / "1002.mp4"
         frames = video.read(match.path, start_s=match.start_s, end_s=match.end_s)       # footage is read where it lies
         assert np.array_equal(frames.rgb, video.read(clips / "1002.mp4").rgb)

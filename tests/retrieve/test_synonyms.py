@@ -9,7 +9,7 @@ from coloured import ColourEncoder
 
 from storyanim.config import load_settings
 from storyanim.planning import load_vocabulary
-from storyanim.retrieve.index import ClipIndex
+from storyanim.retrieve.index import VideoIndex
 from storyanim.retrieve.synonyms import Synonyms
 
 GROUPS = [("dog", "hound", "puppy"), ("jumping", "leap", "hop"), ("sleeping", "fall asleep", "go to sleep"), ("walking", "go")]
@@ -52,7 +52,7 @@ def test_the_fingerprint_tells_groups_apart() -> None:
 
 
 def test_an_index_finds_a_caption_by_another_word(index_folder: Path) -> None:
-    plain, wide = (ClipIndex(index_folder, caption_weight=50) for _ in range(2))
+    plain, wide = (VideoIndex(index_folder, caption_weight=50) for _ in range(2))
     wide.synonyms = Synonyms([("frog", "toad")])
     first = wide.search("toad", ColourEncoder(), 1)[0]
     assert "frog" in first.caption

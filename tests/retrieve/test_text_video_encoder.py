@@ -14,19 +14,19 @@ from tiny_frozen import Tiny, save_tiny_frozen
 
 from storyanim.artifacts import Frames
 from storyanim.config import ModelRef
-from storyanim.retrieve.encoders import ClipEncoder, FrozenInTimeEncoder
+from storyanim.retrieve.encoders import CLIPEncoder, FrozenInTimeEncoder
 from storyanim.stages import TextVideoEncoder
 
 Build = Callable[[Path], TextVideoEncoder]
 
 
 def build_small(folder: Path) -> TextVideoEncoder:
-    return ClipEncoder(ModelRef(repo=str(save_tiny_clip(folder / "small"))))
+    return CLIPEncoder(ModelRef(repo=str(save_tiny_clip(folder / "small"))))
 
 
 def build_wide(folder: Path) -> TextVideoEncoder:
     repo = save_tiny_clip(folder / "wide", image_size=48, projection_dim=24, seed=3)
-    return ClipEncoder(ModelRef(repo=str(repo)), batch_size=3, num_frames=2)
+    return CLIPEncoder(ModelRef(repo=str(repo)), batch_size=3, num_frames=2)
 
 
 def build_colours(folder: Path) -> TextVideoEncoder:
@@ -84,11 +84,11 @@ class TestEveryTextVideoEncoder:
 
     def test_it_says_which_frames_it_looks_at(self, encoder: TextVideoEncoder) -> None:
         for length in (1, 2, 3, 7, 16, 100):
-            looks = encoder.looks_at(length)
+            looks = encoder.sample_frame_indices(length)
             assert 1 <= len(looks) <= encoder.num_frames
             assert looks == sorted(looks)
             assert set(looks) <= set(range(length))
-            assert encoder.looks_at(len(looks)) == list(range(len(looks)))   # of frames so picked, all are looked at
+            assert encoder.sample_frame_indices(len(looks)) == list(range(len(looks)))   # of frames so picked, all are looked at
 
     def test_long_and_strange_texts(self, encoder: TextVideoEncoder) -> None:
         assert np.isfinite(encoder.encode_texts(["bear " * 500, "熊 🐻 \n\t", "<|endoftext|>"])).all()

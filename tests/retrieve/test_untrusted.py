@@ -19,7 +19,7 @@ from storyanim import archive, video
 from storyanim.errors import InputError, PartialError, VideoError
 from storyanim.retrieve import build
 from storyanim.retrieve.build import build_index
-from storyanim.retrieve.index import ClipIndex
+from storyanim.retrieve.index import VideoIndex
 from storyanim.retrieve.reader import Reader
 from storyanim.retrieve.windows import Limits, read_windows
 
@@ -61,7 +61,7 @@ class TestPlaylists:
         for name, text in texts.items():
             (mine / name).write_text(text)
         assert set(skipped_of(mine, tmp_path / "index")) == set(texts)
-        assert ClipIndex(tmp_path / "index").info.num_clips == 1
+        assert VideoIndex(tmp_path / "index").info.num_clips == 1
 
 
 @pytest.mark.timeout(3600)
@@ -76,7 +76,7 @@ def test_mutated_videos_are_read_or_listed(tmp_path: Path, pytestconfig: pytest.
         (mine / f"{number}-{name}").write_bytes(mutated((tmp_path / name).read_bytes(), rng))
     save_video(mine / "good.mp4", "green")
     skipped = skipped_of(mine, tmp_path / "index", Limits(max_seconds=20, timeout_s=120))
-    index = ClipIndex(tmp_path / "index")
+    index = VideoIndex(tmp_path / "index")
     in_index = {Path(match.path).name for match in index.search("x", ColourEncoder(), index.info.num_clips)}
     known = in_index | set(skipped) | set(index.info.duplicates)
     assert known == {path.name for path in mine.iterdir()}
@@ -152,7 +152,7 @@ class TestOddVideos:
         save_video(tmp_path / "long.mp4", "red", seconds=9)
         skipped = skipped_of(tmp_path, tmp_path / "index", Limits(max_seconds=4))
         assert skipped["long.mp4"].startswith("from 4 s on: ")
-        assert ClipIndex(tmp_path / "index").info.num_clips == 2
+        assert VideoIndex(tmp_path / "index").info.num_clips == 2
 
     def test_frames_that_are_too_large_or_too_many(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         path = save_video(tmp_path / "a.mp4", "red")
@@ -215,7 +215,7 @@ class TestTheDecoder:
         skipped = skipped_of(tmp_path, tmp_path / "index")
         assert sorted(skipped) == wild
         assert all("broke the program that decodes it" in reason for reason in skipped.values())
-        assert ClipIndex(tmp_path / "index").info.num_clips == 2
+        assert VideoIndex(tmp_path / "index").info.num_clips == 2
 
     def test_a_video_does_not_suffer_for_the_one_before(self, tmp_path: Path) -> None:
         for i, name in enumerate(["a.mp4", "b.mp4", "good.mp4"]):
@@ -279,7 +279,7 @@ class TestArchives:
             add(tar, "b.mp4", good + bytes(5000))
         (tmp_path / "0.tar").write_bytes((tmp_path / "0.tar").read_bytes()[:len(good) + 1600])
         skipped = skipped_of(tmp_path / "0.tar", tmp_path / "index")
-        assert ClipIndex(tmp_path / "index").info.num_videos == 1
+        assert VideoIndex(tmp_path / "index").info.num_videos == 1
         assert any("damaged after" in reason for reason in skipped.values())
 
     def test_a_header_that_claims_gigabytes(self, tmp_path: Path) -> None:

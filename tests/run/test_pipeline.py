@@ -14,7 +14,7 @@ from family import save_pictures
 from storyanim import video
 from storyanim.artifacts import Character, ClipMatch
 from storyanim.engine.run_dir import RunDir
-from storyanim.retrieve.index import ClipIndex
+from storyanim.retrieve.index import VideoIndex
 from storyanim.run.shots import estimate_depth
 
 STEPS = ["plan", *[f"shots/s0{n}/match" for n in (1, 2, 3)],
@@ -78,7 +78,7 @@ class TestTheWay:
         assert 0.9 < shares[-1] < 1
         assert studio.told[0][1] == "s01 looking for footage"
 
-    def test_cards_open_and_close_the_film(self, tmp_path: Path, index: ClipIndex) -> None:
+    def test_cards_open_and_close_the_film(self, tmp_path: Path, index: VideoIndex) -> None:
         studio = Studio(tmp_path / "run", index, fakes.fake_settings(title_s=0.5))
         production = studio.make()
         assert production.film is not None
@@ -253,7 +253,7 @@ class TestCharacters:
         assert "draw s02" in calls
         assert any("learning bear" in text for _, text in studio.told)
 
-    def test_another_run_takes_what_was_learned(self, studio: Studio, bear: Character, tmp_path: Path, index: ClipIndex) -> None:
+    def test_another_run_takes_what_was_learned(self, studio: Studio, bear: Character, tmp_path: Path, index: VideoIndex) -> None:
         studio.make(characters=[bear])
         other = Studio(tmp_path / "other", index)
         other.make(characters=[bear])

@@ -14,7 +14,7 @@ from family import save_pictures
 from storyanim.artifacts import Shot, Storyboard
 from storyanim.engine.run_dir import RunDir
 from storyanim.errors import CharacterError, InputError, StoryError
-from storyanim.retrieve.index import ClipIndex
+from storyanim.retrieve.index import VideoIndex
 from storyanim.run.pipeline import FilmResult, make_film
 from storyanim.run.report import write_report
 from storyanim.run.request import CharacterRequest, FilmRequest, read_request
@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def film(diary: Diary, folder: Path, index: ClipIndex) -> Film:
+def film(diary: Diary, folder: Path, index: VideoIndex) -> Film:
     def made(story: Any = STORY, board: Storyboard | None = None, **asked: Any) -> FilmResult:
         wanted = FilmRequest(story=None if board else story, flags=FLAGS, **asked)
         with RunDir(folder) as run:

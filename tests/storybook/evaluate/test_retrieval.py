@@ -35,7 +35,7 @@ class Knowing:
         self.trials = footage.make_searches(NUM_CLIPS)
         self.seen = np.stack([render_clip(trial.spec, num_frames=9).rgb[8] for trial in self.trials]).astype(np.float32)
 
-    def looks_at(self, length: int) -> list[int]:
+    def sample_frame_indices(self, length: int) -> list[int]:
         return spread(length, 1)
 
     def encode_texts(self, texts: Sequence[str]) -> np.ndarray:

@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 from coloured import ColourEncoder, save_video
 
-from storyanim.engine.ray_shards import RayShards
-from storyanim.engine.shards import LocalShards
+from storyanim.engine.shard_executors import LocalShardExecutor, RayShardExecutor
 from storyanim.errors import ModelError, PartialError, PlannerError, ServiceError, StoryanimError, UsageError
 from storyanim.retrieve.build import build_index
-from storyanim.retrieve.index import ClipIndex
+from storyanim.retrieve.index import VideoIndex
 
 ray: Any = pytest.importorskip("ray")
 
@@ -82,17 +81,17 @@ def shards_of(count: int, told: list[int] | None = None) -> Iterator[list[int]]:
 
 def test_here_and_there_the_same_is_done(cluster: None, tmp_path: Path) -> None:
     told: list[int] = []
-    found = RayShards().map(Start(tmp_path), shards_of(8, told))
+    found = RayShardExecutor().map(Start(tmp_path), shards_of(8, told))
     first = next(found)
     assert len(told) <= 3                            # no more are asked for than there is room for
     made = done(iter([first, *found]))
-    assert made == done(LocalShards().map(Start(tmp_path), shards_of(8))) == {number: 2 * number for number in range(16)}
+    assert made == done(LocalShardExecutor().map(Start(tmp_path), shards_of(8))) == {number: 2 * number for number in range(16)}
     assert len(list(tmp_path.glob("started-*"))) == 2          # one here, one there: each was started once
     assert (tmp_path / "closed").exists()
 
 
 def test_what_fails_is_tried_again_alone_then_listed(cluster: None, tmp_path: Path) -> None:
-    made = done(RayShards(retries=1).map(Start(tmp_path), iter([[1, -2, 3], [4, -1], [5], [6]])))
+    made = done(RayShardExecutor(retries=1).map(Start(tmp_path), iter([[1, -2, 3], [4, -1], [5], [6]])))
     assert isinstance(made.pop(-1), Exception)
     assert "two below" in str(made.pop(-2))
     assert made == {1: 2, 3: 6, 4: 8, 5: 10, 6: 12}  # those that waited for a worker that died, too
@@ -104,19 +103,19 @@ def test_what_fails_is_tried_again_alone_then_listed(cluster: None, tmp_path: Pa
 
 def test_our_own_errors_end_the_whole(cluster: None, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no such model") as caught:
-        done(RayShards().map(Start(tmp_path), iter([[1], [-3], [5]])))
+        done(RayShardExecutor().map(Start(tmp_path), iter([[1], [-3], [5]])))
     assert caught.value.hint == "find one"
 
 
 def test_both_build_the_same_index(cluster: None, videos: Path, index_folder: Path, tmp_path: Path) -> None:
-    build_index([videos], tmp_path / "index", ColourEncoder(), executor=RayShards())
-    one, other = ClipIndex(index_folder), ClipIndex(tmp_path / "index")
+    build_index([videos], tmp_path / "index", ColourEncoder(), executor=RayShardExecutor())
+    one, other = VideoIndex(index_folder), VideoIndex(tmp_path / "index")
     assert one.info.files == other.info.files                  # by their sha256: rows, vectors, all
     vectors = [np.load(index.folder / "embeddings/00000.npy", allow_pickle=False) for index in (one, other)]
     assert np.array_equal(*vectors)
 
 
-class Unlucky(LocalShards):
+class Unlucky(LocalShardExecutor):
     """Its worker fails at one video."""
 
     def map(self, start: Any, shards: Any) -> Iterator[tuple[Any, Any]]:
@@ -130,15 +129,15 @@ def test_a_video_that_no_worker_survives_is_listed(tmp_path: Path) -> None:
     with pytest.raises(PartialError) as caught:
         build_index([tmp_path], tmp_path / "index", ColourEncoder(), executor=Unlucky())
     assert caught.value.failed == {"green.mp4": "its worker failed: a crash"}
-    assert ClipIndex(tmp_path / "index").info.num_videos == 2
+    assert VideoIndex(tmp_path / "index").info.num_videos == 2
     build_index([tmp_path], tmp_path / "index", ColourEncoder(), append=True)          # it is tried again
-    assert ClipIndex(tmp_path / "index").info.num_videos == 3
+    assert VideoIndex(tmp_path / "index").info.num_videos == 3
 
 
 def test_without_ray_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UsageError) as caught:
-        RayShards()
+        RayShardExecutor()
     assert "storyanim[ray]" in caught.value.hint
 
 
@@ -152,7 +151,7 @@ def test_no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", init)
     with pytest.raises(ServiceError, match="no Ray can be reached at auto: Could not find"):
-        list(RayShards("auto").map(list, iter([[1]])))
+        list(RayShardExecutor("auto").map(list, iter([[1]])))
 
 
 def test_errors_go_to_another_process_whole() -> None:

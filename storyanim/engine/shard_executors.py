@@ -1,9 +1,10 @@
-"""Shards of work done by Ray's actors, on this machine or a cluster."""
+"""Executors of shards: in this process, or by Ray's actors on this machine or a cluster."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from typing import Any
 
 from storyanim.errors import ServiceError, StoryanimError, UsageError
@@ -11,7 +12,19 @@ from storyanim.errors import ServiceError, StoryanimError, UsageError
 _IN_FLIGHT = 2                                       # shards of an actor: one at work, one waiting
 
 
-class RayShards:
+class LocalShardExecutor:
+    """A ShardExecutor with one worker, here; what it raises ends the whole."""
+
+    shard_size = 1
+
+    def map(self, start: Callable[[], Any], shards: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+        """Each shard with what the worker made of it, in order; the next one is asked for when this one was taken."""
+        with closing(start()) as worker:
+            for shard in shards:
+                yield shard, worker.work(shard)
+
+
+class RayShardExecutor:
     """A ShardExecutor with an actor for every `cpus` CPUs. An actor starts its worker once; GPUs are shared out among them.
 
     Args:

@@ -1,6 +1,6 @@
 """The embeddings of an index in a LanceDB table: read from disk or an object store as they are wanted, not held in memory.
 
-For an index that outgrows one machine's memory: `copy_to_lance` makes the table once, `retrieve.lance` says where it lies.
+For an index that outgrows one machine's memory: `export_to_lancedb` makes the table once, `retrieve.lancedb_uri` says where it lies.
 Captions and rows stay in the index folder.
 """
 
@@ -24,26 +24,26 @@ _REFINE = 16                                         # times as many are compare
 _ROWS_AT_ONCE = 4096
 
 
-class LanceVectors:
+class LanceDBVectors:
     """What `Vectors` does, by LanceDB.
 
     Args:
-        address: of the database: a folder, or what else `lancedb.connect` takes.
+        uri: of the database: a folder, or what else `lancedb.connect` takes.
         made_of: sha256 of the index's vectors.faiss.
 
     Raises UsageError when LanceDB is not installed, IndexFolderError when there is no such table or it is that of other vectors.
     """
 
-    def __init__(self, address: str, made_of: str) -> None:
-        database = _connected(address)
+    def __init__(self, uri: str, made_of: str) -> None:
+        database = _connected(uri)
         try:
             self._table: Any = database.open_table(TABLE)
         except Exception as error:                   # LanceDB raises ValueError and errors of its own
-            raise IndexFolderError(f"there are no vectors in the LanceDB {address}",
-                                   hint="make them with `storyanim export lance INDEX -o ADDRESS`") from error
+            raise IndexFolderError(f"there are no vectors in the LanceDB {uri}",
+                                   hint="make them with `storyanim export lancedb INDEX -o URI`") from error
         if (self._table.schema.metadata or {}).get(_MADE_OF) != made_of.encode():
-            raise IndexFolderError(f"the LanceDB {address} holds the vectors of another index",
-                                   hint="make it again with `storyanim export lance INDEX -o ADDRESS`")
+            raise IndexFolderError(f"the LanceDB {uri} holds the vectors of another index",
+                                   hint="make it again with `storyanim export lancedb INDEX -o URI`")
 
     def nearest(self, vector: Float32, depth: int, allowed: np.ndarray | None = None, *, exact: bool = False) -> Scored:
         """The ids and cosines of the `depth` nearest, or of about those; the arguments are those of `Vectors.nearest`."""
@@ -67,9 +67,9 @@ class LanceVectors:
         return vectors[[place[i] for i in wanted]]
 
 
-def copy_to_lance(folder: Path, num: int, dim: int, address: str) -> None:
+def export_to_lancedb(folder: Path, num: int, dim: int, uri: str) -> None:
     """Copies the embeddings of an index folder into a LanceDB, replacing what it had. Raises UsageError without LanceDB."""
-    database = _connected(address)
+    database = _connected(uri)
     import pyarrow as pa
 
     made_of = hub.file_sha256(folder / VECTORS)
@@ -92,9 +92,9 @@ def copy_to_lance(folder: Path, num: int, dim: int, address: str) -> None:
         table.create_index(metric="cosine", vector_column_name="vector")
 
 
-def _connected(address: str) -> Any:
+def _connected(uri: str) -> Any:
     try:
         import lancedb
     except ImportError as error:
-        raise UsageError("LanceDB is not installed", hint="pip install 'storyanim[lance]', or unset retrieve.lance") from error
-    return lancedb.connect(address)
+        raise UsageError("LanceDB is not installed", hint="pip install 'storyanim[lance]', or unset retrieve.lancedb_uri") from error
+    return lancedb.connect(uri)
