@@ -1,4 +1,4 @@
-"""What storyanim does, for Python and for the command line: plan a story, make its film, learn a character, index footage.
+"""What storyanim does, for Python and for the command line: plan, make a film, learn a character, index.
 
     import storyanim
 
@@ -74,7 +74,13 @@ def make_film(  # noqa: PLR0913  one argument a flag of `storyanim run`
         out: run folder; None: `runs/TITLE`.
         index: folder of `build_index`; None: the bundled footage.
         profile: "storybook", "sd15", or a TOML file.
+        quality: how many denoising steps, and how large.
+        planner: who splits the story: rules, offline, or a language model at a server.
+        seed: another seed, another film.
         settings: section → settings, as in {"generate": {"guidance_scale": 3}}.
+        executor: where shots are drawn: in this process, or by Ray's workers.
+        ray_address: of a Ray cluster; None: on this machine.
+        progress: called with the share done and what is being done.
 
     Shots that fail are left out and listed in `FilmResult.failed`. Raises StoryanimError.
     """
@@ -203,9 +209,14 @@ def learn_character(
     """Learn a character from a folder of 3 to 30 pictures, and write its file (AaS 3.3).
 
     Args:
+        folder: of 3 to 30 pictures.
         out: a .safetensors to write.
         noun: what it is: "bear"; None: guessed from the folder's name.
+        index: folder of `build_index`; None: the bundled footage, for regularisation.
+        profile: "storybook", "sd15", or a TOML file.
+        quality: of the drawings of the report.
         report: also draw with it, and write how well it was learned beside the file.
+        progress: called with the share done and what is being done.
 
     Raises CharacterError, UsageError, ModelError, ResourceError.
     """
@@ -263,9 +274,14 @@ def build_index(  # noqa: PLR0913  one argument a flag of `storyanim index`
     Args:
         sources: folders of videos, videos, tables of videos (.csv, .parquet), archives (.tar), folders of
             embeddings.
+        out: index folder to write.
         append: add to the index in `out`, and follow what changed in its sources.
         captions: CSV of file and caption; None: captions.tsv in a source.
         index_factory: a FAISS `index_factory` string; None: by size.
+        profile: whose encoder makes the vectors.
+        executor: where videos are read: in this process, or by Ray's workers.
+        ray_address: of a Ray cluster; None: on this machine.
+        progress: called with the share done and what is being done.
 
     Raises InputError, UsageError, IndexFolderError, ResourceError, and PartialError after writing when some
     could not be read.
@@ -302,8 +318,12 @@ def search(
     """Find footage in an index, best first.
 
     Args:
+        index: folder of `build_index`.
+        query: what should happen: "a dog jumping".
+        count: how many hits at most.
         filters: as in "motion>=0.01"; names: duration, aspect, motion, fps, source, licence.
         exact: compare with all clips, whatever kind of index it is.
+        profile: whose encoder made the index.
         sheet: a PNG of the hits to write.
 
     Raises UsageError, IndexFolderError, ModelError, ResourceError.

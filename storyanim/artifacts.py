@@ -205,7 +205,7 @@ class Frames:
     def __post_init__(self) -> None:
         _check_array("rgb", self.rgb, "(T, H, W, 3)", 4, np.uint8)
         if self.rgb.shape[-1] != 3 or not self.fps > 0:
-            raise ValueError(f"rgb must have 3 channels and fps be positive, got {self.rgb.shape}, {self.fps}")
+            raise ValueError(f"rgb must have 3 channels and fps > 0, got {self.rgb.shape}, {self.fps}")
 
 
 @dataclass(frozen=True, eq=False)

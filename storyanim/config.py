@@ -140,7 +140,7 @@ TableRows = Literal[
     "none",                                          # a word that means nothing and goes on so (DreamBooth)
 ]
 LearnedWeights = Literal[
-    "lora",                                          # q, k, v of spatial attention, of low rank; of rank 0 none
+    "lora",                                          # q, k, v of spatial attention, of low rank; rank 0: none
     "cross_attention",                               # k, v of cross-attention as they are (Custom Diffusion)
     "unet",                                          # all (DreamBooth)
 ]
@@ -273,7 +273,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, _Environment(settings_cls), _WorkingFolderFile(settings_cls), _ProfileFile(settings_cls)
+        files = _WorkingFolderFile(settings_cls), _ProfileFile(settings_cls)
+        return init_settings, EnvSettingsSource(settings_cls), *files
 
     @property
     def vocabulary_path(self) -> Path | None:
@@ -285,15 +286,8 @@ class Settings(BaseSettings):
         return Path(self.vocabulary).expanduser()
 
 
-class _Environment(EnvSettingsSource):
-    """`STORYANIM_SECTION__KEY`; other variables of that prefix (STORYANIM_DEBUG, STORYANIM_CACHE) are not settings."""
-
-    def __call__(self) -> dict[str, Any]:
-        return super().__call__()
-
-
 def load_settings(profile: str = "storybook", quality: Quality = "normal", **flags: Any) -> Settings:
-    """Return the settings of a run; `flags` are nested dicts of what was given on the command line (`generate={"seed": 1}`).
+    """Return the settings of a run; `flags` are what was given on the command line (`generate={"seed": 1}`).
 
     Raises UsageError for unknown profiles, keys and values out of range.
     """
@@ -309,7 +303,8 @@ def load_settings(profile: str = "storybook", quality: Quality = "normal", **fla
 def read_profile(name: str) -> dict[str, Any]:
     """Return the TOML of a bundled profile, or of a file."""
     if name in PROFILE_NAMES:
-        return tomllib.loads(resources.files("storyanim.profiles").joinpath(f"{name}.toml").read_text("utf-8"))
+        bundled = resources.files("storyanim.profiles").joinpath(f"{name}.toml")
+        return tomllib.loads(bundled.read_text("utf-8"))
     path = Path(name)
     if path.suffix == ".toml" and path.is_file():
         return _read_toml(path)

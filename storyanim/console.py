@@ -1,4 +1,4 @@
-"""What a person sees: progress on stderr, results on stdout, and errors as lines with exit codes (see errors.py)."""
+"""What a person sees: progress on stderr, results on stdout, errors as lines with exit codes (errors.py)."""
 
 from __future__ import annotations
 
@@ -79,18 +79,18 @@ def _lines(title: str) -> Progress:
 
 
 def say(text: str, quiet: bool = False) -> None:
-    """A line on stderr."""
+    """Print a line on stderr."""
     if not quiet:
         print(text, file=sys.stderr, flush=True)
 
 
 def result(value: dict[str, Any] | list[Any], lines: str, as_json: bool) -> None:
-    """The command's result on stdout: one JSON document, or lines for people."""
+    """Print the command's result on stdout: one JSON document, or lines for people."""
     print(json.dumps(value, ensure_ascii=False, indent=1) if as_json else lines)
 
 
 def table(rows: dict[str, str]) -> str:
-    """Return names and values in two columns, as wide as the terminal, or a line a name for a file or a pipe; nothing is cut off."""
+    """Return names and values in two columns as wide as the terminal; for a file or a pipe, a line a name."""
     from io import StringIO
 
     from rich.console import Console
@@ -117,27 +117,19 @@ class _StderrHandler(logging.Handler):
 
 def run_app(app: typer.Typer, arguments: Sequence[str]) -> int:
     """Run one command line of an application and return its exit code, see errors.py."""
-    log = logging.getLogger("storyanim")
-    if not any(isinstance(handler, _StderrHandler) for handler in log.handlers):
-        log.addHandler(_StderrHandler(logging.WARNING))
+    _show_warnings()
     try:
         code = app(args=list(arguments), standalone_mode=False)
         return _interrupted() if code == _INTERRUPTED else code if isinstance(code, int) else 0
     except typer.Exit as error:
         return error.exit_code
     except _ClickException as error:                 # usage errors, and files that click cannot open
-        context = getattr(error, "ctx", None)
-        if type(error).__name__ == "NoArgsIsHelpError":
-            print(error.format_message())
-            return 2
-        return _complain(error.format_message(),
-                         f"see `{context.command_path if context else 'storyanim'} --help`", 2)
+        return _usage(error)
     except StoryanimError as error:
         if os.environ.get("STORYANIM_DEBUG"):
             raise
-        if isinstance(error, PartialError):
-            for name, reason in error.failed.items():
-                print(f"failed: {name}: {reason}", file=sys.stderr)
+        for name, reason in (error.failed if isinstance(error, PartialError) else {}).items():
+            print(f"failed: {name}: {reason}", file=sys.stderr)
         return _complain(error.message, error.hint, error.exit_code)
     except (KeyboardInterrupt, typer.Abort):         # what a Ctrl-C becomes depends on Typer's version
         return _interrupted()
@@ -146,6 +138,20 @@ def run_app(app: typer.Typer, arguments: Sequence[str]) -> int:
         return 0
     except MemoryError:
         return _complain("out of memory", "close other programs, or choose --quality draft", 6)
+
+
+def _show_warnings() -> None:
+    log = logging.getLogger("storyanim")
+    if not any(isinstance(handler, _StderrHandler) for handler in log.handlers):
+        log.addHandler(_StderrHandler(logging.WARNING))
+
+
+def _usage(error: Any) -> int:
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        print(error.format_message())
+        return 2
+    return _complain(error.format_message(), f"see `{context.command_path if context else 'storyanim'} --help`", 2)
 
 
 def _interrupted() -> int:

@@ -54,7 +54,7 @@ class TextVideoEncoder(Protocol):
     num_frames: int                                                     # frames that it wants of a clip
 
     def sample_frame_indices(self, length: int) -> list[int]:
-        """Return indices of the frames, of `length`, that it reads; of frames so picked it reads all. Others need not be given."""
+        """Return the indices of the frames, of `length`, that it reads; others need not be given."""
         ...
 
     def encode_texts(self, texts: Sequence[str]) -> Float32:            # (N, dim), unit length
@@ -90,7 +90,7 @@ class DepthEstimator(Protocol):
     def fingerprint(self) -> str: ...
 
     def estimate(self, frames: Frames) -> DepthTrack:
-        """Same length and size as the frames, one scale for the clip."""
+        """Return depth of the same length and size as the frames, with one scale for the clip."""
         ...
 
 
@@ -118,6 +118,8 @@ class CharacterLearner(Protocol):
         """Learn a character, with clips of its kind as regularisation.
 
         Args:
+            character: its pictures and noun.
+            class_clips: footage of its kind, best first.
             watch: told the share done and figures such as the loss.
             checkpoint: file for the state of unfinished work, taken up again when all inputs are equal.
         """
@@ -161,5 +163,5 @@ class ShardExecutor(Protocol):
     shard_size: int                                                     # tasks of a shard
 
     def map(self, start: Callable[[], ShardWorker], shards: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-        """Shard, or parts of them, with what a worker made of each, or with the error of the last try; in any order."""
+        """Yield shards, or parts of them, with what a worker made of each or the last error; in any order."""
         ...

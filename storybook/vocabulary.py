@@ -1,4 +1,4 @@
-"""The maker of the bundled family's vocabulary file, what the planner may say (`python -m storybook vocabulary`)."""
+"""The maker of the bundled family's vocabulary file (`python -m storybook vocabulary`)."""
 
 from __future__ import annotations
 

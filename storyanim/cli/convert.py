@@ -15,7 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="Published checkpoints to folders t
 
 @app.callback()
 def _group() -> None:
-    """Published checkpoints to folders that a profile can name."""
+    """Convert published checkpoints to folders that a profile can name."""
 
 
 @app.command("frozen-in-time")

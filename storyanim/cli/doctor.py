@@ -23,7 +23,8 @@ def doctor(profile: flags.Profile = "storybook", json_: flags.AsJson = False) ->
     import torch  # not before the profile is known to be one
 
     facts: dict[str, Any] = dict(versions())
-    facts["device"] = torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {torch.get_num_threads()} threads"
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+    facts["device"] = gpu or f"CPU, {torch.get_num_threads()} threads"
     if hasattr(os, "sysconf"):
         facts["memory_gb"] = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
     facts["free_disk_gb"] = round(shutil.disk_usage(".").free / 1e9, 1)

@@ -30,7 +30,7 @@ app = typer.Typer(no_args_is_help=True, help="A run's film, or a character, in o
 
 @app.callback()
 def _group() -> None:
-    """A run's film, or a character, in other forms."""
+    """Write a run's film, or a character, in other forms."""
 
 
 @app.command()
@@ -85,7 +85,7 @@ def character(
                                            help="Average the table's rows; tells what that loses.")] = False,
     json_: flags.AsJson = False,
 ) -> None:
-    """Write a character for other programs that use diffusers: `load_lora_weights` or `load_textual_inversion`."""
+    """Write a character for stock diffusers: `load_lora_weights` or `load_textual_inversion`."""
     from storyanim.engine.character_file import load_character_token
     from storyanim.engine.folders import check_writable, write_file
     from storyanim.personalize.export import embedding_file, lora_file
@@ -102,7 +102,7 @@ def character(
     facts: dict[str, Any] = {"file": str(out), "format": format_.value, "token": token.token}
     if format_ is CharacterFormat.lora:
         data = lora_file(token)
-        lines = f"{out}: the LoRA of {token.name}\nleft out: the table, so that {token.token} means nothing there"
+        lines = f"{out}: the LoRA of {token.name}\nleft out: the table: {token.token} means nothing there"
     else:
         data, loss = embedding_file(token, collapse=collapse)
         facts["collapse"] = asdict(loss)

@@ -63,7 +63,10 @@ def read_cast(
     """Read and check the characters of a run; problems of their pictures are logged.
 
     Args:
+        requests: what was given, in order.
         text: the story, from which a noun that was not given is guessed.
+        settings: of the run; the profile's base model is what a character file must fit.
+        vocabulary: what the profile's model can draw; None: any words.
 
     Raises CharacterError: for pictures that cannot be used, two of one name, or a file of another base model.
     """
@@ -89,7 +92,7 @@ def read_cast(
 
 
 def check_bases(cast: Cast, settings: Settings) -> None:
-    """Raise CharacterError for a character file that was learned for another base model than the profile's."""
+    """Raise CharacterError for a character file that was learned for another base model."""
     tokens = [who for who in cast.characters if isinstance(who, CharacterToken)]
     base = hub.fingerprint(settings.models.pipeline) if tokens else ""
     for token in tokens:
@@ -150,7 +153,7 @@ def learn_from_folder(
 
 
 def warn_of_cuts(character: Character, survey: Survey, depth: DepthEstimator, settings: Settings) -> Survey:
-    """Return the survey with warnings, which are logged, of pictures whose middle leaves out much of the figure."""
+    """Return the survey with (logged) warnings of pictures whose middle leaves out much of the figure."""
     found = cut_figures(character.images, depth, (settings.generate.width_px, settings.generate.height_px))
     tell_warnings(character.images[0].parent, found)
     return survey.warned(found)
@@ -186,7 +189,7 @@ def _report_progress(progress: Progress, name: str, done: float, figures: dict[s
 
 
 def _single_frames(settings: Settings) -> Settings:
-    """Return the settings for shots of one frame under the guidance scale of characters; learning stays the same."""
+    """Return the settings for shots of one frame, guided as characters are; learning stays the same."""
     scale = settings.personalize.guidance_scale
     changes = {"num_frames": 1} | ({} if scale is None else {"guidance_scale": scale})
     return settings.model_copy(update={"generate": settings.generate.model_copy(update=changes)})

@@ -1,4 +1,4 @@
-"""What a run works with: settings, vocabulary and the six components of stages.py, built once and handed in."""
+"""What a run works with: settings, vocabulary and the components of stages.py, built once and handed in."""
 
 from __future__ import annotations
 
@@ -53,6 +53,7 @@ def build_components(settings: Settings, index: str | None) -> Components:
     """Build the components that the settings name. Cheap: models load at first use.
 
     Args:
+        settings: of the run.
         index: folder of the footage index; None: the bundled one.
 
     Raises UsageError, ModelError, IndexFolderError.

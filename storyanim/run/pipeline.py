@@ -74,6 +74,10 @@ def make_film(
     """Make, or go on making, the film that was asked for.
 
     Args:
+        run: folder of the run, open.
+        request: what was asked for.
+        components: who does the work.
+        progress: called with the share done and what is being done.
         given: a storyboard to film in place of the request's story.
 
     A shot that fails is left out and listed in `FilmResult.failed`; when all do, the first one's error is

@@ -1,4 +1,4 @@
-"""How well a character was learned: drawn with the noun alone and with the token, and compared with its pictures.
+"""How well a character was learned: drawn by the noun and by the token, and compared with its pictures.
 
 Single frames, since they say as much of who and where as a clip does, at a sixth of its time.
 """
@@ -25,8 +25,7 @@ from storyanim.stages import Progress, TextVideoEncoder
 
 # Wordings that no caption has which is learned from (personalize/views.py, world/captions.py).
 PROMPTS = ("in the forest there is {}, standing", "{}, in the snow, is walking",
-           "{} is on the beach, sitting",
-           "waving in a meadow, {}")
+           "{} is on the beach, sitting", "waving in a meadow, {}")
 SAME, PLACES = "{} standing", ("in the forest", "in the snow", "on the beach", "in the city")
 # Of the distances between places: half is gone. The example bear had 1.09 after 300 steps, and 0.91 after 200
 # at three times the rate with its pictures' surroundings in the loss.
@@ -46,7 +45,7 @@ class _Pair:
 
 def examine(learned: LearnedCharacter, settings: Settings,
             progress: Progress) -> tuple[CharacterReport, Drawings]:
-    """Draw 16 frames and measure them. The noun has the characters' guidance scale, so that only the token differs.
+    """Draw 16 frames and measure them; the noun is guided as characters are, so that only the token differs.
 
     Args: settings: as they were asked for; `learned.components` draw single frames.
 
@@ -78,7 +77,10 @@ def scene_check(
     """Return how far drawings of N places lie apart, before and after.
 
     Args:
-        before, after: N pictures (H, W, 3).
+        encoder: whose space the distances are measured in.
+        prompts: N, one a place.
+        before: N pictures (H, W, 3) by the noun.
+        after: N pictures (H, W, 3) by the token.
         sure: (H, W) in [0, 1], how surely the figure is there, see `foreground`; made grey, unless it is
             everywhere.
     """
@@ -145,11 +147,12 @@ def _prompts(
     """Return each prompt's cosines, and the mean cosine of the photographs with each other.
 
     Args:
+        encoder: whose space the cosines are measured in.
+        told: the prompts and their drawings.
         stands: (H, W) each, where the figure stands in a prompt's drawings.
         photos: the figures alone.
     """
-    # (M, D), (N, D)
-    looks, said = _seen(encoder, photos), encoder.encode_texts(told.prompts)
+    looks, said = _seen(encoder, photos), encoder.encode_texts(told.prompts)      # (M, D), (N, D)
     found: dict[str, list[float]] = {}
     for when, pictures in (("before", told.before), ("after", told.after)):
         figures = _seen(encoder, [alone(rgb, sure) for rgb, sure in zip(pictures, stands, strict=True)])

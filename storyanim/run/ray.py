@@ -18,7 +18,7 @@ from storyanim.run.shots import ShotTask, make_shot
 
 @dataclass(frozen=True)
 class RayShotExecutor:
-    """The Executor of one run's shots: workers do their steps in the run's folder, where the task then finds them done.
+    """The Executor of one run's shots: workers do their steps in the run's folder, where the task finds them.
 
     A worker computes with as many threads as this process would, since their number can change the last bits
     of a picture: the film is that of a local run. What fails is tried again and listed as LocalExecutor does;

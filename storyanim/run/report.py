@@ -23,6 +23,8 @@ def write_report(run: RunDir, settings: Settings, failed: Mapping[str, str] | No
     """Write `report.html` from what lies finished in the run folder.
 
     Args:
+        run: folder of the run, open.
+        settings: of the run.
         failed: shot id → why it was not drawn.
 
     Raises InputError, StoryError.
@@ -81,7 +83,7 @@ def _cast(run: RunDir, board: Storyboard) -> tuple[ReportCharacter, ...]:
 
 
 def _given_characters(run: RunDir) -> tuple[dict[str, str], dict[str, CharacterToken]]:
-    """Return name → the folder or file that was given, and name → what its file holds; without those that are gone."""
+    """Return name → the folder or file that was given, and name → what its file holds, if it is there."""
     sources, tokens = {}, {}
     for asked in read_request(run.path).characters if (run.path / "run.json").is_file() else ():
         path = Path(asked.path)

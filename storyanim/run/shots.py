@@ -55,7 +55,10 @@ def find_footage(
     """Retrieve a shot's candidates (AaS 3.1), beside a person's own footage where they pinned some.
 
     Args:
+        run: folder of the run, open.
+        shot: to find footage for.
         previous: clip ids that the shot before took, so that this one does not.
+        components: whose index and encoder are used.
 
     Returns the candidates, and the clip ids that the next shot should not take. Raises StoryError,
     VideoError.
@@ -92,7 +95,7 @@ def make_shot(run: RunDir, task: ShotTask, components: Components) -> DrawnShot:
 
 
 def _as_drawn(shot: Shot) -> Shot:
-    """Return the shot without what its picture does not depend on, so that a new query or pin alone redraws nothing."""
+    """Return the shot without what its picture does not depend on: a new query or pin redraws nothing."""
     return shot.model_copy(
         update={
             "text": "", "query": "", "setting": "", "pinned": None, "banned": (), "unsupported_words": (),
@@ -135,7 +138,7 @@ def draw_thumbnails(folder: Path, candidates: Candidates) -> Path:
 
 @step_version(3)
 def estimate_depth(match: ClipMatch, estimator: DepthEstimator, num_frames: int, fps: float) -> DepthTrack:
-    """Estimate the depth of matched footage, going on past the window's end and then back and forth where it is short."""
+    """Estimate the depth of matched footage, on past the window's end, then back and forth if short."""
     end_s = max(match.end_s, match.start_s + num_frames / fps)
     return estimate_depth_within(match.model_copy(update={"end_s": end_s}), estimator, num_frames, fps)
 

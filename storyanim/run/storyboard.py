@@ -1,4 +1,4 @@
-"""The storyboard that a run films: the plan of its story, a person's edit of it, or the one that was given."""
+"""The storyboard that a run films: the plan of its story, a person's edit of it, or one that was given."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _write(run: RunDir, board: Storyboard, mark: str) -> Storyboard:
 
 
 def _check_named(board: Storyboard, cast: Sequence[CastMember], vocabulary: Vocabulary | None) -> None:
-    """Raise CharacterError, with the nouns of the story, for a character in no shot; planners check their own boards."""
+    """Raise CharacterError, with the story's nouns, for a character in no shot; planners do so themselves."""
     named = {name for shot in board.shots for name in shot.characters}
     if idle := [who for who in cast if who.name not in named]:
         nouns = nouns_of("\n".join(shot.text for shot in board.shots), vocabulary)

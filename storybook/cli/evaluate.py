@@ -35,7 +35,7 @@ def storybook(
     quality: flags.Quality = flags.QualityFlag.normal,
     json_: flags.AsJson = False,
 ) -> None:
-    """Count right creatures, colours, accessories, scenes and actions, and measure likeness to rendered clips and flicker."""
+    """Count right creatures, colours, accessories, scenes and actions; measure likeness to rendered clips."""
     from storyanim.config import load_settings
 
     settings = load_settings(profile, quality.value)
@@ -135,7 +135,7 @@ def retrieval(
     quality: flags.Quality = flags.QualityFlag.normal,
     json_: flags.AsJson = False,
 ) -> None:
-    """Measure the search: is a clip found by its words, does found footage move as asked, do shots drawn on it do so?"""
+    """Measure the search: is a clip found by its words, does it move as asked, do shots drawn on it?"""
     from storyanim.config import load_settings
 
     settings = load_settings(profile, quality.value)

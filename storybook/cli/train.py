@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Stage(StrEnum):
-    """The stages of train/recipe.py, which loads torch: a mistyped one is told before. The judge's is evaluate/lesson.py."""
+    """The stages of train/recipe.py and the judge's, named here since those files load torch."""
 
     data = "data"
     autoencoder = "autoencoder"
@@ -66,7 +66,7 @@ def train(
                        typer.Option(min=0, help="Processes that render, and on a GPU make the batches.")] = 2,
     json_: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Train a stage of the storybook family, or its judge; interrupted, the same command goes on from its checkpoint."""
+    """Train a stage of the storybook family, or its judge; the same command goes on from its checkpoint."""
     from storyanim.config import asset
     from storybook.evaluate.judge import JUDGE
     from storybook.train import recipe, recipe256
