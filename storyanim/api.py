@@ -84,17 +84,13 @@ def make_film(  # noqa: PLR0913  one argument a flag of `storyanim run`
 
     Shots that fail are left out and listed in `FilmResult.failed`. Raises StoryanimError.
     """
-    sections = {name: dict(values) for name, values in (settings or {}).items()}
-    if planner is not None:
-        sections["plan"] = sections.get("plan", {}) | {"planner": planner}
     given = {
         "characters": tuple(CharacterRequest.parse(str(who)) for who in characters) or None,
         "index": None if index is None else str(Path(index).resolve()),
         "profile": None if profile is None else _profile(profile),
-        "quality": quality, "seed": seed, "flags": sections or None,
+        "quality": quality, "seed": seed, "flags": _sections(settings, planner) or None,
     }
-    request, board, folder = _requested(story, {name: value for name,
-                                                value in given.items() if value is not None}, out)
+    request, board, folder = _requested(story, given, out)
     # before anything is written: wrong settings leave no folder
     loaded = request.settings()
     if request.index:
@@ -121,10 +117,7 @@ def plan(
 
     Raises StoryError, CharacterError, ServiceError.
     """
-    sections = {name: dict(values) for name, values in (settings or {}).items()}
-    if planner is not None:
-        sections["plan"] = sections.get("plan", {}) | {"planner": planner}
-    loaded = load_settings(_profile(profile or PROFILE_NAMES[0]), "normal", **sections)
+    loaded = load_settings(_profile(profile or PROFILE_NAMES[0]), "normal", **_sections(settings, planner))
     text = story if isinstance(story, Story) else read_story(Path(story))
     _warn_of_language(text, loaded)
     vocabulary = load_vocabulary(loaded)
@@ -132,10 +125,20 @@ def plan(
     return build_planner(loaded, vocabulary).plan(text, cast.members)
 
 
+def _sections(
+    settings: Mapping[str, Mapping[str, Any]] | None, planner: str | None
+) -> dict[str, dict[str, Any]]:
+    sections = {name: dict(values) for name, values in (settings or {}).items()}
+    if planner is not None:
+        sections["plan"] = sections.get("plan", {}) | {"planner": planner}
+    return sections
+
+
 def _requested(
     story: str | Path | Story | Storyboard, given: Mapping[str, Any], out: str | Path | None
 ) -> tuple[FilmRequest, Storyboard | None, Path]:
-    """Return the request, the storyboard when one was given, and the run folder."""
+    """Return the request, the storyboard when one was given, and the run folder; None is not given."""
+    given = {name: value for name, value in given.items() if value is not None}
     if isinstance(story, (str, Path)):
         path = Path(story)
         if not path.exists():

@@ -151,7 +151,8 @@ def _usage(error: Any) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         print(error.format_message())
         return 2
-    return _complain(error.format_message(), f"see `{context.command_path if context else 'storyanim'} --help`", 2)
+    command = context.command_path if context else "storyanim"
+    return _complain(error.format_message(), f"see `{command} --help`", 2)
 
 
 def _interrupted() -> int:

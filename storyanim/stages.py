@@ -71,7 +71,7 @@ class FootageIndex(Protocol):
     def fingerprint(self) -> str: ...
 
     def search(self, query: str, encoder: TextVideoEncoder, k: int) -> list[ClipMatch]:
-        """Return at most k clips, best first. Raises IndexFolderError when the encoder is not that of the index."""
+        """Return at most k clips, best first. Raises IndexFolderError for the encoder of another index."""
         ...
 
     def find(self, clip_id: str, query: str, encoder: TextVideoEncoder, *, rank: int = 1) -> ClipMatch | None:

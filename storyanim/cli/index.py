@@ -47,7 +47,8 @@ def index(
 
 
 def index_info(
-    folder: Annotated[Path, typer.Argument(metavar="INDEX", help="Index folder.")], json_: flags.AsJson = False,
+    folder: Annotated[Path, typer.Argument(metavar="INDEX", help="Index folder.")],
+    json_: flags.AsJson = False,
 ) -> None:
     """Print what an index holds: its clips, videos, encoder and size."""
     facts = _facts(folder)
