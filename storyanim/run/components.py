@@ -84,9 +84,11 @@ def open_index(folder: Path, settings: Settings, vocabulary: Vocabulary | None) 
     wanted = settings.retrieve
     index = VideoIndex(folder, caption_weight=wanted.caption_weight, min_motion=wanted.min_motion,
                       exact=wanted.exact,
-                      search_parameters={str(name): value for name, value in wanted.search_parameters.items()},
+                      search_parameters={str(name): value for name,
+                                         value in wanted.search_parameters.items()},
                       filters=wanted.filters,
-                      near_duplicate_threshold=wanted.near_duplicate_threshold, lancedb_uri=wanted.lancedb_uri)
+                      near_duplicate_threshold=wanted.near_duplicate_threshold,
+                      lancedb_uri=wanted.lancedb_uri)
     index.synonyms = Synonyms(vocabulary.synonyms if vocabulary else ())
     return index
 

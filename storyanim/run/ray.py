@@ -28,7 +28,8 @@ class RayShotExecutor:
     folder: Path                                     # the run's, open in this process
     settings: Settings
     index: str | None                                # None: the bundled one
-    shards: RayShardExecutor                                # with as many CPUs a worker as this process has threads
+    # with as many CPUs a worker as this process has threads
+    shards: RayShardExecutor
 
     def run(self, task: Callable[[Any], object], items: Iterable[Any]) -> list[Exception | None]:
         """Return shots of `make_film` with their footage found. Raises ResourceError, ServiceError."""
