@@ -18,12 +18,15 @@ def index(
                                                     "tables of videos (.csv .parquet), archives (.tar), "
                                                     "folders of embeddings.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Index folder to write.")] = None,
-    append: Annotated[bool, typer.Option("--append", help="Add to the index, and follow what changed in its "
-                                                          "sources.")] = False,
-    captions: Annotated[Path | None, typer.Option(help="CSV of file and caption. [default: captions.tsv in "
-                                                       "SOURCE]")] = None,
-    index_factory: Annotated[str | None,
-                             typer.Option(help="FAISS index_factory string, as HNSW32. [default: by size]")] = None,
+    append: Annotated[
+        bool, typer.Option("--append", help="Add to the index, and follow what changed in its sources.")
+    ] = False,
+    captions: Annotated[
+        Path | None, typer.Option(help="CSV of file and caption. [default: captions.tsv in SOURCE]")
+    ] = None,
+    index_factory: Annotated[
+        str | None, typer.Option(help="FAISS index_factory string, as HNSW32. [default: by size]")
+    ] = None,
     executor: flags.Executor = flags.ExecutorFlag.local,
     ray_address: flags.RayAddress = None,
     profile: flags.Profile = "storybook",

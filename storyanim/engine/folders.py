@@ -79,7 +79,7 @@ def remove_leftovers(root: Path) -> None:
     for folder, folders, files in os.walk(root):
         for name in [name for name in folders if _is_leftover(name)]:
             shutil.rmtree(Path(folder, name))
-            folders.remove_path(name)
+            folders.remove(name)
         for name in filter(_is_leftover, files):
             Path(folder, name).unlink()
 
