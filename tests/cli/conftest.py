@@ -12,6 +12,7 @@ from storyanim import api
 from storyanim.cli import app
 from storyanim.console import run_app
 from storyanim.retrieve.index import VideoIndex
+from storyanim.run import characters
 
 SMALL = {"RETRIEVE__CANDIDATES": "2", "GENERATE__NUM_FRAMES": "4", "FILM__WIDTH_PX": "64", "FILM__HEIGHT_PX": "48",
          "FILM__FPS": "8", "FILM__TITLE_S": "0", "FILM__MAX_HOLD_S": "0"}
@@ -38,7 +39,8 @@ def story(here: Path) -> Path:
 def diary(index: VideoIndex, monkeypatch: pytest.MonkeyPatch) -> Diary:
     """Of the fakes that take the place of the real doers; films are small."""
     diary = Diary()
-    monkeypatch.setattr(api, "build_components", lambda settings, folder: fake_components(diary, index, settings))
+    for user in (api, characters):
+        monkeypatch.setattr(user, "build_components", lambda settings, folder: fake_components(diary, index, settings))
     for name, value in SMALL.items():
         monkeypatch.setenv(f"STORYANIM_{name}", value)
     return diary
