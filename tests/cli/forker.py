@@ -1,7 +1,7 @@
 """Runs command lines in processes of their own that are born at once: all is imported here, then forked.
 
 A line of stdin is a JSON object: `arguments`, the `cache` folder, and perhaps a `signal` that the process gets `after_s`
-seconds of its work on the step `at`. The answers on stdout are "begun PID" and "ended PID CODE".
+seconds into its work on the step `at`, or at that step's end if it comes sooner. The answers on stdout are "begun PID" and "ended PID CODE".
 """
 
 from __future__ import annotations
@@ -26,9 +26,14 @@ def strike(at: str, number: int, after_s: float) -> None:
     compute = RunDir._compute
 
     def struck(self: RunDir, place: Path, *arguments: Any, **named: Any) -> Any:
-        if place.relative_to(self.path).as_posix() == at:
-            threading.Timer(after_s, os.killpg, (os.getpid(), number)).start()
-        return compute(self, place, *arguments, **named)
+        if place.relative_to(self.path).as_posix() != at:
+            return compute(self, place, *arguments, **named)
+        timer = threading.Timer(after_s, os.killpg, (os.getpid(), number))
+        timer.start()
+        facts = compute(self, place, *arguments, **named)
+        timer.cancel()
+        os.killpg(os.getpid(), number)               # on a fast machine the step is over
+        return facts
 
     RunDir._compute = struck  # type: ignore[method-assign]
 

@@ -71,8 +71,13 @@ class Command:
         return {"arguments": [*self.arguments, str(self.run)], "cache": str(self.run.with_name("cache"))}
 
     def finish(self) -> dict[str, bytes]:
-        """Runs to the end; all files of the run but those that tell its times."""
+        """Runs to the end; gives `files`."""
         assert self.forker.code(self.forker.start(**self.asked)) == 0, self.forker.said()
+        return self.files
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """All files of the run but those that tell its times."""
         return {str(path.relative_to(self.run)): path.read_bytes() for path in sorted(self.run.rglob("*"))
                 if path.is_file() and path.name not in {"log.jsonl", "report.html"}}
 
@@ -102,9 +107,23 @@ def arguments(tmp_path_factory: pytest.TempPathFactory, profile: Path, real_inde
 
 
 @pytest.fixture(scope="module")
-def whole(forker: Forker, arguments: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def undisturbed(forker: Forker, arguments: list[str], tmp_path_factory: pytest.TempPathFactory) -> Command:
+    command = Command(forker, arguments, tmp_path_factory.mktemp("whole") / "run")
+    command.finish()
+    return command
+
+
+@pytest.fixture(scope="module")
+def whole(undisturbed: Command) -> dict[str, bytes]:
     """What an undisturbed run leaves."""
-    return Command(forker, arguments, tmp_path_factory.mktemp("whole") / "run").finish()
+    return undisturbed.files
+
+
+@pytest.fixture(scope="module")
+def seconds(undisturbed: Command) -> dict[str, float]:
+    """How long each of its steps took."""
+    events = [json.loads(line) for line in (undisturbed.run / "log.jsonl").read_text().splitlines()]
+    return {event["step"]: event["seconds"] for event in events if event["event"] == "done"}
 
 
 @pytest.fixture
@@ -112,10 +131,12 @@ def command(forker: Forker, arguments: list[str], tmp_path: Path) -> Command:
     return Command(forker, arguments, tmp_path / "run")
 
 
-def test_killed_at_a_random_moment_of_each_step(command: Command, whole: dict[str, bytes]) -> None:
+def test_killed_at_a_random_moment_of_each_step(
+    command: Command, whole: dict[str, bytes], seconds: dict[str, float]
+) -> None:
     rng, half_made = random.Random(0), 0
     for step in STEPS:
-        assert command.struck(step, signal.SIGKILL, rng.uniform(0, 0.05)) == -signal.SIGKILL, step
+        assert command.struck(step, signal.SIGKILL, rng.uniform(0, 0.5 * seconds[step])) == -signal.SIGKILL, step
         half_made += command.is_half_made
     assert half_made > len(STEPS) / 2                # else the kills came too late
     assert command.finish() == whole
