@@ -48,6 +48,7 @@ class Pose:
     hands: tuple[Reach | None, Reach | None] = (None, None)  # what the hands reach for, (left, right)
     feet: tuple[Reach | None, Reach | None] = (None, None)
     grip_deg: float = 0.0  # nod of what is in a hand
+    grip_roll_deg: float = 0.0  # and its tilt to the figure's left
     hold: tuple[float, float, float] = (0.0, -0.1, 0.25)  # of what both hands hold, from the neck
     hold_deg: float = 0.0
     toss: tuple[float, float] = (0.0, 0.0)  # of a ball: above the neck, forward

@@ -177,7 +177,7 @@ class Backdrop:
         paint_ = np.repeat((paper * (1 - 0.05 * stripe[..., None])), self.size, axis=0)
         side = wall.waves
         if self.stage.decor:
-            surface = Wall(paint_, x, v + 0 * x, self.size * k, self.tint)
+            surface = Wall(paint_, x, v, self.size * k, self.tint)
             decorate(self.stage.decor, surface, side, self.sky, self.stage.ground.patch)
             self._put_wall(rgb, inverse_depth, surface, n)
             return

@@ -157,7 +157,7 @@ def face(
         for step, drop in ((-10.0, -3.0), (-3.5, 2.0), (3.5, 2.0), (10.0, -3.0)):  # a glad one
             at, frame = on_head(head, sign * eye_deg + step, eye_phi - 1 + drop, 1.0)
             kit.ball("glad", at, (0.023, 0.015, 0.018), INK, turn=frame @ turn_z(step * -3.6))
-        for drop, swell in ((16, 0.024), (30, 0.033)):
+        for drop, swell in ((14, 0.026), (29, 0.036)):
             at, frame = on_head(head, sign * (eye_deg + 5), eye_phi - drop, 1.03)
             kit.ball("tears", at, (swell, swell * 1.35, 0.022), (0.55, 0.82, 1.0), turn=frame, stuff=GLOSS)
         at, frame = on_head(head, sign * (eye_deg + 17), eye_phi - 23, 0.975)

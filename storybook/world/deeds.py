@@ -69,10 +69,8 @@ def laughing(a: float) -> Pose:
 
 def crying(a: float) -> Pose:
     s = sin(a)
-    eyes: tuple[Reach, Reach] = (
-        ("lips", (0.175 + 0.01 * s, 0.03, -0.08)),
-        ("lips", (-0.175 - 0.01 * s, 0.03, -0.08)),
-    )
+    rub = 0.012 * s
+    eyes: tuple[Reach, Reach] = (("head", (0.185 + rub, -0.045, 0.150)), ("head", (-0.185 - rub, -0.045, 0.150)))
     return Pose(
         lean_deg=7,
         head_pitch_deg=11 + 4 * s,
@@ -89,11 +87,14 @@ def crying(a: float) -> Pose:
 
 
 def drinking(a: float) -> Pose:
+    """A glass from before the chest to the mouth, tipped to it from the side."""
     k = _held_high(a)
     return Pose(
-        hands=(None, ("lips", (-0.035, -0.075 - 0.17 * (1 - k), 0.055 + 0.05 * (1 - k)))),
-        grip_deg=-62 * k,
-        head_pitch_deg=-15 * k,
+        hands=(None, ("lips", (-0.105 + 0.03 * (1 - k), -0.068 - 0.17 * (1 - k), 0.035 + 0.06 * (1 - k)))),
+        grip_deg=-20 * k,
+        grip_roll_deg=-52 * k,
+        head_pitch_deg=-10 * k,
+        head_roll_deg=6 * k,
         arm_lift_deg=(26, 22),
         squash=1 + 0.01 * sin(a),
         tail_deg=6 * sin(a),

@@ -98,7 +98,11 @@ def skin(rng: np.random.Generator) -> Rgb:
     return (a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t, a[2] + (b[2] - a[2]) * t)
 
 
-def hair(rng: np.random.Generator, style: str, *, old: bool) -> Rgb:
-    """A natural hair colour; an afro is dark."""
-    tones = OLD_HAIRS if old else HAIRS[:3] if style == "afro" else HAIRS
+DARK_SKIN = 0.66  # red of a skin below which hair is dark
+
+
+def hair(rng: np.random.Generator, style: str, skin_rgb: Rgb, *, old: bool) -> Rgb:
+    """Return a natural hair colour; an afro is dark, and so is the hair of people with dark skin."""
+    dark = style == "afro" or skin_rgb[0] < DARK_SKIN
+    tones = OLD_HAIRS if old else HAIRS[:3] if dark else HAIRS
     return shade_of(tones[int(rng.integers(len(tones)))], rng)

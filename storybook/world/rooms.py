@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from storybook.world.scenes import INVERSE_DEPTH_ROWS, Room
 from storybook.world.spec import Rgb
+from storybook.world.sprites import EVERYWHERE, Window
 
 Array = NDArray[np.floating[Any]]
 
@@ -144,16 +145,31 @@ class Wall:
     def __init__(self, colour: Array, x: Array, v: Array, px: float, tint: Array) -> None:
         self.colour, self.x, self.v, self.px, self.tint = colour, x, v, px, tint
 
-    def lay(self, alpha: Array, rgb: Rgb | Array) -> None:
-        value = np.array(rgb, dtype=np.float32) * self.tint if isinstance(rgb, tuple) else rgb
-        self.colour += (value - self.colour) * alpha[..., None].astype(np.float32)
+    def lay(self, alpha: Array, rgb: Rgb | Array, at: Window = EVERYWHERE) -> None:
+        """Blend a colour, or a lit one (3,) or (H, W, 3), through `alpha`, which is of the window `at` only."""
+        if isinstance(rgb, tuple):
+            value: Array = np.array(rgb, dtype=np.float32) * self.tint
+        else:
+            value = rgb if rgb.ndim == 1 else rgb[at]
+        self.colour[at] += (value - self.colour[at]) * alpha[..., None].astype(np.float32)
 
     def rect(self, x0: float, x1: float, v0: float, v1: float, rgb: Rgb | Array) -> None:
-        self.lay(rect(self.x, self.v, (x0, x1, v0, v1), self.px), rgb)
+        at, x, v = self.near(x0, x1, v0, v1)
+        self.lay(rect(x, v, (x0, x1, v0, v1), self.px), rgb, at)
 
     def disc(self, x: float, v: float, rx: float, rv: float, rgb: Rgb) -> None:
-        d = np.sqrt(((self.x - x) / rx) ** 2 + ((self.v - v) / rv) ** 2)
-        self.lay(np.clip((1 - d) * min(rx, rv) * self.px + 0.5, 0, 1), rgb)
+        at, xs, vs = self.near(x - rx, x + rx, v - rv, v + rv)
+        d = np.sqrt(((xs - x) / rx) ** 2 + ((vs - v) / rv) ** 2)
+        self.lay(np.clip((1 - d) * min(rx, rv) * self.px + 0.5, 0, 1), rgb, at)
+
+    def near(self, x0: float, x1: float, v0: float, v1: float) -> tuple[Window, Array, Array]:
+        """Return the pixels of a box and a little more, and their x (1, w) and v (h, 1)."""
+        more = 2 / self.px
+        columns = np.nonzero((self.x[0] > x0 - more) & (self.x[0] < x1 + more))[0]
+        rows = np.nonzero((self.v[:, 0] > v0 - more) & (self.v[:, 0] < v1 + more))[0]
+        across = slice(columns[0], columns[-1] + 1) if columns.size else slice(0, 0)
+        down = slice(rows[0], rows[-1] + 1) if rows.size else slice(0, 0)
+        return (down, across), self.x[:, across], self.v[down]
 
     def window(
         self, cx: float, half: float, v0: float, v1: float, sky: Array, curtain: Rgb | None = None

@@ -137,7 +137,7 @@ def _place_things(
         arm = found[f"arm_{side}"]
         assert arm is not None
         palm = arm[:, :3] @ np.array([0.0, -joints.arm - 0.02, 0.02]) + arm[:, 3]
-        places[f"hand_{side}"] = bone(upright @ turn_x(pose.grip_deg), palm)
+        places[f"hand_{side}"] = bone(upright @ turn_x(pose.grip_deg) @ turn_z(pose.grip_roll_deg), palm)
     found.update((name, place) for name, place in places.items() if name not in found)
 
 

@@ -16,6 +16,8 @@ from storybook.world.spec import Rgb
 
 Array = NDArray[np.float32]
 Painter = Callable[["Brush", np.random.Generator], None]
+Window = tuple[slice, slice]  # rows and columns
+EVERYWHERE: Window = (slice(None), slice(None))
 
 
 class Brush:
@@ -29,39 +31,59 @@ class Brush:
         self.y = (height - (np.arange(h, dtype=np.float32) + 0.5) / px)[:, None]
         self.rgba = np.zeros((h, w, 4), dtype=np.float32)
 
-    def lay(self, alpha: Array, rgb: Rgb, shade: Array | float = 1.0, *, glow: bool = False) -> None:
-        """Paint `rgb` times `shade` through `alpha` (H, W)."""
+    def lay(
+        self, alpha: Array, rgb: Rgb, shade: Array | float = 1.0, *, glow: bool = False, at: Window = EVERYWHERE
+    ) -> None:
+        """Paint `rgb` times `shade` through `alpha` (H, W), both of the window `at` only."""
         colour = np.array(rgb, dtype=np.float32) * (np.float32(1.0) if glow else self.tint)
         shaded = np.asarray(shade, dtype=np.float32)
         lit = np.clip(colour * (shaded[..., None] if shaded.ndim else shaded), 0, 1)
-        a = np.broadcast_to(alpha, self.rgba.shape[:2])[..., None]
-        self.rgba[..., :3] += (lit - self.rgba[..., :3]) * np.where(self.rgba[..., 3:] > 0.02, a, (a > 0).astype(np.float32))
-        self.rgba[..., 3:] += (1 - self.rgba[..., 3:]) * a
+        rgba = self.rgba[at]
+        a = np.broadcast_to(alpha, rgba.shape[:2])[..., None]
+        rgba[..., :3] += (lit - rgba[..., :3]) * np.where(rgba[..., 3:] > 0.02, a, (a > 0).astype(np.float32))
+        rgba[..., 3:] += (1 - rgba[..., 3:]) * a
 
-    def ball(self, cx: float, cy: float, rx: float, ry: float, rgb: Rgb, *, flat: bool = False, glow: bool = False) -> None:
+    def window(self, x0: float, x1: float, y0: float, y1: float) -> tuple[Window, Array, Array]:
+        """Return the pixels that a shape between these can touch, and their x (1, w) and y (h, 1)."""
+        columns = np.nonzero((self.x[0] > x0 - 1 / self.px) & (self.x[0] < x1 + 1 / self.px))[0]
+        rows = np.nonzero((self.y[:, 0] > y0 - 1 / self.px) & (self.y[:, 0] < y1 + 1 / self.px))[0]
+        across = slice(columns[0], columns[-1] + 1) if columns.size else slice(0, 0)
+        down = slice(rows[0], rows[-1] + 1) if rows.size else slice(0, 0)
+        return (down, across), self.x[:, across], self.y[down]
+
+    def ball(
+        self, cx: float, cy: float, rx: float, ry: float, rgb: Rgb, *, flat: bool = False, glow: bool = False
+    ) -> None:
         """An ellipse shaded like a ball that is lit from the upper left."""
-        u, v = (self.x - cx) / rx, (self.y - cy) / ry
+        grow = 1 / (min(rx, ry) * self.px)  # the soft edge is wider along the long axis
+        at, x, y = self.window(cx - rx * (1 + grow), cx + rx * (1 + grow), cy - ry * (1 + grow), cy + ry * (1 + grow))
+        u, v = (x - cx) / rx, (y - cy) / ry
         d = np.sqrt(u * u + v * v)
         alpha = np.clip((1 - d) * min(rx, ry) * self.px + 0.5, 0, 1)
         z = np.sqrt(np.clip(1 - d * d, 0, 1))
         shade: Array | float = 1.0 if flat else 0.72 + 0.34 * np.clip(-0.42 * u + 0.55 * v + 0.6 * z, -0.3, 1)
-        self.lay(alpha, rgb, shade, glow=glow)
+        self.lay(alpha, rgb, shade, glow=glow, at=at)
 
-    def box(self, x0: float, x1: float, y0: float, y1: float, rgb: Rgb, *, glow: bool = False, round_: bool = False) -> None:
+    def box(
+        self, x0: float, x1: float, y0: float, y1: float, rgb: Rgb, *, glow: bool = False, round_: bool = False
+    ) -> None:
         """A rectangle; `round_` shades it like an upright cylinder."""
-        ax = np.clip(np.minimum(self.x - x0, x1 - self.x) * self.px + 0.5, 0, 1)
-        ay = np.clip(np.minimum(self.y - y0, y1 - self.y) * self.px + 0.5, 0, 1)
-        u = np.clip((self.x - (x0 + x1) / 2) / max((x1 - x0) / 2, 1e-6), -1, 1)
+        at, x, y = self.window(x0, x1, y0, y1)
+        ax = np.clip(np.minimum(x - x0, x1 - x) * self.px + 0.5, 0, 1)
+        ay = np.clip(np.minimum(y - y0, y1 - y) * self.px + 0.5, 0, 1)
+        u = np.clip((x - (x0 + x1) / 2) / max((x1 - x0) / 2, 1e-6), -1, 1)
         shade = 0.95 - 0.22 * (u + 0.3) ** 2 if round_ else 1.0 - 0.06 * u
-        self.lay(ax * ay, rgb, np.broadcast_to(shade, (ax * ay).shape), glow=glow)
+        self.lay(ax * ay, rgb, np.broadcast_to(shade, (ax * ay).shape), glow=glow, at=at)
 
     def tent(self, cx: float, half: float, y0: float, y1: float, rgb: Rgb) -> None:
         """An upright triangle with a softly rounded shade: roofs and pine tiers."""
-        t = np.clip((y1 - self.y) / (y1 - y0), 0, 1)
-        edge = (half * t - np.abs(self.x - cx)) * self.px * 0.8 + 0.5
-        alpha = np.clip(edge, 0, 1) * np.clip((self.y - y0) * self.px + 0.5, 0, 1)
-        shade = 0.92 - 0.20 * np.clip((self.x - cx) / half, -1, 1) + 0.0 * self.y
-        self.lay(alpha, rgb, shade)
+        far = half + 1 / self.px
+        at, x, y = self.window(cx - far, cx + far, y0, np.inf)  # a soft tip reaches above y1
+        t = np.clip((y1 - y) / (y1 - y0), 0, 1)
+        edge = (half * t - np.abs(x - cx)) * self.px * 0.8 + 0.5
+        alpha = np.clip(edge, 0, 1) * np.clip((y - y0) * self.px + 0.5, 0, 1)
+        shade = 0.92 - 0.20 * np.clip((x - cx) / half, -1, 1) + 0.0 * y
+        self.lay(alpha, rgb, shade, at=at)
 
     def image(self) -> Image.Image:
         return Image.fromarray((self.rgba * 255 + 0.5).astype(np.uint8), "RGBA")

@@ -178,8 +178,9 @@ def _actor(rng: np.random.Generator, world: World, action: str, held_out: bool) 
     if creature not in PEOPLE:
         return actor
     style = str(rng.choice(SPECIES[creature].hair))
-    hair = looks.hair(rng, style, old=creature.startswith("old"))
-    return replace(actor, hair_style=style, hair_rgb=hair, skin_rgb=looks.skin(rng))
+    skin = looks.skin(rng)
+    hair = looks.hair(rng, style, skin, old=creature.startswith("old"))
+    return replace(actor, hair_style=style, hair_rgb=hair, skin_rgb=skin)
 
 
 def _equip(rng: np.random.Generator, world: World, actor: ActorSpec, scene: str, *, alone: bool) -> ActorSpec:

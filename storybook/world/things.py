@@ -20,9 +20,9 @@ Painter = Callable[[Kit, Rgb], None]
 def cup(kit: Kit, rgb: Rgb) -> None:
     """A drinking glass in the right hand."""
     on = "hand_right"
-    kit.solid(TUBE, on, (0, 0.045, 0.03), (0.058, 0.072, 0.058), mix(rgb, WHITE, 0.25))
-    kit.solid(RING, on, (0, 0.120, 0.03), (0.060, 0.010, 0.060), mix(rgb, WHITE, 0.7))
-    kit.solid(TUBE, on, (0, 0.116, 0.03), (0.047, 0.004, 0.047), mix(rgb, INK, 0.35))
+    kit.solid(TUBE, on, (0, 0.055, 0.03), (0.058, 0.084, 0.058), mix(rgb, WHITE, 0.25))
+    kit.solid(RING, on, (0, 0.142, 0.03), (0.060, 0.010, 0.060), mix(rgb, WHITE, 0.7))
+    kit.solid(TUBE, on, (0, 0.138, 0.03), (0.047, 0.004, 0.047), mix(rgb, INK, 0.35))
 
 
 def apple(kit: Kit, rgb: Rgb) -> None:

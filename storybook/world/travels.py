@@ -8,7 +8,7 @@ from math import cos, degrees, pi, sin
 from storybook.world.actions import Pose, sleeping
 from storybook.world.things import pedal
 
-FALL = 0.76  # of a fall's cycle in the air
+FALL = 0.84  # of a fall's cycle in the air
 
 
 def cycling(a: float) -> Pose:
