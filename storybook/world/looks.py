@@ -34,7 +34,9 @@ HAIRS: tuple[Rgb, ...] = (
 OLD_HAIRS: tuple[Rgb, ...] = ((0.90, 0.90, 0.92), (0.74, 0.74, 0.77), (0.97, 0.96, 0.95))
 
 
-def draw(rng: np.random.Generator, world: World, action: str, held_out: bool) -> Look:
+def draw(
+    rng: np.random.Generator, world: World, action: str, held_out: bool
+) -> tuple[str, str | None, str | None]:
     """A look that the world shows while doing `action`: one of its `held_out`, or any other."""
     while True:
         creature, colour, accessory = _held_out(rng, world) if held_out else _any(rng, world)

@@ -66,8 +66,8 @@ def _sides(room: Room, dx: Array, dv: Array, cx: float) -> tuple[Array, Array]:
     return (-qb + np.sqrt(np.maximum(qb * qb - 4 * qa * qc, 0))) / (2 * qa), side
 
 
-def _soft(value: Array, edge: float) -> Array:
-    return np.clip(value / edge + 0.5, 0, 1)
+def _soft(value: Array, edge: Array | float) -> Array:
+    return np.asarray(np.clip(value / edge + 0.5, 0, 1))
 
 
 def _palace(which: Array, at: tuple[Array, Array, Array, Array], sky: Array) -> Array:
@@ -89,13 +89,11 @@ def _palace(which: Array, at: tuple[Array, Array, Array, Array], sky: Array) -> 
     )
     wall = gold * (0.96 + 0.10 * np.clip(h, -0.6, 1.0))[..., None]
     wall = wall + (pale - wall) * (rim * 0.9)[..., None]
-    wall = (
-        wall
-        + (np.array([0.62, 0.80, 0.96], dtype=np.float32) * (1.0 + 0.1 * h[..., None]) - wall)
-        * arch[..., None]
-    )
-    wall = wall + (gold * 0.8 - wall) * (arch * _soft(0.05 - u, blur * 2) * 0.9)[..., None]
-    for y, tone in ((1.12, pale), (-0.56, gold * 0.72)):
+    pane = np.array([0.62, 0.80, 0.96], dtype=np.float32) * (1.0 + 0.1 * h[..., None])
+    wall = wall + (pane - wall) * arch[..., None]
+    wall = wall + (gold * 0.8 - wall) * np.asarray(arch * _soft(0.05 - u, blur * 2) * 0.9)[..., None]
+    trims: tuple[tuple[float, Array], ...] = ((1.12, pale), (-0.56, gold * 0.72))
+    for y, tone in trims:
         wall = wall + (tone - wall) * np.exp(-(((h - y) / 0.06) ** 2))[..., None]
     beam = _soft(u - 0.86, 0.1)[..., None]
     ceiling = gold * 0.80 + (pale * 0.95 - gold * 0.80) * beam

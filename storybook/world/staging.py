@@ -61,6 +61,7 @@ WHITE = frozenset({"snow", "winter forest"})  # where no rain falls
 TIME_SHARES = {"day": 0.44, "dawn": 0.18, "dusk": 0.18, "night": 0.20}
 WEATHER_SHARES = {"clear": 0.58, "rain": 0.08, "snowfall": 0.12, "fog": 0.08, "snowstorm": 0.14}
 CAMERA_SHARES = (0.55, 0.15, 0.15, 0.15)
+GROUP_CAMERA_SHARES = (0.84, 0.0, 0.0, 0.16)  # a pan would leave one of them out
 BED_SHARE = 0.55  # of sleepers that lie in a bed
 POND_SHARE = 0.10
 SIZES: dict[str, tuple[float, float]] = {  # height when upright of who is alone, fraction of the frame
@@ -98,7 +99,7 @@ def sample(world: World, seed: int, *, held_out: bool, num_actors: int) -> ClipS
     scene = _scene(rng, world, doing)
     time_of_day = _one_of(rng, TIME_SHARES)
     weather = _weather(rng, scene)
-    camera = str(rng.choice(world.cameras, p=CAMERA_SHARES))
+    camera = str(rng.choice(world.cameras, p=CAMERA_SHARES if num_actors < 2 else GROUP_CAMERA_SHARES))
     actors = _cast(rng, world, doing, held_out)
     actors = tuple(_equip(rng, world, actor, scene, alone=num_actors == 1) for actor in actors)
     placed = [_alone(rng, actors[0], camera)] if num_actors == 1 else _grouped(rng, actors)
@@ -173,8 +174,9 @@ def _actor(rng: np.random.Generator, world: World, action: str, held_out: bool) 
     """A figure with its looks; where it stands comes later."""
     creature, colour, accessory = looks.draw(rng, world, action, held_out)
     rgb = looks.shade_of(world.colours[colour], rng) if colour else looks.unnamed(rng)
-    worn = looks.worn(rng, colour, rgb) if accessory else (None, None)
-    actor = ActorSpec(creature, colour, rgb, accessory, *worn, action, 0.0, float(rng.random()), 0.5, 0.6)
+    worn, worn_rgb = looks.worn(rng, colour, rgb) if accessory else (None, None)
+    phase = float(rng.random())
+    actor = ActorSpec(creature, colour, rgb, accessory, worn, worn_rgb, action, 0.0, phase, 0.5, 0.6)
     if creature not in PEOPLE:
         return actor
     style = str(rng.choice(SPECIES[creature].hair))
@@ -205,7 +207,7 @@ def _height(rng: np.random.Generator, actor: ActorSpec, *, near_camera: bool = F
     if "boat" in actor.things:
         low, high = low * 0.76, high * 0.76
     if near_camera:
-        high = (low + high) / 2
+        low, high = 0.90 * low, 0.90 * (low + high) / 2
     return min(float(rng.uniform(low, high)) * SPECIES[actor.creature].stature, 0.80)
 
 

@@ -134,6 +134,14 @@ def _bar(kit: Kit, on: str, a: tuple[float, float], b: tuple[float, float], thic
     )
 
 
+def _stepping(spin_deg: float) -> float:
+    return 34 * sin(spin_deg * pi / 180)
+
+
+def _counter_stepping(spin_deg: float) -> float:
+    return -_stepping(spin_deg)
+
+
 def pony(kit: Kit, rgb: Rgb) -> None:
     """A horse to ride, on four legs."""
     dark, light = mix(rgb, INK, 0.58), mix(rgb, WHITE, 0.45)
@@ -155,8 +163,7 @@ def pony(kit: Kit, rgb: Rgb) -> None:
     kit.ball("mount", (0, 0.510, 0.0), (0.198, 0.110, 0.140), (0.82, 0.28, 0.24))
     for k, (x, z) in enumerate(((0.095, 0.250), (-0.095, 0.250), (0.100, -0.260), (-0.100, -0.260))):
         name = f"hoof_{k}"
-        offset = (0.0, pi, pi, 0.0)[k]
-        kit.pivots[name] = ((x, 0.390, z), lambda spin, offset=offset: 34 * sin(spin * pi / 180 + offset))
+        kit.pivots[name] = ((x, 0.390, z), _stepping if k in (0, 3) else _counter_stepping)
         kit.ball(name, (0, -0.110, 0), (0.064, 0.160, 0.072), rgb)
         kit.ball(name, (0, -0.270, 0), (0.048, 0.105, 0.052), rgb)
         kit.ball(name, (0, -0.350, 0.012), (0.058, 0.042, 0.066), dark)
