@@ -1,4 +1,5 @@
-"""How near an autoencoder's pictures are to rendered ones, and what decoding 16 frames takes beside the bundled autoencoder.
+"""How near an autoencoder's pictures are to rendered ones, and what decoding 16 frames takes beside the
+bundled autoencoder.
 
 Run: OMP_NUM_THREADS=2 python benchmarks/autoencoder.py [--vae FOLDER] [--size 256] [--world storybook-2]
 [--scenes 100] [--rounds 7]

@@ -1,4 +1,6 @@
-"""How many clips a second an index grows by, with Ray's workers, and what the time goes to; then 10.7 million clips on paper.
+"""How many clips a second an index grows by, with Ray's workers, and what the time goes to.
+
+Then 10.7 million clips on paper.
 
     python benchmarks/index_scale.py [--videos 64] [--seconds 20] [--workers 1 2] [--json FILE]
 

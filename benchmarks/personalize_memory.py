@@ -1,4 +1,5 @@
-"""How much memory learning a character takes at the sizes of Stable Diffusion 1.5 with AnimateDiff: computed, or measured.
+"""How much memory learning a character takes at the sizes of Stable Diffusion 1.5 with AnimateDiff: computed,
+or measured.
 
     python benchmarks/personalize_memory.py [--clips 2] [--frames 4] [--pixels 512] [--rank 4]
     python benchmarks/personalize_memory.py --measure
@@ -119,7 +120,10 @@ class Kept:
 
 
 def activations(unet: Any, shape: tuple[int, ...], checkpointed: bool) -> tuple[int, int]:
-    """Return bytes that one step's forward pass keeps for the way back; with checkpointing also those of the greatest block."""
+    """Return bytes that one step's forward pass keeps for the way back.
+
+    With checkpointing also those of the greatest block.
+    """
     weights = {weight.untyped_storage()._cdata for weight in unet.parameters()}
     kept, greatest = Kept(weights), [0]
     if checkpointed:
@@ -163,7 +167,8 @@ def size(*modules: Any) -> int:
 
 def random_pipeline(channels: Sequence[int] = CHANNELS,
                     coder: Sequence[int] = (128, 256, 512, 512)) -> StoryVideoPipeline:
-    """Stable Diffusion 1.5 with motion layers and a depth adapter, of random weights, on this machine's device."""
+    """Stable Diffusion 1.5 with motion layers and a depth adapter, of random weights, on this machine's
+    device."""
     with torch.device(choose_device()):
         unet = UNetMotionModel.from_unet2d(
             UNet2DConditionModel(sample_size=64, cross_attention_dim=TEXT_WIDTH,

@@ -126,7 +126,10 @@ def asked(vectors: Vectors, query: np.ndarray) -> tuple[float, float, list[tuple
 
 
 def compared(flat: Vectors, other: Vectors, queries: np.ndarray) -> np.ndarray:
-    """Of each query: Flat's seconds and the other's, by CPU, the same by the clock; recall, cosine of the nearest; (6, n)."""
+    """Of each query: Flat's seconds and the other's, by CPU, the same by the clock.
+
+    Recall, cosine of the nearest; (6, n).
+    """
     rows = []
     for query in queries:
         flat_cpu, flat_clock, truth = asked(flat, query)

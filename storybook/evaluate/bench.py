@@ -1,4 +1,5 @@
-"""What both measurements share: the doers, rendered clips to compare with, and shots drawn once into a run folder."""
+"""What both measurements share: the doers, rendered clips to compare with, and shots drawn once into a run
+folder."""
 
 from __future__ import annotations
 

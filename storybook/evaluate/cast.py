@@ -1,4 +1,5 @@
-"""Who is learned and what is asked of them: characters of held-out combinations, their pictures, and prompts for each."""
+"""Who is learned and what is asked of them: characters of held-out combinations, their pictures, and prompts
+for each."""
 
 from __future__ import annotations
 
@@ -52,7 +53,9 @@ class Lead:
         return read_character(folder, noun=self.actor.creature, name=self.name)
 
     def trials(self, count: int) -> list[Trial]:
-        """Return the first `count` of its prompts: held-out wordings, the creature named by its noun alone; still camera, plain day.
+        """Return the first `count` of its prompts: held-out wordings, the creature named by its noun alone.
+
+        Still camera, plain day.
 
         Raises ValueError beyond PROMPTS_KEPT.
         """
@@ -70,7 +73,8 @@ class Lead:
         return found
 
     def shot(self, trial: Trial, token: str | None, seed: int) -> Shot:
-        """To draw with the character's pseudo-word before its noun, or, without one, with the words for what it looks like.
+        """To draw with the character's pseudo-word before its noun, or, without one, with the words for what
+        it looks like.
 
         Each seed is a shot of its own.
         """
@@ -81,13 +85,17 @@ class Lead:
 
 
 def make_leads(count: int) -> list[Lead]:
-    """Return the first `count` characters, always the same ones: all of other creatures, as far as there are, each with an accessory."""
+    """Return the first `count` characters, always the same ones: all of other creatures, as far as there are,
+    each with an accessory."""
     actors = (spec.actors[0] for spec in held_out_specs(LEADS, _SOME))
     return _of_other_creatures((actor for actor in actors if actor.accessory), count, 0)
 
 
 def make_shades(count: int) -> list[Lead]:
-    """Return the same of further characters whose colour has no name; they wear nothing, so that it is all there is to learn."""
+    """Return the same of further characters whose colour has no name.
+
+    They wear nothing, so that it is all there is to learn.
+    """
     actors = (sample_spec(SHADES + k).actors[0] for k in range(_SOME))
     alone = (actor for actor in actors if not (actor.colour or actor.accessory)
              and actor.creature not in _TWO_COLOURED)

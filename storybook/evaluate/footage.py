@@ -1,4 +1,7 @@
-"""What is searched to be measured: clips of the world that no model was trained on, as an index; plain queries."""
+"""What is searched to be measured: clips of the world that no model was trained on, as an index.
+
+Plain queries.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,10 @@ class PlainQuery:
 
 
 def make_queries(num_queries: int) -> list[PlainQuery]:
-    """Return the first so many of all that can be asked, in a mixed order that is always the same; fewer where there are no more."""
+    """Return the first so many of all that can be asked, in a mixed order that is always the same.
+
+    Fewer where there are no more.
+    """
     every = [PlainQuery(creature, action, scene) for creature in CREATURES for action in ACTIONS
              for scene in SCENES
              if action != "swimming" or scene in WATER_SCENES]
@@ -47,7 +53,8 @@ def make_queries(num_queries: int) -> list[PlainQuery]:
 
 
 def make_searches(num_clips: int) -> list[Trial]:
-    """Return what is looked for: trial k asks for clip k, in a form and words that its caption need not have."""
+    """Return what is looked for: trial k asks for clip k, in a form and words that its caption need not
+    have."""
     specs = [sample_spec(trials.FOOTAGE + k, held_out=True) for k in range(num_clips)]
     return [Trial(k, spec, trials.word(spec, trials.FOOTAGE + k)) for k, spec in enumerate(specs)]
 
@@ -58,7 +65,8 @@ def clip_name(number: int) -> str:
 
 
 def make_footage(folder: Path, num_clips: int, window_s: float, encoder: TextVideoEncoder) -> Path:
-    """Render the clips of `make_searches`, each as long as a window, with captions in varied words, and indexes them.
+    """Render the clips of `make_searches`, each as long as a window, with captions in varied words, and
+    indexes them.
 
     Returns `folder`, with CLIPS and INDEX in it. Raises ResourceError and what `build_index` raises.
     """

@@ -1,4 +1,5 @@
-"""What the judge reads of a clip, as small numbers: one column an attribute, -1 where there is nothing to read."""
+"""What the judge reads of a clip, as small numbers: one column an attribute, -1 where there is nothing to
+read."""
 
 from __future__ import annotations
 

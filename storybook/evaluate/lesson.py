@@ -81,7 +81,10 @@ class JudgeStage:
         }
 
     def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
-        """Cross entropy of all attributes, and of where the creature is; the shares of this batch that were right."""
+        """Cross entropy of all attributes, and of where the creature is.
+
+        The shares of this batch that were right.
+        """
         rgb = batch["rgb"].to(self.device, memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16):
             seen, cells = self.judge.look(rgb)
@@ -156,7 +159,8 @@ def _draw(shards: list[JudgeShard], rng: np.random.Generator) -> tuple[NDArray[n
 
 def shake(rgb: NDArray[np.uint8], cover: NDArray[np.uint8],
           rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return a clip (T, H, W, 3) with its cover (T, H / 4, W / 4), the same way in all frames: cropped, perhaps mirrored, soft or
+    """Return a clip (T, H, W, 3) with its cover (T, H / 4, W / 4), the same way in all frames: cropped,
+    perhaps mirrored, soft or
     noisy, a little darker or lighter. Returns (T, 3, H, W) in about [-1, 1], and (T, H / 16, W / 16) in [0,
     1].
     """

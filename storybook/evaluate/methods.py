@@ -1,4 +1,5 @@
-"""What TimeInv with a LoRA is compared with: other published ways, and itself without one of its parts (AaS Table 2, Fig. 6).
+"""What TimeInv with a LoRA is compared with: other published ways, and itself without one of its parts (AaS
+Table 2, Fig. 6).
 
 All go through one code path, `TimeInvLearner`; a method is no more than the settings in which it differs.
 """

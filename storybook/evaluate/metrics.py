@@ -22,7 +22,8 @@ LEAST_CHANGE = 0.1 / 255
 
 
 def accuracy(read: Labels, truth: Labels) -> dict[str, float]:
-    """Return share of right readings of each attribute, and under "all" of the clips in which every attribute is right.
+    """Return share of right readings of each attribute, and under "all" of the clips in which every attribute
+    is right.
 
     Args:
         read, truth: (N, 5) columns as in ATTRIBUTES; where `truth` is negative there is nothing to be right
@@ -41,7 +42,8 @@ def accuracy(read: Labels, truth: Labels) -> dict[str, float]:
 
 
 def recall(places: Sequence[int]) -> dict[str, float]:
-    """Return share of searches that found what they were for among the first 1, 5 and 10, and the median of its places.
+    """Return share of searches that found what they were for among the first 1, 5 and 10, and the median of
+    its places.
 
     Args: places: (N) of the right clip, 1 the first.
     """
@@ -53,7 +55,9 @@ def recall(places: Sequence[int]) -> dict[str, float]:
 
 
 def frechet(one: Float32, other: Float32) -> float:
-    """Fréchet distance of two feature sets, each taken as a Gaussian (FID, arXiv 1706.08500; FVD, 1812.01717).
+    """Fréchet distance of two feature sets, each taken as a Gaussian (FID, arXiv 1706.08500.
+
+    FVD, 1812.01717).
 
         |m1 - m2|² + tr(C1) + tr(C2) - 2 tr((C1 C2)^½)
 
@@ -103,7 +107,8 @@ def cielab(rgb: UInt8) -> Float32:
 
 
 def coat(rgb: UInt8, mask: NDArray[np.bool_]) -> Float32:
-    """Return the colour that most of a figure has, in CIELAB: where its pixels in all frames, without its edge, lie closest together.
+    """Return the colour that most of a figure has, in CIELAB: where its pixels in all frames, without its
+    edge, lie closest together.
 
     Args:
         rgb: (T, H, W, 3) sRGB.
@@ -146,7 +151,8 @@ def seam_ratio(clips: Sequence[UInt8], window: int, stride: int) -> float:
 
 
 def interval(values: Float32, num_draws: int = 2000) -> tuple[float, float]:
-    """Return where the mean of (N) values lies with 95 %: percentiles of the means of N values drawn again, the same ones each time."""
+    """Return where the mean of (N) values lies with 95 %: percentiles of the means of N values drawn again,
+    the same ones each time."""
     rng = np.random.default_rng(0)
     means = np.array([values[rng.integers(len(values), size=len(values))].mean() for _ in range(num_draws)])
     low, high = np.percentile(means, (2.5, 97.5))
@@ -165,7 +171,8 @@ def still_pixels(cover: Float32) -> NDArray[np.bool_]:
 
 
 def pan(rgb: UInt8) -> float:
-    """Return how far the whole picture moves to the right from frame to frame, in widths: below 0 while the camera pans right.
+    """Return how far the whole picture moves to the right from frame to frame, in widths: below 0 while the
+    camera pans right.
 
     Phase correlation of frames 4 apart, summed over the clip.
 
@@ -187,7 +194,10 @@ def pan(rgb: UInt8) -> float:
 
 
 def ratio(drawn: Sequence[float], rendered: Sequence[float]) -> float:
-    """Return mean of drawn clips over the mean of rendered ones; rendered ones that hardly change count as LEAST_CHANGE."""
+    """Return mean of drawn clips over the mean of rendered ones.
+
+    Rendered ones that hardly change count as LEAST_CHANGE.
+    """
     return float(np.mean(drawn) / max(float(np.mean(rendered)), LEAST_CHANGE))
 
 
@@ -208,7 +218,10 @@ def depth_correlation(inverse_depth: Float32, guide: Float32) -> float:
 
 
 def _small(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """As many rows as there are columns at most, of the same covariance; singular values of products stay as they are."""
+    """As many rows as there are columns at most, of the same covariance.
+
+    Singular values of products stay as they are.
+    """
     return np.asarray(np.linalg.qr(rows, mode="r"), np.float64)
 
 

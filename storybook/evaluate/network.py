@@ -1,4 +1,5 @@
-"""The judge's network: timm's ResNet on every frame, pooled where the creature is, and a short look over time."""
+"""The judge's network: timm's ResNet on every frame, pooled where the creature is, and a short look over
+time."""
 
 from __future__ import annotations
 
@@ -75,7 +76,8 @@ class JudgeNetwork(nn.Module):
         return torch.cat([actor, whole, place], dim=1), cells
 
     def read(self, seen: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """Return clips of what was seen, (B, T, F), to logits by attribute, (B, names), and features (B, 2 × embedding)."""
+        """Return clips of what was seen, (B, T, F), to logits by attribute, (B, names), and features (B, 2 ×
+        embedding)."""
         still = self.still(seen).relu().mean(1)
         moving = self.first(seen.transpose(1, 2)).relu()
         moving = moving + self.second(moving).relu()

@@ -15,7 +15,8 @@ READ = [ATTRIBUTES.index(name) for name in ("creature", "colour")]
 
 
 def half(pictures: UInt8, number: int) -> UInt8:
-    """Return (T, H, W, ...) → its left (0) or right (1) half, as wide as the whole again: each column twice."""
+    """Return (T, H, W, ...) → its left (0) or right (1) half, as wide as the whole again: each column
+    twice."""
     width = pictures.shape[2]
     part = pictures[:, :, : width // 2] if number == 0 else pictures[:, :, -(width // 2):]
     return np.repeat(part, 2, axis=2)
@@ -33,7 +34,8 @@ def pair_labels(trials: Sequence[Trial]) -> Labels:
 
 
 def score_pairs(read: Labels, truth: Labels) -> dict[str, float]:
-    """Return share of clips in which both creatures, or at least one, have the right kind and colour, whichever stands left.
+    """Return share of clips in which both creatures, or at least one, have the right kind and colour,
+    whichever stands left.
 
     Args:
         read, truth: (N, 2, 5).

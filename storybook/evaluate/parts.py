@@ -1,4 +1,5 @@
-"""One learned character of a measurement after the other: its prompts and guides, learning, drawing, and what is read of it."""
+"""One learned character of a measurement after the other: its prompts and guides, learning, drawing, and what
+is read of it."""
 
 from __future__ import annotations
 
@@ -55,7 +56,8 @@ class Counts:
     colour_error: Float32
 
     def scores(self) -> dict[str, Any]:
-        """Mean (of the colour's error the median), and for the two that count the interval in which they lie with 95 %."""
+        """Mean (of the colour's error the median), and for the two that count the interval in which they lie
+        with 95 %."""
         both = {"semantic": _mean(self.right, SEMANTIC), "identity": _mean(self.right, IDENTITY)}
         means: dict[str, Any] = {name: float(values.mean()) for name, values in both.items()}
         means |= {f"{name}_interval": interval(values) for name, values in both.items()}
@@ -105,7 +107,10 @@ def draw_parts(
     generator: ShotGenerator, seeds: int,
     watch: Watch,
 ) -> list[list[Frames]]:
-    """Return all clips of each part, seed by seed; those of a part without a token by the words for its lead."""
+    """Return all clips of each part, seed by seed.
+
+    Those of a part without a token by the words for its lead.
+    """
     drawn = []
     for part, token in zip(parts, tokens, strict=True):
         shots = [(part.lead.shot(trial, token.token if token else None, seed), guide)
@@ -135,7 +140,10 @@ def count_parts(bench: Bench, components: Components, parts: Sequence[Part],
 
 
 def _colour_error(part: Part, number: int, clip: Frames) -> float:
-    """Return how far the coat's colour is from the character's own in the same light; the figure fills the guide's outline."""
+    """Return how far the coat's colour is from the character's own in the same light.
+
+    The figure fills the guide's outline.
+    """
     return float(np.linalg.norm(coat(clip.rgb, part.outlines[number]) - part.coats[number]))
 
 

@@ -1,4 +1,5 @@
-"""`eval personalization`: likeness and obedience of learned characters, one method beside the other (AaS Table 2)."""
+"""`eval personalization`: likeness and obedience of learned characters, one method beside the other (AaS
+Table 2)."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ UNTIL = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)               # control_guidance_end of t
 
 @dataclass(frozen=True)
 class PersonalizationSize:
-    """How much is learned and drawn: characters × methods learnings, and characters × methods × prompts × seeds shots."""
+    """How much is learned and drawn: characters × methods learnings, and characters × methods × prompts ×
+    seeds shots."""
 
     characters: int = 6
     prompts: int = 20
@@ -53,7 +55,9 @@ QUICK = PersonalizationSize(characters=1, prompts=6, seeds=1, curve=2, together=
 def evaluate_personalization(
     run: RunDir, bench: Bench, size: PersonalizationSize, watch: Watch, index: str | None = None
 ) -> dict[str, object]:
-    """Learn, draws, reads, counts; writes `eval.json`, `table.md`, `sheet.png` and `shades.png` into the run's folder. Returns
+    """Learn, draws, reads, counts.
+
+    Writes `eval.json`, `table.md`, `sheet.png` and `shades.png` into the run's folder. Returns
     eval.json's content.
 
     Args: index: of the regularisation clips; None: the bundled one.
@@ -105,7 +109,8 @@ def _together(
     run: RunDir, bench: Bench, parts: Sequence[Part], tokens: Sequence[CharacterToken], count: int,
     watch: Watch
 ) -> dict[str, float] | None:
-    """Return how often both of two characters in one shot have the right kind and colour. Their guide is the depth of two other
+    """Return how often both of two characters in one shot have the right kind and colour. Their guide is the
+    depth of two other
     creatures, as far as the profile guides such shots.
 
     None when there are no two, or no shots are wanted.
@@ -133,7 +138,8 @@ def _together(
 
 def _shades(run: RunDir, bench: Bench, components: Components, size: PersonalizationSize,
             watch: Watch) -> dict[str, Any] | None:
-    """Return the same of characters whose colour no word says: what is learned beyond words. "words" takes the nearest name.
+    """Return the same of characters whose colour no word says: what is learned beyond words. "words" takes
+    the nearest name.
 
     The judge knows no such colour, so that its error counts. None when none are wanted.
     """
@@ -169,7 +175,10 @@ def _point(
     tokens: Sequence[CharacterToken], until: float,
     count: int, watch: Watch,
 ) -> dict[str, float]:
-    """Return scores of our method when the structure, which is of another creature, ends at `until`; `count` shots in all."""
+    """Return scores of our method when the structure, which is of another creature, ends at `until`.
+
+    `count` shots in all.
+    """
     each = max(1, count // len(parts))
     some = [replace(part, trials=part.trials[:each], guides=part.guides[:each]) for part in parts]
     changed = bench.settings.generate.model_copy(update={"control_guidance_end": until})

@@ -1,4 +1,5 @@
-"""`eval retrieval`: is the right footage found, does it move as asked, and what does that do for the drawing?"""
+"""`eval retrieval`: is the right footage found, does it move as asked, and what does that do for the
+drawing?"""
 
 from __future__ import annotations
 
@@ -48,7 +49,9 @@ QUICK = RetrievalSize(clips=100, queries=80, shots=8, wordings=40)
 def evaluate_retrieval(
     run: RunDir, bench: Bench, size: RetrievalSize, watch: Watch, index: str | None = None
 ) -> dict[str, object]:
-    """Search, draws, reads, counts; writes `eval.json`, `table.md` and `sheet.png` into the run's folder. Returns eval.json's
+    """Search, draws, reads, counts.
+
+    Writes `eval.json`, `table.md` and `sheet.png` into the run's folder. Returns eval.json's
     content.
 
     Args: index: that shots take their footage from; None: the bundled one.
@@ -94,7 +97,8 @@ def evaluate_retrieval(
 def measure_recall(
     folder: Path, bench: Bench, encoder: TextVideoEncoder, num_clips: int, watch: Watch
 ) -> dict[str, dict[str, float]]:
-    """Return each clip's own sentence is looked for among all clips: by the vectors alone, by BM25 of the captions alone, joined as the
+    """Return each clip's own sentence is looked for among all clips: by the vectors alone, by BM25 of the
+    captions alone, joined as the
     profile joins them.
     """
     ways: dict[str, tuple[VideoIndex, TextVideoEncoder]] = {
@@ -125,7 +129,10 @@ def measure_fit(bench: Bench, components: Components, asked: Sequence[tuple[str,
 
 
 def random_matches(components: Components, asked: Sequence[Trial]) -> list[ClipMatch]:
-    """Return a clip of the index for each trial, by its number; of an index of more than 10,000 clips, one of so many."""
+    """Return a clip of the index for each trial, by its number.
+
+    Of an index of more than 10,000 clips, one of so many.
+    """
     pool = components.index.search("", components.encoder, _POOL)
     return [pool[int(np.random.default_rng([trials.FOOTAGE, trial.number]).integers(len(pool)))]
             for trial in asked]

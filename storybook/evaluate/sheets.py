@@ -22,7 +22,8 @@ _LABELLED = Layout(cell_px=_CELL_PX, label_px=110, font_px=11)
 
 
 def storybook_sheet(asked: Sequence[Trial], drawn: Sequence[Frames], guided: Sequence[Frames], read: Labels) -> bytes:
-    """Return a PNG of the first trials: three frames from the text alone, three under structure where it was drawn.
+    """Return a PNG of the first trials: three frames from the text alone, three under structure where it was
+    drawn.
 
     Below them stand the prompt and what the judge read otherwise in the former.
     """
@@ -53,7 +54,8 @@ def personalization_sheet(cast: Sequence[Character], shown: dict[str, list[Frame
 
 
 def retrieval_sheet(asked: Sequence[Trial], footage: dict[str, list[Frames]], drawn: dict[str, list[Frames]]) -> bytes:
-    """Return a PNG of the first trials: for each way three frames of the footage, if there is any, and three of the drawing."""
+    """Return a PNG of the first trials: for each way three frames of the footage, if there is any, and three
+    of the drawing."""
     blocks = [(f"{way}: {what}", clips[way]) for way in drawn for what, clips in (("footage", footage), ("drawn", drawn))
               if way in clips]
     rows = []

@@ -1,4 +1,5 @@
-"""`eval storybook`: does a profile draw what it is asked, text alone and under the structure of another clip?"""
+"""`eval storybook`: does a profile draw what it is asked, text alone and under the structure of another
+clip?"""
 
 from __future__ import annotations
 
@@ -65,7 +66,9 @@ class Truth:
 
 
 def evaluate_storybook(run: RunDir, bench: Bench, size: StorybookSize, watch: Watch) -> dict[str, object]:
-    """Draw, reads, counts; writes `eval.json`, `table.md` and `sheet.png` into the run's folder. Returns eval.json's content.
+    """Draw, reads, counts.
+
+    Writes `eval.json`, `table.md` and `sheet.png` into the run's folder. Returns eval.json's content.
 
     Raises what drawing raises; the same call then goes on.
     """
@@ -102,7 +105,8 @@ def evaluate_storybook(run: RunDir, bench: Bench, size: StorybookSize, watch: Wa
 
 
 def _draw_pairs(run: RunDir, bench: Bench, count: int, watch: Watch) -> dict[str, float]:
-    """Return how often both of two creatures are right, and under "rendered" how often the judge finds them in rendered clips."""
+    """Return how often both of two creatures are right, and under "rendered" how often the judge finds them
+    in rendered clips."""
     asked = trials.make_pair_trials(count)
     drawn = draw_all(run, PAIRS, [(trial.shot, None) for trial in asked], bench.generator, watch)
     rendered = list(bench.frames(trial.spec for trial in asked))
@@ -112,7 +116,10 @@ def _draw_pairs(run: RunDir, bench: Bench, count: int, watch: Watch) -> dict[str
 
 
 def _draw_cameras(run: RunDir, bench: Bench, count: int, watch: Watch) -> dict[str, float]:
-    """Return how often the picture moves, or stays, as the prompt says of the camera; "rendered" is the measure's own ceiling."""
+    """Return how often the picture moves, or stays, as the prompt says of the camera.
+
+    "rendered" is the measure's own ceiling.
+    """
     asked = trials.make_camera_trials(count)
     drawn = draw_all(run, CAMERA, [(trial.shot, None) for trial in asked], bench.generator, watch)
     rendered = bench.frames(trial.spec for trial in asked)

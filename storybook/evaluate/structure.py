@@ -1,4 +1,5 @@
-"""`python -m storybook eval structure`: what depth does for a drawing, and how much of it is wanted (AaS table 1, figure 5)."""
+"""`python -m storybook eval structure`: what depth does for a drawing, and how much of it is wanted (AaS
+table 1, figure 5)."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ SCALES = (0.25, 0.5, 0.75)                           # features rescaled, and ne
 
 @dataclass(frozen=True)
 class StructureSize:
-    """How much is drawn: 2 × clips + 8 × shots, since the first shots of the curve's ends are among the clips."""
+    """How much is drawn: 2 × clips + 8 × shots, since the first shots of the curve's ends are among the
+    clips."""
 
     clips: int = 100                                 # of each Fréchet distance
     shots: int = 16                                  # of each point of the curves
@@ -64,7 +66,9 @@ class Drawn:
 
 
 def evaluate_structure(run: RunDir, bench: Bench, size: StructureSize, watch: Watch) -> dict[str, object]:
-    """Draw, reads, counts; writes `eval.json`, `table.md` and `sheet.png` into the run's folder. Returns eval.json's content.
+    """Draw, reads, counts.
+
+    Writes `eval.json`, `table.md` and `sheet.png` into the run's folder. Returns eval.json's content.
 
     Raises what drawing raises; the same call then goes on.
     """
@@ -117,7 +121,10 @@ def draw_way(
 
 
 def _generator(bench: Bench, way: Way) -> ShotGenerator:
-    """Return the profile's generator with this structure; it is let go after its shots, so that one model is loaded at a time."""
+    """Return the profile's generator with this structure.
+
+    It is let go after its shots, so that one model is loaded at a time.
+    """
     update = {"control_guidance_end": way.until, "conditioning_scale": way.scale}
     changed = bench.settings.generate.model_copy(update=update)
     return build_generator(bench.settings.model_copy(update={"generate": changed}))

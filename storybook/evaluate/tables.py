@@ -22,7 +22,8 @@ class Scores:
 
 @dataclass(frozen=True)
 class Fit:
-    """Of N queries the share whose first hit does what was asked: as the judge reads it, and as its caption says, which errs
+    """Of N queries the share whose first hit does what was asked: as the judge reads it, and as its caption
+    says, which errs
     where the judge does not.
     """
 
@@ -100,7 +101,7 @@ def structure_table(fvd: dict[str, float], curves: dict[str, Curve], counts: tup
 
 
 def personalization_table(result: dict[str, Any], counts: tuple[int, int, int]) -> str:
-    """Method side by side, and what becomes of likeness as the structure ends later.
+    """Return the methods side by side, and what becomes of likeness as the structure ends later.
 
     Args:
         result: what `eval personalization` gives.

@@ -63,7 +63,8 @@ def make_pair_trials(num_trials: int) -> list[Trial]:
 
 
 def make_camera_trials(num_trials: int) -> list[Trial]:
-    """Return the same with creatures that stay in their place, the camera panning left, right, or standing still in turn."""
+    """Return the same with creatures that stay in their place, the camera panning left, right, or standing
+    still in turn."""
     found = []
     specs = (sample_spec(PANS + k, held_out=True) for k in count())
     staying = (spec for spec in specs if spec.actors[0].action not in SIDE_ON)
@@ -80,7 +81,8 @@ def held_out_specs(first_seed: int, num_specs: int) -> list[ClipSpec]:
 
 
 def guide_spec(trial: Trial) -> ClipSpec:
-    """Return a clip to take the structure from: another creature does the same, wherever and in whatever colour."""
+    """Return a clip to take the structure from: another creature does the same, wherever and in whatever
+    colour."""
     wanted = trial.spec.actors[0]
     specs = (sample_spec(GUIDES + SEEDS_A_GUIDE * trial.number + k) for k in count())
     return with_(next(spec for spec in specs if _same_action(spec, wanted)), camera="fixed")
@@ -104,7 +106,10 @@ def word(spec: ClipSpec, seed: int, who: str | None = None) -> str:
 
 
 def call(actor: ActorSpec, rng: np.random.Generator | None = None) -> str:
-    """Return "a pink dog with orange stripes", in plain words or in varied ones; a colour without a name by the nearest that has one."""
+    """Return "a pink dog with orange stripes", in plain words or in varied ones.
+
+    A colour without a name by the nearest that has one.
+    """
     phrase = f"{_pick('colour', actor.colour or _nearest_name(actor.rgb), rng)} {_pick('creature', actor.creature, rng)}"
     if actor.accessory is None:
         return f"{_article(phrase)} {phrase}"

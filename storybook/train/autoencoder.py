@@ -14,19 +14,24 @@ from torch import nn
 from storybook.train.data import ClipSet, Shard, to_pixels, unpack_mask
 from storybook.train.loop import Batch
 
-SQUARED = 4.0  # weight of the square beside the absolute difference: what is far off, eyes and muzzles, counts more
+# weight of the square beside the absolute difference: what is far off, eyes and muzzles, counts more
+SQUARED = 4.0
 CREATURE_WEIGHT = 3.0  # of a creature pixel beside the 1 that each pixel counts
 
 
 class AutoencoderStage:
-    """L1 and squares with creature pixels counted more, image gradients; latents near unit size, robust to noise and to halving.
+    """L1 and squares with creature pixels counted more, image gradients.
 
-    Pooled latents decode to the pooled picture: fine detail then lies in the fine frequencies of the latents, as diffusion
-    learns fastest (arXiv 2502.14831). With `decoder_only` the latents stay what the later stages were trained on.
+    Latents near unit size, robust to noise and to halving.
+
+    Pooled latents decode to the pooled picture: fine detail then lies in the fine frequencies of the latents,
+    as diffusion learns fastest (arXiv 2502.14831). With `decoder_only` the latents stay what the later stages
+    were trained on.
     """
 
     name = "autoencoder"
-    halved_share, halved_weight = 1.0, 0.5  # of a batch, for which it is checked that latents can be halved; of that loss
+    # of a batch, for which it is checked that latents can be halved; of that loss
+    halved_share, halved_weight = 1.0, 0.5
 
     def __init__(
         self,
@@ -45,11 +50,11 @@ class AutoencoderStage:
         self.decoder_only = decoder_only
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """One group."""
+        """Return one parameter group."""
         return [{"params": [p for p in self.network.parameters() if p.requires_grad]}]
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Crops: half around heads, a quarter around the creature's place, a quarter anywhere."""
+        """Return crops: half around heads, a quarter around the creature's place, a quarter anywhere."""
         crops, weights = [], []
         for shard, row in self.set.rows(rng, self.batch_size):
             crop, weight = self._crop(shard, row, rng)
@@ -78,7 +83,7 @@ class AutoencoderStage:
         return np.ascontiguousarray(crop), np.ascontiguousarray(weight)
 
     def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
-        """Returns the loss and PSNR of the batch."""
+        """Return the loss and PSNR of the batch."""
         rgb, weight = self._pixels(batch)
         with torch.autocast(self.device.type, torch.bfloat16):
             latents = self._encode(rgb)
@@ -92,7 +97,7 @@ class AutoencoderStage:
         return loss, {key: float(value) for key, value in figures.items()}
 
     def _pixels(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Pictures (B, 3, h, w) in [-1, 1] and weights (B, 1, h, w)."""
+        """Return pictures (B, 3, h, w) in [-1, 1] and weights (B, 1, h, w)."""
         rgb = batch["rgb"].to(self.device).float().div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
         return rgb, batch["weight"].to(self.device)
 
@@ -103,41 +108,47 @@ class AutoencoderStage:
         return self.vae.decode(latents).sample
 
     def _noise(self, batch: Batch, latents: torch.Tensor) -> torch.Tensor:
-        """What the denoiser may leave in them."""
+        """Return what the denoiser may leave in them."""
         return torch.randn_like(latents) * 0.1 * torch.rand(len(latents), 1, 1, 1, device=self.device)
 
-    def _latent_loss(self, latents: torch.Tensor, rgb: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-        """What keeps latents easy to denoise: that they can be halved, and have unit size."""
+    def _latent_loss(self, latents: torch.Tensor, rgb: torch.Tensor) -> tuple[torch.Tensor,
+                                                                              dict[str, torch.Tensor]]:
+        """Return what keeps latents easy to denoise: that they can be halved, and have unit size."""
         count = max(1, round(self.halved_share * len(latents)))
         with torch.autocast(self.device.type, torch.bfloat16):
-            half = self._decode(F.avg_pool2d(latents[:count], 2).contiguous(memory_format=torch.channels_last))
+            half = self._decode(F.avg_pool2d(latents[:count],
+                                             2).contiguous(memory_format=torch.channels_last))
         latents = latents.float()
         halved = (half.float() - F.avg_pool2d(rgb[:count], 2)).abs().mean()
         mean, deviation = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
         unit = mean.square().mean() + (deviation - 1).square().mean()
-        return self.halved_weight * halved + 0.02 * unit, {"half": halved.detach(), "std": deviation.detach().mean()}
+        return self.halved_weight * halved + 0.02 * unit, {"half": halved.detach(),
+                                                           "std": deviation.detach().mean()}
 
 
 def reconstruction_loss(
     output: torch.Tensor, rgb: torch.Tensor, weight: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Differences of pixels, of neighbours and of the pooled picture; and the first of them alone.
+    """Return differences of pixels, of neighbours and of the pooled picture; and the first of them alone.
 
     Args: output, rgb: (B, 3, h, w) in [-1, 1]; weight: (B, 1, h, w) of each pixel.
     """
     error = (output - rgb).abs()
     absolute = ((error + SQUARED * error.square()) * weight).mean() / weight.mean()
-    edges = sum(((output - rgb).diff(dim=d).abs() * weight.narrow(d, 1, weight.shape[d] - 1)).mean() for d in (2, 3))
+    edges = sum(((output - rgb).diff(dim=d).abs() * weight.narrow(d, 1, weight.shape[d] - 1)).mean()
+                for d in (2, 3))
     coarse = (F.avg_pool2d(output, 4) - F.avg_pool2d(rgb, 4)).abs().mean()
     return absolute + edges + 0.5 * coarse, absolute
 
 
 @torch.no_grad()
-def encode(vae: AutoencoderTiny, rgb: np.ndarray[Any, Any], device: torch.device, batch_size: int = 32) -> np.ndarray[Any, Any]:
-    """(N, H, W, 3) uint8 → latents (N, C, H / 8, W / 8) float16."""
+def encode(vae: AutoencoderTiny, rgb: np.ndarray[Any, Any], device: torch.device,
+           batch_size: int = 32) -> np.ndarray[Any, Any]:
+    """Return (N, H, W, 3) uint8 → latents (N, C, H / 8, W / 8) float16."""
     parts = []
     for start in range(0, len(rgb), batch_size):
-        pixels = to_pixels(rgb[start : start + batch_size], device).contiguous(memory_format=torch.channels_last)
+        pixels = to_pixels(rgb[start : start + batch_size],
+                           device).contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, torch.bfloat16):
             parts.append(vae.encode(pixels).latents.to(torch.float16).cpu().contiguous().numpy())
     return np.concatenate(parts)
@@ -145,7 +156,7 @@ def encode(vae: AutoencoderTiny, rgb: np.ndarray[Any, Any], device: torch.device
 
 @torch.no_grad()
 def decode(vae: AutoencoderTiny, latents: torch.Tensor) -> np.ndarray[Any, Any]:
-    """(N, C, h, w) → (N, 8h, 8w, 3) uint8."""
+    """Return (N, C, h, w) → (N, 8h, 8w, 3) uint8."""
     with torch.autocast(latents.device.type, torch.bfloat16):
         pixels = vae.decode(latents.contiguous(memory_format=torch.channels_last)).sample
     return pixels.float().add(1).mul(127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
@@ -162,4 +173,5 @@ def measure(vae: AutoencoderTiny, folder: Path, device: torch.device, scenes: in
         error = ((output.astype(np.float32) - rgb) / 255.0) ** 2
         whole.append(error.mean())
         creature.append(error[mask].mean() if mask.any() else error.mean())
-    return {"psnr_db": float(-10 * np.log10(np.mean(whole))), "creature_psnr_db": float(-10 * np.log10(np.mean(creature)))}
+    return {"psnr_db": float(-10 * np.log10(np.mean(whole))),
+            "creature_psnr_db": float(-10 * np.log10(np.mean(creature)))}

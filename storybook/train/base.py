@@ -1,4 +1,5 @@
-"""Stage 4: the image denoiser and its text encoder, on single frames (AaS 3.2, stage 1: spatial weights first)."""
+"""Stage 4: the image denoiser and its text encoder, on single frames (AaS 3.2, stage 1: spatial weights
+first)."""
 
 from __future__ import annotations
 
@@ -19,7 +20,10 @@ from storybook.train.loop import Batch
 
 
 class BaseStage:
-    """Trains U-Net and text encoder together; the text encoder starts from the retriever's and moves slower."""
+    """Trains U-Net and text encoder together.
+
+    The text encoder starts from the retriever's and moves slower.
+    """
 
     name = "base"
 
@@ -36,20 +40,24 @@ class BaseStage:
     ) -> None:
         self.unet, self.text = unet.to(device, memory_format=torch.channels_last), text.to(device)
         self.network: nn.Module = nn.ModuleDict({"unet": self.unet, "text": self.text})
-        self.tokens, self.sets, self.batch_size, self.device = tokens, [ClipSet(f) for f in folders], batch_size, device
+        self.tokens, self.sets, self.batch_size, self.device = tokens, [ClipSet(f)
+                                                                        for f in folders], batch_size, device
         self.objective = Objective(networks.scheduler())
         self._draw: Any = torch.compile(self.unet) if compiled else self.unet
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """U-Net at full rate, text encoder at a third of it."""
-        return [{"params": list(self.unet.parameters())}, {"params": list(self.text.parameters()), "lr_scale": 0.3}]
+        return [{"params": list(self.unet.parameters())},
+                {"params": list(self.text.parameters()), "lr_scale": 0.3}]
 
     def batch(self, rng: np.random.Generator) -> Batch:
         """Single frames of random scenes."""
         rows = list(draw_rows(self.sets, rng, self.batch_size))
         frames = [int(rng.integers(shard.rgb.shape[1])) for shard, _ in rows]
-        latents = np.stack([np.asarray(shard.array("latents")[row, f]) for (shard, row), f in zip(rows, frames, strict=True)])
-        cells = np.stack([creature_cells(shard, row, [f])[0] for (shard, row), f in zip(rows, frames, strict=True)])
+        latents = np.stack([np.asarray(shard.array("latents")[row, f]) for (shard, row),
+                            f in zip(rows, frames, strict=True)])
+        cells = np.stack([creature_cells(shard, row, [f])[0] for (shard, row),
+                          f in zip(rows, frames, strict=True)])
         return {
             "latents": torch.from_numpy(latents),
             "cells": torch.from_numpy(cells)[:, None],
@@ -59,12 +67,13 @@ class BaseStage:
         }
 
     def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
-        """The v loss, and its part at high noise."""
+        """Return the v loss, and its part at high noise."""
         on = {key: value.to(self.device) for key, value in batch.items()}
         noisy, v = self.objective.noisy_and_target(on["latents"].float(), on["t"], on["noise"])
         with torch.autocast(self.device.type, torch.bfloat16):
             states = text_states(self.text, on["ids"])
-            output = self._draw(noisy.contiguous(memory_format=torch.channels_last), on["t"], encoder_hidden_states=states).sample
+            output = self._draw(noisy.contiguous(memory_format=torch.channels_last), on["t"],
+                                encoder_hidden_states=states).sample
         loss = creature_loss(output, v, on["cells"])
         high = on["t"] > 700
         error = (output.detach().float() - v).square().mean((1, 2, 3))

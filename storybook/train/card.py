@@ -19,13 +19,15 @@ ABOUT = {
     ),
     "decoder": (
         "Storybook decoder, sharpening stage (`AutoencoderTiny`)",
-        "The decoder alone, trained on against a patch discriminator and on features of the retriever, with fixed latents.",
+        "The decoder alone, trained on against a patch discriminator and on features of the retriever, with "
+        "fixed latents.",
         "Details finer than the latents hold are likely ones, not those of the picture that was encoded.",
     ),
     "clip": (
         "Storybook CLIP (`CLIPModel`)",
         "Finds clips for captions; the mean over a clip's frames stands for the clip.",
-        "Knows the words of the storybook captions; other words are spelled out in pieces and mean little to it.",
+        "Knows the words of the storybook captions; other words are spelled out in pieces and mean little to "
+        "it.",
     ),
     "depth": (
         "Storybook depth (`DPTForDepthEstimation`)",
@@ -49,9 +51,11 @@ ABOUT = {
     ),
     "text": (
         "Storybook text encoder, wording stage (`CLIPTextModel`)",
-        "Reads a prompt for the denoiser, with which it was trained before (its card is in `unet/`); here it learns that the "
+        "Reads a prompt for the denoiser, with which it was trained before (its card is in `unet/`); here it "
+        "learns that the "
         "same things in another order, and with another form of the verb, mean the same.",
-        "Knows the words of the storybook captions; errors are shares of the variance of what the denoiser reads.",
+        "Knows the words of the storybook captions; errors are shares of the variance of what the denoiser "
+        "reads.",
     ),
 }
 
@@ -70,9 +74,11 @@ def write(
     scratch: bool = False,
     note: str = "",
 ) -> None:
-    """Writes `README.md`: the sections of other stages that trained the same weights stay, and so do earlier trainings.
+    """Write `README.md`: the sections of other stages that trained the same weights stay, and so do earlier
+    trainings.
 
-    With `scratch` the weights began anew, and the stage's history with them. `note` says what was special of this training.
+    With `scratch` the weights began anew, and the stage's history with them. `note` says what was special of
+    this training.
     """
     title, does, limits = ABOUT[stage]
     path = folder / "README.md"
@@ -87,7 +93,8 @@ def write(
         "",
         does,
         "",
-        f"- made by `python -m storybook train {stage}` (part of `make models`), each training on the weights of the one before:",
+        f"- made by `python -m storybook train {stage}` (part of `make models`), each training on the "
+        "weights of the one before:",
         *before,
         f"{ITEM}{now}: {reached}",
         f"- data: {DATA.get(stage, PICTURES)}; held-out combinations are never trained on",

@@ -1,4 +1,5 @@
-"""Training checkpoints: one safetensors file, written beside and renamed, so that a kill leaves the one before."""
+"""Training checkpoints: one safetensors file, written beside and renamed, so that a kill leaves the one
+before."""
 
 from __future__ import annotations
 
@@ -13,21 +14,25 @@ from torch import nn
 
 
 def save(
-    path: Path, network: nn.Module, average: dict[str, torch.Tensor], optimizer: torch.optim.Optimizer, state: dict[str, Any]
+    path: Path, network: nn.Module, average: dict[str, torch.Tensor], optimizer: torch.optim.Optimizer,
+    state: dict[str, Any]
 ) -> None:
     """Network, EMA, Adam's moments and the loop's state."""
     tensors = {f"net.{name}": value.detach() for name, value in network.state_dict().items()}
     tensors |= {f"ema.{name}": value for name, value in average.items()}
     for number, moments in optimizer.state_dict()["state"].items():
-        tensors |= {f"adam.{number}.{key}": value for key, value in moments.items() if isinstance(value, torch.Tensor)}
+        tensors |= {f"adam.{number}.{key}": value for key,
+                    value in moments.items() if isinstance(value, torch.Tensor)}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    save_file({name: value.cpu().contiguous() for name, value in tensors.items()}, partial, {"state": json.dumps(state)})
+    save_file({name: value.cpu().contiguous() for name, value in tensors.items()}, partial,
+              {"state": json.dumps(state)})
     partial.replace(path)
 
 
-def load(path: Path, network: nn.Module, average: dict[str, torch.Tensor], optimizer: torch.optim.Optimizer) -> dict[str, Any]:
-    """Puts a checkpoint into the three; returns the loop's state."""
+def load(path: Path, network: nn.Module, average: dict[str, torch.Tensor],
+         optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """Put a checkpoint into the three, and return the loop's state."""
     moments: dict[int, dict[str, torch.Tensor]] = {}
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     with safe_open(path, "pt") as file:
@@ -38,7 +43,8 @@ def load(path: Path, network: nn.Module, average: dict[str, torch.Tensor], optim
                 average[rest].copy_(file.get_tensor(key))
             elif kind == "adam":
                 number, _, name = rest.partition(".")
-                moments.setdefault(int(number), {})[name] = _laid_out_as(weights[int(number)], file.get_tensor(key))
+                moments.setdefault(int(number), {})[name] = _laid_out_as(weights[int(number)],
+                                                                         file.get_tensor(key))
         state = json.loads(file.metadata()["state"])
     whole = optimizer.state_dict()
     whole["state"] = moments

@@ -17,12 +17,16 @@ from storybook.world import captions
 
 
 class ClipStage:
-    """Symmetric InfoNCE over a batch; frames of a clip are embedded apart and averaged, as the retriever does."""
+    """Symmetric InfoNCE over a batch.
+
+    Frames of a clip are embedded apart and averaged, as the retriever does.
+    """
 
     name = "clip"
 
     def __init__(
-        self, network: CLIPModel, tokens: CLIPTokenizer, folder: Path, *, batch_size: int = 64, device: torch.device
+        self, network: CLIPModel, tokens: CLIPTokenizer, folder: Path, *, batch_size: int = 64,
+        device: torch.device
     ) -> None:
         self.clip = network.to(device)
         self.network: nn.Module = self.clip
@@ -30,11 +34,11 @@ class ClipStage:
         self.num_frames = 2
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """One group."""
+        """Return one parameter group."""
         return [{"params": list(self.network.parameters())}]
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Clips of a few frames with one caption each."""
+        """Return clips of a few frames with one caption each."""
         frames, texts = [], []
         for shard, row in self.set.rows(rng, self.batch_size):
             chosen = np.sort(rng.choice(shard.rgb.shape[1], self.num_frames, replace=False))
@@ -44,7 +48,7 @@ class ClipStage:
         return {"rgb": torch.from_numpy(np.stack(frames)).permute(0, 1, 4, 2, 3), "ids": ids}
 
     def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
-        """Returns the loss and the share of texts whose own clip comes first in the batch."""
+        """Return the loss and the share of texts whose own clip comes first in the batch."""
         rgb = batch["rgb"].to(self.device).float().div(127.5).sub(1)  # (B, F, 3, H, W)
         with torch.autocast(self.device.type, torch.bfloat16):
             images = embedding(self.clip.get_image_features(pixel_values=rgb.flatten(0, 1))).float()
@@ -57,28 +61,33 @@ class ClipStage:
 
 
 def embedding(output: Any) -> torch.Tensor:
-    """transformers 5 wraps the projected vectors; earlier ones returned them."""
+    """Return the projected vectors, which transformers 5 wraps and earlier versions returned."""
     return output if isinstance(output, torch.Tensor) else output.pooler_output
 
 
 @torch.no_grad()
-def measure(network: CLIPModel, tokens: CLIPTokenizer, folder: Path, device: torch.device, scenes: int = 200) -> dict[str, float]:
-    """Text to clip recall among held-out scenes, with their plain captions, and whether the first hit does the same action."""
+def measure(network: CLIPModel, tokens: CLIPTokenizer, folder: Path, device: torch.device,
+            scenes: int = 200) -> dict[str, float]:
+    """Return text-to-clip recall among held-out scenes, with their plain captions, and whether the first hit
+    does the same action."""
     held = ClipSet(folder)
     count = min(scenes, len(held))
     specs, vectors = [], []
     for index in range(count):
         shard, row = held.place(index)
         rgb = to_pixels(shard.rgb[row], device)
-        vectors.append(F.normalize(F.normalize(embedding(network.get_image_features(pixel_values=rgb)), dim=-1).mean(0), dim=-1))
+        vectors.append(F.normalize(F.normalize(embedding(network.get_image_features(pixel_values=rgb)),
+                                               dim=-1).mean(0), dim=-1))
         specs.append(shard.specs[row])
-    ids = tokens([captions.caption(s) for s in specs], padding="max_length", truncation=True, return_tensors="pt").input_ids.to(
+    ids = tokens([captions.caption(s) for s in specs], padding="max_length", truncation=True,
+                 return_tensors="pt").input_ids.to(
         device
     )
     texts = F.normalize(embedding(network.get_text_features(input_ids=ids)), dim=-1)
     order = (texts @ torch.stack(vectors).T).argsort(dim=1, descending=True).cpu()
     rank = (order == torch.arange(count)[:, None]).float().argmax(1)
-    first = [specs[int(order[k, 0])].actors[0].action == specs[k].actors[0].action for k in range(count) if specs[k].actors]
+    first = [specs[int(order[k, 0])].actors[0].action == specs[k].actors[0].action for k in range(count)
+             if specs[k].actors]
     return {
         "recall@1": float((rank < 1).float().mean()),
         "recall@5": float((rank < 5).float().mean()),

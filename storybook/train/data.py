@@ -1,7 +1,7 @@
 """Rendered clips and their latents on disk, for every training stage.
 
-A set is a folder of shards; a shard is one `.npz`-free folder of plain `.npy` arrays that are memory-mapped, written to a
-temporary name and renamed when complete, so that rendering goes on where it stopped.
+A set is a folder of shards; a shard is one `.npz`-free folder of plain `.npy` arrays that are memory-mapped,
+written to a temporary name and renamed when complete, so that rendering goes on where it stopped.
 
     stills/  many scenes, 4 instants each            clips/  fewer scenes, 16 frames at 8 fps
     pairs/   as stills, two creatures in each        duets/  as clips, two creatures in each
@@ -44,14 +44,14 @@ class SetPlan:
     world: str = STORYBOOK_1.name
 
     def times_s(self, seed: int) -> list[float]:
-        """Instants of the frames of one scene."""
+        """Return the instants of the frames of one scene."""
         if self.clip:
             return [frame / self.fps for frame in range(self.num_frames)]
         rng = np.random.default_rng([seed, 77])
         return sorted(float(t) for t in rng.uniform(0.0, 2.0, self.num_frames))
 
     def spec(self, seed: int) -> ClipSpec:
-        """What the scene of a seed shows."""
+        """Return what the scene of a seed shows."""
         return sample_spec(seed, num_actors=self.num_actors, world=WORLDS[self.world])
 
 
@@ -64,8 +64,12 @@ SETS = {
 }
 
 
-def render_set(plan: SetPlan, work: Path, *, workers: int = 2, times: float = 1.0, limit: int | None = None) -> Path:
-    """Renders the shards of a set that are missing, of `times` as many scenes as planned. Returns the set's folder."""
+def render_set(plan: SetPlan, work: Path, *, workers: int = 2, times: float = 1.0,
+               limit: int | None = None) -> Path:
+    """Render the shards of a set that are missing, of `times` as many scenes as planned.
+
+    Returns the set's folder.
+    """
     folder = work / "data" / plan.name
     planned = round(times * plan.num_scenes)
     limited = replace(plan, num_scenes=min(limit or planned, planned))
@@ -125,7 +129,7 @@ class Shard:
         return [plan.spec(seed) for seed in json.loads((self.folder / "seeds.json").read_text("utf-8"))]
 
     def array(self, name: str) -> NDArray[np.generic]:
-        """A derived array by name: latents or estimated depth, written by a later stage."""
+        """Return a derived array by name: latents or estimated depth, written by a later stage."""
         return np.load(self.folder / f"{name}.npy", mmap_mode="r")
 
 
@@ -137,32 +141,37 @@ class ClipSet:
             raise ModelError(f"there are no rendered scenes in {folder}",
                              hint="render them with `python -m storybook train data`")
         self.shards = [Shard(path) for path in sorted(folder.iterdir()) if path.suffix != ".tmp"]
-        self.counts = np.array([len(json.loads((s.folder / "seeds.json").read_text("utf-8"))) for s in self.shards])
+        self.counts = np.array([len(json.loads((s.folder / "seeds.json").read_text("utf-8")))
+                                for s in self.shards])
         self.starts = np.concatenate([[0], np.cumsum(self.counts)])
 
     def __len__(self) -> int:
         return int(self.starts[-1])
 
     def place(self, index: int) -> tuple[Shard, int]:
-        """The shard of a scene and its row there."""
+        """Return the shard of a scene and its row there."""
         number = int(np.searchsorted(self.starts, index, side="right")) - 1
         return self.shards[number], int(index - self.starts[number])
 
     def rows(self, rng: np.random.Generator, count: int) -> Iterator[tuple[Shard, int]]:
-        """`count` scenes drawn at random."""
+        """Yield `count` scenes drawn at random."""
         for index in rng.integers(0, len(self), count):
             yield self.place(int(index))
 
 
 def draw_rows(sets: list[ClipSet], rng: np.random.Generator, count: int) -> Iterator[tuple[Shard, int]]:
-    """`count` scenes drawn at random from several sets, from each as often as it has scenes."""
+    """Yield `count` scenes drawn at random from several sets, from each as often as it has scenes."""
     sizes = np.array([len(s) for s in sets], float)
     for number in rng.choice(len(sets), count, p=sizes / sizes.sum()):
         yield from sets[number].rows(rng, 1)
 
 
-def derive(folder: Path, name: str, compute: Callable[[Shard], NDArray[np.generic]], *, workers: int = 1) -> None:
-    """Writes `<name>.npy` into every shard that lacks it, in `workers` threads; `compute(shard)` gives the array."""
+def derive(folder: Path, name: str, compute: Callable[[Shard], NDArray[np.generic]], *,
+           workers: int = 1) -> None:
+    """Write `<name>.npy` into every shard that lacks it, in `workers` threads.
+
+    `compute(shard)` gives the array.
+    """
 
     def write(shard: Shard) -> None:
         path = shard.folder / f"{name}.npy"
@@ -176,10 +185,10 @@ def derive(folder: Path, name: str, compute: Callable[[Shard], NDArray[np.generi
 
 
 def to_pixels(rgb: NDArray[np.uint8], device: torch.device) -> torch.Tensor:
-    """(N, H, W, 3) uint8, memory-mapped or not → (N, 3, H, W) float32 in [-1, 1]."""
+    """Return (N, H, W, 3) uint8, memory-mapped or not → (N, 3, H, W) float32 in [-1, 1]."""
     return torch.from_numpy(np.array(rgb)).permute(0, 3, 1, 2).to(device).float().div(127.5).sub(1)
 
 
 def unpack_mask(packed: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """(…, W / 8) bits → (…, W)."""
+    """Return (…, W / 8) bits → (…, W)."""
     return np.unpackbits(packed, axis=-1).astype(bool)

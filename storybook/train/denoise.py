@@ -15,26 +15,33 @@ from storybook.world import captions
 SAMPLE_STEPS = 20
 SAMPLE_GUIDANCE = 3.0
 CREATURE_WEIGHT = 2.5  # of a cell full of creature, against one without
-FACE_SHARES, FACE_PX = 1.5, 14.0  # a cell in the middle of a face counts as so many more cells of creature; how wide a face is
+# a cell in the middle of a face counts as so many more cells of creature; how wide a face is
+FACE_SHARES, FACE_PX = 1.5, 14.0
 
 
 def creature_loss(output: torch.Tensor, target: torch.Tensor, cells: torch.Tensor) -> torch.Tensor:
-    """Mean square with creature cells counted more; `cells` are what `creature_cells` gives, broadcastable to the target."""
+    """Return the mean square with creature cells counted more.
+
+    `cells` are what `creature_cells` gives, broadcastable to the target.
+    """
     weight = 1 + (CREATURE_WEIGHT - 1) * cells
     return ((output.float() - target).square() * weight).mean() / weight.mean()
 
 
 def timesteps(rng: np.random.Generator, count: int, *, middle: float = 0.3) -> np.ndarray[Any, Any]:
-    """(B,) of 0 … 999: a fifth evenly, the others logit-normal, mostly where shapes are decided (arXiv 2403.03206).
+    """Return (B,) of 0 … 999: a fifth evenly, the others logit-normal, mostly where shapes are decided (arXiv
+    2403.03206).
 
     `middle` is the logit of their median: higher means noisier.
     """
     logistic = 1 / (1 + np.exp(-rng.normal(middle, 1.0, count)))
-    return np.minimum(1000 * np.where(rng.random(count) < 0.2, rng.random(count), logistic), 999).astype(np.int64)
+    return np.minimum(1000 * np.where(rng.random(count) < 0.2, rng.random(count), logistic),
+                      999).astype(np.int64)
 
 
 def creature_cells(shard: Shard, row: int, frames: Any) -> np.ndarray[Any, Any]:
-    """Share of creature pixels of each latent cell, more than 1 where the first creature's face is, (T, H / 8, W / 8) float32.
+    """Return the share of creature pixels of each latent cell, more than 1 where the first creature's face
+    is, (T, H / 8, W / 8) float32.
 
     Eyes and muzzle decide whether a picture is good, and are a few cells of many.
     """
@@ -50,13 +57,13 @@ def creature_cells(shard: Shard, row: int, frames: Any) -> np.ndarray[Any, Any]:
 def caption_ids(
     tokens: CLIPTokenizer, shards: list[tuple[Shard, int]], rng: np.random.Generator, blank: float = 0.1
 ) -> torch.Tensor:
-    """Captions in varied words, a share of them blank for classifier-free guidance. (B, L)."""
+    """Return captions in varied words, a share of them blank for classifier-free guidance. (B, L)."""
     texts = ["" if rng.random() < blank else captions.caption(shard.specs[row], rng) for shard, row in shards]
     return tokens(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
 
 
 def text_states(encoder: CLIPTextModel, ids: torch.Tensor) -> torch.Tensor:
-    """(B, L) → (B, L, D), as the pipelines of diffusers take them."""
+    """Return (B, L) → (B, L, D), as the pipelines of diffusers take them."""
     return encoder(input_ids=ids).last_hidden_state
 
 
@@ -72,7 +79,10 @@ def sample_images(
     seed: int = 0,
     steps: int | None = None,
 ) -> torch.Tensor:
-    """A plain sampler, DDIM, of an image U-Net, or without structure of a video U-Net. Returns latents. `steps`: SAMPLE_STEPS."""
+    """Return a plain sampler, DDIM, of an image U-Net, or without structure of a video U-Net.
+
+    Returns latents. `steps`: SAMPLE_STEPS.
+    """
     scheduler.set_timesteps(steps or SAMPLE_STEPS, device=states.device)
     latents = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(states.device)
     both = torch.cat([blank.expand_as(states), states])

@@ -19,13 +19,14 @@ class DepthStage:
 
     name = "depth"
 
-    def __init__(self, network: DPTForDepthEstimation, folder: Path, *, batch_size: int = 16, device: torch.device) -> None:
+    def __init__(self, network: DPTForDepthEstimation, folder: Path, *, batch_size: int = 16,
+                 device: torch.device) -> None:
         self.dpt = network.to(device)
         self.network: nn.Module = self.dpt
         self.set, self.batch_size, self.device = ClipSet(folder), batch_size, device
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """One group."""
+        """Return one parameter group."""
         return [{"params": list(self.network.parameters())}]
 
     def batch(self, rng: np.random.Generator) -> Batch:
@@ -47,7 +48,7 @@ class DepthStage:
         return {name: torch.from_numpy(np.stack(array)) for name, array in arrays.items()}
 
     def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
-        """Returns the loss and the mean absolute error in units of the world's whole range."""
+        """Return the loss and the mean absolute error in units of the world's whole range."""
         inverse_depth = batch["inverse_depth"].to(self.device).float().div(255)  # (B, H, W)
         with torch.autocast(self.device.type, torch.bfloat16):
             output = self.dpt(batch["rgb"].to(self.device)).predicted_depth
@@ -58,8 +59,9 @@ class DepthStage:
 
 
 @torch.no_grad()
-def estimate(network: DPTForDepthEstimation, rgb: np.ndarray[Any, Any], device: torch.device) -> np.ndarray[Any, Any]:
-    """(N, H, W, 3) uint8 → raw inverse depth (N, H, W) float32."""
+def estimate(network: DPTForDepthEstimation, rgb: np.ndarray[Any, Any],
+             device: torch.device) -> np.ndarray[Any, Any]:
+    """Return (N, H, W, 3) uint8 → raw inverse depth (N, H, W) float32."""
     parts = []
     for start in range(0, len(rgb), 64):
         pixels = to_pixels(rgb[start : start + 64], device)
@@ -68,8 +70,9 @@ def estimate(network: DPTForDepthEstimation, rgb: np.ndarray[Any, Any], device: 
     return np.concatenate(parts)
 
 
-def measure(network: DPTForDepthEstimation, folder: Path, device: torch.device, scenes: int = 100) -> dict[str, float]:
-    """Mean absolute error and correlation with the exact inverse depth on held-out scenes."""
+def measure(network: DPTForDepthEstimation, folder: Path, device: torch.device,
+            scenes: int = 100) -> dict[str, float]:
+    """Return mean absolute error and correlation with the exact inverse depth on held-out scenes."""
     held = ClipSet(folder)
     errors, correlations = [], []
     for index in range(min(scenes, len(held))):

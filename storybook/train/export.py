@@ -15,8 +15,9 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from storybook.train import card, networks
 
 
-def save_pipeline_parts(folder: Path, unet: UNetMotionModel, text: CLIPTextModel, tokens: CLIPTokenizer) -> None:
-    """The video U-Net, text encoder, tokenizer, scheduler and index of the pipeline in `folder`."""
+def save_pipeline_parts(folder: Path, unet: UNetMotionModel, text: CLIPTextModel,
+                        tokens: CLIPTokenizer) -> None:
+    """Write the video U-Net, text encoder, tokenizer, scheduler and index of the pipeline in `folder`."""
     save_weights(unet, folder / "unet", UNetMotionModel)
     save_weights(text, folder / "text_encoder", CLIPTextModel)
     tokens.save_pretrained(folder / "tokenizer")
@@ -25,7 +26,10 @@ def save_pipeline_parts(folder: Path, unet: UNetMotionModel, text: CLIPTextModel
 
 
 def save_weights(network: Any, folder: Path, kind: type) -> None:
-    """fp16 safetensors in shards under 15 MB; written beside and renamed, so that the weights before survive a kill."""
+    """Write fp16 safetensors in shards under 15 MB.
+
+    Written beside and renamed, so that the weights before survive a kill.
+    """
     temporary = folder.with_name(folder.name + ".tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     state = {
@@ -45,15 +49,16 @@ def save_weights(network: Any, folder: Path, kind: type) -> None:
 
 
 def _forget_origin(config: Path) -> None:
-    """Takes out the folder that the weights were once loaded from."""
+    """Take out the folder that the weights were once loaded from."""
     settings = json.loads(config.read_text("utf-8"))
     settings.pop("_name_or_path", None)
     config.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", "utf-8")
 
 
 def last_figures(log: Path, keys: tuple[str, ...], rows: int = 50) -> dict[str, float]:
-    """Means of the last rows of a training log."""
+    """Return the mean of the last rows of a training log."""
     lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()[-rows:]]
     return {
-        key: float(np.mean([line[key] for line in lines if key in line])) for key in keys if any(key in line for line in lines)
+        key: float(np.mean([line[key] for line in lines if key in line])) for key in keys
+        if any(key in line for line in lines)
     }

@@ -1,4 +1,5 @@
-"""What ships beside the weights: captioned clips to retrieve from, and the pictures of the example characters."""
+"""What ships beside the weights: captioned clips to retrieve from, and the pictures of the example
+characters."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from storybook.world import ACTIONS, CREATURES, SCENES, ClipSpec, caption, rende
 from storybook.world.photos import take_photos
 from storybook.world.spec import WATER_SCENES
 
-# Whatever a story's hero does, wherever: footage of such a creature that does it there. Outlines steer the drawing, ears too.
+# Whatever a story's hero does, wherever: footage of such a creature that does it there. Outlines steer the
+# drawing, ears too.
 COMBINATIONS = tuple(
     (creature, action, scene)
     for scene in SCENES
@@ -46,7 +48,7 @@ EXAMPLES = {
 
 
 def make_clips(folder: Path, num_clips: int = len(COMBINATIONS)) -> int:
-    """Renders `clip-000.mp4` … and `captions.tsv` into `folder`. Returns how many."""
+    """Render `clip-000.mp4` … and `captions.tsv` into `folder`. Returns how many."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     rows = []
@@ -54,7 +56,8 @@ def make_clips(folder: Path, num_clips: int = len(COMBINATIONS)) -> int:
         spec = library_spec(number)
         clip = render_clip(spec)
         name = f"clip-{number:03d}.mp4"
-        video.write(Frames(clip.rgb, clip.fps), folder / name, width_px=128, height_px=128, fps=8, crf=30, preset="veryslow")
+        video.write(Frames(clip.rgb, clip.fps), folder / name, width_px=128, height_px=128, fps=8, crf=30,
+                    preset="veryslow")
         rows.append((name, caption(spec)))
     with (folder / "captions.tsv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, delimiter="\t", lineterminator="\n").writerows([("file", "caption"), *rows])

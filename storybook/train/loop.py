@@ -33,7 +33,8 @@ class LoopOptions:
 
     minutes: float | None = None  # of computing, over all resumptions
     steps: int | None = None  # instead of minutes
-    learning_rate: float | None = None  # peak; warm-up over 2 %, then cosine to 2 % of it; None: the stage's own
+    # peak; warm-up over 2 %, then cosine to 2 % of it; None: the stage's own
+    learning_rate: float | None = None
     weight_decay: float = 0.01
     ema: float = 0.998  # at full length; shorter at the start
     clip_norm: float = 1.0
@@ -41,8 +42,10 @@ class LoopOptions:
     seed: int = 0
     device: str = "auto"
     threads: int | None = None  # of torch; None: as torch chooses
-    workers: int = 2  # processes that render, and on a GPU make the batches: on a CPU they would take its time from the steps
-    compile: bool = False  # the image denoiser by torch.compile, which needs a C++ compiler: a third faster on CPUs
+    # processes that render, and on a GPU make the batches: on a CPU they would take its time from the steps
+    workers: int = 2
+    # the image denoiser by torch.compile, which needs a C++ compiler: a third faster on CPUs
+    compile: bool = False
 
 
 class Stage(Protocol):
@@ -50,14 +53,15 @@ class Stage(Protocol):
 
     name: str
     network: nn.Module  # everything that is trained
-    # A stage with `recordable = True` has batches of tensors of few shapes and a loss that waits for no number on the CPU.
+    # A stage with `recordable = True` has batches of tensors of few shapes and a loss that waits for no
+    # number on the CPU.
 
     def batch(self, rng: np.random.Generator) -> Batch: ...
 
     def loss(self, batch: Batch) -> tuple[torch.Tensor, Figures]: ...
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Groups with `lr_scale`."""
+        """Return parameter groups with `lr_scale`."""
         ...
 
 
@@ -70,7 +74,7 @@ class LoopState:
 
 
 def pick_device(name: str) -> torch.device:
-    """`auto` takes CUDA where there is one."""
+    """Return the device; `auto` takes CUDA where there is one."""
     return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
 
 
@@ -78,10 +82,10 @@ Watch = Callable[[float, LoopState, dict[str, float]], None]
 
 
 def train(stage: Stage, options: LoopOptions, folder: Path, *, watch: Watch | None = None) -> LoopState:
-    """Trains `stage.network` until the budget is spent; goes on from the checkpoint in `folder`.
+    """Train `stage.network` until the budget is spent; goes on from the checkpoint in `folder`.
 
-    `watch(done, state, figures)` is called every 20 steps with the part done in [0, 1]. After it the network holds the EMA
-    weights. Raises UsageError without a budget.
+    `watch(done, state, figures)` is called every 20 steps with the part done in [0, 1]. After it the network
+    holds the EMA weights. Raises UsageError without a budget.
     """
     if (options.minutes is None) == (options.steps is None):
         raise UsageError("give either minutes or steps", hint="e.g. --minutes 20")
@@ -122,7 +126,8 @@ def train(stage: Stage, options: LoopOptions, folder: Path, *, watch: Watch | No
             now = time.monotonic()
             state.seconds, began = state.seconds + now - began, now
             if state.step % 20 == 0:
-                numbers = {name: float(value) for name, value in {**figures, "loss": loss.detach(), "norm": norm}.items()}
+                numbers = {name: float(value) for name,
+                           value in {**figures, "loss": loss.detach(), "norm": norm}.items()}
                 _log(log, state, done, numbers)
                 if watch:
                     watch(done, state, numbers)
@@ -137,7 +142,7 @@ def train(stage: Stage, options: LoopOptions, folder: Path, *, watch: Watch | No
 
 
 def _gradients(stage: Stage, device: str) -> Callable[[Batch], tuple[torch.Tensor, Figures]]:
-    """Puts a batch's gradients into the network; gives its loss and figures."""
+    """Put a batch's gradients into the network, and return its loss and figures."""
     place = pick_device(device)
     if place.type == "cuda" and getattr(stage, "recordable", False):
         return _Recorded(stage, place)
@@ -154,8 +159,9 @@ def _gradients(stage: Stage, device: str) -> Callable[[Batch], tuple[torch.Tenso
 class _Recorded:
     """The same, each kind of batch recorded once as a CUDA graph and replayed from then on.
 
-    A small network's step is thousands of short kernels, and launching each of them takes time of its own. No step of the
-    same network may still be held when one is recorded: its gradients would belong to another stream.
+    A small network's step is thousands of short kernels, and launching each of them takes time of its own. No
+    step of the same network may still be held when one is recorded: its gradients would belong to another
+    stream.
     """
 
     _WARMING = 3  # steps in which libraries choose and allocate, which cannot be recorded
@@ -213,7 +219,7 @@ def _attention(device: torch.device) -> AbstractContextManager[Any]:
 
 
 def load_average(network: nn.Module, average: dict[str, torch.Tensor]) -> None:
-    """Puts the EMA weights into the network."""
+    """Put the EMA weights into the network."""
     with torch.no_grad():
         for name, value in _floats(network):
             value.copy_(average[name])
@@ -249,8 +255,10 @@ def _log(log: Any, state: LoopState, done: float, figures: dict[str, float]) -> 
     log.flush()
 
 
-def make_batches(stage: Stage, seed: int, first: int, *, workers: int = 0) -> AbstractContextManager[Iterable[Batch]]:
-    """The batches of step `first` and those after it, made ahead in `workers` processes, or in a thread.
+def make_batches(stage: Stage, seed: int, first: int, *,
+                 workers: int = 0) -> AbstractContextManager[Iterable[Batch]]:
+    """Return the batches of step `first` and those after it, made ahead in `workers` processes, or in a
+    thread.
 
     The batch of step k depends on the seed and k alone.
     """
@@ -259,7 +267,8 @@ def make_batches(stage: Stage, seed: int, first: int, *, workers: int = 0) -> Ab
     steps = _Steps(stage, seed, first)
     pinned = torch.cuda.is_available()
     return nullcontext(
-        DataLoader(steps, batch_size=None, num_workers=workers, multiprocessing_context="fork", pin_memory=pinned)
+        DataLoader(steps, batch_size=None, num_workers=workers, multiprocessing_context="fork",
+                   pin_memory=pinned)
     )
 
 

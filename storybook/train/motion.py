@@ -23,18 +23,21 @@ from storybook.train.structure import structure_depth
 SPATIAL_RATE, TEXT_RATE = 0.4, 0.1  # of the motion layers' rate
 NOISE_CORRELATION = 0.3  # of the noise's variance, common to a clip's frames; the profile draws with the same
 STILL_SHARE = 0.15  # of batches
-MOST_STILLS = 96  # in a batch: attention over time has a sequence a latent cell, and as single frames they take as long as clips
+# in a batch: attention over time has a sequence a latent cell, and as single frames they take as long as
+# clips
+MOST_STILLS = 96
 STRUCTURE_SHARE = 0.3  # of the clips' batches: what depth shows of a movement is learned soonest
 NOISE_MIDDLE = 0.7  # logit of the clips' median timestep: how something moves is decided before how it looks
 FRAMES, STILL_FRAMES = SETS["clips"].num_frames, SETS["stills"].num_frames  # of a scene
 
 
 class MotionStage:
-    """A part of the clips is learned under their own structure, so that temporal layers know both ways of drawing.
+    """A part of the clips is learned under their own structure, so that temporal layers know both ways of
+    drawing.
 
-    The spatial layers and the text encoder, to which single frames never taught what a pan is, move along at a fraction
-    of the rate, and some batches are of single frames, so that pictures stay as good as they were and a clip of one frame
-    is no stranger (joint training as in arXiv 2204.03458).
+    The spatial layers and the text encoder, to which single frames never taught what a pan is, move along at
+    a fraction of the rate, and some batches are of single frames, so that pictures stay as good as they were
+    and a clip of one frame is no stranger (joint training as in arXiv 2204.03458).
     """
 
     name = "motion"
@@ -60,7 +63,7 @@ class MotionStage:
         self.objective = Objective(networks.scheduler())
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """The motion layers at full rate, the spatial ones and the text encoder slower."""
+        """Return the motion layers at full rate, the spatial ones and the text encoder slower."""
         groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
         for name, parameter in self.unet.named_parameters():
             groups["motion_modules" in name].append(parameter)
@@ -71,13 +74,18 @@ class MotionStage:
         ]
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Whole clips with one timestep each, all under structure or all without; or as many single frames."""
+        """Yield whole clips with one timestep each, all under structure or all without.
+
+        Or as many single frames.
+        """
         still = rng.random() < STILL_SHARE
         count = min(self.batch_size * FRAMES, MOST_STILLS) if still else self.batch_size
         rows = list(self.stills.rows(rng, count) if still else draw_rows(self.clips, rng, count))
         which = [slice(k, k + 1) if still else slice(None) for k in rng.integers(0, STILL_FRAMES, count)]
-        latents = np.stack([np.asarray(s.array("latents")[row, part]) for (s, row), part in zip(rows, which, strict=True)])
-        cells = np.stack([creature_cells(shard, row, part) for (shard, row), part in zip(rows, which, strict=True)])
+        latents = np.stack([np.asarray(s.array("latents")[row, part]) for (s, row),
+                            part in zip(rows, which, strict=True)])
+        cells = np.stack([creature_cells(shard, row, part) for (shard, row),
+                          part in zip(rows, which, strict=True)])
         common = rng.standard_normal((count, 1, *latents.shape[2:]), np.float32)
         own = rng.standard_normal(latents.shape, np.float32)
         batch = {
@@ -87,7 +95,8 @@ class MotionStage:
                 np.float32(NOISE_CORRELATION**0.5) * common + np.float32((1 - NOISE_CORRELATION) ** 0.5) * own
             ),
             "ids": caption_ids(self.tokens, rows, rng),
-            "t": torch.from_numpy(timesteps(rng, count) if still else timesteps(rng, count, middle=NOISE_MIDDLE)),
+            "t": torch.from_numpy(timesteps(rng, count) if still
+                                  else timesteps(rng, count, middle=NOISE_MIDDLE)),
         }
         if not still and rng.random() < STRUCTURE_SHARE:
             depths = [structure_depth(shard, row, exact=rng.random() < 1 / 3) for shard, row in rows]
@@ -95,7 +104,7 @@ class MotionStage:
         return batch
 
     def loss(self, batch: Batch) -> tuple[torch.Tensor, Figures]:
-        """The v loss over whole clips."""
+        """Return the v loss over whole clips."""
         on = {key: value.to(self.device) for key, value in batch.items()}
         noisy, v = self.objective.noisy_and_target(on["latents"].float(), on["t"], on["noise"])
         sample = noisy.transpose(1, 2)  # (B, C, T, h, w)

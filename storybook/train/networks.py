@@ -1,4 +1,5 @@
-"""The storybook family's networks: stock classes of diffusers and transformers at small widths, with random weights."""
+"""The storybook family's networks: stock classes of diffusers and transformers at small widths, with random
+weights."""
 
 from __future__ import annotations
 
@@ -37,7 +38,10 @@ BLOCKS = (80, 144, 192)
 
 
 def autoencoder() -> AutoencoderTiny:
-    """Pixels to latents of 1/8 size; hardly a block at full and half size, which is where the time would go."""
+    """Return pixels to latents of 1/8 size.
+
+    Hardly a block at full and half size, which is where the time would go.
+    """
     width = 48
     network = AutoencoderTiny(
         latent_channels=LATENT_CHANNELS,
@@ -57,17 +61,20 @@ def autoencoder() -> AutoencoderTiny:
 
 
 def tokenizer(captions: Iterable[str], vocab_size: int = 1200) -> CLIPTokenizer:
-    """A byte-level BPE in CLIP's manner, learned from captions; every text can be written in it."""
+    """Return a byte-level BPE in CLIP's manner, learned from captions; every text can be written in it."""
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
     bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token="<|endoftext|>"))
-    bpe.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()])
+    bpe.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "),
+                                           normalizers.Lowercase()])
     words = Regex(r"""<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+""")
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(words, "removed", invert=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        [pre_tokenizers.Split(words, "removed", invert=True),
+         pre_tokenizers.ByteLevel(add_prefix_space=False)]
     )
     letters = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=vocab_size - 2 - len(letters), end_of_word_suffix="</w>", initial_alphabet=letters)
+    trainer = trainers.BpeTrainer(vocab_size=vocab_size - 2 - len(letters), end_of_word_suffix="</w>",
+                                  initial_alphabet=letters)
     bpe.train_from_iterator(captions, trainer)
     model = json.loads(bpe.to_str())["model"]
     symbols = sorted(letters)
@@ -81,7 +88,7 @@ def tokenizer(captions: Iterable[str], vocab_size: int = 1200) -> CLIPTokenizer:
 
 
 def text_config(tokens: CLIPTokenizer) -> CLIPTextConfig:
-    """The text tower, the same in the retriever and in the generator."""
+    """Return the text tower, the same in the retriever and in the generator."""
     return CLIPTextConfig(
         vocab_size=len(tokens),
         hidden_size=TEXT_WIDTH,
@@ -98,7 +105,7 @@ def text_config(tokens: CLIPTokenizer) -> CLIPTextConfig:
 
 
 def clip(tokens: CLIPTokenizer) -> CLIPModel:
-    """The retriever: 64 patches of 16 pixels."""
+    """Return the retriever: 64 patches of 16 pixels."""
     width = 160
     vision = CLIPVisionConfig(
         hidden_size=width,
@@ -109,23 +116,25 @@ def clip(tokens: CLIPTokenizer) -> CLIPModel:
         patch_size=16,
         projection_dim=128,
     )
-    return CLIPModel(CLIPConfig(text_config=text_config(tokens).to_dict(), vision_config=vision.to_dict(), projection_dim=128))
+    return CLIPModel(CLIPConfig(text_config=text_config(tokens).to_dict(), vision_config=vision.to_dict(),
+                                projection_dim=128))
 
 
 def clip_image_processor() -> CLIPImageProcessor:
-    """128 × 128, mean and deviation of one half."""
+    """Return 128 × 128, mean and deviation of one half."""
     return CLIPImageProcessor(
-        size={"shortest_edge": 128}, crop_size={"height": 128, "width": 128}, image_mean=[0.5] * 3, image_std=[0.5] * 3
+        size={"shortest_edge": 128}, crop_size={"height": 128, "width": 128}, image_mean=[0.5] * 3,
+        image_std=[0.5] * 3
     )
 
 
 def text_encoder(tokens: CLIPTokenizer) -> CLIPTextModel:
-    """The generator's text encoder."""
+    """Return the generator's text encoder."""
     return CLIPTextModel(text_config(tokens))
 
 
 def unet2d() -> UNet2DConditionModel:
-    """The image denoiser; no attention at its finest level, where it would take half of the time."""
+    """Return the image denoiser; no attention at its finest level, where it would take half of the time."""
     return UNet2DConditionModel(
         sample_size=16,
         in_channels=LATENT_CHANNELS,
@@ -155,7 +164,7 @@ def motion_adapter() -> MotionAdapter:
 
 
 def unet_motion(image_unet: UNet2DConditionModel | None = None) -> UNetMotionModel:
-    """The video denoiser: `unet2d` with motion layers whose outputs start at zero."""
+    """Return the video denoiser: `unet2d` with motion layers whose outputs start at zero."""
     adapter = motion_adapter()
     for name, module in adapter.named_modules():
         if name.endswith("proj_out"):
@@ -165,12 +174,15 @@ def unet_motion(image_unet: UNet2DConditionModel | None = None) -> UNetMotionMod
 
 
 def structure_adapter() -> T2IAdapter:
-    """The depth encoder: features for each level of the U-Net, independent of the timestep (AaS 3.2)."""
-    return T2IAdapter(in_channels=3, channels=list(BLOCKS), num_res_blocks=1, downscale_factor=8, adapter_type="full_adapter")
+    """Return the depth encoder: features for each level of the U-Net, independent of the timestep (AaS
+    3.2)."""
+    return T2IAdapter(in_channels=3, channels=list(BLOCKS), num_res_blocks=1, downscale_factor=8,
+                      adapter_type="full_adapter")
 
 
 def depth_network() -> DPTForDepthEstimation:
-    """A DPT on a Swin V2, as MiDaS 3.1's: its first level has cells of 4 pixels, which a plain ViT's patches blur away."""
+    """Return a DPT on a Swin V2, as MiDaS 3.1's: its first level has cells of 4 pixels, which a plain ViT's
+    patches blur away."""
     levels = [32, 64, 128, 256]
     backbone = Swinv2Config(
         image_size=128,
@@ -198,12 +210,13 @@ def depth_network() -> DPTForDepthEstimation:
         )
     )
     last = [module for module in network.head.modules() if isinstance(module, torch.nn.Conv2d)][-1]
-    torch.nn.init.constant_(last.bias, 0.4)  # the world's mean: behind it is a ReLU, which from zero might never wake
+    # the world's mean: behind it is a ReLU, which from zero might never wake
+    torch.nn.init.constant_(last.bias, 0.4)
     return network
 
 
 def depth_processor() -> DPTImageProcessor:
-    """128 × 128 whatever the input, mean and deviation of one half."""
+    """Return 128 × 128 whatever the input, mean and deviation of one half."""
     return DPTImageProcessor(
         size={"height": 128, "width": 128},
         keep_aspect_ratio=False,
@@ -214,7 +227,8 @@ def depth_processor() -> DPTImageProcessor:
 
 
 def scheduler() -> DDIMScheduler:
-    """v-prediction on a squared-cosine schedule with zero terminal SNR, sampled with trailing steps (arXiv 2305.08891)."""
+    """Return v-prediction on a squared-cosine schedule with zero terminal SNR, sampled with trailing steps
+    (arXiv 2305.08891)."""
     return DDIMScheduler(
         num_train_timesteps=1000,
         beta_schedule="squaredcos_cap_v2",
@@ -228,7 +242,7 @@ def scheduler() -> DDIMScheduler:
 
 
 def load_or_build(folder: Path, kind: Any, build: Any, *, scratch: bool = False) -> Any:
-    """The bundled weights of a network as float32, or `build()` when there are none or `scratch`."""
+    """Return the bundled weights of a network as float32, or `build()` when there are none or `scratch`."""
     if not scratch and (folder / "config.json").is_file():
         return kind.from_pretrained(folder, torch_dtype=torch.float32)
     return build()

@@ -1,9 +1,10 @@
-"""The stages in order, each from its inputs on disk to weights, sheet and card: what `python -m storybook train STAGE` calls.
+"""The stages in order, each from its inputs on disk to weights, sheet and card: what `python -m storybook
+train STAGE` calls.
 
     data → autoencoder → clip → depth → base → structure → motion → text
 
-Every stage starts from the bundled weights where there are some (`scratch` starts anew) and goes on from its own checkpoint
-in the work folder when it was interrupted.
+Every stage starts from the bundled weights where there are some (`scratch` starts anew) and goes on from its
+own checkpoint in the work folder when it was interrupted.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Request:
         return pick_device(self.loop.device)
 
     def goes_on(self, part: str) -> bool:
-        """Whether a part of the family is trained on from the weights that it has."""
+        """Return whether a part of the family is trained on from the weights that it has."""
         return not self.scratch and (self.out / part / "config.json").is_file()
 
     def folder(self, name: str) -> Path:
@@ -66,7 +67,10 @@ class Budget:
 
 
 def run_stage(name: str, request: Request) -> dict[str, float]:
-    """Does one stage and returns its figures. Raises UsageError for an unknown one, ModelError for missing inputs."""
+    """Do one stage and return its figures.
+
+    Raises UsageError for an unknown one, ModelError for missing inputs.
+    """
     if name not in STAGES:
         raise UsageError(f"unknown stage {name!r}", hint=f"known are {', '.join(STAGES)}")
     on_gpu = request.device.type != "cpu"
@@ -75,27 +79,32 @@ def run_stage(name: str, request: Request) -> dict[str, float]:
 
 
 def make_data(request: Request) -> dict[str, float]:
-    """Renders the sets."""
+    """Render the sets."""
     started = time.monotonic()
     frames = 0
     for plan in SETS.values():
-        folder = render_set(plan, request.work, workers=request.loop.workers, times=request.times, limit=request.scenes)
+        folder = render_set(plan, request.work, workers=request.loop.workers, times=request.times,
+                            limit=request.scenes)
         frames += len(ClipSet(folder)) * plan.num_frames
     return {"frames": float(frames), "seconds": time.monotonic() - started}
 
 
 def train_autoencoder(request: Request) -> dict[str, float]:
     """Stage 1; the encoder learns from nothing only, since the later stages learned its latents."""
-    vae = networks.load_or_build(request.out / "pipeline/vae", AutoencoderTiny, networks.autoencoder, scratch=request.scratch)
+    vae = networks.load_or_build(request.out / "pipeline/vae", AutoencoderTiny, networks.autoencoder,
+                                 scratch=request.scratch)
     known = request.goes_on("pipeline/vae")
     stage = autoencoder.AutoencoderStage(
-        vae, request.folder("stills"), batch_size=request.batch_size, decoder_only=known, device=request.device
+        vae, request.folder("stills"), batch_size=request.batch_size, decoder_only=known,
+        device=request.device
     )
     state = _train(stage, request)
     figures = autoencoder.measure(vae, request.folder("held_stills"), request.device)
-    sheets.autoencoder_sheet(vae, request.folder("held_stills"), request.device).save(request.work / "autoencoder/sample.png")
+    sheets.autoencoder_sheet(vae, request.folder("held_stills"),
+                             request.device).save(request.work / "autoencoder/sample.png")
     save_weights(vae, request.out / "pipeline/vae", AutoencoderTiny)
-    _card(request, stage, request.out / "pipeline/vae", state, figures, note="the decoder alone" if known else "")
+    _card(request, stage, request.out / "pipeline/vae", state, figures,
+          note="the decoder alone" if known else "")
     return figures
 
 
@@ -108,8 +117,10 @@ def train_clip(request: Request) -> dict[str, float]:
         folder.mkdir(parents=True, exist_ok=True)
         tokens.save_pretrained(folder)
     tokens = CLIPTokenizer.from_pretrained(folder)
-    network = networks.load_or_build(folder, CLIPModel, lambda: networks.clip(tokens), scratch=request.scratch)
-    stage = clip.ClipStage(network, tokens, request.folder("stills"), batch_size=request.batch_size, device=request.device)
+    network = networks.load_or_build(folder, CLIPModel, lambda: networks.clip(tokens),
+                                     scratch=request.scratch)
+    stage = clip.ClipStage(network, tokens, request.folder("stills"), batch_size=request.batch_size,
+                           device=request.device)
     state = _train(stage, request)
     figures = clip.measure(network, tokens, request.folder("held_stills"), request.device)
     save_weights(network, folder, CLIPModel)
@@ -121,11 +132,14 @@ def train_clip(request: Request) -> dict[str, float]:
 def train_depth(request: Request) -> dict[str, float]:
     """Stage 3."""
     folder = request.out / "depth"
-    network = networks.load_or_build(folder, DPTForDepthEstimation, networks.depth_network, scratch=request.scratch)
-    stage = depth.DepthStage(network, request.folder("stills"), batch_size=request.batch_size, device=request.device)
+    network = networks.load_or_build(folder, DPTForDepthEstimation, networks.depth_network,
+                                     scratch=request.scratch)
+    stage = depth.DepthStage(network, request.folder("stills"), batch_size=request.batch_size,
+                             device=request.device)
     state = _train(stage, request)
     figures = depth.measure(network, request.folder("held_stills"), request.device)
-    sheets.depth_sheet(network, request.folder("held_stills"), request.device).save(request.work / "depth/sample.png")
+    sheets.depth_sheet(network, request.folder("held_stills"),
+                       request.device).save(request.work / "depth/sample.png")
     save_weights(network, folder, DPTForDepthEstimation)
     networks.depth_processor().save_pretrained(folder)
     _card(request, stage, folder, state, figures)
@@ -151,7 +165,8 @@ def train_base(request: Request) -> dict[str, float]:
     _copy_motion(request, video)
     save_pipeline_parts(request.out / "pipeline", video, text, tokens)
     figures = last_figures(request.work / "base/log.jsonl", ("loss", "high"))
-    sheets.image_sheet(unet, text, tokens, _vae(request), request.device).save(request.work / "base/sample.png")
+    sheets.image_sheet(unet, text, tokens, _vae(request),
+                       request.device).save(request.work / "base/sample.png")
     _card(request, stage, request.out / "pipeline/unet", state, figures)
     return figures
 
@@ -161,14 +176,19 @@ def train_structure(request: Request) -> dict[str, float]:
     _derive_latents(request, "clips")
     _derive_depth(request, "clips")
     tokens = CLIPTokenizer.from_pretrained(request.out / "clip")
-    unet, text = load_image_unet(replace(request, scratch=False)), load_text_encoder(replace(request, scratch=False), tokens)
-    adapter = networks.load_or_build(request.out / "structure", T2IAdapter, networks.structure_adapter, scratch=request.scratch)
+    unet, text = load_image_unet(replace(request,
+                                         scratch=False)), load_text_encoder(replace(request, scratch=False),
+                                                                            tokens)
+    adapter = networks.load_or_build(request.out / "structure", T2IAdapter, networks.structure_adapter,
+                                     scratch=request.scratch)
     stage = structure.StructureStage(
-        adapter, unet, text, tokens, request.folder("clips"), batch_size=request.batch_size, device=request.device
+        adapter, unet, text, tokens, request.folder("clips"), batch_size=request.batch_size,
+        device=request.device
     )
     state = _train(stage, request)
     figures = last_figures(request.work / "structure/log.jsonl", ("loss",))
-    sheet = sheets.structure_sheet(unet, adapter, text, tokens, _vae(request), request.folder("clips"), request.device)
+    sheet = sheets.structure_sheet(unet, adapter, text, tokens, _vae(request), request.folder("clips"),
+                                   request.device)
     sheet.save(request.work / "structure/sample.png")
     save_weights(adapter, request.out / "structure", T2IAdapter)
     _card(request, stage, request.out / "structure", state, figures)
@@ -198,7 +218,8 @@ def train_motion(request: Request) -> dict[str, float]:
     )
     state = _train(stage, request)
     save_pipeline_parts(request.out / "pipeline", unet, text, tokens)
-    figures = last_figures(request.work / "motion/log.jsonl", ("loss", "with_structure", "text_only", "single_frames"))
+    figures = last_figures(request.work / "motion/log.jsonl",
+                           ("loss", "with_structure", "text_only", "single_frames"))
     _card(request, stage, request.out / "pipeline/unet", state, figures)
     return figures
 
@@ -217,12 +238,12 @@ def train_text(request: Request) -> dict[str, float]:
 
 
 def make_library(request: Request) -> dict[str, float]:
-    """The bundled clips; `storyanim index` makes their index."""
+    """Return the bundled clips; `storyanim index` makes their index."""
     return {"clips": float(library.make_clips(request.out / "clips"))}
 
 
 def make_examples(request: Request) -> dict[str, float]:
-    """The pictures of the example characters, beside their stories."""
+    """Return the pictures of the example characters, beside their stories."""
     folder = request.out.parent / "examples"
     return {name: float(library.make_photos(folder / name / name, name)) for name in library.EXAMPLES}
 
@@ -254,7 +275,7 @@ GPU_BUDGETS = {"autoencoder": Budget(2.5, 1.5e-3, 256), "motion": Budget(7.5, 1.
 
 
 def with_budget(request: Request, budget: Budget) -> Request:
-    """What was not asked for is the stage's own."""
+    """Return the request with the stage's own values for what was not asked for."""
     loop = request.loop
     if loop.minutes is None and loop.steps is None:
         loop = replace(loop, minutes=request.times * budget.minutes)
@@ -264,17 +285,18 @@ def with_budget(request: Request, budget: Budget) -> Request:
 
 
 def load_image_unet(request: Request) -> UNet2DConditionModel:
-    """The image U-Net: the bundled video U-Net without its motion layers."""
+    """Return the image U-Net: the bundled video U-Net without its motion layers."""
     unet = networks.unet2d()
     folder = request.out / "pipeline/unet"
     if request.goes_on("pipeline/unet"):
         video = UNetMotionModel.from_pretrained(folder, torch_dtype=torch.float32)
-        unet.load_state_dict({key: value for key, value in video.state_dict().items() if "motion_modules" not in key})
+        unet.load_state_dict({key: value for key,
+                              value in video.state_dict().items() if "motion_modules" not in key})
     return unet
 
 
 def load_text_encoder(request: Request, tokens: CLIPTokenizer) -> CLIPTextModel:
-    """The generator's own text encoder, or the retriever's text tower to start from."""
+    """Return the generator's own text encoder, or the retriever's text tower to start from."""
     folder = request.out / "pipeline/text_encoder"
     if request.goes_on("pipeline/text_encoder"):
         return CLIPTextModel.from_pretrained(folder, dtype=torch.float32)
@@ -282,9 +304,11 @@ def load_text_encoder(request: Request, tokens: CLIPTokenizer) -> CLIPTextModel:
     tower = CLIPModel.from_pretrained(request.out / "clip", dtype=torch.float32).text_model
     known = text.state_dict()
     found = {key: value for key, value in tower.state_dict().items() if key in known}
-    found |= {f"text_model.{key}": value for key, value in tower.state_dict().items() if f"text_model.{key}" in known}
+    found |= {f"text_model.{key}": value for key,
+              value in tower.state_dict().items() if f"text_model.{key}" in known}
     if len(found) < len(known) - 1:
-        raise ModelError("the retriever's text tower does not fit the text encoder", hint="train the stage clip first")
+        raise ModelError("the retriever's text tower does not fit the text encoder",
+                         hint="train the stage clip first")
     text.load_state_dict(found, strict=False)
     return text
 
@@ -293,12 +317,15 @@ def _train(stage: Any, request: Request) -> LoopState:
     return train(stage, request.loop, request.work / stage.name, watch=request.watch)
 
 
-def _card(request: Request, stage: Any, folder: Path, state: LoopState, figures: dict[str, float], *, note: str = "") -> None:
-    card.write(folder, stage.name, state, figures, batch_size=stage.batch_size, scratch=request.scratch, note=note)
+def _card(request: Request, stage: Any, folder: Path, state: LoopState, figures: dict[str, float], *,
+          note: str = "") -> None:
+    card.write(folder, stage.name, state, figures, batch_size=stage.batch_size, scratch=request.scratch,
+               note=note)
 
 
 def _vae(request: Request) -> AutoencoderTiny:
-    vae = AutoencoderTiny.from_pretrained(request.out / "pipeline/vae", torch_dtype=torch.float32).to(request.device).eval()
+    vae = AutoencoderTiny.from_pretrained(request.out / "pipeline/vae",
+                                          torch_dtype=torch.float32).to(request.device).eval()
     return vae.to(memory_format=torch.channels_last)
 
 
@@ -315,10 +342,12 @@ def _derive_latents(request: Request, *names: str) -> None:
 
 
 def _derive_depth(request: Request, *names: str) -> None:
-    network = DPTForDepthEstimation.from_pretrained(request.out / "depth", dtype=torch.float32).to(request.device).eval()
+    network = DPTForDepthEstimation.from_pretrained(request.out / "depth",
+                                                    dtype=torch.float32).to(request.device).eval()
 
     def compute(shard: Any) -> Any:
-        scaled = [scale_clip(depth.estimate(network, np.asarray(clip_), request.device)) for clip_ in shard.rgb]
+        scaled = [scale_clip(depth.estimate(network, np.asarray(clip_), request.device))
+                  for clip_ in shard.rgb]
         return np.round(np.stack(scaled) * 255).astype(np.uint8)
 
     for name in names:
@@ -326,13 +355,14 @@ def _derive_depth(request: Request, *names: str) -> None:
 
 
 def _threads(request: Request) -> int:
-    """A GPU is kept busy by several."""
+    """Return a GPU is kept busy by several."""
     return 1 if request.device.type == "cpu" else max(1, request.loop.workers)
 
 
 def _copy_motion(request: Request, video: UNetMotionModel) -> None:
-    """Keeps motion layers that were learned before, when the image U-Net is trained on."""
+    """Keep motion layers that were learned before, when the image U-Net is trained on."""
     folder = request.out / "pipeline/unet"
     if request.goes_on("pipeline/unet"):
         old = UNetMotionModel.from_pretrained(folder, torch_dtype=torch.float32).state_dict()
-        video.load_state_dict({key: value for key, value in old.items() if "motion_modules" in key}, strict=False)
+        video.load_state_dict({key: value for key, value in old.items() if "motion_modules" in key},
+                              strict=False)

@@ -29,7 +29,8 @@ def grid(rows: list[list[np.ndarray[Any, Any]]]) -> Image.Image:
     return contact_sheet([Row(images) for images in rows], Layout(cell_px=(width, height), gap_px=0))
 
 
-def autoencoder_sheet(vae: AutoencoderTiny, folder: Path, device: torch.device, *, scale: int = 2) -> Image.Image:
+def autoencoder_sheet(vae: AutoencoderTiny, folder: Path, device: torch.device, *,
+                      scale: int = 2) -> Image.Image:
     """Held-out frames above their reconstructions, at `scale` times the size."""
     held = ClipSet(folder)
     places = [held.place(k % len(held)) for k in range(10)]
@@ -49,9 +50,10 @@ def depth_sheet(network: DPTForDepthEstimation, folder: Path, device: torch.devi
 
 
 def image_sheet(
-    unet: UNet2DConditionModel, text: CLIPTextModel, tokens: CLIPTokenizer, vae: AutoencoderTiny, device: torch.device
+    unet: UNet2DConditionModel, text: CLIPTextModel, tokens: CLIPTokenizer, vae: AutoencoderTiny,
+    device: torch.device
 ) -> Image.Image:
-    """Captions of held-out scenes, text only."""
+    """Return captions of held-out scenes, text only."""
     specs = [sample_spec(9_500_000 + k, held_out=True) for k in range(NUM_CAPTIONS)]
     texts = [captions.caption(spec) for spec in specs]
     states, blank = _states(text, tokens, texts, device)
@@ -69,7 +71,7 @@ def structure_sheet(
     folder: Path,
     device: torch.device,
 ) -> Image.Image:
-    """Frames of clips, their depth, and other captions drawn under that depth."""
+    """Return frames of clips, their depth, and other captions drawn under that depth."""
     clips = ClipSet(folder)
     places = [clips.place(k % len(clips)) for k in range(16)]
     frames = [np.asarray(shard.rgb[row, 0]) for shard, row in places]
@@ -80,13 +82,14 @@ def structure_sheet(
         pictures = torch.from_numpy(inverse_depth).to(device)[:, None].expand(-1, 3, -1, -1).contiguous()
         features = list(adapter(pictures))
     shape = (16, networks.LATENT_CHANNELS, 16, 16)
-    drawn = list(decode(vae, sample_images(unet, networks.scheduler(), states, blank, shape, structure=features)))
+    drawn = list(decode(vae,
+                        sample_images(unet, networks.scheduler(), states, blank, shape, structure=features)))
     depth = [grey(d) for d in inverse_depth]
     return grid([frames[:8], depth[:8], drawn[:8], frames[8:], depth[8:], drawn[8:]])
 
 
 def grey(inverse_depth: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """(H, W) in [0, 1] → (H, W, 3) uint8."""
+    """Return (H, W) in [0, 1] → (H, W, 3) uint8."""
     return np.repeat((np.clip(inverse_depth, 0, 1) * 255).astype(np.uint8)[..., None], 3, axis=-1)
 
 
@@ -94,6 +97,7 @@ def grey(inverse_depth: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def _states(
     text: CLIPTextModel, tokens: CLIPTokenizer, texts: list[str], device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    ids = tokens([*texts, ""], padding="max_length", truncation=True, return_tensors="pt").input_ids.to(device)
+    ids = tokens([*texts, ""], padding="max_length", truncation=True,
+                 return_tensors="pt").input_ids.to(device)
     states = text_states(text, ids)
     return states[:-1], states[-1:]

@@ -45,11 +45,14 @@ class StructureStage:
         self.objective = Objective(networks.scheduler())
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """One group."""
+        """Return one parameter group."""
         return [{"params": list(self.adapter.parameters())}]
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Frames with depth: two thirds as the depth network sees it, one third exact; mostly at high noise."""
+        """Return frames with depth: two thirds as the depth network sees it, one third exact.
+
+        Mostly at high noise.
+        """
         rows = list(self.set.rows(rng, self.batch_size))
         latents, cells, inverse_depth = [], [], []
         for shard, row in rows:
@@ -69,7 +72,7 @@ class StructureStage:
         }
 
     def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
-        """The v loss under structure."""
+        """Return the v loss under structure."""
         on = {key: value.to(self.device) for key, value in batch.items()}
         noisy, v = self.objective.noisy_and_target(on["latents"].float(), on["t"], on["noise"])
         with torch.autocast(self.device.type, torch.bfloat16):

@@ -1,4 +1,5 @@
-"""Stage 7: the text encoder alone learns that a sentence means the same in another order and with another verb."""
+"""Stage 7: the text encoder alone learns that a sentence means the same in another order and with another
+verb."""
 
 from __future__ import annotations
 
@@ -27,15 +28,17 @@ QUERIES = 96  # compared in a step
 class TextStage:
     """What the picture takes from a new sentence is to be what it took from the usual one.
 
-    A layer of cross-attention asks the text one question a cell of the picture. Such questions (queries) are collected while
-    the frozen U-Net draws a few clips; the frozen text encoder's answers to the usual sentence are the target, the trained
-    one's answers to the other sentence the output. No picture is needed; a step of 64 sentences takes half a second on two cores.
+    A layer of cross-attention asks the text one question a cell of the picture. Such questions (queries) are
+    collected while the frozen U-Net draws a few clips; the frozen text encoder's answers to the usual
+    sentence are the target, the trained one's answers to the other sentence the output. No picture is needed;
+    a step of 64 sentences takes half a second on two cores.
     """
 
     name = "text"
 
     def __init__(
-        self, text: CLIPTextModel, unet: UNetMotionModel, tokens: CLIPTokenizer, *, batch_size: int = 64, device: torch.device
+        self, text: CLIPTextModel, unet: UNetMotionModel, tokens: CLIPTokenizer, *, batch_size: int = 64,
+        device: torch.device
     ) -> None:
         self.teacher = copy.deepcopy(text).to(device).eval().requires_grad_(False)
         self.text = text.to(device)
@@ -46,11 +49,11 @@ class TextStage:
         self.bank = collect_queries(self.unet, self.layers, self.teacher, tokens, device)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """One group."""
+        """Return one parameter group."""
         return [{"params": list(self.network.parameters())}]
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Sentences in two wordings, and some in one; which queries to compare by."""
+        """Return sentences in two wordings, and some in one; which queries to compare by."""
         kept = round(KEPT_SHARE * self.batch_size)
         specs = [
             sample_spec(SEED + int(rng.integers(CLIPS)), num_actors=2 if rng.random() < 0.15 else 1)
@@ -65,7 +68,7 @@ class TextStage:
         }
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Any]]:
-        """Mean over layers of the answers' squared error, over the variance of the target."""
+        """Return mean over layers of the answers' squared error, over the variance of the target."""
         on = {key: value.to(self.device) for key, value in batch.items()}
         with torch.no_grad():
             wanted = text_states(self.teacher, on["usual"])
@@ -78,7 +81,8 @@ class TextStage:
             errors.append((answers(layer, bank[chosen], states) - target).square().mean((1, 2)) / spread)
         each = torch.stack(errors).mean(0)  # (B,)
         kept = round(KEPT_SHARE * self.batch_size)
-        return each.mean(), {"other_wording": each[kept:].mean().detach(), "usual_wording": each[:kept].mean().detach()}
+        return each.mean(), {"other_wording": each[kept:].mean().detach(),
+                             "usual_wording": each[:kept].mean().detach()}
 
     def _ids(self, texts: list[str]) -> Tensor:
         ids: Tensor = self.tokens(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
@@ -86,12 +90,13 @@ class TextStage:
 
 
 def cross_attention(unet: nn.Module) -> list[Any]:
-    """The layers that read the text, diffusers' `Attention`; the motion layers have none."""
-    return [module for name, module in unet.named_modules() if name.endswith("attn2") and "motion_modules" not in name]
+    """Return the layers that read the text, diffusers' `Attention`; the motion layers have none."""
+    return [module for name,
+            module in unet.named_modules() if name.endswith("attn2") and "motion_modules" not in name]
 
 
 def answers(layer: Any, queries: Tensor, states: Tensor) -> Tensor:
-    """What a layer of cross-attention returns: queries (Q, C), text states (B, L, D) → (B, Q, C)."""
+    """Return what a layer of cross-attention returns: queries (Q, C), text states (B, L, D) → (B, Q, C)."""
     q, k, v = (
         x.unflatten(-1, (layer.heads, -1)).transpose(1, 2)
         for x in (queries.expand(len(states), -1, -1), layer.to_k(states), layer.to_v(states))
@@ -104,10 +109,12 @@ def answers(layer: Any, queries: Tensor, states: Tensor) -> Tensor:
 def collect_queries(
     unet: Any, layers: list[Any], text: CLIPTextModel, tokens: CLIPTokenizer, device: torch.device
 ) -> list[Tensor]:
-    """Queries of each layer, (BANK_QUERIES, C), from all timesteps of clips that the U-Net draws, with and without guidance."""
+    """Return queries of each layer, (BANK_QUERIES, C), from all timesteps of clips that the U-Net draws, with
+    and without guidance."""
     rng = np.random.default_rng(SEED)
     texts = ["", *(captions.caption(sample_spec(SEED - 1 - k), rng) for k in range(BANK_CLIPS))]
-    states = text_states(text, tokens(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids.to(device))
+    states = text_states(text, tokens(texts, padding="max_length", truncation=True,
+                                      return_tensors="pt").input_ids.to(device))
     found: list[list[Tensor]] = [[] for _ in layers]
     share = -(-BANK_QUERIES // (BANK_CLIPS * BANK_STEPS))
 
@@ -122,7 +129,8 @@ def collect_queries(
     shape = (1, unet.config.in_channels, 16, unet.config.sample_size, unet.config.sample_size)
     blank, *told = states.unsqueeze(1)  # (1, L, D) each
     for k, said in enumerate(told):
-        sample_images(unet, networks.scheduler(), said.expand(16, -1, -1), blank, shape, seed=SEED + k, steps=BANK_STEPS)
+        sample_images(unet, networks.scheduler(), said.expand(16, -1, -1), blank, shape, seed=SEED + k,
+                      steps=BANK_STEPS)
     for hook in hooks:
         hook.remove()
     return [torch.cat(into).float()[:BANK_QUERIES] for into in found]

@@ -68,7 +68,7 @@ class TestFiles:
     def test_a_missing_judge_is_told_without_loading(self, tmp_path: Path) -> None:
         with pytest.raises(ModelError, match="there is no judge") as caught:
             _ = Judge(tmp_path).fingerprint
-        assert "storyanim train judge" in caught.value.hint
+        assert "storybook train judge" in caught.value.hint
         with pytest.raises(ModelError):
             Judge(tmp_path).read([clip(1)])
 
