@@ -1,4 +1,5 @@
-"""The storybook worlds: plush creatures and dolls in scenes of stories, with exact depth, masks and captions."""
+"""The storybook worlds: plush creatures and dolls in scenes of stories, with exact depth, masks and
+captions."""
 
 from storybook.world.captions import WORDS, caption
 from storybook.world.dataset import (

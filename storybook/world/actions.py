@@ -1,7 +1,7 @@
 """How a creature moves: each action is a function from a cycle's angle to a `Pose`.
 
-Angles are degrees. Lengths are in creature units: an upright bear is 1 high. Every action is periodic in its own
-cycle, and is chosen so that eight frames a second show it.
+Angles are degrees. Lengths are in creature units: an upright bear is 1 high. Every action is periodic in its
+own cycle, and is chosen so that eight frames a second show it.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ def jumping(a: float) -> Pose:
     u = (a / (2 * pi)) % 1.0
     if u < 0.36:  # crouch and push off
         k = sin(pi * u / 0.36)
-        return Pose(squash=1 - 0.2 * k, arm_swing_deg=(-35 * k, -35 * k), leg_spread_deg=(10 * k, 10 * k), tail_deg=6 * k)
+        return Pose(squash=1 - 0.2 * k, arm_swing_deg=(-35 * k, -35 * k), leg_spread_deg=(10 * k, 10 * k),
+                    tail_deg=6 * k)
     v = (u - 0.36) / 0.64
     k = 4 * v * (1 - v)
     lift = 30 + 115 * k

@@ -23,7 +23,8 @@ APPROACH_WORLD = 0.30  # forward travel in two seconds, in depths of inverse dep
 TRAVEL_S = 2.0
 SNOW_CAP: Rgb = (0.96, 0.97, 1.0)
 ORBS: dict[str, Rgb] = {
-    "day": (1.0, 0.92, 0.48), "dusk": (1.0, 0.78, 0.40), "night": (0.98, 0.97, 0.86), "dawn": (1.0, 0.95, 0.74),
+    "day": (1.0, 0.92, 0.48), "dusk": (1.0, 0.78, 0.40), "night": (0.98, 0.97, 0.86),
+    "dawn": (1.0, 0.95, 0.74),
 }
 CLOUDS: dict[str, Rgb] = {
     "day": (1.0, 1.0, 1.0), "dusk": (1.0, 0.76, 0.66), "night": (0.26, 0.32, 0.54), "dawn": (1.0, 0.88, 0.90),
@@ -64,7 +65,8 @@ class Backdrop:
         rng = np.random.default_rng([spec.seed, 29])
         lamps = spec.time_of_day != "day"
         snowy = self.stage.snowy
-        self.sprites = [paint(p.kind, p.height * size, tint_of(spec), rng, lamps=lamps, snowy=snowy) for p in self.stage.props]
+        self.sprites = [paint(p.kind, p.height * size, tint_of(spec), rng, lamps=lamps, snowy=snowy)
+                        for p in self.stage.props]
         self.waves = rng.uniform(0, 2 * np.pi, 8).astype(np.float32)
         self.x = ((np.arange(size, dtype=np.float32) + 0.5) / size)[None, :]
         self.v = ((np.arange(size, dtype=np.float32) + 0.5) / size)[:, None]
@@ -115,9 +117,11 @@ class Backdrop:
         night = self.spec.time_of_day == "night"
         if night and self.spec.weather == "clear":
             for x, v in zip(rng.uniform(0.04, 0.96, 9), rng.uniform(0.03, 0.30, 9), strict=True):
-                _blend(sky, 0.9 * np.exp(-((self.x - x) ** 2 + (self.v - v) ** 2) / 0.0085**2), (1.0, 0.97, 0.85))
+                _blend(sky, 0.9 * np.exp(-((self.x - x) ** 2 + (self.v - v) ** 2) / 0.0085**2),
+                       (1.0, 0.97, 0.85))
         for _ in range(3):
-            self._paint_cloud(sky, float(rng.uniform(0.0, 1.0)), float(rng.uniform(0.06, 0.26)), float(rng.uniform(0.05, 0.075)))
+            self._paint_cloud(sky, float(rng.uniform(0.0, 1.0)), float(rng.uniform(0.06, 0.26)),
+                              float(rng.uniform(0.05, 0.075)))
         return sky
 
     def _paint_orb(self, sky: Array) -> None:
@@ -150,7 +154,8 @@ class Backdrop:
         a, b = self.waves[wave], self.waves[wave + 2]
         phase = 2 * np.pi * ridge.waves * x
         if ridge.peaked:
-            outline = 1.6 * np.abs(((phase + a) / np.pi) % 2 - 1) - 0.8 + 0.5 * np.abs(((1.7 * phase + b) / np.pi) % 2 - 1)
+            outline = 1.6 * np.abs(((phase + a) / np.pi) % 2
+                                   - 1) - 0.8 + 0.5 * np.abs(((1.7 * phase + b) / np.pi) % 2 - 1)
         else:
             outline = 0.7 * np.sin(phase + a) + 0.4 * np.sin(1.9 * phase + b)
         line = self.stage.horizon - (ridge.height + ridge.swing * outline)  # (1, W) row of its top
@@ -160,7 +165,8 @@ class Backdrop:
         depth_below = np.clip((self.v[:bottom] - line) / 0.25, 0, 1)[..., None]
         colour = base * (1.05 - 0.12 * depth_below)
         if ridge.peaked:
-            snow_line = self.stage.horizon - ridge.height - 0.22 * ridge.swing + 0.016 * np.sin(4.3 * phase + b)
+            snow_line = self.stage.horizon - ridge.height - 0.22 * ridge.swing
+            snow_line = snow_line + 0.016 * np.sin(4.3 * phase + b)
             cap = np.clip((snow_line - self.v[:bottom]) * self.size * 0.6 + 0.5, 0, 1)
             colour = colour + (np.array(SNOW_CAP, dtype=np.float32) * self.tint - colour) * cap[..., None]
         rgb[:bottom] += (colour - rgb[:bottom]) * alpha[..., None]
@@ -214,7 +220,8 @@ class Backdrop:
         x = (self.x - 0.5) / n + camera.x  # (R, W) world
         fade = np.clip((n - 0.10) / 0.35, 0, 1)
         w = self.waves
-        soft = 0.5 + 0.28 * np.sin(2.3 * x + 2.0 * z + w[0]) + 0.28 * np.sin(-1.3 * x + 3.4 * z + w[1]) * np.sin(1.9 * x + w[2])
+        soft = 0.5 + 0.28 * np.sin(2.3 * x + 2.0 * z + w[0]) + 0.28 * np.sin(-1.3 * x + 3.4 * z
+                                                                             + w[1]) * np.sin(1.9 * x + w[2])
         main, patch = (np.array(c, dtype=np.float32) for c in (ground.main, ground.patch))
         mixed = np.clip(0.5 + (soft - 0.5) * fade, 0, 1)[..., None]
         colour = self._floor(x, z, main, patch) if ground.kind == "floor" else main + (patch - main) * mixed
@@ -223,7 +230,8 @@ class Backdrop:
         if ground.water is not None:
             self._water(colour, x, z, n, time_s)
         outdoors = self.stage.ridges and not self.stage.wall
-        haze = np.array(self.stage.ridges[-1].rgb if outdoors else ground.water or ground.main, dtype=np.float32)
+        haze = np.array(self.stage.ridges[-1].rgb if outdoors else ground.water or ground.main,
+                        dtype=np.float32)
         colour += (haze - colour) * (0.55 * np.clip(1 - n / 0.16, 0, 1))[..., None]
         rgb[first:] = np.clip(colour * self.tint, 0, 1)
         inverse_depth[first:] = np.minimum(n, 1)

@@ -1,4 +1,7 @@
-"""A clip in words. Without `rng` the wording is plain and complete; with it, words and sentence forms vary."""
+"""A clip in words.
+
+Without `rng` the wording is plain and complete; with it, words and sentence forms vary.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,8 @@ FREE_FORMS = (  # none of `caption`'s, and none that has its parts in the order 
 
 
 def two_wordings(spec: ClipSpec, rng: np.random.Generator, world: World = STORYBOOK_1) -> tuple[str, str]:
-    """The same things of a clip in the same words, said as `caption` does and then in an order or with a verb that it never has.
+    """The same things of a clip in the same words, said as `caption` does and then in an order or with a verb
+    that it never has.
 
     Time of day and weather come first or last, apart or together. Without actors both are alike.
     """

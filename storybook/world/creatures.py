@@ -1,7 +1,8 @@
-"""The eight plush creatures as lists of rounded parts, each hung on a bone (see `skeleton`): the kit they share.
+"""The eight plush creatures as lists of rounded parts, each hung on a bone (see `skeleton`): the kit they
+share.
 
-A part is a quadric: an ellipsoid, or a rounded cone for ears, beaks and snouts; or one of the `solids`. `Kit.rig` gives
-them as arrays, so that a whole creature is moved by a few matrix products.
+A part is a quadric: an ellipsoid, or a rounded cone for ears, beaks and snouts; or one of the `solids`.
+`Kit.rig` gives them as arrays, so that a whole creature is moved by a few matrix products.
 """
 
 from __future__ import annotations
@@ -78,25 +79,32 @@ class Kit:
     def dark(self) -> Rgb:
         return mix(self.main, INK, 0.32)
 
-    def ball(self, on: str, centre: Vec, radii: Vec, rgb: Rgb, *, turn: Matrix | None = None, stuff: int = FUR) -> None:
+    def ball(self, on: str, centre: Vec, radii: Vec, rgb: Rgb, *, turn: Matrix | None = None,
+             stuff: int = FUR) -> None:
         axes = np.diag(radii) if turn is None else turn @ np.diag(radii)
         self.parts.append((on, centre, axes, BALL, rgb, stuff))
 
-    def cone(self, on: str, base: Vec, radii: Vec, rgb: Rgb, *, turn: Matrix | None = None, stuff: int = FUR) -> None:
-        """A rounded cone that stands on `base` along its own y; `radii` = (half width, height, half depth)."""
+    def cone(self, on: str, base: Vec, radii: Vec, rgb: Rgb, *, turn: Matrix | None = None,
+             stuff: int = FUR) -> None:
+        """A rounded cone that stands on `base` along its own y.
+
+        `radii` = (half width, height, half depth).
+        """
         turn = np.eye(3) if turn is None else turn
         apex = np.asarray(base) + turn @ np.array([0.0, radii[1], 0.0])
         self.parts.append((on, (apex[0], apex[1], apex[2]), turn @ np.diag(radii), CONE, rgb, stuff))
 
     def solid(
-        self, kind: int, on: str, centre: Vec, half: Vec, rgb: Rgb, *, turn: Matrix | None = None, stuff: int = FUR
+        self, kind: int, on: str, centre: Vec, half: Vec, rgb: Rgb, *, turn: Matrix | None = None,
+        stuff: int = FUR
     ) -> None:
         """A box, tube, ring or bowl of half sizes `half`; tubes and rings lie about their own y."""
         axes = np.diag(half) if turn is None else turn @ np.diag(half)
         self.parts.append((on, centre, axes, kind, rgb, stuff))
 
     def pair(
-        self, on: str, centre: Vec, radii: Vec, rgb: Rgb, *, turn: Callable[[float], Matrix] | None = None, stuff: int = FUR
+        self, on: str, centre: Vec, radii: Vec, rgb: Rgb, *, turn: Callable[[float], Matrix] | None = None,
+        stuff: int = FUR
     ) -> None:
         """The same ball on both sides; `on` may hold {} for left and right."""
         for side, sign in (("left", 1.0), ("right", -1.0)):
@@ -118,7 +126,8 @@ class Kit:
             frame = _frame_along(along / (2 * half))
             m = (a_ + b_) / 2
             colour = tip if tip is not None and k == len(points) - 2 else rgb
-            self.ball("tail", (m[0], m[1], m[2]), (radius, half + 0.8 * radius, radius), colour, turn=frame, stuff=STRIPED)
+            self.ball("tail", (m[0], m[1], m[2]), (radius, half + 0.8 * radius, radius), colour, turn=frame,
+                      stuff=STRIPED)
 
 
 def _frame_along(y: NDArray[np.float64]) -> Matrix:
@@ -141,7 +150,8 @@ def on_head(radii: Vec, theta_deg: float, phi_deg: float, push: float = 1.0) -> 
 
 
 def face(
-    kit: Kit, head: Vec, *, eye_deg: float = 25, eye_phi: float = 6, eye: float = 1.0, cheek: Rgb | None = None
+    kit: Kit, head: Vec, *, eye_deg: float = 25, eye_phi: float = 6, eye: float = 1.0,
+    cheek: Rgb | None = None
 ) -> None:
     """Eyes with highlights, their closed lids, and blush."""
     for sign in (1.0, -1.0):
@@ -161,7 +171,8 @@ def face(
             at, frame = on_head(head, sign * (eye_deg + 5), eye_phi - drop, 1.03)
             kit.ball("tears", at, (swell, swell * 1.35, 0.022), (0.55, 0.82, 1.0), turn=frame, stuff=GLOSS)
         at, frame = on_head(head, sign * (eye_deg + 17), eye_phi - 23, 0.975)
-        kit.ball("head", at, (0.047, 0.033, 0.014), mix(cheek or kit.main, BLUSH, 0.45 if cheek else 0.62), turn=frame)
+        kit.ball("head", at, (0.047, 0.033, 0.014), mix(cheek or kit.main, BLUSH, 0.45 if cheek else 0.62),
+                 turn=frame)
 
 
 def talking_mouth(kit: Kit, at: Vec) -> None:

@@ -1,10 +1,10 @@
 """Clips of the storybook world by seed, for training and, apart from it, for evaluation.
 
-Held out: a creature, a colour and an accessory (or none) have the positions i, j, k in the lists of the world. A triple
-is held out of training when i + j + k is a multiple of 12 (`World.held_out`). In STORYBOOK_1 that is 35 of 400 triples,
-8.75%; each creature, colour, accessory and each pair of them is still seen in training. Examples: red bear without
-accessory (0); grey rabbit (12); white dog with a hat (12); yellow duck with a belly patch (12). An unnamed colour is
-never held out. `HELD_OUT` is the whole list of STORYBOOK_1.
+Held out: a creature, a colour and an accessory (or none) have the positions i, j, k in the lists of the
+world. A triple is held out of training when i + j + k is a multiple of 12 (`World.held_out`). In STORYBOOK_1
+that is 35 of 400 triples, 8.75%; each creature, colour, accessory and each pair of them is still seen in
+training. Examples: red bear without accessory (0); grey rabbit (12); white dog with a hat (12); yellow duck
+with a belly patch (12). An unnamed colour is never held out. `HELD_OUT` is the whole list of STORYBOOK_1.
 """
 
 from __future__ import annotations
@@ -61,11 +61,13 @@ WEATHER_SHARES = (0.68, 0.08, 0.16, 0.08)
 SIDE_ON = ("walking", "running", "swimming")
 
 
-def sample_spec(seed: int, *, held_out: bool = False, num_actors: int = 1, world: World = STORYBOOK_1) -> ClipSpec:
+def sample_spec(seed: int, *, held_out: bool = False, num_actors: int = 1,
+                world: World = STORYBOOK_1) -> ClipSpec:
     """The clip of a seed.
 
     Args:
-        held_out: False draws no combination of `world.held_out`, as training clips must not; True draws only those.
+        held_out: False draws no combination of `world.held_out`, as training clips must not; True draws only
+            those.
         num_actors: 0 to 2; up to 3 in STORYBOOK_2.
         world: what may be drawn.
     """
@@ -88,10 +90,12 @@ def _action_and_scene(rng: np.random.Generator) -> tuple[str, str]:
     if action != "swimming":
         return action, str(rng.choice(SCENES))
     pond = rng.random() < POND_SHARE
-    return action, str(rng.choice([s for s in SCENES if s not in WATER_SCENES and s != "bedroom"] if pond else WATER_SCENES))
+    return action, str(rng.choice([s for s in SCENES if s not in WATER_SCENES and s != "bedroom"] if pond
+                                  else WATER_SCENES))
 
 
-def _actor(rng: np.random.Generator, action: str, camera: str, held_out: bool, place: tuple[int, int]) -> ActorSpec:
+def _actor(rng: np.random.Generator, action: str, camera: str, held_out: bool,
+           place: tuple[int, int]) -> ActorSpec:
     """Actor `place[0]` of `place[1]`."""
     creature, colour, accessory = _who(rng, held_out)
     while accessory == "belly patch" and action in HIDES_BELLY:
@@ -101,9 +105,11 @@ def _actor(rng: np.random.Generator, action: str, camera: str, held_out: bool, p
     azimuth, x, size = _pose_in_frame(rng, action, camera)
     k, count = place
     if count > 1:
-        x, size = (k + 0.5 + float(rng.uniform(-0.06, 0.06))) / count, size * (0.58 if action == "sleeping" else 0.76)
+        x, size = (k + 0.5 + float(rng.uniform(-0.06, 0.06))) / count, size * (0.58 if action == "sleeping"
+                                                                               else 0.76)
         azimuth *= 0.6
-    return ActorSpec(creature, colour, rgb, accessory, worn_colour, worn_rgb, action, azimuth, float(rng.random()), x, size)
+    return ActorSpec(creature, colour, rgb, accessory, worn_colour, worn_rgb, action, azimuth,
+                     float(rng.random()), x, size)
 
 
 def _who(rng: np.random.Generator, held_out: bool) -> tuple[str, str | None, str | None]:
@@ -138,9 +144,11 @@ def _pose_in_frame(rng: np.random.Generator, action: str, camera: str) -> tuple[
     return azimuth, x, float(rng.uniform(low, high))
 
 
-def render_clip(spec: ClipSpec, *, size: int = 128, num_frames: int = 16, fps: float = 8.0, supersample: int = 2) -> WorldClip:
+def render_clip(spec: ClipSpec, *, size: int = 128, num_frames: int = 16, fps: float = 8.0,
+                supersample: int = 2) -> WorldClip:
     """Frames 0 .. num_frames - 1 at `fps`, `size` pixels square."""
-    return render_frames(spec, [k / fps for k in range(num_frames)], size=size, fps=fps, supersample=supersample)
+    return render_frames(spec, [k / fps for k in range(num_frames)], size=size, fps=fps,
+                         supersample=supersample)
 
 
 def render_frames(

@@ -70,7 +70,8 @@ def laughing(a: float) -> Pose:
 def crying(a: float) -> Pose:
     s = sin(a)
     rub = 0.012 * s
-    eyes: tuple[Reach, Reach] = (("head", (0.185 + rub, -0.045, 0.150)), ("head", (-0.185 - rub, -0.045, 0.150)))
+    eyes: tuple[Reach, Reach] = (("head", (0.185 + rub, -0.045, 0.150)),
+                                 ("head", (-0.185 - rub, -0.045, 0.150)))
     return Pose(
         lean_deg=7,
         head_pitch_deg=11 + 4 * s,

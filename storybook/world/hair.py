@@ -114,7 +114,8 @@ def _afro(kit: Kit, head: Vec) -> None:
     for k in range(14):  # curls on the outline
         x, y = sin(2 * pi * k / 14), cos(2 * pi * k / 14)
         if y > -0.75:
-            kit.ball("head", (x * big[0] * 0.93, 0.085 + y * big[1] * 0.93, -0.075), (0.066, 0.066, 0.075), kit.hair)
+            kit.ball("head", (x * big[0] * 0.93, 0.085 + y * big[1] * 0.93, -0.075), (0.066, 0.066, 0.075),
+                     kit.hair)
 
 
 def _bun(kit: Kit, head: Vec) -> None:

@@ -87,7 +87,10 @@ def paste(canvas: Canvas, body: Body, light: Light, supersample: int) -> None:
 def _lay(
     canvas: Canvas, box: tuple[slice, slice], drawn: tuple[Array, Array], here: Array
 ) -> NDArray[np.bool_]:
-    """Blend premultiplied colour and alpha in where `here` is nearest. Returns the pixels that are now this body's."""
+    """Blend premultiplied colour and alpha in where `here` is nearest.
+
+    Returns the pixels that are now this body's.
+    """
     colour, alpha = drawn
     window, behind = canvas.rgb[box], canvas.inverse_depth[box]
     front = ((here >= behind) & (alpha > 0)).astype(np.float32)

@@ -1,4 +1,5 @@
-"""Pictures of one creature, as a person would take of a plush toy: five places and poses, in plain daylight."""
+"""Pictures of one creature, as a person would take of a plush toy: five places and poses, in plain
+daylight."""
 
 from __future__ import annotations
 

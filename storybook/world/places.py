@@ -1,4 +1,5 @@
-"""More scenes: rooms, a palace and a cave, a castle, a garden, a road, a farm, a winter forest and the open sea."""
+"""More scenes: rooms, a palace and a cave, a castle, a garden, a road, a farm, a winter forest and the open
+sea."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Quadric parts to pixels: hidden surfaces, then soft plush shading of what is seen.
 
-View space: x right, y up, z towards the camera, orthographic, in creature units. Each part solves the quadratic
-(p - c)ᵀ Q (p - c) = k for the depth of its front surface; shading happens once, on the visible surface only.
+View space: x right, y up, z towards the camera, orthographic, in creature units. Each part solves the
+quadratic (p - c)ᵀ Q (p - c) = k for the depth of its front surface; shading happens once, on the visible
+surface only.
 """
 
 from __future__ import annotations
@@ -123,7 +124,10 @@ def _front_of_ball(surfaces: Surfaces, p: int, x: Array, y: Array) -> Array:
 
 
 def _front_of_cone(surfaces: Surfaces, p: int, x: Array, y: Array) -> Array:
-    """Front depth above the apex of the lower sheet of a blunt cone, between its apex and its base; -99 outside."""
+    """Front depth above the apex of the lower sheet of a blunt cone, between its apex and its base.
+
+    -99 outside.
+    """
     q = surfaces.quadric[p].astype(np.float32)
     a = q[2, 2] if abs(q[2, 2]) > 1e-3 else np.float32(1e-3)
     b = q[0, 2] * x + q[1, 2] * y
@@ -170,7 +174,8 @@ def shade(
 
 
 def _paint_stripes(
-    colour: Array, takes: NDArray[np.bool_], surfaces: Surfaces, p: NDArray[np.int16], rel: Array, rig: Rig, stripes: Array
+    colour: Array, takes: NDArray[np.bool_], surfaces: Surfaces, p: NDArray[np.int16], rel: Array, rig: Rig,
+    stripes: Array
 ) -> Array:
     """Bands across the parts that take stripes, along each part's own y."""
     at = np.nonzero(takes)[0]
@@ -184,7 +189,8 @@ def _paint_stripes(
 
 
 def _hollows(depth: Array, covered: NDArray[np.bool_]) -> Array:
-    """Soft darkness (H, W) in [0, 1] where a surface lies behind what surrounds it: chins, armpits, ear roots."""
+    """Soft darkness (H, W) in [0, 1] where a surface lies behind what surrounds it: chins, armpits, ear
+    roots."""
     size = max(3, depth.shape[0] // 14)
     weight = covered.astype(np.float32)
     filled = np.where(covered, depth, np.float32(0))

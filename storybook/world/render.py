@@ -58,7 +58,8 @@ class Renderer:
         rgb, inverse_depth = self.backdrop.draw(time_s)
         canvas = Canvas(rgb, inverse_depth, np.full(inverse_depth.shape, NOBODY, dtype=np.int8))
         heads = [(float("nan"), float("nan"))]
-        order = sorted(range(len(self.rigs)), key=lambda k: (self.spec.actors[k].row or 0.0, self.spec.actors[k].size))
+        order = sorted(range(len(self.rigs)),
+                       key=lambda k: (self.spec.actors[k].row or 0.0, self.spec.actors[k].size))
         for k in order:
             head = self._draw_actor(canvas, k, time_s)
             if k == 0:

@@ -1,4 +1,5 @@
-"""Rooms drawn from their geometry: a hall or tunnel that the camera looks along, and what hangs on a room's back wall."""
+"""Rooms drawn from their geometry: a hall or tunnel that the camera looks along, and what hangs on a room's
+back wall."""
 
 from __future__ import annotations
 
@@ -144,7 +145,8 @@ class Wall:
         self.colour, self.x, self.v, self.px, self.tint = colour, x, v, px, tint
 
     def lay(self, alpha: Array, rgb: Rgb | Array, at: Window = EVERYWHERE) -> None:
-        """Blend a colour, or a lit one (3,) or (H, W, 3), through `alpha`, which is of the window `at` only."""
+        """Blend a colour, or a lit one (3,) or (H, W, 3), through `alpha`, which is of the window `at`
+        only."""
         if isinstance(rgb, tuple):
             value: Array = np.array(rgb, dtype=np.float32) * self.tint
         else:

@@ -90,7 +90,8 @@ class Stage:
 
 
 TINTS: dict[str, Rgb] = {
-    "day": (1.0, 1.0, 1.0), "dusk": (0.96, 0.74, 0.64), "night": (0.33, 0.40, 0.66), "dawn": (1.0, 0.88, 0.86),
+    "day": (1.0, 1.0, 1.0), "dusk": (0.96, 0.74, 0.64), "night": (0.33, 0.40, 0.66),
+    "dawn": (1.0, 0.88, 0.86),
 }
 SKIES: dict[str, tuple[Rgb, Rgb]] = {
     "day": ((0.40, 0.68, 0.95), (0.82, 0.93, 0.99)),
@@ -105,7 +106,8 @@ LIGHTS: dict[str, Light] = {
     "dawn": Light((1.03, 0.92, 0.84), (0.92, 0.90, 0.98), (1.0, 0.86, 0.80)),
 }
 INDOOR_TINTS: dict[str, Rgb] = {
-    "day": (1.0, 1.0, 1.0), "dusk": (0.98, 0.82, 0.70), "night": (0.50, 0.50, 0.70), "dawn": (1.0, 0.92, 0.88),
+    "day": (1.0, 1.0, 1.0), "dusk": (0.98, 0.82, 0.70), "night": (0.50, 0.50, 0.70),
+    "dawn": (1.0, 0.92, 0.88),
 }
 GLOOM: dict[str, Rgb] = {
     "clear": (1.0, 1.0, 1.0),
@@ -128,7 +130,8 @@ def light_of(spec: ClipSpec) -> Light:
     light, g = LIGHTS[spec.time_of_day], GLOOM[spec.weather]
     k = [(1 + c) / 2 for c in g]
     key, fill = light.key, light.fill
-    return Light((key[0] * k[0], key[1] * k[1], key[2] * k[2]), (fill[0] * k[0], fill[1] * k[1], fill[2] * k[2]), light.rim)
+    return Light((key[0] * k[0], key[1] * k[1], key[2] * k[2]),
+                 (fill[0] * k[0], fill[1] * k[1], fill[2] * k[2]), light.rim)
 
 
 def lay_out(spec: ClipSpec) -> Stage:
@@ -179,8 +182,10 @@ def _sides(
 
 
 def _forest(rng: np.random.Generator, swims: bool) -> Stage:
-    ridges = (Ridge(0.05, (0.44, 0.64, 0.50), 0.20, 0.05, 5.5), Ridge(0.10, (0.25, 0.48, 0.33), 0.13, 0.05, 7.5))
-    props = _row(rng, ("tree", "pine"), 5, (0.20, 0.32), (1.6, 2.1)) + _sides(rng, ("tree", "pine"), 2, (0.42, 0.58), (1.35, 1.7))
+    ridges = (Ridge(0.05, (0.44, 0.64, 0.50), 0.20, 0.05, 5.5),
+              Ridge(0.10, (0.25, 0.48, 0.33), 0.13, 0.05, 7.5))
+    props = _row(rng, ("tree", "pine"), 5, (0.20, 0.32), (1.6, 2.1)) + _sides(rng, ("tree", "pine"), 2,
+                                                                              (0.42, 0.58), (1.35, 1.7))
     return Stage(
         0.42,
         SKIES["day"],
@@ -192,26 +197,32 @@ def _forest(rng: np.random.Generator, swims: bool) -> Stage:
 
 def _beach(rng: np.random.Generator, swims: bool) -> Stage:
     ground = Ground(
-        (0.96, 0.86, 0.64), (0.90, 0.77, 0.53), water=(0.18, 0.60, 0.82), shore=2.0 if swims else float(rng.uniform(0.36, 0.44))
+        (0.96, 0.86, 0.64), (0.90, 0.77, 0.53), water=(0.18, 0.60, 0.82),
+        shore=2.0 if swims else float(rng.uniform(0.36, 0.44))
     )
     props = _row(rng, ("boat",), 1, (0.13, 0.18), (0.9, 1.1))
     if not swims:
-        props += _sides(rng, ("umbrella",), 1, (0.56, 0.66), (0.80, 0.95)) + _sides(rng, ("palm",), 1, (0.48, 0.54), (1.2, 1.4))
+        props += _sides(rng, ("umbrella",), 1, (0.56, 0.66),
+                        (0.80, 0.95)) + _sides(rng, ("palm",), 1, (0.48, 0.54), (1.2, 1.4))
     return Stage(0.42, SKIES["day"], (), ground, tuple(props))
 
 
 def _snow(rng: np.random.Generator, swims: bool) -> Stage:
-    ridges = (Ridge(0.04, (0.66, 0.76, 0.88), 0.13, 0.06, 1.7), Ridge(0.09, (0.82, 0.88, 0.95), 0.06, 0.03, 2.4))
-    props = _row(rng, ("snowy_pine",), 4, (0.18, 0.30), (1.3, 1.7)) + _sides(rng, ("snowy_pine",), 2, (0.42, 0.55), (1.1, 1.4))
+    ridges = (Ridge(0.04, (0.66, 0.76, 0.88), 0.13, 0.06, 1.7),
+              Ridge(0.09, (0.82, 0.88, 0.95), 0.06, 0.03, 2.4))
+    props = _row(rng, ("snowy_pine",), 4, (0.18, 0.30), (1.3, 1.7)) + _sides(rng, ("snowy_pine",), 2,
+                                                                             (0.42, 0.55), (1.1, 1.4))
     return Stage(0.42, SKIES["day"], ridges, Ground((0.95, 0.97, 1.0), (0.83, 0.89, 0.97)), tuple(props))
 
 
 def _city(rng: np.random.Generator, swims: bool) -> Stage:
     houses = [
-        Prop("house", -0.16 + 0.22 * k + float(rng.uniform(-0.02, 0.02)), 0.30 + 0.002 * k, float(rng.uniform(0.36, 0.50)))
+        Prop("house", -0.16 + 0.22 * k + float(rng.uniform(-0.02, 0.02)), 0.30 + 0.002 * k,
+             float(rng.uniform(0.36, 0.50)))
         for k in range(7)
     ]
-    props = houses + _sides(rng, ("lamp",), 1, (0.46, 0.54), (1.1, 1.25)) + _sides(rng, ("tree",), 1, (0.40, 0.44), (0.8, 1.0))
+    props = houses + _sides(rng, ("lamp",), 1, (0.46, 0.54),
+                            (1.1, 1.25)) + _sides(rng, ("tree",), 1, (0.40, 0.44), (0.8, 1.0))
     return Stage(
         0.42,
         SKIES["day"],
@@ -222,16 +233,20 @@ def _city(rng: np.random.Generator, swims: bool) -> Stage:
 
 
 def _meadow(rng: np.random.Generator, swims: bool) -> Stage:
-    ridges = (Ridge(0.05, (0.56, 0.78, 0.56), 0.10, 0.04, 1.4), Ridge(0.10, (0.46, 0.74, 0.40), 0.05, 0.03, 1.9))
+    ridges = (Ridge(0.05, (0.56, 0.78, 0.56), 0.10, 0.04, 1.4),
+              Ridge(0.10, (0.46, 0.74, 0.40), 0.05, 0.03, 1.9))
     flowers = _sides(rng, ("flower",), 8, (0.45, 0.92), (0.13, 0.17))
-    props = _row(rng, ("tree",), 2, (0.18, 0.26), (1.2, 1.5)) + flowers + _sides(rng, ("bush",), 1, (0.35, 0.45), (0.3, 0.4))
+    props = _row(rng, ("tree",), 2, (0.18, 0.26),
+                 (1.2, 1.5)) + flowers + _sides(rng, ("bush",), 1, (0.35, 0.45), (0.3, 0.4))
     return Stage(0.44, SKIES["day"], ridges, Ground((0.52, 0.78, 0.32), (0.42, 0.69, 0.28)), tuple(props))
 
 
 def _lake(rng: np.random.Generator, swims: bool) -> Stage:
-    ridges = (Ridge(0.03, (0.54, 0.66, 0.78), 0.16, 0.06, 1.6), Ridge(0.08, (0.30, 0.54, 0.40), 0.045, 0.02, 6.5))
+    ridges = (Ridge(0.03, (0.54, 0.66, 0.78), 0.16, 0.06, 1.6),
+              Ridge(0.08, (0.30, 0.54, 0.40), 0.045, 0.02, 6.5))
     ground = Ground(
-        (0.44, 0.68, 0.32), (0.36, 0.58, 0.28), water=(0.26, 0.52, 0.70), shore=2.0 if swims else float(rng.uniform(0.44, 0.52))
+        (0.44, 0.68, 0.32), (0.36, 0.58, 0.28), water=(0.26, 0.52, 0.70),
+        shore=2.0 if swims else float(rng.uniform(0.44, 0.52))
     )
     props = _row(rng, ("pine", "tree"), 4, (0.11, 0.13), (1.5, 2.0))
     if not swims:
@@ -245,7 +260,8 @@ def _bedroom(rng: np.random.Generator, swims: bool) -> Stage:
     walls: tuple[Rgb, ...] = ((0.98, 0.90, 0.76), (0.80, 0.88, 0.96), (0.97, 0.84, 0.84), (0.85, 0.93, 0.82))
     rugs: tuple[Rgb, ...] = ((0.86, 0.48, 0.44), (0.44, 0.62, 0.78), (0.66, 0.54, 0.76))
     ground = Ground((0.78, 0.58, 0.38), rugs[int(rng.integers(3))], "floor")
-    return Stage(0.40, SKIES["day"], (Ridge(0.41, walls[int(rng.integers(4))], 0.0, 0.0, side),), ground, props, wall=0.41)
+    return Stage(0.40, SKIES["day"], (Ridge(0.41, walls[int(rng.integers(4))], 0.0, 0.0, side),), ground,
+                 props, wall=0.41)
 
 
 def _mountains(rng: np.random.Generator, swims: bool) -> Stage:
@@ -254,7 +270,8 @@ def _mountains(rng: np.random.Generator, swims: bool) -> Stage:
         Ridge(0.05, (0.45, 0.50, 0.62), 0.11, 0.10, 2.1, peaked=True),
         Ridge(0.10, (0.42, 0.60, 0.46), 0.035, 0.02, 2.0),
     )
-    props = _row(rng, ("pine",), 2, (0.20, 0.28), (0.9, 1.2)) + _sides(rng, ("rock",), 3, (0.40, 0.72), (0.22, 0.34))
+    props = _row(rng, ("pine",), 2, (0.20, 0.28), (0.9, 1.2)) + _sides(rng, ("rock",), 3, (0.40, 0.72),
+                                                                       (0.22, 0.34))
     return Stage(0.46, SKIES["day"], ridges, Ground((0.58, 0.66, 0.42), (0.52, 0.56, 0.42)), tuple(props))
 
 

@@ -1,4 +1,5 @@
-"""Sets of rendered scenes on disk: a folder of shards, each made beside and renamed, so that a kill leaves none half-written."""
+"""Sets of rendered scenes on disk: a folder of shards, each made beside and renamed, so that a kill leaves
+none half-written."""
 
 from __future__ import annotations
 

@@ -33,7 +33,8 @@ EVERY = ("creature", "action", "scene", "time_of_day", "weather")
 
 
 def every(attribute: str, world: World, first_seed: int = 0) -> list[ClipSpec]:
-    """One sampled clip for each value of an attribute of `EVERY`, in the world's order: the first seed that has it."""
+    """One sampled clip for each value of an attribute of `EVERY`, in the world's order: the first seed that
+    has it."""
     specs = []
     for value in world.words[attribute]:
         pair = value == "hugging"  # nobody hugs alone
@@ -54,7 +55,8 @@ def spec_sheet(
     rows = []
     for spec in specs:
         clip = render_clip(spec, size=size, num_frames=SHOWN[-1] + 1)
-        images = [clip.rgb[frame] for frame in SHOWN] + [(clip.inverse_depth[SHOWN[0]] * 255).astype(np.uint8)]
+        images = [clip.rgb[frame]
+                  for frame in SHOWN] + [(clip.inverse_depth[SHOWN[0]] * 255).astype(np.uint8)]
         words = wrap(caption(spec, world=world), width=max(20, len(images) * size // 6))
         rows.append(Row(images, captions=words[:2]))
     return contact_sheet(rows, Layout(cell_px=(size, size), gap_px=2, columns=columns, font_px=10))

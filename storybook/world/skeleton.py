@@ -1,7 +1,7 @@
 """Bones: the affine map from each bone's own space to the creature's, for a pose.
 
-Creature space: x to the creature's left as it faces the camera, y up, z forward, unit = the height of an upright
-bear. A bone is a 3x4 matrix [linear | origin]; `None` hides what hangs on it.
+Creature space: x to the creature's left as it faces the camera, y up, z forward, unit = the height of an
+upright bear. A bone is a 3x4 matrix [linear | origin]; `None` hides what hangs on it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from storybook.world.actions import Pose, Reach
 
 Matrix = NDArray[np.float64]
-Pivots = dict[str, tuple[tuple[float, float, float], Callable[[float], float]]]  # bone of a thing: where, how it turns
+# bone of a thing: where, how it turns
+Pivots = dict[str, tuple[tuple[float, float, float], Callable[[float], float]]]
 
 NECK_Y = 0.45
 HIP_Y = 0.14
@@ -65,7 +66,8 @@ def hang(parent: Matrix, linear: Matrix, origin: tuple[float, float, float]) -> 
     return bone(parent[:, :3] @ linear, parent[:, :3] @ np.asarray(origin) + parent[:, 3])
 
 
-def bones(pose: Pose, joints: Joints, azimuth_deg: float, pivots: Pivots | None = None) -> dict[str, Matrix | None]:
+def bones(pose: Pose, joints: Joints, azimuth_deg: float,
+          pivots: Pivots | None = None) -> dict[str, Matrix | None]:
     """All bones of a creature that faces `azimuth_deg`, and of the thing that it holds or rides."""
     body, head = _lying(pose, joints, azimuth_deg) if pose.lying else _upright(pose, joints, azimuth_deg)
     sx, sy = joints.shoulder
@@ -119,12 +121,14 @@ def _place_things(
     facing = azimuth_deg if pose.mount_deg is None else pose.mount_deg * (1.0 if azimuth_deg >= 0 else -1.0)
     mount = bone(turn_y(facing) @ turn_x(pose.mount_tilt_deg), (0.0, pose.mount_rise, 0.0))
     upright = turn_y(azimuth_deg + pose.yaw_deg)
-    places = {"mount": mount, "ground": bone(turn_y(azimuth_deg), (0.0, 0.0, 0.0)), "body": body, "head": head}
+    places = {"mount": mount, "ground": bone(turn_y(azimuth_deg), (0.0, 0.0, 0.0)), "body": body,
+              "head": head}
     places["neck"] = hang(body, np.eye(3), (0, joints.neck_y, 0))
     places["lips"] = hang(head, np.eye(3), joints.mouth)
     hold = places["neck"][:, :3] @ np.asarray(pose.hold) + places["neck"][:, 3]
     places["hold"] = bone(upright @ turn_x(pose.hold_deg), hold)
-    places["toss"] = hang(places["ground"], turn_z(pose.spin_deg), (0.0, joints.neck_y + pose.toss[0], pose.toss[1]))
+    places["toss"] = hang(places["ground"], turn_z(pose.spin_deg),
+                          (0.0, joints.neck_y + pose.toss[0], pose.toss[1]))
     for name, (origin, turns) in pivots.items():
         places[name] = hang(mount, turn_x(turns(pose.spin_deg)), origin)
     for k, (side, sign) in enumerate((("left", 1.0), ("right", -1.0))):
@@ -195,7 +199,8 @@ def _tucked_limbs(body: Matrix, joints: Joints) -> dict[str, Matrix | None]:
     for side, sign in (("left", 1.0), ("right", -1.0)):
         tucked[f"arm_{side}"] = hang(body, turn_z(sign * 8) @ turn_x(-158), (sign * sx, sy, 0.07))
         out, fold = (14, -112) if joints.hip_y <= HIP_Y else (4, 6)  # long legs stay straight
-        hip = (sign * (joints.hip_x + 0.05), joints.hip_y + 0.02, 0.0) if fold < 0 else (sign * joints.hip_x, joints.hip_y, 0.0)
+        hip = (sign * (joints.hip_x + 0.05), joints.hip_y + 0.02,
+               0.0) if fold < 0 else (sign * joints.hip_x, joints.hip_y, 0.0)
         tucked[f"leg_{side}"] = hang(body, turn_z(sign * out) @ turn_x(fold), hip)
     return tucked
 

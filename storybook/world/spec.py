@@ -1,7 +1,7 @@
 """What a clip of the storybook world shows: plain values, and the names that they may take.
 
-A rendered clip is a pure function of its `ClipSpec`. Colours are RGB in [0, 1], places are fractions of the frame's
-side (x from the left), angles are degrees, `phase` is a fraction of an action's cycle.
+A rendered clip is a pure function of its `ClipSpec`. Colours are RGB in [0, 1], places are fractions of the
+frame's side (x from the left), angles are degrees, `phase` is a fraction of an action's cycle.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ COLOURS: dict[str, Rgb] = {
     "grey": (0.56, 0.57, 0.60),
 }
 ACCESSORIES = ("scarf", "hat", "belly patch", "stripes")
-ACTIONS = ("walking", "running", "jumping", "sitting", "sleeping", "waving", "dancing", "swimming", "standing")
+ACTIONS = ("walking", "running", "jumping", "sitting", "sleeping", "waving", "dancing", "swimming",
+           "standing")
 SCENES = ("forest", "beach", "snow", "city", "meadow", "lake", "bedroom", "mountains")
 WATER_SCENES = ("beach", "lake")
 INDOORS = ("bedroom", "palace", "cave", "kitchen", "classroom", "shop", "flower room")  # of every world
@@ -82,7 +83,8 @@ class WorldClip:
     mask: NDArray[np.bool_]  # (T, H, W) pixels of the actors, what they wear included
     head_xy: NDArray[np.float32]  # (T, 2) centre of the first actor's head in pixels; nan without an actor
     fps: float
-    owner: NDArray[np.int8]  # (T, H, W) whose pixel it is: number of an actor, -1 none (things it holds or rides included)
+    # (T, H, W) whose pixel it is: number of an actor, -1 none (things it holds or rides included)
+    owner: NDArray[np.int8]
 
     @property
     def masks(self) -> NDArray[np.bool_]:
@@ -91,7 +93,10 @@ class WorldClip:
 
 
 def with_(spec: ClipSpec, **changes: Any) -> ClipSpec:
-    """A copy of `spec` with fields changed; an actor's fields change in every actor. Unknown names are errors."""
+    """A copy of `spec` with fields changed.
+
+    An actor's fields change in every actor. Unknown names are errors.
+    """
     clip_names = {f.name for f in fields(ClipSpec)}
     of_clip = {name: value for name, value in changes.items() if name in clip_names}
     of_actor = {name: value for name, value in changes.items() if name not in clip_names}

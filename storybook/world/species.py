@@ -67,7 +67,8 @@ def cat(kit: Kit) -> None:
     kit.ball("head", (0, -0.040, 0.222), (0.030, 0.022, 0.022), ROSE)
     kit.ball("head", (0, -0.122, 0.188), (0.030, 0.022, 0.026), mix(kit.light, INK, 0.55))
     kit.chain(
-        [(0, 0, 0), (0.03, -0.02, -0.13), (0.06, 0.05, -0.22), (0.08, 0.17, -0.24), (0.08, 0.28, -0.19), (0.07, 0.35, -0.13)],
+        [(0, 0, 0), (0.03, -0.02, -0.13), (0.06, 0.05, -0.22), (0.08, 0.17, -0.24), (0.08, 0.28, -0.19),
+         (0.07, 0.35, -0.13)],
         0.036,
         kit.main,
         tip=kit.light,
@@ -89,8 +90,10 @@ def rabbit(kit: Kit) -> None:
     trunk(kit, (0.165, 0.190, 0.150), paws=kit.light)
     kit.ball("head", (0, 0, 0), RABBIT_HEAD, kit.main)
     for sign, side in ((1.0, "left"), (-1.0, "right")):
-        kit.ball(f"ear_{side}", (sign * 0.028, 0.185, 0), (0.066, 0.215, 0.045), kit.main, turn=turn_z(-8 * sign))
-        kit.ball(f"ear_{side}", (sign * 0.027, 0.185, 0.026), (0.040, 0.168, 0.030), ROSE, turn=turn_z(-8 * sign))
+        kit.ball(f"ear_{side}", (sign * 0.028, 0.185, 0), (0.066, 0.215, 0.045), kit.main,
+                 turn=turn_z(-8 * sign))
+        kit.ball(f"ear_{side}", (sign * 0.027, 0.185, 0.026), (0.040, 0.168, 0.030), ROSE,
+                 turn=turn_z(-8 * sign))
         kit.ball("head", (sign * 0.046, -0.080, 0.172), (0.064, 0.054, 0.050), kit.light)
         kit.ball("head", (sign * 0.019, -0.138, 0.190), (0.018, 0.028, 0.016), WHITE)
     kit.ball("head", (0, -0.042, 0.215), (0.032, 0.024, 0.024), ROSE)
@@ -113,7 +116,8 @@ def fox(kit: Kit) -> None:
     kit.cone("head", (0, -0.022, 0.120), (0.092, 0.215, 0.060), kit.main, turn=turn_x(99))
     kit.ball("head", (0, -0.066, 0.328), (0.040, 0.034, 0.032), INK, stuff=GLOSS)
     kit.ball("tail", (0.04, 0.05, -0.16), (0.108, 0.200, 0.108), kit.main, turn=turn_z(-20) @ turn_x(-52))
-    kit.ball("tail", (0.11, 0.19, -0.27), (0.118, 0.160, 0.118), kit.main, turn=turn_z(-14) @ turn_x(-12), stuff=STRIPED)
+    kit.ball("tail", (0.11, 0.19, -0.27), (0.118, 0.160, 0.118), kit.main, turn=turn_z(-14) @ turn_x(-12),
+             stuff=STRIPED)
     kit.ball("tail", (0.14, 0.30, -0.29), (0.088, 0.118, 0.088), WHITE, turn=turn_z(-10))
     face(kit, FOX_HEAD, eye_deg=29, eye_phi=11, eye=0.95)
 
@@ -123,7 +127,8 @@ def penguin(kit: Kit) -> None:
     kit.ball("body", (0, 0.250, 0.062), (0.158, 0.208, 0.132), WHITE)
     for sign, side in ((1.0, "left"), (-1.0, "right")):
         kit.ball(f"arm_{side}", (sign * 0.012, -0.125, 0), (0.034, 0.168, 0.082), kit.main)
-        kit.ball(f"leg_{side}", (sign * 0.012, -0.108, 0.065), (0.088, 0.036, 0.122), ORANGE, turn=turn_y(12 * sign))
+        kit.ball(f"leg_{side}", (sign * 0.012, -0.108, 0.065), (0.088, 0.036, 0.122), ORANGE,
+                 turn=turn_y(12 * sign))
         kit.ball("head", (sign * 0.082, -0.005, 0.082), (0.112, 0.135, 0.122), WHITE)
     kit.ball("head", (0, 0, 0), PENGUIN_HEAD, kit.main)
     kit.ball("head", (0, -0.105, 0.085), (0.125, 0.085, 0.112), WHITE)
@@ -136,7 +141,8 @@ def mouse(kit: Kit) -> None:
     trunk(kit, (0.158, 0.185, 0.145), paws=mix(kit.light, ROSE, 0.45))
     kit.ball("head", (0, 0, 0), MOUSE_HEAD, kit.main)
     kit.pair("ear_{}", (0.055, 0.075, 0), (0.168, 0.168, 0.038), kit.main, turn=lambda s: turn_y(-8 * s))
-    kit.pair("ear_{}", (0.052, 0.070, 0.022), (0.122, 0.122, 0.028), mix(ROSE, WHITE, 0.12), turn=lambda s: turn_y(-8 * s))
+    kit.pair("ear_{}", (0.052, 0.070, 0.022), (0.122, 0.122, 0.028), mix(ROSE, WHITE, 0.12),
+             turn=lambda s: turn_y(-8 * s))
     kit.cone("head", (0, -0.065, 0.115), (0.110, 0.205, 0.088), kit.light, turn=turn_x(95))
     kit.ball("head", (0, -0.078, 0.298), (0.036, 0.034, 0.032), (0.93, 0.38, 0.46), stuff=GLOSS)
     kit.chain(
@@ -159,10 +165,12 @@ def duck(kit: Kit) -> None:
     kit.ball("body", (0, 0.255, -0.015), (0.202, 0.205, 0.190), kit.main, stuff=STRIPED)
     kit.ball("body", (0, 0.39, 0), (0.125, 0.12, 0.115), kit.main, stuff=STRIPED)
     for sign, side in ((1.0, "left"), (-1.0, "right")):
-        kit.ball(f"arm_{side}", (sign * 0.010, -0.105, -0.015), (0.046, 0.150, 0.098), kit.main, stuff=STRIPED)
+        kit.ball(f"arm_{side}", (sign * 0.010, -0.105, -0.015), (0.046, 0.150, 0.098), kit.main,
+                 stuff=STRIPED)
         kit.ball(f"arm_{side}", (sign * 0.022, -0.190, -0.02), (0.040, 0.078, 0.082), kit.light)
         kit.ball(f"leg_{side}", (0, -0.065, 0.0), (0.036, 0.070, 0.036), bill)
-        kit.ball(f"leg_{side}", (sign * 0.016, -0.110, 0.065), (0.094, 0.034, 0.128), bill, turn=turn_y(14 * sign))
+        kit.ball(f"leg_{side}", (sign * 0.016, -0.110, 0.065), (0.094, 0.034, 0.128), bill,
+                 turn=turn_y(14 * sign))
     kit.ball("head", (0, 0, 0), DUCK_HEAD, kit.main)
     kit.ball("head", (0, -0.048, 0.225), (0.142, 0.038, 0.118), bill, turn=turn_x(-10))
     kit.ball("head", (0, -0.092, 0.195), (0.108, 0.030, 0.100), mix(bill, INK, 0.22), turn=turn_x(12))
@@ -181,8 +189,10 @@ SPECIES: dict[str, Species] = {
     "rabbit": Species(rabbit, Joints(ear=(0.080, 0.150, -0.02), shoulder=(0.138, 0.415)), RABBIT_HEAD, 1.20),
     "fox": Species(fox, Joints(ear=(0.152, 0.130, -0.01), shoulder=(0.135, 0.415)), FOX_HEAD, 1.06),
     "penguin": Species(
-        penguin, Joints(ear=(0.1, 0.2, 0), shoulder=(0.185, 0.43), hip_x=0.100), PENGUIN_HEAD, 0.90, WIDE_BELLY, winged=True
+        penguin, Joints(ear=(0.1, 0.2, 0), shoulder=(0.185, 0.43), hip_x=0.100), PENGUIN_HEAD, 0.90,
+        WIDE_BELLY, winged=True
     ),
     "mouse": Species(mouse, Joints(ear=(0.170, 0.135, -0.02), shoulder=(0.135, 0.405)), MOUSE_HEAD, 1.03),
-    "duck": Species(duck, Joints(ear=(0.1, 0.2, 0), shoulder=(0.175, 0.40), hip_x=0.095), DUCK_HEAD, 0.92, winged=True),
+    "duck": Species(duck, Joints(ear=(0.1, 0.2, 0), shoulder=(0.175, 0.40), hip_x=0.095), DUCK_HEAD, 0.92,
+                    winged=True),
 }

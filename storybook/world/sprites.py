@@ -1,7 +1,7 @@
 """Props drawn once a clip as soft RGBA sprites: trees, houses, umbrellas, flowers, a bed ...
 
-A painter works on a `Brush` whose units are the prop's own: x in [-w/2, w/2], y from 0 (the ground) up to h. Edges
-are anti-aliased analytically and nothing is smaller than a few pixels.
+A painter works on a `Brush` whose units are the prop's own: x in [-w/2, w/2], y from 0 (the ground) up to h.
+Edges are anti-aliased analytically and nothing is smaller than a few pixels.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class Brush:
         self.rgba = np.zeros((h, w, 4), dtype=np.float32)
 
     def lay(
-        self, alpha: Array, rgb: Rgb, shade: Array | float = 1.0, *, glow: bool = False, at: Window = EVERYWHERE
+        self, alpha: Array, rgb: Rgb, shade: Array | float = 1.0, *, glow: bool = False,
+        at: Window = EVERYWHERE
     ) -> None:
         """Paint `rgb` times `shade` through `alpha` (H, W), both of the window `at` only."""
         colour = np.array(rgb, dtype=np.float32) * (np.float32(1.0) if glow else self.tint)
@@ -56,7 +57,8 @@ class Brush:
     ) -> None:
         """An ellipse shaded like a ball that is lit from the upper left."""
         grow = 1 / (min(rx, ry) * self.px)  # the soft edge is wider along the long axis
-        at, x, y = self.window(cx - rx * (1 + grow), cx + rx * (1 + grow), cy - ry * (1 + grow), cy + ry * (1 + grow))
+        at, x, y = self.window(cx - rx * (1 + grow), cx + rx * (1 + grow), cy - ry * (1 + grow),
+                               cy + ry * (1 + grow))
         u, v = (x - cx) / rx, (y - cy) / ry
         d = np.sqrt(u * u + v * v)
         alpha = np.clip((1 - d) * min(rx, ry) * self.px + 0.5, 0, 1)
@@ -65,7 +67,8 @@ class Brush:
         self.lay(alpha, rgb, shade, glow=glow, at=at)
 
     def box(
-        self, x0: float, x1: float, y0: float, y1: float, rgb: Rgb, *, glow: bool = False, round_: bool = False
+        self, x0: float, x1: float, y0: float, y1: float, rgb: Rgb, *, glow: bool = False,
+        round_: bool = False
     ) -> None:
         """A rectangle; `round_` shades it like an upright cylinder."""
         at, x, y = self.window(x0, x1, y0, y1)
@@ -143,14 +146,16 @@ def umbrella(brush: Brush, rng: np.random.Generator) -> None:
 
 def palm(brush: Brush, rng: np.random.Generator) -> None:
     for k in range(6):
-        brush.box(-0.04 + 0.012 * k, 0.05 + 0.012 * k, 0.12 * k, 0.12 * k + 0.15, (0.62, 0.45, 0.28), round_=True)
+        brush.box(-0.04 + 0.012 * k, 0.05 + 0.012 * k, 0.12 * k, 0.12 * k + 0.15, (0.62, 0.45, 0.28),
+                  round_=True)
     green = _vary((0.24, 0.60, 0.30), rng, 0.04)
     for dx, dy in ((-0.24, 0.74), (0.36, 0.74), (-0.15, 0.88), (0.27, 0.89), (0.06, 0.80)):
         brush.ball(dx, dy, 0.22, 0.085, green)
 
 
 def house(brush: Brush, rng: np.random.Generator) -> None:
-    walls: tuple[Rgb, ...] = ((0.90, 0.72, 0.56), (0.62, 0.74, 0.82), (0.86, 0.58, 0.52), (0.80, 0.80, 0.66), (0.70, 0.64, 0.80))
+    walls: tuple[Rgb, ...] = ((0.90, 0.72, 0.56), (0.62, 0.74, 0.82), (0.86, 0.58, 0.52), (0.80, 0.80, 0.66),
+                              (0.70, 0.64, 0.80))
     wall = walls[int(rng.integers(len(walls)))]
     roof = ((0.66, 0.30, 0.26), (0.40, 0.36, 0.44))[int(rng.integers(2))]
     brush.box(-0.32, 0.32, 0.0, 0.80, wall)
@@ -159,14 +164,16 @@ def house(brush: Brush, rng: np.random.Generator) -> None:
         for cx in (-0.15, 0.15):
             lit = brush.lamps and rng.random() < 0.75
             brush.box(cx - 0.085, cx + 0.085, cy - 0.10, cy + 0.10, (0.97, 0.96, 0.92))
-            brush.box(cx - 0.062, cx + 0.062, cy - 0.077, cy + 0.077, (1.0, 0.86, 0.45) if lit else (0.42, 0.56, 0.68), glow=lit)
+            brush.box(cx - 0.062, cx + 0.062, cy - 0.077, cy + 0.077,
+                      (1.0, 0.86, 0.45) if lit else (0.42, 0.56, 0.68), glow=lit)
     brush.box(-0.075, 0.075, 0.0, 0.185, (0.46, 0.31, 0.24))
 
 
 def lamp(brush: Brush, rng: np.random.Generator) -> None:
     brush.box(-0.025, 0.025, 0.0, 0.85, (0.26, 0.28, 0.34), round_=True)
     brush.ball(
-        0, 0.90, 0.085, 0.095, (1.0, 0.90, 0.60) if brush.lamps else (0.90, 0.90, 0.88), glow=brush.lamps, flat=brush.lamps
+        0, 0.90, 0.085, 0.095, (1.0, 0.90, 0.60) if brush.lamps else (0.90, 0.90, 0.88), glow=brush.lamps,
+        flat=brush.lamps
     )
 
 

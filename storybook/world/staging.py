@@ -113,7 +113,10 @@ def _one_of(rng: np.random.Generator, shares: dict[str, float]) -> str:
 
 
 def _actions(rng: np.random.Generator, world: World, count: int) -> list[str]:
-    """One action a figure. Groups mostly do different things; at most one of them needs much room, and none in threes."""
+    """One action a figure.
+
+    Groups mostly do different things; at most one of them needs much room, and none in threes.
+    """
     if count == 0:
         return []
     if count == 1:
@@ -136,7 +139,10 @@ def _actions(rng: np.random.Generator, world: World, count: int) -> list[str]:
 
 
 def _scene(rng: np.random.Generator, world: World, doing: list[str]) -> str:
-    """Swimmers are mostly in water, a few in a pond; who rides, flies or falls is outdoors; who is at sea keeps in the boat."""
+    """Swimmers are mostly in water, a few in a pond; who rides, flies or falls is outdoors.
+
+    Who is at sea keeps in the boat.
+    """
     if "swimming" in doing:
         pond = rng.random() < POND_SHARE
         dry = [s for s in world.scenes if s not in WATER_SCENES and s not in INDOORS and s != "sea"]

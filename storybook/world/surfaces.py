@@ -1,4 +1,5 @@
-"""What the ground is covered with: a street, a path, a road, boards, tiles. Each paints on colour (R, W, 3) of the ground."""
+"""What the ground is covered with: a street, a path, a road, boards, tiles. Each paints on colour (R, W, 3)
+of the ground."""
 
 from __future__ import annotations
 

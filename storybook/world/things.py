@@ -1,4 +1,5 @@
-"""What figures hold, ride or lie in, as parts with their own depth, hung on the bones that `skeleton` places."""
+"""What figures hold, ride or lie in, as parts with their own depth, hung on the bones that `skeleton`
+places."""
 
 from __future__ import annotations
 
@@ -193,7 +194,10 @@ def cart(kit: Kit, rgb: Rgb) -> None:
 
 
 def bed(kit: Kit, rgb: Rgb) -> None:
-    """A bed across the frame, its head at the sleeper's; a blanket over the sleeper's back. Its z is the sleeper's way."""
+    """A bed across the frame, its head at the sleeper's.
+
+    A blanket over the sleeper's back. Its z is the sleeper's way.
+    """
     kit.solid(BOX, "mount", (0, 0.150, -0.03), (0.330, 0.060, 0.640), WOOD)
     kit.solid(BOX, "mount", (0, 0.245, -0.03), (0.320, 0.055, 0.620), (0.96, 0.95, 0.92))
     kit.solid(BOX, "mount", (0, 0.330, 0.640), (0.340, 0.330, 0.036), mix(WOOD, WHITE, 0.1))

@@ -12,7 +12,10 @@ OMIT = {"time_of_day": 0.25, "weather": 0.25, "camera": 0.2, "accessory": 0.12, 
 
 @dataclass(frozen=True)
 class Voice:
-    """A world's words, and what chooses among them; None always says the plain ones and leaves nothing out."""
+    """A world's words, and what chooses among them.
+
+    None always says the plain ones and leaves nothing out.
+    """
 
     words: Mapping[str, Mapping[str, Sequence[str]]]
     rng: np.random.Generator | None

@@ -143,7 +143,8 @@ WORDS_2: dict[str, dict[str, tuple[str, ...]]] = {  # of the second world
         "kitchen": ("in the kitchen", "at the kitchen stove"),
         "classroom": ("in the classroom", "at school", "by the blackboard"),
         "shop": ("in the shop", "at the market stall", "in a store"),
-        "flower room": ("in a room with flowers and a window", "in the living room", "in a room full of flowers"),
+        "flower room": ("in a room with flowers and a window", "in the living room",
+                        "in a room full of flowers"),
     },
     "time_of_day": {**WORDS["time_of_day"], "dawn": ("at dawn", "at sunrise", "at daybreak")},
     "weather": {**WORDS["weather"], "snowstorm": ("in a snowstorm", "in a blizzard", "in driving snow")},
@@ -151,7 +152,8 @@ WORDS_2: dict[str, dict[str, tuple[str, ...]]] = {  # of the second world
 WORDS_2["time_of_day"]["day"] = ("by day", "in the daytime", "during the day")
 
 CLOTHES: dict[str, tuple[str, ...]] = {
-    "girl": ("dress", "frock"), "boy": ("jumper", "shirt", "sweater"), "woman": ("dress", "gown"), "man": ("shirt", "pullover"),
+    "girl": ("dress", "frock"), "boy": ("jumper", "shirt", "sweater"), "woman": ("dress", "gown"),
+    "man": ("shirt", "pullover"),
     "old woman": ("dress", "gown"), "old man": ("pullover", "cardigan", "shirt"),
 }
 HAIR_STYLES: dict[str, str] = {
@@ -162,18 +164,27 @@ HAIR_STYLES: dict[str, str] = {
 
 VERBS_2 = {
     **VERBS,
-    "talking": "talk", "speaking": "speak", "chatting": "chat", "telling": "tell", "pointing": "point", "showing": "show",
-    "laughing": "laugh", "giggling": "giggle", "crying": "cry", "weeping": "weep", "sobbing": "sob", "drinking": "drink",
-    "having": "have", "sipping": "sip", "eating": "eat", "munching": "munch", "reading": "read", "carrying": "carry",
-    "bringing": "bring", "pushing": "push", "shoving": "shove", "hugging": "hug", "embracing": "embrace", "cuddling": "cuddle",
-    "playing": "play", "throwing": "throw", "catching": "catch", "riding": "ride", "cycling": "cycle", "trotting": "trot",
-    "rolling": "roll", "falling": "fall", "tumbling": "tumble", "flying": "fly", "soaring": "soar", "gliding": "glide",
+    "talking": "talk", "speaking": "speak", "chatting": "chat", "telling": "tell", "pointing": "point",
+    "showing": "show",
+    "laughing": "laugh", "giggling": "giggle", "crying": "cry", "weeping": "weep", "sobbing": "sob",
+    "drinking": "drink",
+    "having": "have", "sipping": "sip", "eating": "eat", "munching": "munch", "reading": "read",
+    "carrying": "carry",
+    "bringing": "bring", "pushing": "push", "shoving": "shove", "hugging": "hug", "embracing": "embrace",
+    "cuddling": "cuddle",
+    "playing": "play", "throwing": "throw", "catching": "catch", "riding": "ride", "cycling": "cycle",
+    "trotting": "trot",
+    "rolling": "roll", "falling": "fall", "tumbling": "tumble", "flying": "fly", "soaring": "soar",
+    "gliding": "glide",
     "climbing": "climb",
 }
 
 
 def present(doing: str, *, plural: bool = False) -> str:
-    """"waving a hand" as one does it: "waves a hand", in the plural "wave a hand"; "fast asleep" gets its "is"."""
+    """"waving a hand" as one does it: "waves a hand", in the plural "wave a hand".
+
+    "fast asleep" gets its "is".
+    """
     first, _, rest = doing.partition(" ")
     if first not in VERBS_2:
         return f"{'are' if plural else 'is'} {doing}"

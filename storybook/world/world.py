@@ -35,7 +35,8 @@ class World:
     words: Mapping[str, Mapping[str, tuple[str, ...]]]
 
     def wears(self, creature: str, accessory: str | None) -> bool:
-        """Whether clips show such a creature with it: people have no belly patch, Father Christmas nothing but his own."""
+        """Whether clips show such a creature with it: people have no belly patch, Father Christmas nothing
+        but his own."""
         if accessory is None:
             return True
         return creature != "santa" and not (creature in PEOPLE and accessory == "belly patch")
