@@ -41,7 +41,7 @@ class Bench:
         return render_clip(spec, size=wanted.width_px, num_frames=wanted.num_frames, fps=wanted.fps)
 
     def frames(self, specs: Iterable[ClipSpec]) -> Iterator[Frames]:
-        """Rendered clips, one at a time."""
+        """Yield rendered clips, one at a time."""
         for spec in specs:
             clip = self.render(spec)
             yield Frames(clip.rgb, clip.fps)
