@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 
 def main() -> None:
     """Run `storyanim` and `python -m storyanim`."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)     # as Ctrl-C: nothing is left half-made
+
     from storyanim.cli import app
     from storyanim.console import run_app
 

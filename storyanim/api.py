@@ -15,7 +15,8 @@ from __future__ import annotations
 import logging
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -39,7 +40,7 @@ from storyanim.run.components import build_components, open_index
 from storyanim.run.pipeline import FilmResult
 from storyanim.run.quality import examine, with_figures
 from storyanim.run.request import CharacterRequest, FilmRequest, read_request, read_source
-from storyanim.stages import Progress
+from storyanim.stages import Executor, Progress
 
 ExecutorName = Literal["local", "ray"]
 _LOG = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ def make_film(  # noqa: PLR0913  one argument a flag of `storyanim run`
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     executor: ExecutorName = "local",
     ray_address: str | None = None,
+    workers: int = 0,
     progress: Progress = _no_progress,
 ) -> FilmResult:
     """Make the film of a story, or go on with it: what is done already is not done again.
@@ -78,8 +80,10 @@ def make_film(  # noqa: PLR0913  one argument a flag of `storyanim run`
         planner: who splits the story: rules, offline, or a language model at a server.
         seed: another seed, another film.
         settings: section → settings, as in {"generate": {"guidance_scale": 3}}.
-        executor: where shots are drawn: in this process, or by Ray's workers.
+        executor: where shots are drawn: on this machine, or by Ray's workers.
         ray_address: of a Ray cluster; None: on this machine.
+        workers: shots drawn at once, each by a process of its own; 0: as many as cores and memory allow for
+            small models on a CPU, else one. The film does not depend on it.
         progress: called with the share done and what is being done.
 
     Shots that fail are left out and listed in `FilmResult.failed`. Raises StoryanimError.
@@ -97,10 +101,9 @@ def make_film(  # noqa: PLR0913  one argument a flag of `storyanim run`
         read_info(Path(request.index))
     if request.story is not None:
         _warn_of_language(request.story, loaded)
-    with RunDir(folder) as run:
-        components = build_components(loaded, request.index)
-        if executor == "ray":
-            components = replace(components, executor=_ray_shots(run, loaded, request.index, ray_address))
+    with (RunDir(folder) as run,
+          _shots_executor(run, loaded, request.index, executor, ray_address, workers) as shots):
+        components = replace(build_components(loaded, request.index), executor=shots)
         result = pipeline.make_film(run, request, components, progress, board)
     return replace(result, folder=folder)
 
@@ -167,13 +170,19 @@ def _profile(name: str | Path) -> str:
     return str(Path(name).resolve()) if str(name).endswith(".toml") else str(name)
 
 
-def _ray_shots(run: RunDir, settings: Settings, index: str | None, address: str | None) -> Any:
-    import torch
+@contextmanager
+def _shots_executor(
+    run: RunDir, settings: Settings, index: str | None, executor: ExecutorName, ray_address: str | None,
+    workers: int,
+) -> Iterator[Executor]:
+    """Give the executor of the run's shots."""
+    from storyanim.run.workers import local_shots, ray_shots
 
-    from storyanim.engine.shard_executors import RayShardExecutor
-    from storyanim.run.ray import RayShotExecutor
-
-    return RayShotExecutor(run.path, settings, index, RayShardExecutor(address, cpus=torch.get_num_threads()))
+    if executor == "ray":
+        yield ray_shots(run, settings, index, ray_address)
+    else:
+        with local_shots(run, settings, index, workers) as shots:
+            yield shots
 
 
 def _warn_of_language(story: Story, settings: Settings) -> None:

@@ -49,6 +49,12 @@ class ModelRef(Section):
         path = Path(self.repo).expanduser()
         return path / self.subfolder if path.exists() or self.repo.startswith((".", "/", "~")) else None
 
+    @cached_property
+    def weight_bytes(self) -> int:
+        """The size of the files in its folder; 0 of a hub repository."""
+        files = self.folder.rglob("*") if self.folder else ()
+        return sum(path.stat().st_size for path in files if path.is_file())
+
 
 class PlanSettings(Section):
     """Story to storyboard."""

@@ -24,6 +24,8 @@ for _name in [*os.environ]:                          # a proxy would be asked fo
     if _name.startswith(("STORYANIM_", "OPENAI_", "HF_TOKEN")) or _name.lower().endswith("_proxy"):
         del os.environ[_name]
 
+os.environ["STORYANIM_WORKERS"] = "1"                # processes of their own import torch, and know no fakes
+
 _LOCAL = {"127.0.0.1", "localhost", "::1", ""}
 _numbers = itertools.count()
 

@@ -39,6 +39,9 @@ def run(
     ] = None,
     executor: flags.Executor = flags.ExecutorFlag.local,
     ray_address: flags.RayAddress = None,
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, help="Shots drawn at once. 0: as the machine allows.")
+    ] = 0,
     json_: flags.AsJson = False,
 ) -> None:
     """Make the film of a story.
@@ -55,7 +58,8 @@ def run(
             source, characters=character or (), out=out, index=index, profile=profile,
             quality=None if quality is None else quality.value,
             planner=None if planner is None else planner.value,
-            seed=seed, settings=settings, executor=executor.value, ray_address=ray_address, progress=bar)
+            seed=seed, settings=settings, executor=executor.value, ray_address=ray_address,
+            workers=workers, progress=bar)
     _show(result, json_)
     result.check_complete()
 

@@ -11,6 +11,7 @@ from storyanim import hub
 from storyanim.artifacts import DepthTrack, Float32, Frames, UInt8
 from storyanim.config import ModelRef, Settings
 from storyanim.depth.scale import scale_clip
+from storyanim.device import one_thread_if_small
 from storyanim.stages import DepthEstimator
 
 # The first fusion layer has no residual input, so that published checkpoints lack its first residual block.
@@ -39,7 +40,8 @@ class DptEstimator:
     def estimate(self, frames: Frames) -> DepthTrack:
         """Nearness at the size of the frames; a still picture is a clip of one frame. Raises ModelError."""
         batches = [frames.rgb[i:i + self.batch_size] for i in range(0, len(frames.rgb), self.batch_size)]
-        raw = np.concatenate([self._inverse_depth(batch) for batch in batches])              # (T, H, W)
+        with one_thread_if_small(self.ref):
+            raw = np.concatenate([self._inverse_depth(batch) for batch in batches])          # (T, H, W)
         return DepthTrack(scale_clip(raw, self.percentile), frames.fps)
 
     def _inverse_depth(self, rgb: UInt8) -> Float32:                                         # (B, H, W, 3) → (B, H, W)

@@ -7,8 +7,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial as bind
 from pathlib import Path
@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import IO, Any, Concatenate, ParamSpec, TypeVar
 
 from storyanim.config import cache_folder
-from storyanim.engine import folders, store
+from storyanim.engine import folders, locks, store
 from storyanim.engine.keys import content_key, function_name, step_key
 from storyanim.engine.steps import Step, unwrap, version_of
 from storyanim.errors import StoryanimError, UsageError
@@ -28,30 +28,37 @@ MARK = ".storyanim"                                  # lies in every run folder,
 LOG = "log.jsonl"
 
 
+class StepNotDoneError(Exception):
+    """A step would have to be computed."""
+
+
 class RunDir:
     """A run folder, open for one process at a time.
 
     Use it as a context manager. Entering makes the folder or goes on with it, takes the lock, and removes what a killed
-    process left half-made. `beside` is for a process that works for the one that has it open: it takes no lock and removes
-    nothing. A folder that was made here vanishes again when an error comes before its first step is done.
+    process left half-made. `beside` is for a process that works for the one that has it open: it takes no lock but that the
+    next to open the folder waits for its end, and removes nothing. A folder that was made here vanishes again when an error comes before its first step is done.
     Raises UsageError for a folder with something else in it or in use, ResourceError for one that cannot be written.
     """
 
     def __init__(self, path: Path, *, beside: bool = False) -> None:
         self.path = Path(os.path.abspath(path))
         self._beside = beside
+        self._only_done = False
         self._lock: IO[str] | None = None
+        self._shared: int | None = None              # of one beside: the descriptor of the folder, with a lock
         self._new: list[Path] = []                   # folders made by entering
 
     def __enter__(self) -> RunDir:
         with folders.disk_errors(self.path):
             if self._beside:
                 self._lock = (self.path / MARK).open("a", encoding="utf-8")
+                self._shared = locks.share(self.path)
                 return self
             _check_is_run(self.path)
             self._new = folders.make_dirs(self.path)
             self._lock = _locked(self.path / MARK, self.path)
-            folders.remove_leftovers(self.path)
+            locks.remove_leftovers(self.path)
             _end_last_line(self.path / LOG)
         return self
 
@@ -59,6 +66,9 @@ class RunDir:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+        if self._shared is not None:
+            os.close(self._shared)
+            self._shared = None
         if error is not None and not self._beside and not any(self.path.rglob(folders.DONE)):
             folders.remove_tree(self._new)
 
@@ -93,8 +103,19 @@ class RunDir:
             facts = self._fetch(place, key)
         fresh = facts is None
         if facts is None:
+            if self._only_done:
+                raise StepNotDoneError(name)
             facts = self._compute(place, key, function, inputs, writes=writes, shared=shared)
         return _handle(name, place, facts, fresh)
+
+    @contextmanager
+    def only_done(self) -> Iterator[None]:
+        """Within it `step` gives what is done, and raises StepNotDoneError where something is to be computed."""
+        self._only_done = True
+        try:
+            yield
+        finally:
+            self._only_done = False
 
     def done(self, name: str) -> Step[Any] | None:
         """The step that lies whole in the folder `name`, whatever it was made from; None when there is none."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from typing import Any
 
+from storyanim.engine.dispatch import WorkerDiedError, serve
 from storyanim.errors import ServiceError, StoryanimError, UsageError
 
 _IN_FLIGHT = 2                                       # shards of an actor: one at work, one waiting
@@ -56,42 +56,11 @@ class RayShardExecutor:
         started = self._connect()
         crew = _Crew(self._ray, start, self.cpus)
         try:
-            yield from self._served(crew, iter(shards))
+            yield from serve(crew, shards, self.retries)
         finally:
             crew.dismiss()
             if started:
                 self._ray.shutdown()
-
-    def _served(self, crew: _Crew, shards: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
-        again: deque[tuple[Any, int]] = deque()      # shards to try again, and how often they were tried
-        suspects: deque[tuple[Any, int]] = deque()   # the same, of those that may have killed an actor
-        more = True
-        while True:
-            while suspects or again or more:
-                if suspects:                         # all else waits, so that one of them gets an actor of its own
-                    if not crew.has_idle():
-                        break
-                    crew.ask(*suspects.popleft(), alone=True)
-                    continue
-                if not crew.has_room():
-                    break
-                shard, tries = again.popleft() if again else (next(shards, None), 0)
-                if shard is None:
-                    more = False
-                else:
-                    crew.ask(shard, tries)
-            if not crew.asked:
-                return
-            for shard, tries, made in crew.answers():
-                if isinstance(made, StoryanimError):
-                    raise made
-                died = isinstance(made, self._ray.exceptions.RayActorError)
-                if made is None:
-                    suspects.append((shard, tries))
-                elif isinstance(made, Exception) and tries < self.retries:
-                    (suspects if died else again).extend(([item], tries + 1) for item in shard)
-                else:
-                    yield shard, made
 
     def _connect(self) -> bool:
         """Whether Ray was started, or joined, here."""
@@ -125,7 +94,7 @@ class _Crew:
         """Whether an actor has less to do than it may."""
         return min(self._actors.values()) < _IN_FLIGHT
 
-    def has_idle(self) -> bool:
+    def has_place_alone(self) -> bool:
         """Whether an actor has nothing to do."""
         return min(self._actors.values()) == 0
 
@@ -136,11 +105,7 @@ class _Crew:
         self._actors[actor] += room
 
     def answers(self) -> list[tuple[Any, int, Any]]:
-        """Waits for a shard: the shard, its tries before, and what was made of it or why not.
-
-        With an actor that died come all that it was asked, those without an answer as None: which of them killed it is not
-        known, since an answer given just before is lost, too. One that was asked alone has the error.
-        """
+        """See dispatch.Crew. Which of two shards killed an actor is not known, since an answer given just before is lost, too."""
         done, _ = self._ray.wait(list(self.asked), num_returns=1)
         actor, shard, tries, room = self.asked[done[0]]
         made = self._made(done[0])
@@ -158,8 +123,9 @@ class _Crew:
         for promise in promises:
             _, shard, tries, _ = self.asked.pop(promise)
             made = self._made(promise)
-            unknown = len(promises) > 1 and isinstance(made, self._ray.exceptions.RayActorError)
-            found.append((shard, tries, None if unknown else made))
+            if isinstance(made, self._ray.exceptions.RayActorError):
+                made = None if len(promises) > 1 else WorkerDiedError(str(made))
+            found.append((shard, tries, made))
         return found
 
     def _made(self, promise: Any) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 from storyanim import hub
 from storyanim.artifacts import CharacterToken, DepthTrack, Float32, Frames, Shot
 from storyanim.config import Settings
+from storyanim.device import choose_device, one_thread_if_small
 from storyanim.errors import CharacterError, ModelError
 from storyanim.generate.camera import pan_of
 from storyanim.generate.temporal_filter import temporal_bilateral_filter
@@ -71,8 +72,10 @@ class StoryGenerator:
         wanted = self._settings.generate
         size = (wanted.frames_of(shot.duration_s), wanted.height_px, wanted.width_px)
         inverse_depth = None if depth is None else fit_depth(depth, size)
-        # (T, H, W, 3) in [0, 1]
-        video = loaded.ladder.run(lambda: self._video(loaded, shot, inverse_depth, tokens))
+        models = self._settings.models
+        with one_thread_if_small(models.pipeline, models.motion_adapter, models.structure):
+            # (T, H, W, 3) in [0, 1]
+            video = loaded.ladder.run(lambda: self._video(loaded, shot, inverse_depth, tokens))
         if not np.isfinite(video).all():
             raise ModelError("the model gave values that are not numbers", hint="set generate.dtype to float32")
         if wanted.temporal_filter_range:
@@ -81,7 +84,6 @@ class StoryGenerator:
 
     @cached_property
     def _loaded(self) -> _Loaded:
-        from storyanim.device import choose_device
         from storyanim.generate.load import load_pipeline
         from storyanim.generate.lora import CharacterLoras
         from storyanim.generate.memory import MemoryLadder, cast, choose_dtype

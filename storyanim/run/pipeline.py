@@ -144,10 +144,14 @@ def _draw_all(
     drawn: dict[str, DrawnShot] = {}
     num_shots = len(tasks) + len(errors)
 
-    def make(task: ShotTask) -> None:
+    def tell(what: str) -> None:
         steps = num_shots + (_STEPS_A_SHOT - 1) * len(drawn)
-        progress(steps / (_STEPS_A_SHOT * num_shots + 1), f"{task.shot.id} drawing")
+        progress(steps / (_STEPS_A_SHOT * num_shots + 1), what)
+
+    def make(task: ShotTask) -> None:
+        tell(f"{task.shot.id} drawing")
         drawn[task.shot.id] = make_shot(run, task, components)
+        tell(f"{task.shot.id} drawn")                # several at once leave no other word of the next
 
     for task, error in zip(tasks, components.executor.run(make, tasks), strict=True):
         if error is not None:
