@@ -1,5 +1,4 @@
-"""How near an autoencoder's pictures are to rendered ones, and what decoding 16 frames takes beside the
-bundled autoencoder.
+"""How near an autoencoder's pictures are to rendered ones, and what decoding takes beside the bundled one.
 
 Run: OMP_NUM_THREADS=2 python benchmarks/autoencoder.py [--vae FOLDER] [--size 256] [--world storybook-2]
 [--scenes 100] [--rounds 7]
@@ -51,8 +50,11 @@ class Enlarged:
 
 def load(folder: Path) -> AutoencoderTiny:
     """As float32, channels last."""
-    return AutoencoderTiny.from_pretrained(folder,
-                                           torch_dtype=torch.float32).eval().to(memory_format=torch.channels_last)
+    return (
+        AutoencoderTiny.from_pretrained(folder, torch_dtype=torch.float32)
+        .eval()
+        .to(memory_format=torch.channels_last)
+    )
 
 
 def decoder(vae: AutoencoderTiny, size_px: int, *, folded: bool) -> Callable[[], object]:
@@ -60,13 +62,15 @@ def decoder(vae: AutoencoderTiny, size_px: int, *, folded: bool) -> Callable[[],
     shrink = 2 ** (len(vae.config.decoder_block_out_channels) - 1)
     latents = torch.randn(NUM_FRAMES, vae.config.latent_channels, size_px // shrink, size_px // shrink)
     latents = latents.contiguous(memory_format=torch.channels_last)
-    decode = subpixel.SubPixelDecoder(vae.decoder).to(memory_format=torch.channels_last) if folded else vae.decoder
+    decode = (
+        subpixel.SubPixelDecoder(vae.decoder).to(memory_format=torch.channels_last) if folded else vae.decoder
+    )
     return lambda: decode(latents)
 
 
 @torch.inference_mode()
 def milliseconds(decoders: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median time of each; all of them once a round, so that what slows the machine slows them alike."""
+    """Return the median time of each, in turns, so that what slows the machine slows them alike."""
     times: dict[str, list[float]] = {name: [] for name in decoders}
     for number in range(rounds + 1):
         for name, run in decoders.items():
@@ -79,8 +83,9 @@ def milliseconds(decoders: dict[str, Callable[[], object]], rounds: int) -> dict
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--vae", type=Path, default=BUNDLED)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--world", choices=list(WORLDS), default=STORYBOOK_1.name)
@@ -93,10 +98,13 @@ def main() -> None:
         held = render_set(plan, Path(folder), workers=1, limit=asked.scenes)
         figures: dict[str, object] = {"autoencoder": measure(vae, held, torch.device("cpu"), asked.scenes)}
         if asked.size > 128:
-            figures["enlarged"] = measure(Enlarged(bundled, asked.size // 128), held, torch.device("cpu"),
-                                          asked.scenes)
-    decoders = {"bundled at 128": decoder(bundled, 128, folded=False),
-                "stock": decoder(vae, asked.size, folded=False)}
+            figures["enlarged"] = measure(
+                Enlarged(bundled, asked.size // 128), held, torch.device("cpu"), asked.scenes
+            )
+    decoders = {
+        "bundled at 128": decoder(bundled, 128, folded=False),
+        "stock": decoder(vae, asked.size, folded=False),
+    }
     if subpixel.is_foldable(vae):
         decoders["folded"] = decoder(vae, asked.size, folded=True)
     figures["decode_ms"] = milliseconds(decoders, asked.rounds)

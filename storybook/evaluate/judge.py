@@ -68,6 +68,19 @@ class Judge:
         """Return features (N, D): the layer before the last."""
         return self.read(clips).features
 
+    def read_frames(self, clip: Frames) -> tuple[Labels, Float32]:
+        """Return labels (T, 5) of each frame by itself, and how much of each cell figures cover (T, h, w)."""
+        import torch
+
+        labels, cover = [], []
+        with torch.inference_mode():
+            for window in self._windows(clip):                               # (t, 3, H, W)
+                seen, cells = self._network.look(window)
+                read, _ = self._network.read(seen[:, None])
+                labels.append(torch.stack([logits.argmax(1) for logits in read.values()], dim=1))
+                cover.append(cells.float().sigmoid())
+        return torch.cat(labels).cpu().numpy().astype(np.int8), torch.cat(cover).cpu().numpy()
+
     def _read(self, clip: Frames) -> tuple[list[Float32], Float32]:
         """Return logits of each attribute, and features; means over the windows of a long clip."""
         import torch

@@ -28,6 +28,7 @@ from storybook.evaluate.metrics import (
 )
 from storybook.evaluate.pairs import pair_labels, read_pairs, score_pairs
 from storybook.evaluate.sheets import storybook_sheet
+from storybook.evaluate.steadiness import read_frames, steadiness
 from storybook.evaluate.tables import Counts, Scores, storybook_table
 from storybook.evaluate.trials import Trial
 
@@ -63,6 +64,7 @@ class Truth:
     flicker: list[float]                             # of the prompts' own rendered clips, on those pixels
     change: list[float]                              # of the same, on all pixels
     rendered: dict[str, float]                       # how well the judge reads them
+    steadiness: dict[str, float]                     # and how alike it reads their frames
 
 
 def evaluate_storybook(run: RunDir, bench: Bench, size: StorybookSize, watch: Watch) -> dict[str, object]:
@@ -95,8 +97,9 @@ def evaluate_storybook(run: RunDir, bench: Bench, size: StorybookSize, watch: Wa
     text = score(drawn, readings[0], truth, seconds[0])
     structure = score(guided, readings[1], truth, seconds[1], follow)
     seams = seam_ratio([clip.rgb for clip in long], wanted.num_frames, wanted.context_stride)
-    result: dict[str, object] = {**text.values, "seams": seams, "structure": structure.values, "pairs": pairs,
-                                "camera": camera}
+    frames = steadiness(read_frames(bench.judge, drawn)) | {"rendered": truth.steadiness}
+    result: dict[str, object] = {**text.values, "frames": frames, "seams": seams,
+                                "structure": structure.values, "pairs": pairs, "camera": camera}
     counts = Counts(len(drawn), len(guided), len(long), size.pairs, size.camera)
     run.write("table.md", storybook_table(text, structure, truth.rendered, seams, pairs, camera, counts))
     write_file(run.path / "sheet.png", storybook_sheet(asked, drawn, guided, readings[0].labels))
@@ -145,6 +148,7 @@ def make_truth(bench: Bench, asked: Sequence[Trial]) -> Truth:
         labels=labels, references=make_references(bench, bench.judge, len(asked)), still=still,
         flicker=[change(clip.rgb, still) for clip in clips], change=[change(clip.rgb) for clip in clips],
         rendered=accuracy(read.labels, labels),
+        steadiness=steadiness(read_frames(bench.judge, (Frames(clip.rgb, clip.fps) for clip in clips))),
     )
 
 

@@ -23,16 +23,18 @@ from storybook.train.autoencoder import reconstruction_loss
 from storybook.train.deep_autoencoder import DeepAutoencoderStage
 from storybook.train.loop import Batch
 
-# of the length of the reconstruction's gradient
-SHARES = {"perceptual": 0.3, "matching": 0.4, "adversarial": 0.4}
+SHARES = {
+    "perceptual": 0.3,
+    "matching": 0.4,
+    "adversarial": 0.4,
+}  # of the length of the reconstruction's gradient
 DISCRIMINATOR_BETAS = (0.5, 0.9)
 CROP_PX = 128  # what the retriever sees
 CLIP_LAYERS = 3  # the first ones, which still see edges
 
 
 class PatchDiscriminator(nn.Module):
-    """Says of each 46-pixel patch whether it was rendered (Isola et al., arXiv 1611.07004), with spectral
-    norm."""
+    """A verdict on each 46-pixel patch: rendered or not (Isola et al., arXiv 1611.07004); spectral norm."""
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
@@ -41,8 +43,7 @@ class PatchDiscriminator(nn.Module):
         self.verdict = spectral_norm(nn.Conv2d(widths[-1], 1, 4, 1, 1))
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """Return (B, 3, H, W) → verdicts (B, 1, h, w), positive for rendered, and the features of each
-        level."""
+        """Return verdicts (B, 1, h, w) on (B, 3, H, W), positive for rendered, and each level's features."""
         features = []
         for level in self.levels:
             pixels = F.leaky_relu(level(pixels), 0.2)
@@ -65,8 +66,9 @@ class DecoderStage(DeepAutoencoderStage):
         crop_px: int = CROP_PX,
         device: torch.device,
     ) -> None:
-        super().__init__(network, folders, batch_size=batch_size, crop_px=crop_px, decoder_only=True,
-                         device=device)
+        super().__init__(
+            network, folders, batch_size=batch_size, crop_px=crop_px, decoder_only=True, device=device
+        )
         self.vision = vision.to(device).eval().requires_grad_(False)
         self.discriminator = PatchDiscriminator().to(device, memory_format=torch.channels_last)
         self.network = nn.ModuleDict({"vae": self.vae, "discriminator": self.discriminator})
@@ -75,8 +77,11 @@ class DecoderStage(DeepAutoencoderStage):
         """Return the decoder, and the discriminator without momentum of long memory."""
         return [
             {"params": list(self.vae.decoder.parameters())},
-            {"params": list(self.discriminator.parameters()), "betas": DISCRIMINATOR_BETAS,
-             "weight_decay": 0.0},
+            {
+                "params": list(self.discriminator.parameters()),
+                "betas": DISCRIMINATOR_BETAS,
+                "weight_decay": 0.0,
+            },
         ]
 
     def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
@@ -89,12 +94,14 @@ class DecoderStage(DeepAutoencoderStage):
             output = self._decode(latents + self._noise(batch, latents)).float()
         seen = output.detach().requires_grad_()
         parts, figures = self._parts(seen, rgb, weight)
-        gradients = {name: torch.autograd.grad(part, seen, retain_graph=True)[0] for name,
-                     part in parts.items()}
+        gradients = {
+            name: torch.autograd.grad(part, seen, retain_graph=True)[0] for name, part in parts.items()
+        }
         pull = balance(gradients)
         against = self._discriminator_loss(rgb, seen.detach())
-        figures |= {name: float(part.detach()) for name,
-                    part in parts.items()} | {"discriminator": float(against.detach())}
+        figures |= {name: float(part.detach()) for name, part in parts.items()} | {
+            "discriminator": float(against.detach())
+        }
         return (output * pull).sum() + against, figures
 
     def _parts(
@@ -107,8 +114,9 @@ class DecoderStage(DeepAutoencoderStage):
             verdict, features = self.discriminator(output)
             with torch.no_grad():
                 _, wanted = self.discriminator(rgb)
-            matching = torch.stack([(a.float() - b.float()).abs().mean() for a,
-                                    b in zip(features, wanted, strict=True)]).mean()
+            matching = torch.stack(
+                [(a.float() - b.float()).abs().mean() for a, b in zip(features, wanted, strict=True)]
+            ).mean()
             perceptual = self._perceptual(output, rgb)
         self.discriminator.requires_grad_(True)
         parts = {"perceptual": perceptual, "matching": matching, "adversarial": -verdict.float().mean()}
@@ -119,18 +127,21 @@ class DecoderStage(DeepAutoencoderStage):
         return {"reconstruction": reconstruction, **parts}, figures
 
     def _perceptual(self, output: torch.Tensor, rgb: torch.Tensor) -> torch.Tensor:
-        """Squared distance of unit features in the first layers of the retriever's vision tower."""
+        """Return the squared distance of unit features in the retriever's first layers."""
         size = (self.vision.config.image_size,) * 2
         states = []
         for pixels in (output, rgb):
-            fitting = pixels if pixels.shape[2:] == size else F.interpolate(pixels, size, mode="bilinear",
-                                                                            antialias=True)
+            fitting = (
+                pixels
+                if pixels.shape[2:] == size
+                else F.interpolate(pixels, size, mode="bilinear", antialias=True)
+            )
             hidden = self.vision(pixel_values=fitting, output_hidden_states=True).hidden_states
             states.append([F.normalize(layer.float(), dim=-1) for layer in hidden[1 : 1 + CLIP_LAYERS]])
         return torch.stack([(a - b).square().sum(-1).mean() for a, b in zip(*states, strict=True)]).mean()
 
     def _discriminator_loss(self, rgb: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
-        """Hinge (arXiv 1705.02894)."""
+        """Return the hinge loss (arXiv 1705.02894)."""
         with torch.autocast(self.device.type, torch.bfloat16):
             rendered, drawn = self.discriminator(rgb)[0].float(), self.discriminator(output)[0].float()
         return F.relu(1 - rendered).mean() + F.relu(1 + drawn).mean()

@@ -1,9 +1,8 @@
-"""One more level around a trained `AutoencoderTiny`: half as many latents a pixel side, from weights that
-know the world.
+"""One more level around a trained `AutoencoderTiny`: pictures of twice the size to as many latents.
 
 As in deep-compression autoencoders (DC-AE, arXiv 2410.10733) the denoiser then costs at 256 pixels what it
-cost at 128. The new network begins as the old one between a halving and a doubling of the picture, so that
-training starts from blurred pictures.
+cost at 128. The new network begins as the old one between a halving and a doubling of the picture: training
+starts from blurred pictures.
 """
 
 from __future__ import annotations
@@ -26,15 +25,15 @@ def deepen(
 ) -> AutoencoderTiny:
     """Return a stock network of one level more, its inner levels those of `vae`.
 
-    Blocks that `vae` lacks begin as the identity.
-
-    `vae` is one width throughout, 28 or more, and has no blocks at full size.
+    Blocks that `vae` lacks begin as the identity. `vae` is one width throughout, 28 or more, and has no
+    blocks at full size.
     """
     width = vae.config.decoder_block_out_channels[0]
     settings = {key: value for key, value in vae.config.items() if key in _SETTINGS}
     settings |= {"num_encoder_blocks": encoder_blocks, "num_decoder_blocks": decoder_blocks}
-    settings |= dict.fromkeys(("encoder_block_out_channels", "decoder_block_out_channels"),
-                              (width,) * len(encoder_blocks))
+    settings |= dict.fromkeys(
+        ("encoder_block_out_channels", "decoder_block_out_channels"), (width,) * len(encoder_blocks)
+    )
     deeper = AutoencoderTiny(**settings)
     with torch.no_grad():
         _start_encoder(deeper.encoder.layers, vae.encoder.layers)
@@ -63,24 +62,28 @@ def _copy_blocks(new: list[nn.Module], old: list[nn.Module]) -> None:
 
 
 def _begin_as_identity(block: nn.Module) -> None:
-    """Its input is kept where it is not negative, as behind another block."""
+    """Let it keep its input where it is not negative, as behind another block."""
     nn.init.zeros_(block.conv[-1].weight)
     nn.init.zeros_(block.conv[-1].bias)
 
 
 def _start_encoder(new: nn.Sequential, old: nn.Sequential) -> None:
-    """Return the old first convolution on the mean of 2 × 2 pixels, as a 5 × 5 kernel made of 27 shifted
-    copies of the colours."""
+    """Let the old first convolution read the mean of 2 × 2 pixels.
+
+    That is a 5 × 5 kernel, made of 27 shifted copies of the colours.
+    """
     convolutions, blocks = _levels(new)
     known, known_blocks = _levels(old)
     shifts, reader = convolutions[0], convolutions[1]
-    # channel 9c + 3u + v: colour c of the pixel at (u - 1, v - 1)
-    copies = torch.eye(27).reshape(27, 3, 3, 3)
+    copies = torch.eye(27).reshape(
+        27, 3, 3, 3
+    )  # channel 9c + 3u + v: colour c of the pixel at (u - 1, v - 1)
     shifts.weight[:27] = copies
     nn.init.zeros_(shifts.bias)
     shifts.weight[27], shifts.bias[27] = 0.0, 1.0  # a constant, by which the old bias goes in
-    # the sixth pixel lies outside
-    spread = torch.tensor([[0.5, 0, 0], [0.5, 0, 0], [0, 0.5, 0], [0, 0.5, 0], [0, 0, 1.0]])
+    spread = torch.tensor(
+        [[0.5, 0, 0], [0.5, 0, 0], [0, 0.5, 0], [0, 0.5, 0], [0, 0, 1.0]]
+    )  # the sixth pixel lies outside
     kernel = torch.einsum("ai,bj,ocij->ocab", spread, spread, known[0].weight)  # (C, 3, 5, 5)
     nn.init.zeros_(reader.weight)
     for a, (u, s) in enumerate(_SPLIT):
@@ -94,13 +97,19 @@ def _start_encoder(new: nn.Sequential, old: nn.Sequential) -> None:
         _copy_blocks(fresh_blocks, learned_blocks)
 
 
-_SETTINGS = ("act_fn", "latent_channels", "scaling_factor", "shift_factor", "latent_magnitude",
-             "latent_shift")
+_SETTINGS = (
+    "act_fn",
+    "latent_channels",
+    "scaling_factor",
+    "shift_factor",
+    "latent_magnitude",
+    "latent_shift",
+)
 _SPLIT = ((0, 0), (1, 0), (1, 1), (1, 2), (2, 2))  # five taps as a shift and a tap of three each
 
 
 def _start_decoder(new: nn.Sequential, old: nn.Sequential) -> None:
-    """Three channels carry the old picture to the end, where every pixel of it stands for four."""
+    """Let three channels carry the old picture to the end, where every pixel of it stands for four."""
     convolutions, blocks = _levels(new)
     known, known_blocks = _levels(old)
     for fresh, learned in zip(convolutions[:-2], known[:-1], strict=True):
@@ -108,15 +117,20 @@ def _start_decoder(new: nn.Sequential, old: nn.Sequential) -> None:
     for fresh_blocks, learned_blocks in zip(blocks[:-2], known_blocks[:-1], strict=True):
         _copy_blocks(fresh_blocks, learned_blocks)
     picture, doubled, last = convolutions[-3], convolutions[-2], convolutions[-1]
-    # 5 × 5 taps as 3 × 3, with the same sum
-    inwards = torch.tensor([[1.0, 1, 0, 0, 0], [0, 0, 1, 0, 0], [0, 0, 0, 1, 1]])
-    picture.weight[:3] = torch.einsum("xi,yj,ocij->ocxy", inwards, inwards,
-                                      compose(known[-2].weight, known[-1].weight))
+    inwards = torch.tensor(
+        [[1.0, 1, 0, 0, 0], [0, 0, 1, 0, 0], [0, 0, 0, 1, 1]]
+    )  # 5 × 5 taps as 3 × 3, with the same sum
+    picture.weight[:3] = torch.einsum(
+        "xi,yj,ocij->ocxy", inwards, inwards, compose(known[-2].weight, known[-1].weight)
+    )
     bias = known[-1].bias
     for number, block in enumerate(blocks[-3]):
         _begin_as_identity(block)
         if number == 0:
-            block.conv[-1].bias[:3], bias = bias, torch.zeros_like(bias)  # before the ReLU, which would cut dark colours
+            block.conv[-1].bias[:3], bias = (
+                bias,
+                torch.zeros_like(bias),
+            )  # before the ReLU, which would cut dark colours
     doubled.weight[:3] = 0.0
     nn.init.zeros_(last.weight)
     for colour in range(3):

@@ -2,8 +2,7 @@
 
     data → autoencoder → decoder
 
-Everything lies in a folder of its own, and the bundled family at 128 pixels, from which the autoencoder
-starts, is not changed.
+Everything lies in a folder of its own; the bundled family, from which the autoencoder starts, is not changed.
 """
 
 from __future__ import annotations
@@ -27,8 +26,7 @@ from storybook.train.loop import LoopState, train
 from storybook.train.recipe import Budget, Request, with_budget
 from storybook.world import STORYBOOK_2
 
-# Many scenes of few instants: an autoencoder learns more from another scene than from another instant. 2 GB
-# in all.
+# Many scenes of few instants: another scene teaches an autoencoder more than another instant. 2 GB in all.
 PLANS = {
     name: replace(plan, num_scenes=num_scenes, num_frames=num_frames, size_px=SIZE_PX, world=STORYBOOK_2.name)
     for name, plan, num_scenes, num_frames in (
@@ -42,10 +40,7 @@ TRAINED = ("stills", "pairs", "trios")
 
 
 def run_stage(name: str, request: Request) -> dict[str, float]:
-    """Do one stage and return its figures.
-
-    Raises UsageError for an unknown one, ModelError for missing inputs.
-    """
+    """Do one stage; return its figures. Raises UsageError (unknown stage), ModelError (missing inputs)."""
     if name not in STAGES:
         raise UsageError(f"no stage {name!r} at {SIZE_PX} pixels", hint=f"there are {', '.join(STAGES)}")
     return STAGES[name](with_budget(request, BUDGETS[name]) if name in BUDGETS else request)
@@ -56,17 +51,15 @@ def make_data(request: Request) -> dict[str, float]:
     started = time.monotonic()
     frames = 0
     for plan in PLANS.values():
-        folder = render_set(plan, request.work, workers=request.loop.workers, times=request.times,
-                            limit=request.scenes)
+        folder = render_set(
+            plan, request.work, workers=request.loop.workers, times=request.times, limit=request.scenes
+        )
         frames += len(ClipSet(folder)) * plan.num_frames
     return {"frames": float(frames), "seconds": time.monotonic() - started}
 
 
 def train_autoencoder(request: Request) -> dict[str, float]:
-    """Train encoder and decoder by reconstruction.
-
-    The decoder alone once a denoiser has learned the latents.
-    """
+    """Train by reconstruction: both halves, or the decoder alone once a denoiser knows the latents."""
     fixed = request.goes_on("pipeline/unet")
     stage = DeepAutoencoderStage(
         _load_or_deepen(request),
@@ -80,7 +73,7 @@ def train_autoencoder(request: Request) -> dict[str, float]:
 
 
 def train_decoder(request: Request) -> dict[str, float]:
-    """Perceptual and adversarial losses. Raises ModelError without an autoencoder to start from."""
+    """Train the decoder by perceptual and adversarial losses. Raises ModelError without an autoencoder."""
     folder = request.out / "pipeline/vae"
     if not (folder / "config.json").is_file():
         raise ModelError(f"there is no autoencoder in {folder}", hint="train the stage autoencoder first")
@@ -88,8 +81,9 @@ def train_decoder(request: Request) -> dict[str, float]:
     stage = DecoderStage(
         AutoencoderTiny.from_pretrained(folder, torch_dtype="float32"),
         [request.folder(name) for name in TRAINED],
-        CLIPVisionModel.from_pretrained(clip if clip.is_dir() else asset("storybook") / "clip",
-                                        dtype="float32"),
+        CLIPVisionModel.from_pretrained(
+            clip if clip.is_dir() else asset("storybook") / "clip", dtype="float32"
+        ),
         batch_size=request.batch_size,
         device=request.device,
     )
@@ -106,10 +100,7 @@ BUDGETS = {"autoencoder": Budget(150.0, 1e-3, 12), "decoder": Budget(60.0, 3e-4,
 
 
 def _load_or_deepen(request: Request) -> AutoencoderTiny:
-    """Return the weights in `out`, or else the bundled ones with a level more.
-
-    With `scratch` nothing is known.
-    """
+    """Return the weights in `out`, else the bundled ones with a level more, or random ones (`scratch`)."""
     if request.goes_on("pipeline/vae"):
         return AutoencoderTiny.from_pretrained(request.out / "pipeline/vae", torch_dtype="float32")
     smaller = networks.load_or_build(
@@ -119,13 +110,15 @@ def _load_or_deepen(request: Request) -> AutoencoderTiny:
 
 
 def _leave(request: Request, stage: DeepAutoencoderStage, state: LoopState, note: str) -> dict[str, float]:
-    """Return figures on held-out frames, a sheet, weights, a card."""
+    """Measure on held-out frames; leave a sheet, weights and a card. Return the figures."""
     folder, held = request.out / "pipeline/vae", request.folder("held_stills")
     figures = measure(stage.vae, held, request.device)
-    sheets.autoencoder_sheet(stage.vae, held, request.device,
-                             scale=1).save(request.work / stage.name / "sample.png")
+    sheets.autoencoder_sheet(stage.vae, held, request.device, scale=1).save(
+        request.work / stage.name / "sample.png"
+    )
     save_weights(stage.vae, folder, AutoencoderTiny)
     note = f"{SIZE_PX} × {SIZE_PX} pixels" + (f", {note}" if note else "")
-    card.write(folder, stage.name, state, figures, batch_size=stage.batch_size, scratch=request.scratch,
-               note=note)
+    card.write(
+        folder, stage.name, state, figures, batch_size=stage.batch_size, scratch=request.scratch, note=note
+    )
     return figures

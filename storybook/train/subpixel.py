@@ -1,5 +1,4 @@
-"""The two ends of an `AutoencoderTiny` whose finest level has no blocks, each computed as one convolution at
-half size.
+"""Both ends of an `AutoencoderTiny` without blocks at full size, each as one convolution at half size.
 
 The decoder's last step, nearest upsampling and two convolutions at full size with nothing between them, is
 linear: one 3 × 3 convolution at half size and a pixel shuffle give the same (Shi et al., arXiv 1609.07009).
@@ -26,22 +25,19 @@ _TAPS = torch.tensor(
 
 
 def is_foldable(vae: AutoencoderTiny) -> bool:
-    """Return whether nothing stands between the convolutions at both ends, and upsampling is by nearest
-    neighbours."""
+    """Return whether no blocks stand at full size, and upsampling is by nearest neighbours."""
     config = vae.config
     bare = config.num_encoder_blocks[0] == 0 and config.num_decoder_blocks[-1] == 0
     return bool(bare and config.upsample_fn == "nearest" and config.upsampling_scaling_factor == 2)
 
 
 def compose(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-    """Return the 5 × 5 kernel (O, I, 5, 5) of a 3 × 3 convolution (M, I, 3, 3) and another (O, M, 3, 3) after
-    it."""
+    """Return the kernel (O, I, 5, 5) of a convolution (M, I, 3, 3) and another (O, M, 3, 3) after it."""
     return F.conv2d(first.transpose(0, 1), second.flip(2, 3), padding=2).transpose(0, 1)
 
 
 def last_kernel(decoder: nn.Module) -> torch.Tensor:
-    """Return (4 × out_channels, C, 3, 3): upsampling and the last two convolutions, before a pixel
-    shuffle."""
+    """Return (4 × out_channels, C, 3, 3): upsampling and the last two convolutions before a shuffle."""
     kernel = compose(decoder.layers[-2].weight, decoder.layers[-1].weight)  # (3, C, 5, 5)
     taps = _TAPS.to(kernel)
     return torch.einsum("pdu,qev,ckuv->cpqkde", taps, taps, kernel).flatten(0, 2)
@@ -54,10 +50,7 @@ def first_kernel(encoder: nn.Module) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def encode(vae: AutoencoderTiny, pixels: torch.Tensor) -> torch.Tensor:
-    """Return (B, 3, H, W) in [-1, 1] → latents (B, C, H / 16, W / 16) of five levels.
-
-    Gradients as those of the stock class.
-    """
+    """Return latents (B, C, H / 16, W / 16), for five levels, of pixels (B, 3, H, W) in [-1, 1]."""
     with torch.autocast(pixels.device.type, enabled=False):
         kernel, bias = first_kernel(vae.encoder)
     half = F.conv2d(pixels.add(1).div(2), kernel, bias, stride=2, padding=2)
@@ -65,10 +58,7 @@ def encode(vae: AutoencoderTiny, pixels: torch.Tensor) -> torch.Tensor:
 
 
 def decode(vae: AutoencoderTiny, latents: torch.Tensor) -> torch.Tensor:
-    """Return (B, C, h, w) → (B, 3, 16h, 16w) around [-1, 1] for five levels.
-
-    Gradients as those of the stock class.
-    """
+    """Return pixels (B, 3, 16h, 16w), for five levels, around [-1, 1] of latents (B, C, h, w)."""
     with torch.autocast(latents.device.type, enabled=False):
         kernel = last_kernel(vae.decoder)
     bias = vae.decoder.layers[-1].bias.repeat_interleave(4)
@@ -77,10 +67,7 @@ def decode(vae: AutoencoderTiny, latents: torch.Tensor) -> torch.Tensor:
 
 
 class SubPixelDecoder(nn.Module):
-    """A trained decoder with its last step folded once and for all.
-
-    Stands in for `vae.decoder` when sampling.
-    """
+    """A trained decoder with its last step folded once and for all, for sampling: `vae.decoder = ...`."""
 
     def __init__(self, decoder: nn.Module) -> None:
         super().__init__()
@@ -91,6 +78,6 @@ class SubPixelDecoder(nn.Module):
         self.last.bias = nn.Parameter(decoder.layers[-1].bias.detach().repeat_interleave(4))
 
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
-        """Return (B, C, h, w) → (B, 3, H, W) around [-1, 1]."""
+        """Return pixels (B, 3, H, W) around [-1, 1] of latents (B, C, h, w)."""
         half = self.inner(torch.tanh(latents / 3) * 3)
         return F.pixel_shuffle(self.last(half), 2).mul(2).sub(1)

@@ -38,7 +38,10 @@ def tiny() -> AutoencoderTiny:
     torch.manual_seed(1)
     blocks = {"num_encoder_blocks": (0, 0, 1, 1), "num_decoder_blocks": (1, 1, 1, 0)}
     smaller = AutoencoderTiny(
-        latent_channels=4, encoder_block_out_channels=(28,) * 4, decoder_block_out_channels=(28,) * 4, **blocks
+        latent_channels=4,
+        encoder_block_out_channels=(28,) * 4,
+        decoder_block_out_channels=(28,) * 4,
+        **blocks,
     )
     return deepen(smaller, encoder_blocks=(0, 0, 0, 1, 1), decoder_blocks=(1, 1, 1, 1, 0))
 
@@ -50,7 +53,12 @@ def reconstruction(folder: Path) -> DeepAutoencoderStage:
 def adversarial(folder: Path) -> DecoderStage:
     torch.manual_seed(2)
     config = CLIPVisionConfig(
-        hidden_size=16, intermediate_size=16, num_hidden_layers=4, num_attention_heads=2, image_size=32, patch_size=8
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=4,
+        num_attention_heads=2,
+        image_size=32,
+        patch_size=8,
     )
     return DecoderStage(tiny(), [folder], CLIPVisionModel(config), batch_size=2, crop_px=32, device=CPU)
 
@@ -80,7 +88,7 @@ def test_resuming_equals_going_on(make, stills: Path, tmp_path: Path) -> None:
             train(stage, options(stop), folder)
         return load_file(folder / "checkpoint.safetensors")
 
-    # The rate follows the part done: both runs are told the same length, the first of them is stopped by a checkpoint.
+    # The rate follows the part done: both runs are told the same length.
     whole = weights(tmp_path / "whole", 6)
     interrupted = make(stills)
     interrupt_after(interrupted, 3)
@@ -108,8 +116,11 @@ def test_the_adversarial_stage_leaves_the_encoder(stills: Path, tmp_path: Path) 
     stage = adversarial(stills)
     before = {name: value.clone() for name, value in stage.network.state_dict().items()}
     train(stage, options(3), tmp_path)
-    changed = {".".join(name.split(".")[:2]) for name, value in stage.network.state_dict().items()
-               if not torch.equal(value, before[name])}
+    changed = {
+        ".".join(name.split(".")[:2])
+        for name, value in stage.network.state_dict().items()
+        if not torch.equal(value, before[name])
+    }
     assert "vae.encoder" not in changed
     assert "vae.decoder" in changed
     assert any(name.startswith("discriminator") for name in changed)
@@ -140,7 +151,9 @@ def test_parts_pull_by_their_shares_whatever_their_size() -> None:
 def test_gradient_energy_counts_sharpness() -> None:
     edge = np.zeros((1, 8, 8, 3), np.uint8)
     edge[:, :, 4:] = 255
-    ramp = np.repeat(np.linspace(0, 255, 8).astype(np.uint8)[None, None, :, None], 8, axis=1).repeat(3, axis=-1)
+    ramp = np.repeat(np.linspace(0, 255, 8).astype(np.uint8)[None, None, :, None], 8, axis=1).repeat(
+        3, axis=-1
+    )
     assert gradient_energy(edge).sum() == pytest.approx(8 * 3)
     assert gradient_energy(ramp).sum() < 0.2 * gradient_energy(edge).sum()
 
@@ -161,7 +174,9 @@ def test_measures_against_what_was_rendered(stills: Path) -> None:
 
 
 def request(folder: Path) -> Request:
-    return Request(folder / "work", folder / "out", LoopOptions(steps=1, device="cpu", threads=1, workers=1), 1, scenes=2)
+    return Request(
+        folder / "work", folder / "out", LoopOptions(steps=1, device="cpu", threads=1, workers=1), 1, scenes=2
+    )
 
 
 def test_the_stages_leave_a_stock_autoencoder_and_its_card(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from storybook.world import render_frames, sample_spec
 
 @pytest.fixture(scope="module")
 def bundled() -> AutoencoderTiny:
-    return AutoencoderTiny.from_pretrained(asset("storybook") / "pipeline/vae", torch_dtype=torch.float32).eval()
+    return AutoencoderTiny.from_pretrained(
+        asset("storybook") / "pipeline/vae", torch_dtype=torch.float32
+    ).eval()
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +28,10 @@ def pixels() -> torch.Tensor:
 def test_is_a_stock_network_of_sixteenth_size(bundled: AutoencoderTiny, pixels: torch.Tensor) -> None:
     deeper = deepen(bundled)
     assert type(deeper) is AutoencoderTiny
-    assert (deeper.config.num_encoder_blocks, deeper.config.num_decoder_blocks) == (ENCODER_BLOCKS, DECODER_BLOCKS)
+    assert (deeper.config.num_encoder_blocks, deeper.config.num_decoder_blocks) == (
+        ENCODER_BLOCKS,
+        DECODER_BLOCKS,
+    )
     assert deeper.encode(pixels).latents.shape == (1, bundled.config.latent_channels, 16, 16)
 
 

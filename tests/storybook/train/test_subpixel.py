@@ -59,5 +59,11 @@ def test_a_folded_decoder_stands_in_for_the_stock_one(vae: AutoencoderTiny) -> N
 
 def test_blocks_at_full_size_are_not_folded_away(vae: AutoencoderTiny) -> None:
     assert subpixel.is_foldable(vae)
-    assert not subpixel.is_foldable(AutoencoderTiny(num_encoder_blocks=(0, 0), num_decoder_blocks=(1, 1),
-                                                    encoder_block_out_channels=(8, 8), decoder_block_out_channels=(8, 8)))
+    assert not subpixel.is_foldable(
+        AutoencoderTiny(
+            num_encoder_blocks=(0, 0),
+            num_decoder_blocks=(1, 1),
+            encoder_block_out_channels=(8, 8),
+            decoder_block_out_channels=(8, 8),
+        )
+    )
