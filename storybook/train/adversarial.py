@@ -23,11 +23,8 @@ from storybook.train.autoencoder import reconstruction_loss
 from storybook.train.deep_autoencoder import DeepAutoencoderStage
 from storybook.train.loop import Batch
 
-SHARES = {
-    "perceptual": 0.3,
-    "matching": 0.4,
-    "adversarial": 0.4,
-}  # of the length of the reconstruction's gradient
+# of the length of the reconstruction's gradient
+SHARES = {"perceptual": 0.3, "matching": 0.4, "adversarial": 0.4}
 DISCRIMINATOR_BETAS = (0.5, 0.9)
 CROP_PX = 128  # what the retriever sees
 CLIP_LAYERS = 3  # the first ones, which still see edges
