@@ -95,12 +95,7 @@ def make_film(  # noqa: PLR0913  one argument a flag of `storyanim run`
         "quality": quality, "seed": seed, "flags": _sections(settings, planner) or None,
     }
     request, board, folder = _requested(story, given, out)
-    # before anything is written: wrong settings leave no folder
-    loaded = request.settings()
-    if request.index:
-        read_info(Path(request.index))
-    if request.story is not None:
-        _warn_of_language(request.story, loaded)
+    loaded = _checked_settings(request)
     with (RunDir(folder) as run,
           _shots_executor(run, loaded, request.index, executor, ray_address, workers) as shots):
         components = replace(build_components(loaded, request.index), executor=shots)
@@ -126,6 +121,16 @@ def plan(
     vocabulary = load_vocabulary(loaded)
     cast = read_cast([CharacterRequest.parse(str(who)) for who in characters], text.text, loaded, vocabulary)
     return build_planner(loaded, vocabulary).plan(text, cast.members)
+
+
+def _checked_settings(request: FilmRequest) -> Settings:
+    """Load the settings and look at the index before anything is written: what is wrong leaves no folder."""
+    loaded = request.settings()
+    if request.index:
+        read_info(Path(request.index))
+    if request.story is not None:
+        _warn_of_language(request.story, loaded)
+    return loaded
 
 
 def _sections(
