@@ -31,9 +31,9 @@ from storyanim.artifacts import Float32, Frames
 from storyanim.config import load_settings
 from storyanim.engine.shard_executors import RayShardExecutor
 from storyanim.retrieve.build import build_index
+from storyanim.retrieve.decoder_process import WindowReader
 from storyanim.retrieve.encoders import build_encoder
-from storyanim.retrieve.index import read_info
-from storyanim.retrieve.reader import Reader
+from storyanim.retrieve.index_format import read_info
 from storyanim.retrieve.windows import DEFAULT_LIMITS
 from storyanim.stages import TextVideoEncoder
 
@@ -97,7 +97,7 @@ def shares(videos: Path, out: Path, encoder: TextVideoEncoder, window_s: float) 
     info = build_index([videos], out, counted, window_s=window_s)
     total = time.perf_counter() - began
     began = time.perf_counter()
-    with Reader(window_s, DEFAULT_LIMITS) as reader:
+    with WindowReader(window_s, DEFAULT_LIMITS) as reader:
         for path in sorted(videos.iterdir()):
             for _ in reader.read(path, encoder.sample_frame_indices):
                 pass

@@ -34,8 +34,8 @@ from typing import Any
 import faiss
 import numpy as np
 
-from storyanim.retrieve import factory
-from storyanim.retrieve.vectors import EMBEDDINGS, ROWS_A_SHARD, VECTORS, Vectors
+from storyanim.retrieve import faiss_index
+from storyanim.retrieve.faiss_index import EMBEDDINGS, ROWS_PER_SHARD, VECTORS, FaissVectors
 
 DEPTH, K = 100, 10
 COLUMNS = {"vectors": "d", "kind": "s", "recall": ".3f", "recall_inside": ".3f", "ms": ".2f",
@@ -106,26 +106,26 @@ def write(folder: Path, kind: str, dim: int, num: int) -> float:
             yield np.load(path)
 
     started = time.monotonic()
-    faiss.write_index(factory.made(kind, dim, num, shards), str(folder / VECTORS))
+    faiss.write_index(faiss_index.build_faiss_index(kind, dim, num, shards), str(folder / VECTORS))
     return time.monotonic() - started
 
 
-def opened(folder: Path, kind: str, num: int, dim: int, search: dict[str, int]) -> Vectors:
+def opened(folder: Path, kind: str, num: int, dim: int, search: dict[str, int]) -> FaissVectors:
     """Return the index in `folder`, read."""
-    vectors = Vectors(folder, kind, num, dim, search)
-    vectors.nearest(np.eye(1, dim, dtype=np.float32)[0], DEPTH)
+    vectors = FaissVectors(folder, kind, num, dim, search)
+    vectors.search(np.eye(1, dim, dtype=np.float32)[0], DEPTH)
     return vectors
 
 
-def asked(vectors: Vectors, query: np.ndarray) -> tuple[float, float, list[tuple[int, float]]]:
+def asked(vectors: FaissVectors, query: np.ndarray) -> tuple[float, float, list[tuple[int, float]]]:
     """Return seconds of CPU and by the clock, and the best ten."""
     started, started_cpu = time.perf_counter(), time.thread_time()
-    found = vectors.nearest(query, DEPTH)
+    found = vectors.search(query, DEPTH)
     cpu_s, clock_s = time.thread_time() - started_cpu, time.perf_counter() - started
     return cpu_s, clock_s, sorted(found, key=lambda pair: -pair[1])[:K]
 
 
-def compared(flat: Vectors, other: Vectors, queries: np.ndarray) -> np.ndarray:
+def compared(flat: FaissVectors, other: FaissVectors, queries: np.ndarray) -> np.ndarray:
     """Of each query: Flat's seconds and the other's, by CPU, the same by the clock.
 
     Recall, cosine of the nearest; (6, n).
@@ -146,16 +146,16 @@ def measure(num: int, dim: int, kinds: list[str], queries: int, search: dict[str
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / EMBEDDINGS).mkdir()
-        for number, first in enumerate(range(0, num, ROWS_A_SHARD)):
-            np.save(folder / EMBEDDINGS / f"{number:05d}.npy", world.videos(min(ROWS_A_SHARD, num - first)))
+        for number, first in enumerate(range(0, num, ROWS_PER_SHARD)):
+            np.save(folder / EMBEDDINGS / f"{number:05d}.npy", world.videos(min(ROWS_PER_SHARD, num - first)))
         texts, inside = world.texts(queries), world.videos(queries)
-        write(folder, factory.FLAT, dim, num)
-        flat, flat_bytes = opened(folder, factory.FLAT, num, dim, {}), (folder / VECTORS).stat().st_size
+        write(folder, faiss_index.FLAT, dim, num)
+        flat, flat_bytes = opened(folder, faiss_index.FLAT, num, dim, {}), (folder / VECTORS).stat().st_size
         for wanted in kinds:
-            kind = factory.factory_of(num, dim, None if wanted == "auto" else wanted)
+            kind = faiss_index.choose_index_factory(num, dim, None if wanted == "auto" else wanted)
             (folder / VECTORS).unlink()              # Flat is read already
             build_s = write(folder, kind, dim, num)
-            chosen = factory.search_of(kind)
+            chosen = faiss_index.default_search_parameters(kind)
             chosen |= {key: value for key, value in search.items() if key in chosen}
             other, size = opened(folder, kind, num, dim, chosen), (folder / VECTORS).stat().st_size
             flat_s, other_s, flat_clock, other_clock, recall, cosine = compared(flat, other, texts)
@@ -174,7 +174,7 @@ def main() -> None:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--kinds", nargs="+", default=["auto"],
-                        help="by the rule of factory.py, or FAISS's names")
+                        help="by the rule of faiss_index.py, or FAISS's names")
     parser.add_argument("--dim", type=int, default=128)
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--search", nargs="*", default=[], metavar="NAME=NUMBER",
@@ -183,7 +183,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where to write all that was measured")
     given = parser.parse_args()
     faiss.omp_set_num_threads(1)
-    factory.on_gpu = lambda index: None
+    faiss_index.copy_to_gpu = lambda index: None
     search = {name: int(value) for name, value in (pair.split("=") for pair in given.search)}
     rows: list[Measured] = []
     print("  ".join(f"{name:>28s}" if name == "kind" else f"{name:>13s}" for name in COLUMNS))

@@ -51,7 +51,8 @@ if TYPE_CHECKING:
     from storyanim.personalize.fit import TimeInvLearner
     from storyanim.planning import read_story, read_storyboard
     from storyanim.retrieve.encoders import build_encoder
-    from storyanim.retrieve.index import IndexInfo, VideoIndex
+    from storyanim.retrieve.index import VideoIndex
+    from storyanim.retrieve.index_format import IndexInfo
     from storyanim.run.pipeline import FilmResult
     from storyanim.run.shots import DrawnShot
 
@@ -75,7 +76,8 @@ _HOMES = {
     **dict.fromkeys(("Settings", "load_settings"), "config"),
     **dict.fromkeys(("read_story", "read_storyboard"), "planning"),
     **dict.fromkeys(("load_character_token", "save_character_token"), "engine.store"),
-    **dict.fromkeys(("VideoIndex", "IndexInfo"), "retrieve.index"),
+    "IndexInfo": "retrieve.index_format",
+    "VideoIndex": "retrieve.index",
     "DrawnShot": "run.shots",
     "FilmResult": "run.pipeline",
     "RunDir": "engine.run_dir",

@@ -33,7 +33,7 @@ from storyanim.planning import build_planner, load_vocabulary, read_story, reads
 from storyanim.retrieve.build import build_index as _build_index
 from storyanim.retrieve.encoders import build_encoder
 from storyanim.retrieve.filters import parse_filter
-from storyanim.retrieve.index import IndexInfo, read_info
+from storyanim.retrieve.index_format import IndexInfo, read_info
 from storyanim.run import pipeline
 from storyanim.run.characters import LearnedCharacter, learn_from_folder, read_cast
 from storyanim.run.components import build_components, open_index
@@ -356,7 +356,7 @@ def search(
         check_writable(Path(sheet))
     opened = open_index(Path(index), settings, load_vocabulary(settings))
     matches = opened.search(query, build_encoder(settings), count)
-    reasons = opened.reasons(query, matches)
+    reasons = opened.explain(query, matches)
     if sheet is not None:
         write_file(Path(sheet), search_sheet(query, matches, reasons))
     return tuple(Hit(match, why) for match, why in zip(matches, reasons, strict=True))

@@ -1,7 +1,7 @@
 """Videos in a tar: listed without unpacking, and read where they lie.
 
-A video in an archive has the archive's path and its own name below it: `shards/00000.tar/000017.mp4`. Nothing is ever
-written under a name that an archive gives.
+A video in an archive has the archive's path and its own name below it: `shards/00000.tar/000017.mp4`. Nothing
+is ever written under a name that an archive gives.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from storyanim.errors import InputError
 
 SUFFIX = ".tar"
-_HEADER_BYTES = 2**20                                # of one header with its long names; a claim of gigabytes is refused
+_HEADER_BYTES = 2**20  # of one header with its long names; a claim of gigabytes is refused
 _BROKEN = (tarfile.TarError, OSError, ValueError, EOFError, OverflowError, RecursionError)
 
 
@@ -25,43 +25,47 @@ _BROKEN = (tarfile.TarError, OSError, ValueError, EOFError, OverflowError, Recur
 class Member:
     """A file in an archive."""
 
-    name: str                                        # as it is shown, below the archive's path
+    name: str                                        # below the archive's path
     start: int                                       # its first byte
     size: int                                        # bytes
-    refused: str = ""                                # why it is not read
+    skip_reason: str = ""                            # why it is not read
 
 
 def list_members(path: Path) -> Iterator[Member]:
-    """The files in a tar that is not compressed, in its order; only headers are read.
+    """Yield the files in a tar that is not compressed, in its order; only headers are read.
 
-    Links, devices, names that lead out of the archive and the place where a damaged one ends come with `refused`.
-    Raises InputError when `path` is no tar.
+    Links, devices, names that lead out of the archive and the place where a damaged one ends come with
+    `skip_reason`. Raises InputError when `path` is no tar.
     """
     try:
         with _Headers(path) as headers, closing(tarfile.open(fileobj=headers, mode="r:")) as tar:
             yield from _members(tar)
     except _BROKEN as error:
         raise InputError(f"{path} is no tar that can be read: {_reason(error)}",
-                         hint="a compressed archive must be unpacked, or packed again without compression") from error
+                         hint="unpack a compressed archive, or pack it again without compression") from error
 
 
 def find(path: Path) -> AbstractContextManager[str | BinaryIO] | None:
-    """What `path` names, to be entered: a file's absolute path, or the bytes of a video in an archive. None: nothing."""
+    """Return what `path` names, to be entered: a file's absolute path, or the bytes of a video in an archive;
+    None: nothing.
+    """
     if path.is_file():
         return nullcontext(str(path.absolute()))
-    archive = next((above for above in path.parents if above.suffix.lower() == SUFFIX and above.is_file()), None)
+    archive = next(
+        (above for above in path.parents if above.suffix.lower() == SUFFIX and above.is_file()), None)
     if archive is None:
         return None
     name = path.relative_to(archive).as_posix()
     try:
-        found = next((member for member in list_members(archive) if member.name == name and not member.refused), None)
+        found = next((member for member in list_members(archive)
+                      if member.name == name and not member.skip_reason), None)
     except InputError:
         return None
     return None if found is None else open_part(archive, found.start, found.size)
 
 
 def open_part(path: Path, start: int, size: int) -> BinaryIO:
-    """`size` bytes of a file from `start` on, as a file of their own. Raises OSError."""
+    """Return `size` bytes of a file from `start` on, as a file of their own. Raises OSError."""
     return io.BufferedReader(_Part(path, start, size), 2**16)
 
 
@@ -81,11 +85,11 @@ def _members(tar: tarfile.TarFile) -> Iterator[Member]:
             continue
         name = PurePosixPath(found.name).as_posix()
         last = name
-        yield Member(_shown(name), found.offset_data, found.size, _refusal(found, name in seen))
+        yield Member(_shown(name), found.offset_data, found.size, _skip_reason(found, name in seen))
         seen.add(name)
 
 
-def _refusal(found: tarfile.TarInfo, again: bool) -> str:
+def _skip_reason(found: tarfile.TarInfo, again: bool) -> str:
     name = PurePosixPath(found.name)
     if name.is_absolute() or ".." in name.parts or {"\\", "\0"} & set(found.name) or not name.parts:
         return "its name leads out of the archive"

@@ -9,7 +9,7 @@ import numpy as np
 
 from storyanim import video
 from storyanim.artifacts import Frames
-from storyanim.retrieve.encoders import spread
+from storyanim.retrieve.encoders import evenly_spaced_indices
 
 COLOURS = {"red": (220, 20, 20), "green": (20, 220, 20), "blue": (20, 20, 220)}
 
@@ -36,7 +36,7 @@ class ColourEncoder:
         self.clips_seen = 0
 
     def sample_frame_indices(self, length: int) -> list[int]:
-        return spread(length, self.num_frames)
+        return evenly_spaced_indices(length, self.num_frames)
 
     def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
         named = [[float(word in text.lower()) for word in ("red", "green", "blue")] for text in texts]

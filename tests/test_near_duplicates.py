@@ -72,7 +72,7 @@ class TestThumbnailHash:
 class TestSearch:
     @pytest.fixture
     def folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        monkeypatch.setattr(build, "Reader", NearReader)
+        monkeypatch.setattr(build, "WindowReader", NearReader)
         for name, seed, side in (("a", 1, 64), ("b", 1, 96), ("c", 2, 64), ("d", 1, 48)):
             video.write(Frames(scene(seed), 8.0), tmp_path / "v" / f"{name}.mp4", width_px=side, height_px=side * 3 // 4, fps=8)
         (tmp_path / "v" / "captions.tsv").write_text("a\ta red hare\nb\ta red hare\nc\ta hen\nd\ta red\n")

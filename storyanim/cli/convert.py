@@ -30,17 +30,17 @@ def frozen_in_time(
 ) -> None:
     """Convert the weights of Frozen in Time; no code that the file may bring is run."""
     from storyanim.engine.folders import check_writable
-    from storyanim.retrieve.frozen_folder import check_out
+    from storyanim.retrieve.frozen_in_time_config import check_output_folder
 
     check_writable(out)
-    check_out(out)
-    from storyanim.retrieve.frozen_checkpoint import convert
+    check_output_folder(out)
+    from storyanim.retrieve.frozen_in_time_checkpoint import convert_checkpoint
 
-    sizes = convert(checkpoint, out, tokenizer=tokenizer)
+    config = convert_checkpoint(checkpoint, out, tokenizer=tokenizer)
     if tokenizer is None:
         console.say(f"{out} has no tokenizer: it can look at videos, but at no text; convert again with "
                     "--tokenizer")
-    facts = {"folder": str(out), "tokenizer": tokenizer is not None, **sizes.model_dump()}
-    video = sizes.video
-    console.result(facts, f"{out}: {video.num_frames} frames of {video.image_px} px, {sizes.projection_dim} "
+    facts = {"folder": str(out), "tokenizer": tokenizer is not None, **config.model_dump()}
+    video = config.video
+    console.result(facts, f"{out}: {video.num_frames} frames of {video.image_px} px, {config.projection_dim} "
                           "dimensions", json_)

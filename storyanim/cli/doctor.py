@@ -15,7 +15,7 @@ def doctor(profile: flags.Profile = "storybook", json_: flags.AsJson = False) ->
     """Tell what this machine has: devices, memory, ffmpeg, fonts, and the models of a profile."""
     from storyanim import hub, video
     from storyanim.config import asset, cache_folder, load_settings
-    from storyanim.retrieve.index import read_info
+    from storyanim.retrieve.index_format import read_info
     from storyanim.run.components import DEFAULT_INDEX
     from storyanim.run.request import versions
 

@@ -85,7 +85,7 @@ def search(
 
 
 def _facts(folder: Path) -> dict[str, object]:
-    from storyanim.retrieve.index import read_info
+    from storyanim.retrieve.index_format import read_info
 
     info = read_info(folder)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

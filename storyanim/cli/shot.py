@@ -78,12 +78,12 @@ def pin(
     """Let a shot move as this clip does, or as a video of your own."""
     if (clip is None) == (footage is None):
         raise UsageError("one clip is pinned", hint="give a candidate's name, or a video with --clip FILE")
-    from storyanim.retrieve.own import read_user_footage, told
+    from storyanim.retrieve.choose import read_user_footage, with_absolute_path
 
     def pinned(old: Shot) -> Shot:
         if footage is not None:
             read_user_footage(footage, old.duration_s)  # what is wrong with it is told now
-        name = clip if footage is None else told(footage)
+        name = clip if footage is None else with_absolute_path(footage)
         return old.model_copy(update={"pinned": name, "banned": tuple(c for c in old.banned if c != name)})
 
     _change(run, shot, pinned)

@@ -1,8 +1,8 @@
 """Videos → windows → embeddings → an index folder.
 
-Two passes: what the sources name is listed (sources.py), then each video is read (worker.py) by a process that may die
-(reader.py) and its piece kept (work.py); last, all pieces become an index in the order of their names (assemble.py). A killed
-build goes on.
+Two passes: what the sources name is listed (sources.py), then each video is encoded (worker.py), read by a
+process that may die (decoder_process.py), and kept (build_state.py); last, all become an index in the order
+of their paths (index_writer.py). A killed build goes on.
 """
 
 from __future__ import annotations
@@ -21,20 +21,21 @@ from storyanim import hub, video
 from storyanim.engine import folders
 from storyanim.engine.shard_executors import LocalShardExecutor
 from storyanim.errors import IndexFolderError, InputError, PartialError
-from storyanim.retrieve.assemble import OldIndex, assemble
-from storyanim.retrieve.captions import read_captions, read_licences
-from storyanim.retrieve.factory import empty, factory_of
-from storyanim.retrieve.index import INFO, IndexInfo, VideoIndex
-from storyanim.retrieve.reader import Reader
-from storyanim.retrieve.sources import base_of, read_source
+from storyanim.retrieve.build_state import BuildState
+from storyanim.retrieve.decoder_process import WindowReader
+from storyanim.retrieve.faiss_index import choose_index_factory, create_index
+from storyanim.retrieve.index import VideoIndex
+from storyanim.retrieve.index_format import INFO, IndexInfo
+from storyanim.retrieve.index_writer import ExistingIndex, write_index
+from storyanim.retrieve.sources import base_folder, read_source
+from storyanim.retrieve.tables import read_captions, read_licences
 from storyanim.retrieve.windows import DEFAULT_LIMITS, Limits
-from storyanim.retrieve.work import Work
-from storyanim.retrieve.worker import Task, VideoWorker, sha256_of_part
+from storyanim.retrieve.worker import Task, VideoWorker, sha256_of_member
 from storyanim.stages import ShardExecutor, ShardWorker, TextVideoEncoder
 
 Progress = Callable[[int, int, str], None]           # videos done, videos in all, what is being done
-_READING = 4                                         # counted up when the same video gives other windows or marks
-_MANY = 10**6                                        # clips, enough for every kind of FAISS index
+_ENCODING_VERSION = 4  # counted up when the same video gives other windows or columns
+_LARGE_NUM_CLIPS = 10**6                             # enough for every kind of FAISS index
 
 
 @dataclass(frozen=True)
@@ -44,54 +45,73 @@ class _Plan:
     sources: tuple[Path, ...]                        # absolute, in the order in which they were given
     captions: Path | None
     root: Path                                       # that all of them lie in
-    old: Path | None                                 # index to which is added
+    existing: Path | None                            # index to which is added
     window_s: float
-    index_factory: str | None                        # kind of FAISS index that was asked for
+    index_factory: str | None                        # that was asked for
 
     def facts(self, encoder: TextVideoEncoder, out: Path) -> dict[str, Any]:
-        """What `index.json` says of it. Places are told through links, but for `root`, which is looked up by any program."""
+        """Return what `index.json` says of it.
+
+        Paths go through links, but for `root`, which any program looks up.
+        """
         return {
-            "encoder": encoder.fingerprint, "dim": encoder.dim, "requested_index_factory": self.index_factory, "window_s": self.window_s,
-            "root": _told(self.root.resolve(), out.parent.resolve() / out.name),
-            "sources": tuple(_told(source, out) for source in self.sources),
-            "captions": None if self.captions is None else _told(self.captions, out),
+            "encoder": encoder.fingerprint, "dim": encoder.dim, "requested_index_factory": self.index_factory,
+            "window_s": self.window_s,
+            "root": _portable(self.root.resolve(), out.parent.resolve() / out.name),
+            "sources": tuple(_portable(source, out) for source in self.sources),
+            "captions": None if self.captions is None else _portable(self.captions, out),
         }
 
 
-def build_index(  # noqa: PLR0913  what is asked for, and how it is told
-    sources: Sequence[Path], out: Path, encoder: TextVideoEncoder, *, window_s: float = 2.0, captions: Path | None = None,
-    index_factory: str | None = None, append: bool = False, limits: Limits = DEFAULT_LIMITS, executor: ShardExecutor | None = None,
+def build_index(  # noqa: PLR0913  what is asked for, and how it is reported
+    sources: Sequence[Path], out: Path, encoder: TextVideoEncoder, *, window_s: float = 2.0,
+    captions: Path | None = None, index_factory: str | None = None, append: bool = False,
+    limits: Limits = DEFAULT_LIMITS, executor: ShardExecutor | None = None,
     progress: Progress = lambda done, total, text: None,
 ) -> IndexInfo:
-    """Indexes all videos of `sources` (see sources.py) into the folder `out`, replacing an index there.
+    """Index all videos of `sources` into the folder `out`, replacing an index there.
 
-    Captions are looked up in `captions`, else in what the source brings, else made of the file's name. Videos of equal bytes
-    are taken once. With `append`, the sources of the index in `out` come first, and only what is new or has other bytes is
-    read: the result is the one that all sources together would give. When a build was killed, the next one goes on.
-    `index_factory` is the kind of FAISS index, else that of the index to which is added, else what the rule of factory.py says.
-    `executor` is who reads the videos, else this process; it does not change the result.
+    Videos of equal bytes are taken once. When a build was killed, the next one goes on.
 
-    Raises UsageError when FAISS has no such kind or there are too few clips for it, InputError when there is nothing to index
-    (nothing is written then), IndexFolderError when `out` is something else than an index, or none that can be added to,
-    ResourceError when it cannot be written, and PartialError *after* writing when some videos could not be read.
+    Args:
+        sources: see sources.py.
+        out: index folder.
+        encoder: of the windows.
+        window_s: length of a window.
+        captions: a table that goes before what the sources bring; without both, captions are made of file
+            names.
+        index_factory: FAISS string, else that of the index to which is added, else by the rule of
+            faiss_index.py.
+        append: take the sources of the index in `out` first, and read only what is new or has other bytes;
+            the result is the one that all sources together would give.
+        limits: what one video may cost.
+        executor: encodes the videos, else this process; it does not change the result.
+        progress: told the number of videos done, of all, and the current one.
+
+    Raises UsageError when FAISS has no such kind or there are too few clips for it, InputError when there is
+    nothing to index (nothing is written then), IndexFolderError when `out` is something else than an index,
+    or none that can be added to, ResourceError when it cannot be written, and PartialError *after* writing
+    when some videos could not be read.
     """
     out = Path(os.path.realpath(out)) if out.is_symlink() else _absolute(out)
     _check_out(out)
-    with Work(out) as work:
-        plan = _planned(sources, out, encoder, window_s, captions, index_factory, append)
-        _list(plan, work, encoder.dim)
-        with closing(OldIndex(plan.old)) as old:
-            _read_all(work, _todo(plan, work, old, encoder, limits, progress), executor or LocalShardExecutor(),
-                      partial(VideoWorker, encoder, partial(Reader, plan.window_s, limits), work.folder))
-            with work.disk_errors():
-                info = assemble(work, old, plan.facts(encoder, out))
+    with BuildState(out) as state:
+        plan = _make_plan(sources, out, encoder, window_s, captions, index_factory, append)
+        _list_videos(plan, state, encoder.dim)
+        with closing(ExistingIndex(plan.existing)) as existing:
+            start = partial(VideoWorker, encoder, partial(WindowReader, plan.window_s, limits), state.folder)
+            tasks = _tasks(plan, state, existing, encoder, limits, progress)
+            _encode_all(state, tasks, executor or LocalShardExecutor(), start)
+            with state.disk_errors():
+                info = write_index(state, existing, plan.facts(encoder, out))
         with folders.disk_errors(out):
-            work.put_in_place()
-        total = work.count()
+            state.replace_index()
+        total = state.count()
     progress(total, total, "done")
     if info.skipped:
-        raise PartialError(f"{len(info.skipped)} of {total} videos could not be read, the rest is indexed in {out}",
-                           hint="mend or remove them and index again", failed=info.skipped)
+        raise PartialError(
+            f"{len(info.skipped)} of {total} videos could not be read, the rest is indexed in {out}",
+            hint="mend or remove them and index again", failed=info.skipped)
     return info
 
 
@@ -101,87 +121,101 @@ def _absolute(path: Path) -> Path:
 
 def _check_out(out: Path) -> None:
     if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / INFO).is_file()):
-        raise IndexFolderError(f"{out} exists and is no index folder", hint="give a new folder, or that of an index to replace")
+        raise IndexFolderError(f"{out} exists and is no index folder",
+                               hint="give a new folder, or that of an index to replace")
 
 
-def _planned(
-    sources: Sequence[Path], out: Path, encoder: TextVideoEncoder, window_s: float, captions: Path | None, kind: str | None,
-    append: bool,
+def _make_plan(
+    sources: Sequence[Path], out: Path, encoder: TextVideoEncoder, window_s: float, captions: Path | None,
+    index_factory: str | None, append: bool,
 ) -> _Plan:
     given = [_absolute(source) for source in sources]
-    old = out if append and (out / INFO).is_file() else None
-    if old is not None:
-        info = VideoIndex(old).info                   # which finds damage, so that none is carried over
+    existing = out if append and (out / INFO).is_file() else None
+    if existing is not None:
+        info = VideoIndex(existing).info             # which finds damage, so that none is carried over
         before = [_absolute(out / source) for source in info.sources]
         if not before:
             raise IndexFolderError(f"the index {out} does not say what it was made of",
                                    hint="make it again with all its sources, without --append")
         if (info.encoder, info.window_s) != (encoder.fingerprint, window_s):
-            raise IndexFolderError(f"the index {out} was made with another encoder, or other windows",
-                                   hint="choose the profile that it was made with, or make it again without --append")
+            raise IndexFolderError(
+                f"the index {out} was made with another encoder, or other windows",
+                hint="choose the profile that it was made with, or make it again without --append")
         given = [*before, *(source for source in given if source not in before)]
         captions = captions or (_absolute(out / info.captions) if info.captions else None)
-        kind = kind or info.requested_index_factory
-    if kind is not None:
-        empty(factory_of(_MANY, encoder.dim, kind), encoder.dim)       # a wrong one is told before any work
-    root = Path(os.path.commonpath([base_of(source) for source in given]))
-    return _Plan(tuple(given), None if captions is None else _absolute(captions), root, old, window_s, kind)
+        index_factory = index_factory or info.requested_index_factory
+    if index_factory is not None:                    # a wrong one is reported before any work
+        create_index(choose_index_factory(_LARGE_NUM_CLIPS, encoder.dim, index_factory), encoder.dim)
+    root = Path(os.path.commonpath([base_folder(source) for source in given]))
+    captions = None if captions is None else _absolute(captions)
+    return _Plan(tuple(given), captions, root, existing, window_s, index_factory)
 
 
-def _list(plan: _Plan, work: Work, dim: int) -> None:
-    """Notes what the sources name, a video at a time."""
+def _list_videos(plan: _Plan, state: BuildState, dim: int) -> None:
+    """Note what the sources name, a video at a time."""
     given = read_captions(plan.captions) if plan.captions else None
-    words, used = set(given.values()) if given else set(), False
+    texts, used = set(given.values()) if given else set(), False
     licences = read_licences(plan.captions) if plan.captions else None
     for number, source in enumerate(plan.sources):
         for entry in read_source(source, given, licences):
             if entry.vector is not None and entry.vector.shape != (dim,):
-                raise InputError(f"{source} has embeddings of {len(entry.vector)} numbers, the profile's encoder has {dim}",
-                                 hint="choose the profile whose encoder made them")
-            used = used or entry.caption in words
-            place = entry.path.relative_to(plan.root).as_posix()
-            if (shown := _encodable(place)) != place:
-                place, entry = shown, replace(entry, path=plan.root / shown, refused="its name is not UTF-8")
-            work.add(replace(entry, caption=_encodable(entry.caption), licence=_encodable(entry.licence)), place, number)
-    if not work.count():
-        raise InputError(f"no videos in {', '.join(map(str, plan.sources))}",
-                         hint=f"known are {', '.join(sorted(video.SUFFIXES))}, and tables and archives of videos")
+                raise InputError(
+                    f"{source} has embeddings of {len(entry.vector)} numbers, "
+                    f"the profile's encoder has {dim}",
+                    hint="choose the profile whose encoder made them")
+            used = used or entry.caption in texts
+            path = entry.path.relative_to(plan.root).as_posix()
+            if (encodable := _encodable(path)) != path:
+                path = encodable
+                entry = replace(entry, path=plan.root / path, skip_reason="its name is not UTF-8")
+            entry = replace(entry, caption=_encodable(entry.caption), licence=_encodable(entry.licence))
+            state.add_entry(entry, path, number)
+    if not state.count():
+        raise InputError(
+            f"no videos in {', '.join(map(str, plan.sources))}",
+            hint=f"known are {', '.join(sorted(video.SUFFIXES))}, and tables and archives of videos")
     if given and not used:
         raise InputError(f"{plan.captions} names none of the videos",
                          hint="it must have the file's name, or its path below the folder")
 
 
-def _todo(
-    plan: _Plan, work: Work, old: OldIndex, encoder: TextVideoEncoder, limits: Limits, progress: Progress
+def _tasks(
+    plan: _Plan, state: BuildState, existing: ExistingIndex, encoder: TextVideoEncoder, limits: Limits,
+    progress: Progress,
 ) -> Iterator[Task]:
-    """The videos of which there is no piece yet, one at a time; notes what each one is, or why it cannot be read at all."""
-    total = work.count()
-    made_by = f"{_READING}\0{encoder.fingerprint}\0{plan.window_s:g}\0{limits.max_seconds:g}"
-    for done, (place, entry) in enumerate(work.entries()):
-        progress(done, total, place.rpartition("/")[2])
-        if entry.refused:
+    """Yield the videos that are not encoded yet, one at a time.
+
+    Note the bytes of each, or why it cannot be read at all.
+    """
+    total = state.count()
+    made_by = f"{_ENCODING_VERSION}\0{encoder.fingerprint}\0{plan.window_s:g}\0{limits.max_seconds:g}"
+    for done, (path, entry) in enumerate(state.entries()):
+        progress(done, total, path.rpartition("/")[2])
+        if entry.skip_reason:
             continue
         try:
-            sha256 = hub.file_sha256(entry.path) if entry.size is None else sha256_of_part(entry)
+            sha256 = hub.file_sha256(entry.path) if entry.size is None else sha256_of_member(entry)
         except OSError as error:
-            work.refuse(place, error.strerror or str(error))
+            state.skip(path, error.strerror or str(error))
             continue
         vector = b"" if entry.vector is None else entry.vector.tobytes()
         key = hashlib.sha256(f"{made_by}\0{sha256}\0".encode() + vector).hexdigest()
-        work.identify(place, sha256, key)
-        if not work.has(key) and not old.has(key):
-            yield Task(place, key, entry)
+        state.set_key(path, sha256, key)
+        if not state.has(key) and not existing.has(key):
+            yield Task(path, key, entry)
 
 
-def _read_all(work: Work, todo: Iterator[Task], executor: ShardExecutor, start: Callable[[], ShardWorker]) -> None:
-    """Keeps the piece of each video, or the reason why there is none."""
-    shards = iter(lambda: list(islice(todo, executor.shard_size)), [])
-    for shard, pieces in executor.map(start, shards):
+def _encode_all(
+    state: BuildState, tasks: Iterator[Task], executor: ShardExecutor, start: Callable[[], ShardWorker]
+) -> None:
+    """Keep what is encoded of each video, or the reason why there is nothing."""
+    shards = iter(lambda: list(islice(tasks, executor.shard_size)), [])
+    for shard, encoded in executor.map(start, shards):
         for number, task in enumerate(shard):
-            if isinstance(pieces, Exception):
-                work.refuse(task.place, _failure(pieces))
+            if isinstance(encoded, Exception):
+                state.skip(task.relative_path, _failure(encoded))
             else:
-                work.keep(task.key, pieces[number])
+                state.keep(task.key, encoded[number])
 
 
 def _failure(error: Exception) -> str:
@@ -192,6 +226,9 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _told(path: Path, out: Path) -> str:
-    """Relative to the index when it lies beside or below it, so that both can be moved together; else absolute."""
+def _portable(path: Path, out: Path) -> str:
+    """Return a path relative to the index when it lies beside or below it, so that both can be moved.
+
+    Else absolute.
+    """
     return Path(os.path.relpath(path, out)).as_posix() if path.is_relative_to(out.parent) else path.as_posix()

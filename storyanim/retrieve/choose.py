@@ -1,50 +1,144 @@
-"""Which of the found clips a shot rides on."""
+"""Which footage a shot follows: the best clip of the index, a pinned one, or a person's own video.
+
+A storyboard pins a clip by its id, or a video that no index holds: `pinned: /videos/dog.mp4@3.2-5.2`.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from storyanim.artifacts import Candidates, ClipMatch
-from storyanim.errors import StoryError
+from storyanim import hub, video
+from storyanim.artifacts import Candidates, ClipMatch, Frames
+from storyanim.errors import StoryError, VideoError
+from storyanim.retrieve.windows import read_window
 from storyanim.stages import FootageIndex, TextVideoEncoder
+
+_FILE_AND_SPAN = re.compile(r"(?P<path>.+?)(?:@(?P<start>\d+(?:\.\d+)?)-(?P<end>\d+(?:\.\d+)?))?", re.DOTALL)
+_HINT = "give FILE, or FILE@START-END in seconds, as in dog.mp4@3.2-5.2"
+
+
+@dataclass(frozen=True)
+class UserFootage:
+    """A span of a person's own video file."""
+
+    path: str                                        # absolute
+    sha256: str
+    start_s: float
+    end_s: float
 
 
 def choose(
     query: str, index: FootageIndex, encoder: TextVideoEncoder, k: int = 8, *,
     pinned: str | None = None, banned: Sequence[str] = (), previous: Sequence[str] = (),
 ) -> Candidates:
-    """The k candidates for a shot, and the chosen one (AaS 3.1).
+    """Return the k candidates for a shot, and the chosen one (AaS 3.1).
 
-    A pinned clip wins. Else it is the best candidate that was not refused and that is not the clip of the shot just before,
-    nor a near-duplicate of it; only when there is no other is one taken, and at last that one again. Of the shots before only
-    the last counts, so that a changed shot can change the choice of its neighbour but hardly that of the whole film.
+    A pinned clip wins. Else it is the best candidate that was not banned and that is not the clip of the shot
+    just before, nor a near-duplicate of it; only when there is no other is one taken, and at last that one
+    again. Of the shots before only the last counts, so that a changed shot can change the choice of its
+    neighbour but hardly that of the whole film.
 
     Args:
+        query: what to look for.
+        index: the footage.
+        encoder: that the index was made with.
+        k: number of candidates.
         pinned: clip_id that a person chose; it joins the candidates if it was not among them.
         banned: clip_ids that a person refused; they leave the candidates.
         previous: clip_ids chosen for the shots before, in order.
 
-    Raises StoryError when the pinned clip is unknown or every clip is banned, IndexFolderError of `FootageIndex.search`.
+    Raises StoryError when the pinned clip is unknown or every clip is banned, IndexFolderError of
+    `FootageIndex.search`.
     """
     refused = set(banned) - {pinned}
     found = index.search(query, encoder, k + len(refused) + 1)
     allowed = [match for match in found if match.clip_id not in refused]
     matches = allowed[:k]
     if pinned is not None:
-        return _pinned(pinned, query, index, encoder, matches)
+        return _choose_pinned(pinned, query, index, encoder, matches)
     if not matches:
-        raise StoryError(f"every clip that was found for {query!r} is banned", hint="take some out of the shot's `banned` list")
+        raise StoryError(f"every clip that was found for {query!r} is banned",
+                         hint="take some out of the shot's `banned` list")
     last = set(previous[-1:])
-    near = index.near_duplicates_of(previous[-1], [match.clip_id for match in allowed]) if previous else set()
-    if all(match.clip_id in near for match in matches):
-        matches = allowed                            # only with k = 1: show one more rather than the same clip twice
-    others = ([i for i, match in enumerate(matches) if match.clip_id not in refused_too] for refused_too in (near, last, ()))
-    chosen = next(found[0] for found in others if found)
-    why = "best match" if chosen == 0 else "best match but for the clip of the shot before" + ", or a copy" * (near > last)
+    same = index.near_duplicates_of(previous[-1], [match.clip_id for match in allowed]) if previous else set()
+    if all(match.clip_id in same for match in matches):
+        matches = allowed  # only with k = 1: show one more rather than the same clip twice
+    remaining = ([
+        i for i, match in enumerate(matches) if match.clip_id not in avoided] for avoided in (same, last, ()))
+    chosen = next(indices[0] for indices in remaining if indices)
+    why = "best match"
+    if chosen > 0:
+        why += " but for the clip of the shot before" + ", or a copy" * (same > last)
     return Candidates(query=query, matches=tuple(matches), chosen=chosen, why=why)
 
 
-def _pinned(clip_id: str, query: str, index: FootageIndex, encoder: TextVideoEncoder, matches: list[ClipMatch]) -> Candidates:
+def is_user_footage(pinned: str | None) -> bool:
+    """Return whether what is pinned is a video file rather than a clip of the index, whose ids are no paths.
+    """
+    path, _ = _path_and_span(pinned or "")
+    return os.path.isabs(path) or Path(path).suffix.lower() in video.SUFFIXES
+
+
+def with_absolute_path(pinned: str) -> str:
+    """Return pinned footage with an absolute path, which any working folder understands."""
+    path, _ = _path_and_span(pinned)
+    return os.path.abspath(path) + pinned[len(path):]
+
+
+def read_user_footage(pinned: str, duration_s: float) -> UserFootage:
+    """Return the footage that `pinned` names.
+
+    Without a span its first `duration_s`, or all of it when it is shorter.
+
+    Raises VideoError when there is no such file, when it is no video, and when the span is empty or lies
+    outside of it.
+    """
+    path, span = _path_and_span(with_absolute_path(pinned))
+    try:
+        info, sha256 = video.probe(path), hub.file_sha256(Path(path))
+    except VideoError as error:
+        raise VideoError(error.message, hint=_HINT) from error
+    except OSError as error:
+        raise VideoError(f"{path} cannot be read ({error.strerror})",
+                         hint="give a file, with the right to read it") from error
+    start_s, end_s = span or (0.0, min(duration_s, info.duration_s))
+    if start_s >= end_s:
+        raise VideoError(f"the span {start_s:g}-{end_s:g} ends before it begins", hint=_HINT)
+    if end_s > info.duration_s + 1 / info.fps:
+        raise VideoError(f"{path} lasts {info.duration_s:.4g} s, so {start_s:g}-{end_s:g} lies outside of it",
+                         hint=_HINT)
+    return UserFootage(path, sha256, start_s, end_s)
+
+
+def choose_user_footage(
+    footage: UserFootage, found: Candidates | None, query: str, encoder: TextVideoEncoder
+) -> Candidates:
+    """Return the footage as the chosen candidate, behind those that a search found, with score and motion as
+    in an index.
+
+    Raises VideoError.
+    """
+    window = read_window(Path(footage.path), footage.start_s, footage.end_s)
+    rgb = window.frames.rgb
+    frames = Frames(rgb[encoder.sample_frame_indices(len(rgb))], window.frames.fps)
+    score = float(encoder.encode_clips([frames])[0] @ encoder.encode_texts([query])[0])
+    others = found.matches if found else ()
+    name = Path(footage.path).name
+    match = ClipMatch(
+        clip_id=f"{footage.sha256[:12]}@{footage.start_s:g}-{footage.end_s:g}", path=footage.path,
+        sha256=footage.sha256, start_s=footage.start_s, end_s=footage.end_s, score=score, caption=name,
+        rank=len(others) + 1, motion=window.motion)
+    why = f"footage of your own, pinned by a person: {name} from {footage.start_s:g} s to {footage.end_s:g} s"
+    return Candidates(query=query, matches=(*others, match), chosen=len(others), why=why)
+
+
+def _choose_pinned(
+    clip_id: str, query: str, index: FootageIndex, encoder: TextVideoEncoder, matches: list[ClipMatch]
+) -> Candidates:
     ids = [match.clip_id for match in matches]
     if clip_id not in ids:
         match = index.find(clip_id, query, encoder, rank=len(matches) + 1)
@@ -52,4 +146,12 @@ def _pinned(clip_id: str, query: str, index: FootageIndex, encoder: TextVideoEnc
             raise StoryError(f"the pinned clip {clip_id!r} is not in the index",
                              hint="pin one of the candidates in the report, or remove `pinned`")
         matches, ids = [*matches, match], [*ids, clip_id]
-    return Candidates(query=query, matches=tuple(matches), chosen=ids.index(clip_id), why="pinned by a person")
+    return Candidates(
+        query=query, matches=tuple(matches), chosen=ids.index(clip_id), why="pinned by a person")
+
+
+def _path_and_span(pinned: str) -> tuple[str, tuple[float, float] | None]:
+    form = _FILE_AND_SPAN.fullmatch(pinned)
+    if form is None:
+        return "", None
+    return form["path"], (float(form["start"]), float(form["end"])) if form["end"] else None

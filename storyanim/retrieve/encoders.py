@@ -1,4 +1,4 @@
-"""Texts and clips in one space."""
+"""Encoders of texts and clips into one embedding space: CLIP and Frozen in Time."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from storyanim import hub
 from storyanim.artifacts import Float32, Frames, UInt8
 from storyanim.config import ModelRef, Settings
 from storyanim.errors import ModelError, UsageError
-from storyanim.retrieve.frozen_folder import read_sizes, read_tokenizer
+from storyanim.retrieve.frozen_in_time_config import read_config, read_tokenizer
 from storyanim.stages import TextVideoEncoder
 
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class CLIPEncoder:
-    """A TextVideoEncoder on `CLIPModel`: a clip is the mean of its frames' unit embeddings, made unit again.
+    """A TextVideoEncoder on `CLIPModel`: a clip's embedding is the normalised mean of its frames' embeddings.
 
     Args:
         ref: repository of a CLIPModel with its tokenizer and image processor.
         batch_size: texts or frames at once; does not change the result.
-        num_frames: frames that are looked at, spread evenly over the clip.
+        num_frames: frames that are read, spread evenly over the clip.
     """
 
     def __init__(self, ref: ModelRef, batch_size: int = 32, num_frames: int = 4) -> None:
@@ -44,29 +44,34 @@ class CLIPEncoder:
         """Length of an embedding."""
         with hub.map_model_errors(self.ref):
             config = json.loads((hub.locate(self.ref) / "config.json").read_text("utf-8"))
-            return int(config.get("projection_dim", 512))               # transformers leaves out what is its default
+            return int(config.get("projection_dim", 512))  # transformers leaves out what is its default
 
     def sample_frame_indices(self, length: int) -> list[int]:
-        """Indices of `num_frames` of a clip's frames, see `spread`."""
-        return spread(length, self.num_frames)
+        """Return `num_frames` indices of a clip's frames, see `evenly_spaced_indices`."""
+        return evenly_spaced_indices(length, self.num_frames)
 
     def encode_texts(self, texts: Sequence[str]) -> Float32:
-        """(N, dim) float32, unit length; words beyond the model's length are not read. Raises ModelError."""
+        """Return (N, dim) float32, unit length; tokens beyond the model's length are cut off.
+
+        Raises ModelError.
+        """
         def encode(some: Sequence[str]) -> Any:
             length = self._model.config.text_config.max_position_embeddings
-            return self._model.get_text_features(**_tokens(self._processor.tokenizer, some, length).to(self._model.device))
+            return self._model.get_text_features(
+                **_tokens(self._processor.tokenizer, some, length).to(self._model.device))
 
         return _in_batches(texts, self.batch_size, self.dim, encode)
 
     def encode_clips(self, clips: Sequence[Frames]) -> Float32:
-        """(N, dim) float32, unit length. Raises ModelError."""
-        pictures = [picture for clip in clips for picture in clip.rgb[self.sample_frame_indices(len(clip.rgb))]]
-        embeddings = _in_batches(pictures, self.batch_size, self.dim, self._encode_pictures)
-        return _unit(embeddings.reshape(len(clips), self.num_frames, self.dim).mean(axis=1))
+        """Return (N, dim) float32, unit length. Raises ModelError."""
+        images = [image for clip in clips for image in clip.rgb[self.sample_frame_indices(len(clip.rgb))]]
+        embeddings = _in_batches(images, self.batch_size, self.dim, self._encode_images)
+        return _normalise(embeddings.reshape(len(clips), self.num_frames, self.dim).mean(axis=1))
 
-    def _encode_pictures(self, pictures: Sequence[UInt8]) -> Any:       # B × (H, W, 3) → (B, dim)
-        images = self._processor.image_processor(images=list(pictures), input_data_format="channels_last", return_tensors="pt")
-        return self._model.get_image_features(pixel_values=images["pixel_values"].to(self._model.device))
+    def _encode_images(self, images: Sequence[UInt8]) -> Any:       # B × (H, W, 3) → (B, dim)
+        inputs = self._processor.image_processor(
+            images=list(images), input_data_format="channels_last", return_tensors="pt")
+        return self._model.get_image_features(pixel_values=inputs["pixel_values"].to(self._model.device))
 
     @cached_property
     def _model(self) -> Any:
@@ -86,12 +91,12 @@ class CLIPEncoder:
 
 
 class FrozenInTimeEncoder:
-    """A TextVideoEncoder on Frozen in Time, which looks at a clip's frames together.
+    """A TextVideoEncoder on Frozen in Time, which reads a clip's frames together.
 
     Args:
         ref: a folder made by `storyanim convert frozen-in-time`.
         batch_size: texts or frames at once; does not change the result.
-        num_frames: frames that are looked at; a shorter clip is looked at whole.
+        num_frames: frames that are read; a shorter clip is read whole.
     """
 
     def __init__(self, ref: ModelRef, batch_size: int = 32, num_frames: int = 4) -> None:
@@ -107,49 +112,55 @@ class FrozenInTimeEncoder:
     @cached_property
     def dim(self) -> int:
         """Length of an embedding."""
-        return read_sizes(self.ref).projection_dim
+        return read_config(self.ref).projection_dim
 
     def sample_frame_indices(self, length: int) -> list[int]:
-        """The middle frame of each of `num_frames` intervals of whole frames; never a frame twice."""
+        """Return the middle frame of each of `num_frames` intervals of whole frames; never a frame twice."""
         edges = np.linspace(0, length, min(length, self.num_frames) + 1).astype(int)
         return [int(start + end - 1) // 2 for start, end in pairwise(edges)]
 
     def encode_texts(self, texts: Sequence[str]) -> Float32:
-        """(N, dim) float32, unit length; words beyond the model's length are not read. Raises ModelError."""
+        """Return (N, dim) float32, unit length; tokens beyond the model's length are cut off.
+
+        Raises ModelError.
+        """
         def encode(some: Sequence[str]) -> Any:
-            tokens = _tokens(self._tokenizer, some, self._model.sizes.text.max_position_embeddings).to(self._device)
+            tokens = _tokens(
+                self._tokenizer, some, self._model.config.text.max_position_embeddings).to(self._device)
             return self._model.encode_texts(tokens["input_ids"], tokens["attention_mask"])
 
         return _in_batches(texts, self.batch_size, self.dim, encode)
 
     def encode_clips(self, clips: Sequence[Frames]) -> Float32:
-        """(N, dim) float32, unit length. Raises ModelError."""
+        """Return (N, dim) float32, unit length. Raises ModelError."""
         import torch
 
         found = np.zeros((len(clips), self.dim), np.float32)
-        looks = [self.sample_frame_indices(len(clip.rgb)) for clip in clips]
-        for length in {len(look) for look in looks}:                    # clips of one length go through together
-            alike = [i for i, look in enumerate(looks) if len(look) == length]
-            at_once = max(1, self.batch_size // length)
-            for start in range(0, len(alike), at_once):
-                batch = alike[start:start + at_once]
-                pixels = torch.stack([self._pixels(clips[i].rgb[looks[i]]) for i in batch])                  # (B, F, 3, S, S)
+        indices = [self.sample_frame_indices(len(clip.rgb)) for clip in clips]
+        for length in {len(some) for some in indices}:  # clips of one length go through together
+            same_length = [i for i, some in enumerate(indices) if len(some) == length]
+            batch_size = max(1, self.batch_size // length)
+            for start in range(0, len(same_length), batch_size):
+                batch = same_length[start:start + batch_size]
+                # (B, F, 3, S, S)
+                pixels = torch.stack([self._pixels(clips[i].rgb[indices[i]]) for i in batch])
                 with torch.inference_mode():
-                    found[batch] = _unit(_features(self._model.encode_clips(pixels.to(self._device))))
+                    found[batch] = _normalise(_features(self._model.encode_clips(pixels.to(self._device))))
         return found
 
     def _pixels(self, rgb: UInt8) -> Any:                               # (F, H, W, 3) → (F, 3, S, S)
-        """As the network was tested: its input is shrunk from a crop that is an eighth wider, 256 px for 224."""
+        """Preprocess as the network was tested: resized from a crop that is an eighth wider, 256 px for 224.
+        """
         import torch
-        from torchvision.transforms.v2 import functional as pictures
+        from torchvision.transforms.v2 import functional as transforms
 
-        side_px = self._model.sizes.video.image_px
+        side_px = self._model.config.video.image_px
         crop_px = round(side_px * 256 / 224)
         pixels = torch.from_numpy(np.ascontiguousarray(rgb)).permute(0, 3, 1, 2).float() / 255
         # Not antialiased, as tensors were resized by the torchvision of its day.
-        pixels = pictures.resize(pixels, [crop_px], antialias=False)
-        pixels = pictures.resize(pictures.center_crop(pixels, [crop_px]), [side_px], antialias=False)
-        return pictures.normalize(pixels, mean=list(_IMAGENET_MEAN), std=list(_IMAGENET_STD))
+        pixels = transforms.resize(pixels, [crop_px], antialias=False)
+        pixels = transforms.resize(transforms.center_crop(pixels, [crop_px]), [side_px], antialias=False)
+        return transforms.normalize(pixels, mean=list(_IMAGENET_MEAN), std=list(_IMAGENET_STD))
 
     @property
     def _device(self) -> Any:
@@ -157,25 +168,32 @@ class FrozenInTimeEncoder:
 
     @cached_property
     def _model(self) -> Any:
-        from storyanim.retrieve.frozen_checkpoint import load
+        from storyanim.retrieve.frozen_in_time_checkpoint import load_network
 
-        return load(self.ref, self.num_frames)
+        return load_network(self.ref, self.num_frames)
 
     @cached_property
     def _tokenizer(self) -> Any:
-        return read_tokenizer(self.ref, self._model.sizes)
+        return read_tokenizer(self.ref, self._model.config)
 
 
 def build_encoder(settings: Settings) -> TextVideoEncoder:
-    """The encoder of a profile; its model is loaded at first use. Raises UsageError for an unknown name."""
+    """Return the encoder of a profile; its model is loaded at first use.
+
+    Raises UsageError for an unknown name.
+    """
     build = _ENCODERS.get(settings.retrieve.encoder)
     if build is None:
-        raise UsageError(f"there is no encoder {settings.retrieve.encoder!r}", hint=f"known are {', '.join(sorted(_ENCODERS))}")
+        raise UsageError(f"there is no encoder {settings.retrieve.encoder!r}",
+                         hint=f"known are {', '.join(sorted(_ENCODERS))}")
     return build(settings)
 
 
-def spread(length: int, num: int) -> list[int]:
-    """`num` indices spread evenly over `length` frames, the middle of each part; they repeat in a shorter clip."""
+def evenly_spaced_indices(length: int, num: int) -> list[int]:
+    """Return `num` indices spread over `length` frames, the middle of each part.
+
+    They repeat in a shorter clip.
+    """
     return [int((i + 0.5) * length / num) for i in range(num)]
 
 
@@ -187,30 +205,31 @@ def _frozen_in_time(settings: Settings) -> TextVideoEncoder:
     return FrozenInTimeEncoder(settings.models.encoder, settings.retrieve.batch_size)
 
 
-_ENCODERS: dict[str, Callable[[Settings], TextVideoEncoder]] = {"clip": _clip, "frozen_in_time": _frozen_in_time}
+_ENCODERS: dict[str, Callable[[Settings], TextVideoEncoder]] = {
+    "clip": _clip, "frozen_in_time": _frozen_in_time}
 
 
 def _tokens(tokenizer: Any, texts: Sequence[str], max_length: int) -> Any:
     return tokenizer(list(texts), padding=True, truncation=True, max_length=max_length, return_tensors="pt")
 
 
-def _in_batches(things: Sequence[Any], size: int, dim: int, encode: Callable[[Sequence[Any]], Any]) -> Float32:
-    """What a network gives for some texts or pictures at a time: (N, dim), unit length."""
+def _in_batches(items: Sequence[Any], size: int, dim: int, encode: Callable[[Sequence[Any]], Any]) -> Float32:
+    """Return what a network gives for texts or images, a batch at a time: (N, dim), unit length."""
     import torch
 
     found = [np.zeros((0, dim), np.float32)]
     with torch.inference_mode():
-        for start in range(0, len(things), size):
-            found.append(_unit(_features(encode(things[start:start + size]))))
+        for start in range(0, len(items), size):
+            found.append(_normalise(_features(encode(items[start:start + size]))))
     return np.concatenate(found)
 
 
 def _features(output: Any) -> Float32:
-    tensor = getattr(output, "pooler_output", output)                   # transformers before 5 gave the tensor itself
+    tensor = getattr(output, "pooler_output", output)  # transformers before 5 gave the tensor itself
     array: Float32 = tensor.float().cpu().numpy()
     return array
 
 
-def _unit(vectors: Float32) -> Float32:
+def _normalise(vectors: Float32) -> Float32:
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return (vectors / np.maximum(norms, 1e-12)).astype(np.float32)

@@ -1,7 +1,7 @@
-"""The embeddings of an index in a LanceDB table: read from disk or an object store as they are wanted, not held in memory.
+"""The embeddings of an index in a LanceDB table, read from disk or an object store as they are needed.
 
-For an index that outgrows one machine's memory: `export_to_lancedb` makes the table once, `retrieve.lancedb_uri` says where it lies.
-Captions and rows stay in the index folder.
+For an index that outgrows one machine's memory: `export_to_lancedb` makes the table once,
+`retrieve.lancedb_uri` says where it lies. Captions and rows stay in the index folder.
 """
 
 from __future__ import annotations
@@ -15,23 +15,24 @@ import numpy as np
 from storyanim import hub
 from storyanim.artifacts import Float32
 from storyanim.errors import IndexFolderError, UsageError
-from storyanim.retrieve.vectors import EMBEDDINGS, VECTORS, Scored
+from storyanim.retrieve.faiss_index import EMBEDDINGS, VECTORS, Scored
 
 TABLE = "vectors"
 _MADE_OF = b"storyanim.made_of"                      # sha256 of the index's vectors.faiss
-_MANY = 50_000                                       # vectors from which on the table gets an index of its own
-_REFINE = 16                                         # times as many are compared exactly
-_ROWS_AT_ONCE = 4096
+_MIN_INDEXED_VECTORS = 50_000                        # from which on the table gets an index of its own
+_REFINE_FACTOR = 16                                  # times as many are compared exactly
+_ROWS_PER_BATCH = 4096
 
 
 class LanceDBVectors:
-    """What `Vectors` does, by LanceDB.
+    """What `FaissVectors` does, by LanceDB.
 
     Args:
         uri: of the database: a folder, or what else `lancedb.connect` takes.
         made_of: sha256 of the index's vectors.faiss.
 
-    Raises UsageError when LanceDB is not installed, IndexFolderError when there is no such table or it is that of other vectors.
+    Raises UsageError when LanceDB is not installed, IndexFolderError when there is no such table or it is
+    that of other vectors.
     """
 
     def __init__(self, uri: str, made_of: str) -> None:
@@ -45,18 +46,20 @@ class LanceDBVectors:
             raise IndexFolderError(f"the LanceDB {uri} holds the vectors of another index",
                                    hint="make it again with `storyanim export lancedb INDEX -o URI`")
 
-    def nearest(self, vector: Float32, depth: int, allowed: np.ndarray | None = None, *, exact: bool = False) -> Scored:
-        """The ids and cosines of the `depth` nearest, or of about those; the arguments are those of `Vectors.nearest`."""
-        asked = self._table.search(vector).distance_type("cosine").limit(depth)
-        asked = asked.bypass_vector_index() if exact else asked.refine_factor(_REFINE)
-        if allowed is not None:
-            asked = asked.where(f"id IN ({', '.join(map(str, allowed.tolist()))})", prefilter=True)
-        ids = asked.to_arrow()["id"].to_pylist()
-        scored = zip(ids, (self.rows(ids) @ vector).tolist(), strict=True)
+    def search(
+        self, vector: Float32, k: int, allowed_ids: np.ndarray | None = None, *, exact: bool = False
+    ) -> Scored:
+        """Return ids and cosines of the k nearest vectors, or of about those; see `FaissVectors.search`."""
+        query = self._table.search(vector).distance_type("cosine").limit(k)
+        query = query.bypass_vector_index() if exact else query.refine_factor(_REFINE_FACTOR)
+        if allowed_ids is not None:
+            query = query.where(f"id IN ({', '.join(map(str, allowed_ids.tolist()))})", prefilter=True)
+        ids = query.to_arrow()["id"].to_pylist()
+        scored = zip(ids, (self.reconstruct_batch(ids) @ vector).tolist(), strict=True)
         return sorted(scored, key=lambda pair: (-pair[1], pair[0]))
 
-    def rows(self, ids: Iterable[int]) -> Float32:
-        """(n, dim) vectors as they were embedded."""
+    def reconstruct_batch(self, ids: Iterable[int]) -> Float32:
+        """Return (n, dim) vectors as they were embedded."""
         wanted = list(ids)
         dim = self._table.schema.field("vector").type.list_size
         if not wanted:
@@ -68,7 +71,10 @@ class LanceDBVectors:
 
 
 def export_to_lancedb(folder: Path, num: int, dim: int, uri: str) -> None:
-    """Copies the embeddings of an index folder into a LanceDB, replacing what it had. Raises UsageError without LanceDB."""
+    """Copy the embeddings of an index folder into a LanceDB, replacing what it had.
+
+    Raises UsageError without LanceDB.
+    """
     database = _connected(uri)
     import pyarrow as pa
 
@@ -80,15 +86,15 @@ def export_to_lancedb(folder: Path, num: int, dim: int, uri: str) -> None:
         first = 0
         for path in sorted((folder / EMBEDDINGS).glob("*.npy")):
             shard = np.load(path, mmap_mode="r", allow_pickle=False)
-            for begin in range(0, len(shard), _ROWS_AT_ONCE):
-                part = np.ascontiguousarray(shard[begin:begin + _ROWS_AT_ONCE], np.float32)
+            for begin in range(0, len(shard), _ROWS_PER_BATCH):
+                part = np.ascontiguousarray(shard[begin:begin + _ROWS_PER_BATCH], np.float32)
                 ids = pa.array(np.arange(first, first + len(part)))
                 vectors = pa.FixedSizeListArray.from_arrays(pa.array(part.ravel()), dim)
                 yield pa.RecordBatch.from_arrays([ids, vectors], schema=schema)
                 first += len(part)
 
     table = database.create_table(TABLE, data=batches(), schema=schema, mode="overwrite")
-    if num >= _MANY:
+    if num >= _MIN_INDEXED_VECTORS:
         table.create_index(metric="cosine", vector_column_name="vector")
 
 
@@ -96,5 +102,6 @@ def _connected(uri: str) -> Any:
     try:
         import lancedb
     except ImportError as error:
-        raise UsageError("LanceDB is not installed", hint="pip install 'storyanim[lance]', or unset retrieve.lancedb_uri") from error
+        raise UsageError("LanceDB is not installed",
+                         hint="pip install 'storyanim[lance]', or unset retrieve.lancedb_uri") from error
     return lancedb.connect(uri)

@@ -14,8 +14,13 @@ from storyanim.errors import StoryError
 from storyanim.film import sheet
 from storyanim.film.clip import write_clip
 from storyanim.planning.script import told
-from storyanim.retrieve.choose import choose
-from storyanim.retrieve.own import UserFootage, choose_user_footage, is_user_footage, read_user_footage
+from storyanim.retrieve.choose import (
+    UserFootage,
+    choose,
+    choose_user_footage,
+    is_user_footage,
+    read_user_footage,
+)
 from storyanim.run.components import Components, Token
 from storyanim.stages import DepthEstimator, FootageIndex, ShotGenerator, TextVideoEncoder
 

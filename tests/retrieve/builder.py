@@ -18,10 +18,10 @@ import faiss  # noqa: F401
 from coloured import ColourEncoder
 from near_reader import NearReader
 
-from storyanim.retrieve import assemble, build, work, worker
+from storyanim.retrieve import build, build_state, index_writer, worker
 
-_HOMES = {"keep": work.Work, "identify": work.Work, "put_in_place": work.Work, "_exchange": work, "assemble": build,
-          "_insert": assemble, "_read": worker}
+_HOMES = {"keep": build_state.BuildState, "set_key": build_state.BuildState, "replace_index": build_state.BuildState,
+          "_exchange": build_state, "write_index": build, "_insert": index_writer._RowWriter, "_encode_windows": worker.VideoWorker}
 
 
 def die(*ignored: object) -> None:
@@ -45,7 +45,7 @@ def strike(at: str, times: int) -> None:
 
 def work_on(asked: dict[str, Any]) -> int:
     os.setsid()
-    build.Reader = NearReader  # type: ignore[misc]
+    build.WindowReader = NearReader  # type: ignore[misc]
     if "after_s" in asked:
         threading.Timer(asked["after_s"], die).start()
     if "at" in asked:

@@ -15,14 +15,15 @@ from near_reader import NearReader
 
 from storyanim.artifacts import Frames
 from storyanim.errors import IndexFolderError, InputError, PartialError, ResourceError
-from storyanim.retrieve import assemble, build, work
+from storyanim.retrieve import build, build_state, index_writer
 from storyanim.retrieve.build import build_index
-from storyanim.retrieve.index import IndexInfo, VideoIndex
+from storyanim.retrieve.index import VideoIndex
+from storyanim.retrieve.index_format import IndexInfo
 
 
 @pytest.fixture(autouse=True)
 def _near(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "Reader", NearReader)
+    monkeypatch.setattr(build, "WindowReader", NearReader)
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ class TestAppend:
         assert sorted(path.name for path in tmp_path.iterdir()) == ["anew", "index"]
 
     def test_what_changed_came_and_went(self, mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(assemble, "ROWS_A_SHARD", 2)             # so that videos lie across shards
+        monkeypatch.setattr(index_writer, "ROWS_PER_SHARD", 2)             # so that videos lie across shards
         assert clips_read([mine], tmp_path / "index") == 6
         (mine / "more" / "green_frog.mp4").unlink()
         save_video(mine / "still.mp4", "blue", seconds=4.0)
@@ -120,7 +121,7 @@ class TestInUse:
         self, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_one_step: bool
     ) -> None:
         if not in_one_step:
-            monkeypatch.setattr(work, "_exchange", lambda one, other: False)
+            monkeypatch.setattr(build_state, "_exchange", lambda one, other: False)
         build_index([videos / "more"], tmp_path / "index", ColourEncoder())
         opened = VideoIndex(tmp_path / "index")
         encoder = Peeking(tmp_path / "index")
@@ -158,7 +159,7 @@ class TestInUse:
 class TestAFullDisk:
     @pytest.mark.parametrize(("where", "error"), [
         ("faiss.write_index", RuntimeError("no space")),
-        ("storyanim.retrieve.assemble._insert", sqlite3.OperationalError("full")),
+        ("storyanim.retrieve.index_writer._RowWriter._insert", sqlite3.OperationalError("full")),
         ("numpy.save", OSError(28, "No space left on device")),
     ])
     def test_the_old_index_and_the_work_stay(self, videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str,

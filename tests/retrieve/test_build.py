@@ -13,7 +13,8 @@ from coloured import ColourEncoder, save_video
 from storyanim.errors import IndexFolderError, InputError, PartialError, ResourceError
 from storyanim.retrieve import build, worker
 from storyanim.retrieve.build import build_index
-from storyanim.retrieve.index import IndexInfo, VideoIndex
+from storyanim.retrieve.index import VideoIndex
+from storyanim.retrieve.index_format import IndexInfo
 
 
 def rows_of(folder: Path) -> list[tuple]:
@@ -55,8 +56,8 @@ class TestWhatIsIndexed:
         assert [row[1:3] for row in rows_of(tmp_path / "index")] == [(0, 1.5), (1.5, 3), (3, 4.5)]
 
     def test_a_long_video_is_read_in_parts(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("storyanim.retrieve.windows._WINDOWS_A_READ", 2)
-        monkeypatch.setattr(worker, "_CLIPS_AT_ONCE", 3)
+        monkeypatch.setattr("storyanim.retrieve.windows._WINDOWS_PER_READ", 2)
+        monkeypatch.setattr(worker, "_CLIPS_PER_BATCH", 3)
         save_video(tmp_path / "long.mp4", "red", seconds=16.9)
         build_index([tmp_path], tmp_path / "index", ColourEncoder())
         assert [row[1:3] for row in rows_of(tmp_path / "index")] == [(2 * i, 2 * i + 2) for i in range(8)]

@@ -61,7 +61,7 @@ class TestChoose:
 
 def test_reasons_tell_what_speaks_for_a_match(index: VideoIndex) -> None:
     found = index.search("a red frog jumps", ColourEncoder(), 6)
-    why = dict(zip([match.caption for match in found], index.reasons("a red frog jumping", found), strict=True))
+    why = dict(zip([match.caption for match in found], index.explain("a red frog jumping", found), strict=True))
     assert why["A frog jumps"] == "its caption says frog, jumping, place 1 by words"
     assert why["it s blue ü"] == "no word in its caption: by the picture alone"
     assert why['A red "statue" stands'].startswith("its caption says red, place ")

@@ -16,7 +16,7 @@ from storyanim.artifacts import Frames
 from storyanim.config import ModelRef, load_settings
 from storyanim.errors import ModelError, UsageError
 from storyanim.retrieve import encoders
-from storyanim.retrieve.encoders import CLIPEncoder, build_encoder, spread
+from storyanim.retrieve.encoders import CLIPEncoder, build_encoder, evenly_spaced_indices
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_equal_to_stock_transformers(folder: Path) -> None:
     ("length", "num", "indices"), [(16, 4, [2, 6, 10, 14]), (4, 4, [0, 1, 2, 3]), (1, 4, [0] * 4), (3, 2, [0, 2])]
 )
 def test_frames_are_spread_over_the_clip(length: int, num: int, indices: list[int]) -> None:
-    assert spread(length, num) == indices
+    assert evenly_spaced_indices(length, num) == indices
 
 
 def test_half_precision_weights_are_computed_in_full(folder: Path, tmp_path: Path) -> None:

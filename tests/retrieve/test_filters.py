@@ -16,7 +16,7 @@ from near_reader import NearReader
 from storyanim import video
 from storyanim.artifacts import Frames
 from storyanim.errors import IndexFolderError, UsageError
-from storyanim.retrieve import build, vectors
+from storyanim.retrieve import build, faiss_index
 from storyanim.retrieve.build import build_index
 from storyanim.retrieve.choose import choose
 from storyanim.retrieve.filters import Filter, parse_filter
@@ -54,7 +54,7 @@ def given(sources: Path) -> list[Path]:
 @pytest.fixture(scope="module")
 def folder(sources: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "Reader", NearReader)
+        patch.setattr(build, "WindowReader", NearReader)
         build_index(given(sources), sources / "index", ColourEncoder())
     return sources / "index"
 
@@ -102,14 +102,14 @@ class TestFilters:
         assert names(folder, "fps=24", query="a frog and a bear") == ["70"]
         index = VideoIndex(folder, filters=["source=own"], caption_weight=50)
         assert index.search("frog", ColourEncoder(), 1)[0].caption == "A frog"
-        assert set(index._word_ranks("frog fish whale", 9)) == set(VideoIndex(folder)._word_ranks("frog", 9))
+        assert set(index._bm25_ranks("frog fish whale", 9)) == set(VideoIndex(folder)._bm25_ranks("frog", 9))
 
     @pytest.mark.parametrize("kind", ["HNSW32", "IVFx,SQ8"])
     @pytest.mark.parametrize("few", [0, 99])
     def test_in_indexes_of_other_kinds(self, sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str,
                                        few: int) -> None:
-        monkeypatch.setattr(build, "Reader", NearReader)
-        monkeypatch.setattr(vectors, "_FEW", few)
+        monkeypatch.setattr(build, "WindowReader", NearReader)
+        monkeypatch.setattr(faiss_index, "_MAX_BRUTE_FORCE_VECTORS", few)
         build_index(given(sources), tmp_path / "index", ColourEncoder(), index_factory=kind)
         assert names(tmp_path / "index", "source=own", "motion>0.002") == ["bear0", "frog0", "frog2"]
         assert names(tmp_path / "index", "source=own", "motion>0.002", exact=True) == ["bear0", "frog0", "frog2"]

@@ -19,8 +19,8 @@ from storyanim.config import ModelRef, load_settings
 from storyanim.errors import IndexFolderError, ModelError
 from storyanim.retrieve.build import build_index
 from storyanim.retrieve.encoders import CLIPEncoder, FrozenInTimeEncoder, build_encoder
-from storyanim.retrieve.frozen_folder import Sizes
 from storyanim.retrieve.frozen_in_time import FrozenInTime
+from storyanim.retrieve.frozen_in_time_config import FrozenInTimeConfig
 from storyanim.retrieve.index import VideoIndex
 from storyanim.retrieve.windows import read_windows
 
@@ -102,7 +102,7 @@ class TestEqualToTheSlowOne:
 class TestNetwork:
     def test_the_published_size_has_the_published_names(self) -> None:
         with torch.device("meta"):
-            network = FrozenInTime(Sizes())
+            network = FrozenInTime(FrozenInTimeConfig())
         shapes = {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
         assert {name.split(".", 1)[0] for name in shapes} == {"text_model", "video_model", "txt_proj", "vid_proj"}
         assert shapes["video_model.pos_embed"] == (1, 197, 768)
@@ -114,7 +114,7 @@ class TestNetwork:
 
     def test_fresh_weights_see_no_time(self) -> None:
         torch.manual_seed(0)
-        network = FrozenInTime(Sizes.model_validate(SMALL.config)).eval()
+        network = FrozenInTime(FrozenInTimeConfig.model_validate(SMALL.config)).eval()
         block = network.video_model.blocks[0]
         with torch.no_grad():
             assert not block.timeattn(torch.randn(2, 9, 16), 2).any()
@@ -122,7 +122,7 @@ class TestNetwork:
             assert torch.allclose(network.encode_clips(frames), network.encode_clips(frames.flip(1)), atol=1e-5)
 
     def test_more_frames_than_it_knows(self) -> None:
-        network = FrozenInTime(Sizes.model_validate(SMALL.config))
+        network = FrozenInTime(FrozenInTimeConfig.model_validate(SMALL.config))
         with pytest.raises(ValueError, match="5 frames are more than the 4"):
             network.encode_clips(torch.zeros(1, 5, 3, 16, 16))
 
@@ -130,7 +130,7 @@ class TestNetwork:
     def test_sizes_that_cannot_be(self, part: dict[str, int]) -> None:
         config = SMALL.config
         with pytest.raises(ValueError):
-            Sizes.model_validate(config | {"video": config["video"] | part})
+            FrozenInTimeConfig.model_validate(config | {"video": config["video"] | part})
 
 
 class TestFrames:

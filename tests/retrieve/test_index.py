@@ -45,8 +45,8 @@ class TestSearch:
         assert names(index, "a frog that jumped", 1, Blind()) == ["green_frog"]
 
     def test_filler_words_find_nothing(self, index: VideoIndex) -> None:
-        assert index._word_ranks("It is with the A", 6) == {}
-        assert len(index._word_ranks("a frog", 6)) == 1
+        assert index._bm25_ranks("It is with the A", 6) == {}
+        assert len(index._bm25_ranks("a frog", 6)) == 1
 
     def test_words_can_be_left_out(self, index_folder: Path) -> None:
         deaf = VideoIndex(index_folder, caption_weight=0)

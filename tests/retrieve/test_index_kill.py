@@ -22,8 +22,8 @@ from storyanim.retrieve.index import VideoIndex
 TESTS = Path(__file__).parents[1]
 ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
 # Every place of a build after which something else is on the disk.
-MOMENTS = [("identify", 1), ("_read", 1), ("keep", 1), ("keep", 3), ("_read", 6), ("keep", 7), ("_insert", 1), ("_insert", 5),
-           ("assemble", 1), ("_exchange", 1), ("put_in_place", 1)]
+MOMENTS = [("set_key", 1), ("_encode_windows", 1), ("keep", 1), ("keep", 3), ("_encode_windows", 6), ("keep", 7), ("_insert", 1), ("_insert", 5),
+           ("write_index", 1), ("_exchange", 1), ("replace_index", 1)]
 
 
 class Builder:
@@ -137,7 +137,7 @@ def test_killed_at_random_moments(builder: Builder, footage: list[Path], start: 
 def test_work_that_is_done_is_not_done_again(builder: Builder, footage: list[Path], tmp_path: Path) -> None:
     out = tmp_path / "index"
     assert builder.build(footage, out, at="keep", times=5) == -signal.SIGKILL
-    assert builder.build(footage, out, at="_read", times=4) == 0     # of eight videos three are left: there is no fourth
+    assert builder.build(footage, out, at="_encode_windows", times=4) == 0     # of eight videos three are left: there is no fourth
 
 
 def test_two_renames_where_one_swap_is_not_to_be_had(builder: Builder, footage: list[Path], whole: dict[str, bytes],
@@ -149,7 +149,7 @@ def test_two_renames_where_one_swap_is_not_to_be_had(builder: Builder, footage: 
     work.mkdir()
     out.rename(work / "old")                         # as a kill between the two leaves it
     (work / "work.sqlite").write_bytes(b"and the disk lost this")
-    assert builder.build(footage, out, at="identify", times=1) == -signal.SIGKILL
+    assert builder.build(footage, out, at="set_key", times=1) == -signal.SIGKILL
     assert files_of(out) == old
     assert builder.build(footage, out) == 0
     assert files_of(out) == whole

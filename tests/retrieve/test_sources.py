@@ -22,14 +22,15 @@ from storyanim import video
 from storyanim.errors import InputError, PartialError
 from storyanim.retrieve import build, tables
 from storyanim.retrieve.build import build_index
-from storyanim.retrieve.index import IndexInfo, VideoIndex
+from storyanim.retrieve.index import VideoIndex
+from storyanim.retrieve.index_format import IndexInfo
 
 NAMES = {"1001": ("red", "A red bear runs"), "1002": ("green", 'A "green", jumping frog'), "1003": ("blue", "Blue waves")}
 
 
 @pytest.fixture(autouse=True)
 def _near(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "Reader", NearReader)
+    monkeypatch.setattr(build, "WindowReader", NearReader)
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +151,7 @@ def parquet(monkeypatch: pytest.MonkeyPatch) -> None:
 class TestParquet:
     @pytest.mark.usefixtures("parquet")
     def test_shards_of_video2dataset(self, clips: Path, expected: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(tables, "_ROWS_AT_ONCE", 2)
+        monkeypatch.setattr(tables, "_ROWS_PER_BATCH", 2)
         shutil.copytree(clips, tmp_path / "00000")
         rows = [{"key": name, "caption": caption, "url": "ftp://nowhere.invalid", "status": "success", "error_message": None}
                 for name, (_, caption) in NAMES.items()]
@@ -248,7 +249,7 @@ class TestArchives:
             tar.addfile(tarfile.TarInfo("a.mp4"))
         with pytest.raises(InputError, match=r"0\.tar is no tar") as caught:
             index_of(tmp_path / "0.tar", tmp_path)
-        assert "unpacked" in caught.value.hint
+        assert "unpack" in caught.value.hint
 
 
 class TestEmbeddings:

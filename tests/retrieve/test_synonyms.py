@@ -1,4 +1,4 @@
-"""FrozenModel that mean the same: what a query is widened by, and what that finds."""
+"""Words that mean the same: what a query is widened by, and what that finds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GROUPS = [("dog", "hound", "puppy"), ("jumping", "leap", "hop"), ("sleeping", "f
 
 def terms(query: str, *said: str) -> list[str]:
     """Of a query, where captions say some phrases."""
-    return Synonyms(GROUPS).terms(query, lambda phrase: phrase in said)
+    return Synonyms(GROUPS).expand(query, lambda phrase: phrase in said)
 
 
 def test_words_that_no_caption_has_bring_the_others_of_their_group() -> None:
@@ -43,7 +43,7 @@ def test_any_text_is_a_query(query: str) -> None:
 
 
 def test_without_groups_only_fillers_go() -> None:
-    assert Synonyms().terms("the dog in a pond", lambda _: False) == ["dog", "pond"]
+    assert Synonyms().expand("the dog in a pond", lambda _: False) == ["dog", "pond"]
 
 
 def test_the_fingerprint_tells_groups_apart() -> None:
@@ -56,8 +56,8 @@ def test_an_index_finds_a_caption_by_another_word(index_folder: Path) -> None:
     wide.synonyms = Synonyms([("frog", "toad")])
     first = wide.search("toad", ColourEncoder(), 1)[0]
     assert "frog" in first.caption
-    assert "frog" in wide.reasons("toad", [first])[0]
-    assert "no word" in plain.reasons("toad", [first])[0]
+    assert "frog" in wide.explain("toad", [first])[0]
+    assert "no word" in plain.explain("toad", [first])[0]
     assert wide.fingerprint != plain.fingerprint
 
 

@@ -19,8 +19,8 @@ from storyanim import archive, video
 from storyanim.errors import InputError, PartialError, VideoError
 from storyanim.retrieve import build
 from storyanim.retrieve.build import build_index
+from storyanim.retrieve.decoder_process import WindowReader
 from storyanim.retrieve.index import VideoIndex
-from storyanim.retrieve.reader import Reader
 from storyanim.retrieve.windows import Limits, read_windows
 
 KINDS = {"a.mp4": [], "a.mkv": [], "a.webm": ["-c:v", "libvpx"], "a.avi": ["-c:v", "mpeg4"], "a.gif": [],
@@ -107,7 +107,7 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
 
 @pytest.fixture
 def near(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "Reader", NearReader)
+    monkeypatch.setattr(build, "WindowReader", NearReader)
 
 
 @pytest.mark.usefixtures("near")
@@ -148,7 +148,7 @@ class TestOddVideos:
         assert list(skipped_of(mine, tmp_path / "index").values()) == ["its name is not UTF-8"]
 
     def test_what_is_too_long_is_cut_and_listed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("storyanim.retrieve.windows._WINDOWS_A_READ", 1)
+        monkeypatch.setattr("storyanim.retrieve.windows._WINDOWS_PER_READ", 1)
         save_video(tmp_path / "long.mp4", "red", seconds=9)
         skipped = skipped_of(tmp_path, tmp_path / "index", Limits(max_seconds=4))
         assert skipped["long.mp4"].startswith("from 4 s on: ")
@@ -206,7 +206,7 @@ class TestTheDecoder:
     @pytest.fixture(autouse=True)
     def _wild(self, monkeypatch: pytest.MonkeyPatch) -> None:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        monkeypatch.setattr(Reader, "_started", lambda self: subprocess.Popen([sys.executable, "-c", WILD], **pipes))
+        monkeypatch.setattr(WindowReader, "_start", lambda self: subprocess.Popen([sys.executable, "-c", WILD], **pipes))
 
     def test_it_may_die_or_lie(self, tmp_path: Path) -> None:
         wild = ["die.mp4", "half.mp4", "huge.mp4", "look.mp4", "noise.mp4", "odd.mp4", "words.mp4"]
@@ -223,7 +223,7 @@ class TestTheDecoder:
         assert skipped_of(tmp_path, tmp_path / "index") == {}
 
     def test_it_may_hang(self, tmp_path: Path) -> None:
-        with Reader(2.0, Limits(timeout_s=0.5)) as reader, pytest.raises(VideoError, match=r"longer than 0\.5 s"):
+        with WindowReader(2.0, Limits(timeout_s=0.5)) as reader, pytest.raises(VideoError, match=r"longer than 0\.5 s"):
             list(reader.read(tmp_path / "hang.mp4"))
 
 
@@ -231,7 +231,7 @@ def test_the_real_decoder_is_confined(tmp_path: Path) -> None:
     noise = tmp_path / "noise.mp4"
     ffmpeg("-f", "lavfi", "-i", "testsrc=size=1920x1080:rate=8:duration=1", "-c:v", "libx264", "-preset", "ultrafast", noise)
     save_video(tmp_path / "good.mp4", "green")
-    with Reader(2.0, Limits(memory_bytes=2**29)) as reader:
+    with WindowReader(2.0, Limits(memory_bytes=2**29)) as reader:
         for path in (noise, tmp_path / "good.mp4"):  # half a GiB may do for the one; if not, that is said
             try:
                 assert len(list(reader.read(path))) == 1

@@ -16,7 +16,7 @@ from tiny_judge import save_judge
 from storyanim.artifacts import ClipMatch, Frames
 from storyanim.config import load_settings
 from storyanim.engine.run_dir import RunDir
-from storyanim.retrieve.encoders import spread
+from storyanim.retrieve.encoders import evenly_spaced_indices
 from storybook.evaluate import footage
 from storybook.evaluate.bench import Bench, build_bench
 from storybook.evaluate.metrics import recall
@@ -36,7 +36,7 @@ class Knowing:
         self.seen = np.stack([render_clip(trial.spec, num_frames=9).rgb[8] for trial in self.trials]).astype(np.float32)
 
     def sample_frame_indices(self, length: int) -> list[int]:
-        return spread(length, 1)
+        return evenly_spaced_indices(length, 1)
 
     def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
         return np.array([[text == trial.prompt for trial in self.trials] for text in texts], np.float32)

@@ -8,8 +8,13 @@ import pytest
 from coloured import ColourEncoder, save_video
 
 from storyanim.errors import VideoError
+from storyanim.retrieve.choose import (
+    choose_user_footage,
+    is_user_footage,
+    read_user_footage,
+    with_absolute_path,
+)
 from storyanim.retrieve.index import VideoIndex
-from storyanim.retrieve.own import choose_user_footage, is_user_footage, read_user_footage, told
 
 
 @pytest.mark.parametrize(("pinned", "own"), [
@@ -33,7 +38,7 @@ def test_spans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         own = read_user_footage(pinned, 2.0)
         assert (own.path, own.start_s, own.end_s) == (str(path), *span)
     assert (read_user_footage("a@b.mp4", 8.0).end_s) == pytest.approx(3.0)
-    assert told("a@b.mp4@1-2") == f"{path}@1-2"
+    assert with_absolute_path("a@b.mp4@1-2") == f"{path}@1-2"
 
 
 def test_the_beginning_of_a_video_scores_as_its_window_in_an_index(videos: Path, index: VideoIndex) -> None:

@@ -24,7 +24,11 @@ from storyanim.artifacts import Frames
 from storyanim.config import ModelRef
 from storyanim.errors import ModelError, ResourceError, UsageError
 from storyanim.retrieve.encoders import FrozenInTimeEncoder
-from storyanim.retrieve.frozen_checkpoint import convert, read_checkpoint, with_frames
+from storyanim.retrieve.frozen_in_time_checkpoint import (
+    convert_checkpoint,
+    read_checkpoint,
+    resize_temporal_embed,
+)
 
 HEADS = {"video_heads": 2, "text_heads": 2}
 TINY = Tiny()
@@ -68,7 +72,7 @@ class TestConverted:
     def test_a_checkpoint_of_a_training_loop(self, tmp_path: Path, prefix: str) -> None:
         checkpoint = save_checkpoint(tmp_path / "published.pth.tar", state_dict(prefix=prefix))
         words = save_tiny_tokenizer(tmp_path / "words")
-        convert(checkpoint, tmp_path / "model", tokenizer=words, **HEADS)
+        convert_checkpoint(checkpoint, tmp_path / "model", tokenizer=words, **HEADS)
         assert "parse_config" not in sys.modules
         held, wanted = read_weights(tmp_path / "model"), published_weights(TINY)
         assert held.keys() == wanted.keys()
@@ -78,7 +82,7 @@ class TestConverted:
 
     def test_the_folder_is_read_by_the_encoder(self, tmp_path: Path) -> None:
         checkpoint = save_checkpoint(tmp_path / "published.pth.tar", state_dict())
-        convert(checkpoint, tmp_path / "model", tokenizer=save_tiny_tokenizer(tmp_path / "words"), **HEADS)
+        convert_checkpoint(checkpoint, tmp_path / "model", tokenizer=save_tiny_tokenizer(tmp_path / "words"), **HEADS)
         made, straight = (FrozenInTimeEncoder(ModelRef(repo=str(folder))) for folder in
                           (tmp_path / "model", save_tiny_frozen(tmp_path / "straight")))
         rgb = np.random.default_rng(0).integers(0, 256, (4, 20, 20, 3), np.uint8)
@@ -88,38 +92,38 @@ class TestConverted:
     def test_a_bare_state_dict_in_half_precision_without_a_tokenizer(self, tmp_path: Path) -> None:
         weights = {name: weight.half() for name, weight in state_dict().items()}
         torch.save(weights, tmp_path / "bare.pt")
-        convert(tmp_path / "bare.pt", tmp_path / "new" / "model", **HEADS)
+        convert_checkpoint(tmp_path / "bare.pt", tmp_path / "new" / "model", **HEADS)
         assert {path.name for path in (tmp_path / "new/model").iterdir()} == {"config.json", "model.safetensors"}
         held = read_weights(tmp_path / "new/model")
         assert all(np.array_equal(held[name], weight.float().numpy()) for name, weight in weights.items())
 
     def test_a_file_of_an_older_torch(self, tmp_path: Path) -> None:
         torch.save({"state_dict": state_dict()}, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
-        assert convert(tmp_path / "old.pt", tmp_path / "model", **HEADS).model_dump() == TINY.config
+        assert convert_checkpoint(tmp_path / "old.pt", tmp_path / "model", **HEADS).model_dump() == TINY.config
 
     def test_sizes_come_from_the_weights(self, tmp_path: Path) -> None:
         tiny = Tiny(image_px=24, patch_px=4, num_frames=6, width=128, depth=3, mlp_width=20, num_heads=2, text_width=64,
                     text_heads=1, text_depth=1, max_words=9, projection_dim=11)
         torch.save(state_dict(tiny), tmp_path / "bare.pt")
-        assert convert(tmp_path / "bare.pt", tmp_path / "model").model_dump() == tiny.config
+        assert convert_checkpoint(tmp_path / "bare.pt", tmp_path / "model").model_dump() == tiny.config
 
     def test_positions_of_older_transformers_are_left_out(self, tmp_path: Path) -> None:
         positions = {"text_model.embeddings.position_ids": torch.arange(TINY.max_words)[None]}
         torch.save({"state_dict": state_dict() | positions}, tmp_path / "bare.pt")
-        convert(tmp_path / "bare.pt", tmp_path / "model", **HEADS)
+        convert_checkpoint(tmp_path / "bare.pt", tmp_path / "model", **HEADS)
         assert read_weights(tmp_path / "model").keys() == state_dict().keys()
 
     def test_an_earlier_one_is_replaced(self, tmp_path: Path) -> None:
         torch.save(state_dict(), tmp_path / "bare.pt")
-        convert(tmp_path / "bare.pt", tmp_path / "model", tokenizer=save_tiny_tokenizer(tmp_path / "words"), **HEADS)
-        convert(tmp_path / "bare.pt", tmp_path / "model", **HEADS)
+        convert_checkpoint(tmp_path / "bare.pt", tmp_path / "model", tokenizer=save_tiny_tokenizer(tmp_path / "words"), **HEADS)
+        convert_checkpoint(tmp_path / "bare.pt", tmp_path / "model", **HEADS)
         assert {path.name for path in (tmp_path / "model").iterdir()} == {"config.json", "model.safetensors"}
 
     def test_temporal_embeddings_are_cut_or_followed_by_zeros(self) -> None:
         known = torch.arange(1, 9).reshape(1, 4, 2)
-        assert with_frames(known, 4).equal(known)
-        assert with_frames(known, 2).tolist() == [[[1, 2], [3, 4]]]
-        assert with_frames(known, 6).tolist() == [[[1, 2], [3, 4], [5, 6], [7, 8], [0, 0], [0, 0]]]
+        assert resize_temporal_embed(known, 4).equal(known)
+        assert resize_temporal_embed(known, 2).tolist() == [[[1, 2], [3, 4]]]
+        assert resize_temporal_embed(known, 6).tolist() == [[[1, 2], [3, 4], [5, 6], [7, 8], [0, 0], [0, 0]]]
 
 
 class Harm:
@@ -171,7 +175,7 @@ class TestRefused:
     def refused(self, folder: Path, content: object, **options: Any) -> ModelError:
         torch.save(content, folder / "given.pt")
         with pytest.raises(ModelError) as caught:
-            convert(folder / "given.pt", folder / "model", **(HEADS | options))
+            convert_checkpoint(folder / "given.pt", folder / "model", **(HEADS | options))
         assert caught.value.hint
         assert not [path for path in folder.iterdir() if "model" in path.name]
         return caught.value
@@ -212,17 +216,17 @@ class TestRefused:
     def test_files_of_another_kind(self, tmp_path: Path, data: bytes) -> None:
         (tmp_path / "given.pt").write_bytes(data)
         with pytest.raises(ModelError):
-            convert(tmp_path / "given.pt", tmp_path / "model")
+            convert_checkpoint(tmp_path / "given.pt", tmp_path / "model")
 
     def test_half_a_file(self, tmp_path: Path) -> None:
         data = save_checkpoint(tmp_path / "whole.pt", state_dict()).read_bytes()
         (tmp_path / "given.pt").write_bytes(data[:len(data) // 2])
         with pytest.raises(ModelError, match="broken"):
-            convert(tmp_path / "given.pt", tmp_path / "model")
+            convert_checkpoint(tmp_path / "given.pt", tmp_path / "model")
 
     def test_no_file(self, tmp_path: Path) -> None:
         with pytest.raises(ModelError, match="no checkpoint"):
-            convert(tmp_path / "none.pt", tmp_path / "model")
+            convert_checkpoint(tmp_path / "none.pt", tmp_path / "model")
 
     def test_a_tokenizer_that_knows_other_words(self, tmp_path: Path) -> None:
         (tmp_path / "words").mkdir()
@@ -235,7 +239,7 @@ class TestRefused:
         (tmp_path / "full/thesis.txt").write_text("mine")
         for place in ("full", "bare.pt"):
             with pytest.raises(UsageError, match=place):
-                convert(tmp_path / "bare.pt", tmp_path / place, **HEADS)
+                convert_checkpoint(tmp_path / "bare.pt", tmp_path / place, **HEADS)
         assert (tmp_path / "full/thesis.txt").read_text() == "mine"
 
     def test_a_full_disk_leaves_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,7 +247,7 @@ class TestRefused:
             raise OSError(28, "No space left on device")
 
         torch.save(state_dict(), tmp_path / "bare.pt")
-        monkeypatch.setattr("storyanim.retrieve.frozen_checkpoint.save", full)
+        monkeypatch.setattr("storyanim.retrieve.frozen_in_time_checkpoint.save_network", full)
         with pytest.raises(ResourceError):
-            convert(tmp_path / "bare.pt", tmp_path / "model", **HEADS)
+            convert_checkpoint(tmp_path / "bare.pt", tmp_path / "model", **HEADS)
         assert [path.name for path in tmp_path.iterdir()] == ["bare.pt"]

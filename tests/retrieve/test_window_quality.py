@@ -13,10 +13,16 @@ from storyanim import video
 from storyanim.artifacts import Frames
 from storyanim.retrieve import build
 from storyanim.retrieve.build import build_index
-from storyanim.retrieve.cuts import ShotBoundaryDetector
 from storyanim.retrieve.index import VideoIndex
-from storyanim.retrieve.marks import MAX_BLACK, MAX_CUT, bars_of, black_of, cut_of, is_marked
-from storyanim.retrieve.windows import read_windows
+from storyanim.retrieve.window_quality import (
+    MAX_BLACK_SHARE,
+    MAX_SCENE_CHANGE,
+    black_share,
+    has_cut_or_black,
+    letterbox_share,
+    scene_change_score,
+)
+from storyanim.retrieve.windows import ShotBoundaryDetector, read_windows
 
 
 def scene(seed: int, length: int = 8, shift_px: int = 2) -> np.ndarray:
@@ -29,21 +35,21 @@ def scene(seed: int, length: int = 8, shift_px: int = 2) -> np.ndarray:
 class TestCuts:
     @pytest.mark.parametrize("at", [1, 4, 7])
     def test_another_scene_is_a_cut(self, at: int) -> None:
-        assert cut_of(np.concatenate([scene(0, at), scene(1, 8 - at) // 3])) > MAX_CUT
+        assert scene_change_score(np.concatenate([scene(0, at), scene(1, 8 - at) // 3])) > MAX_SCENE_CHANGE
 
     @pytest.mark.parametrize("shift_px", [0, 1, 8, 32])
     def test_what_moves_is_none(self, shift_px: int) -> None:
-        assert cut_of(scene(0, 16, shift_px)) < MAX_CUT
+        assert scene_change_score(scene(0, 16, shift_px)) < MAX_SCENE_CHANGE
 
     def test_what_fades_is_none(self) -> None:
         light = np.linspace(1, 0.2, 16)[:, None, None, None]
-        assert cut_of((scene(0, 16) * light).astype(np.uint8)) < MAX_CUT
+        assert scene_change_score((scene(0, 16) * light).astype(np.uint8)) < MAX_SCENE_CHANGE
 
     @pytest.mark.parametrize("size", [(1, 1), (3, 200), (9, 7)])
     def test_any_size_and_length(self, size: tuple[int, int]) -> None:
         noise = np.random.default_rng(0).integers(0, 255, (5, *size, 3), np.uint8)
         for length in (1, 2, 3, 5):
-            for measure in (cut_of, black_of, bars_of):
+            for measure in (scene_change_score, black_share, letterbox_share):
                 assert 0 <= measure(noise[:length]) <= 1
 
 
@@ -51,12 +57,12 @@ class TestBlack:
     def test_part_of_the_looks(self) -> None:
         rgb = scene(0)
         rgb[:6] = np.random.default_rng(0).integers(0, 12, rgb[:6].shape, np.uint8)
-        assert black_of(rgb) == 0.75
-        assert black_of(scene(0)) == 0.0
-        assert black_of(np.zeros((2, 8, 8, 3), np.uint8)) == 1.0
+        assert black_share(rgb) == 0.75
+        assert black_share(scene(0)) == 0.0
+        assert black_share(np.zeros((2, 8, 8, 3), np.uint8)) == 1.0
 
     def test_dark_is_not_black(self) -> None:
-        assert black_of(scene(0) // 4) == 0.0
+        assert black_share(scene(0) // 4) == 0.0
 
 
 class TestBars:
@@ -65,13 +71,13 @@ class TestBars:
         rgb = np.maximum(scene(0), 40)
         rgb[:, :rows] = rgb[:, 48 - rows:] = 5
         rgb[:, :, :columns] = rgb[:, :, 64 - columns:] = 0
-        assert bars_of(rgb) == pytest.approx(part)
+        assert letterbox_share(rgb) == pytest.approx(part)
 
     def test_a_dark_sky_is_no_bar(self) -> None:
         rgb = np.maximum(scene(0), 40)
         rgb[:, :12] = 0
-        assert bars_of(rgb) == 0
-        assert bars_of(np.zeros((2, 8, 8, 3), np.uint8)) == 0
+        assert letterbox_share(rgb) == 0
+        assert letterbox_share(np.zeros((2, 8, 8, 3), np.uint8)) == 0
 
     def test_they_survive_compression(self, tmp_path: Path) -> None:
         rgb = np.maximum(scene(0, 16), 40)
@@ -82,8 +88,8 @@ class TestBars:
 
 
 def test_marked_windows_rank_lower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(build, "Reader", NearReader)
-    monkeypatch.setattr(ShotBoundaryDetector, "feed", lambda self, rgb: [])          # it misses the cut: no window would hold one
+    monkeypatch.setattr(build, "WindowReader", NearReader)
+    monkeypatch.setattr(ShotBoundaryDetector, "process_frames", lambda self, rgb: [])          # it misses the cut: no window would hold one
     red = np.empty((16, 48, 64, 3), np.uint8)
     red[:] = COLOURS["red"]
     for i in range(16):
@@ -98,11 +104,11 @@ def test_marked_windows_rank_lower(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     build_index([tmp_path / "v"], tmp_path / "index", ColourEncoder())
     index = VideoIndex(tmp_path / "index")
     rows = {Path(row["path"]).stem: row for row in index._rows("1", [1]).values()}
-    assert rows["cut"]["cut"] > MAX_CUT
-    assert rows["black"]["black"] > MAX_BLACK
-    assert {name for name, row in rows.items() if is_marked(row)} == {"cut", "black"}
+    assert rows["cut"]["cut"] > MAX_SCENE_CHANGE
+    assert rows["black"]["black"] > MAX_BLACK_SHARE
+    assert {name for name, row in rows.items() if has_cut_or_black(row)} == {"cut", "black"}
     assert Path(index.search("red", ColourEncoder(), 3)[0].path).stem == "red"
 
 
 def test_rows_without_marks_are_not_marked() -> None:
-    assert not is_marked({"clip_id": "a", "motion": 0.0})
+    assert not has_cut_or_black({"clip_id": "a", "motion": 0.0})

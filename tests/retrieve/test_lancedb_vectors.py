@@ -11,10 +11,10 @@ from coloured import ColourEncoder
 from tolerance import SCORE, assert_ranking
 
 from storyanim.errors import IndexFolderError, UsageError
-from storyanim.retrieve import factory, lancedb_vectors
+from storyanim.retrieve import faiss_index, lancedb_vectors
+from storyanim.retrieve.faiss_index import EMBEDDINGS, VECTORS, FaissVectors
 from storyanim.retrieve.index import VideoIndex
 from storyanim.retrieve.lancedb_vectors import LanceDBVectors, export_to_lancedb
-from storyanim.retrieve.vectors import EMBEDDINGS, VECTORS, Vectors
 
 NUM, DIM = 5000, 16                                  # two shards
 
@@ -27,7 +27,7 @@ def cloud() -> np.ndarray:
 
 
 @pytest.fixture(scope="module", params=["faiss", "lance", "lance with an index"])
-def store(request: pytest.FixtureRequest, cloud: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Vectors | LanceDBVectors:
+def store(request: pytest.FixtureRequest, cloud: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> FaissVectors | LanceDBVectors:
     import faiss
 
     from storyanim import hub
@@ -40,37 +40,37 @@ def store(request: pytest.FixtureRequest, cloud: np.ndarray, tmp_path_factory: p
     flat.add(cloud)
     faiss.write_index(flat, str(folder / VECTORS))
     if request.param == "faiss":
-        return Vectors(folder, factory.FLAT, NUM, DIM, {})
+        return FaissVectors(folder, faiss_index.FLAT, NUM, DIM, {})
     monkeypatch = pytest.MonkeyPatch()
-    monkeypatch.setattr(lancedb_vectors, "_MANY", NUM if request.param == "lance with an index" else NUM + 1)
+    monkeypatch.setattr(lancedb_vectors, "_MIN_INDEXED_VECTORS", NUM if request.param == "lance with an index" else NUM + 1)
     export_to_lancedb(folder, NUM, DIM, str(folder / "lance"))
     monkeypatch.undo()
     return LanceDBVectors(str(folder / "lance"), hub.file_sha256(folder / VECTORS))
 
 
 class TestEveryStore:
-    def test_rows_are_those_that_were_embedded(self, store: Vectors | LanceDBVectors, cloud: np.ndarray) -> None:
+    def test_rows_are_those_that_were_embedded(self, store: FaissVectors | LanceDBVectors, cloud: np.ndarray) -> None:
         ids = [4999, 0, 4096, 17, 17]
-        assert np.array_equal(store.rows(ids), cloud[ids])
-        assert store.rows([]).shape == (0, DIM)
+        assert np.array_equal(store.reconstruct_batch(ids), cloud[ids])
+        assert store.reconstruct_batch([]).shape == (0, DIM)
 
-    def test_exact_search_is_the_truth(self, store: Vectors | LanceDBVectors, cloud: np.ndarray) -> None:
+    def test_exact_search_is_the_truth(self, store: FaissVectors | LanceDBVectors, cloud: np.ndarray) -> None:
         for query in cloud[::1000]:
             cosines = cloud @ query
-            found = store.nearest(query, 20, exact=True)
+            found = store.search(query, 20, exact=True)
             assert_ranking([i for i, _ in found], cosines, np.arange(NUM), 20)
             assert [score for _, score in found] == pytest.approx(cosines[[i for i, _ in found]].tolist(), abs=SCORE)
 
-    def test_search_finds_most_of_it(self, store: Vectors | LanceDBVectors, cloud: np.ndarray) -> None:
+    def test_search_finds_most_of_it(self, store: FaissVectors | LanceDBVectors, cloud: np.ndarray) -> None:
         hits = 0
         for query in cloud[::100]:
             best = set(np.argsort(-(cloud @ query))[:10].tolist())
-            hits += len(best & {i for i, _ in store.nearest(query, 10)})
+            hits += len(best & {i for i, _ in store.search(query, 10)})
         assert hits >= 0.9 * 10 * len(cloud[::100])
 
-    def test_only_what_is_allowed(self, store: Vectors | LanceDBVectors, cloud: np.ndarray) -> None:
+    def test_only_what_is_allowed(self, store: FaissVectors | LanceDBVectors, cloud: np.ndarray) -> None:
         allowed = np.arange(3, NUM, 7, dtype=np.int64)
-        found = [i for i, _ in store.nearest(cloud[5], 12, allowed, exact=True)]
+        found = [i for i, _ in store.search(cloud[5], 12, allowed, exact=True)]
         assert_ranking(found, cloud @ cloud[5], allowed, 12)
 
 
