@@ -11,11 +11,11 @@ from storyanim.config import ModelRef
 if TYPE_CHECKING:
     import torch
 
-_SMALL_BYTES = 512 * 2**20           # of weights; the bundled family has 50 MB, Stable Diffusion 1.5 over 3 GB
+_SMALL_BYTES = 512 * 2**20  # of weights; the bundled family has 50 MB, Stable Diffusion 1.5 over 3 GB
 
 
 def choose_device() -> torch.device:
-    """CUDA, else Apple's, else the CPU."""
+    """Return CUDA, else Apple's MPS, else the CPU."""
     import torch
 
     if torch.cuda.is_available():
@@ -31,7 +31,8 @@ def cpu_has_bfloat16() -> bool:
     """
     import torch
 
-    probes = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    probes = (getattr(torch.cpu, name, None) for name in names)
     return any(probe() for probe in probes if probe is not None) and _onednn_has_bfloat16()
 
 

@@ -1,7 +1,8 @@
 """FrozenModel drawn on pictures: a font that has their letters, and lines that fit.
 
-No font ships with the package. Pillow's own has plain Latin letters only, so fonts of the system are asked first; where
-none has a letter, its accent is dropped, and where that does not help either, the words cannot be drawn.
+No font ships with the package. Pillow's own has plain Latin letters only, so fonts of the system are asked
+first; where none has a letter, its accent is dropped, and where that does not help either, the words cannot
+be drawn.
 """
 
 from __future__ import annotations
@@ -15,18 +16,23 @@ from PIL.ImageFont import FreeTypeFont
 # Serifs first, as in a book; then the ones with many scripts.
 _FONTS = (
     "Georgia.ttf", "DejaVuSerif.ttf", "NotoSerif-Regular.ttf", "LiberationSerif-Regular.ttf",
-    "DejaVuSans.ttf", "NotoSans-Regular.ttf", "NotoSerifCJK-Regular.ttc", "NotoSansCJK-Regular.ttc", "wqy-microhei.ttc",
-    "Hiragino Sans GB.ttc", "msyh.ttc", "NotoNaskhArabic-Regular.ttf", "NotoSansArabic-Regular.ttf",
+    "DejaVuSans.ttf", "NotoSans-Regular.ttf", "NotoSerifCJK-Regular.ttc", "NotoSansCJK-Regular.ttc",
+    "wqy-microhei.ttc", "Hiragino Sans GB.ttc", "msyh.ttc",
+    "NotoNaskhArabic-Regular.ttf", "NotoSansArabic-Regular.ttf",
     "NotoSansHebrew-Regular.ttf", "NotoSansDevanagari-Regular.ttf", "Arial Unicode.ttf", "arial.ttf",
 )
 _NO_LETTER = "\U0010fffe"                            # a code point that no font may have
-_SPELLED = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "Ł": "L", "đ": "d", "ı": "i", "Æ": "Ae",
-                          "Ø": "O", "–": "-", "—": "-", "…": "...", "‘": "'", "’": "'", "“": '"', "”": '"', "«": '"', "»": '"',
-                          "\u00a0": " "})
+_SPELLED = str.maketrans({
+    "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "Ł": "L", "đ": "d", "ı": "i", "Æ": "Ae", "Ø": "O",
+    "–": "-", "—": "-", "…": "...", "‘": "'", "’": "'", "“": '"', "”": '"', "«": '"', "»": '"', "\u00a0": " ",
+})
 
 
 def font_for(text: str, size_px: int) -> tuple[FreeTypeFont, str] | None:
-    """Return a font and the words as it can draw them; None when no font of this machine has their letters."""
+    """Return a font and the words as it can draw them.
+
+    None when no font of this machine has their letters.
+    """
     for words in (text, _without_accents(text)):
         for name in (*_FONTS, ""):
             font = _font(name, size_px)
@@ -42,7 +48,8 @@ def drawable(text: str) -> str | None:
 
 
 def wrap(text: str, font: FreeTypeFont, width_px: float) -> list[str]:
-    """Return `text` in lines no wider than `width_px`, broken between words, or inside one that is too long."""
+    """Return `text` in lines no wider than `width_px`, broken between words, or inside one that is too long.
+    """
     lines: list[str] = []
     line = ""
     for word in text.split():

@@ -1,6 +1,7 @@
 """The only file that talks to the model hub: where a model lies on this disk, and what it is.
 
-Downloads take safetensors where a repository has them, else the `.bin` files (which torch reads with `weights_only`).
+Downloads take safetensors where a repository has them, else the `.bin` files (which torch reads with
+`weights_only`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,15 @@ from typing import Any
 from storyanim.config import ASSETS, ModelRef, cache_folder
 from storyanim.errors import ModelError
 
-_WORDS = ("*.json", "*.txt", "*.model")
-_SUFFIXES = {".json", ".txt", ".safetensors", ".bin", ".model"}
-_NEVER = ("*.ckpt", "*.msgpack", "*.h5", "*.onnx*", "*non_ema*", "safety_checker/*", "*/.*", ".*", "onnx/*", "flax_*", "tf_*")
+_CONFIG_PATTERNS = ("*.json", "*.txt", "*.model")
+_FINGERPRINTED_SUFFIXES = {".json", ".txt", ".safetensors", ".bin", ".model"}
+_IGNORED_PATTERNS = ("*.ckpt", "*.msgpack", "*.h5", "*.onnx*", "*non_ema*", "safety_checker/*", "*/.*", ".*",
+                     "onnx/*", "flax_*", "tf_*")
+_MIN_REMEMBERED_BYTES = 64 * 2**20                   # of a file whose sha256 is kept between runs
 
 
 def locate(ref: ModelRef) -> Path:
-    """The folder that holds the model, downloaded first when it is a hub repository that this disk lacks.
+    """Return the folder that holds the model, downloaded first when it is a hub repository not on this disk.
 
     Raises ModelError when it is missing and cannot be fetched.
     """
@@ -37,7 +40,10 @@ def locate(ref: ModelRef) -> Path:
 
 
 def fingerprint(ref: ModelRef) -> str:
-    """What the model is: the sha256 of its files, or the commit of a hub repository. Loads and downloads nothing."""
+    """Return what the model is: the sha256 of its files, or the commit of a hub repository.
+
+    Loads and downloads nothing.
+    """
     if ref.folder is not None:
         return fingerprint_folder(ref.folder)
     cached = _cached_snapshot(ref)
@@ -46,19 +52,19 @@ def fingerprint(ref: ModelRef) -> str:
 
 
 def fingerprint_folder(folder: Path) -> str:
-    """sha256 over the relative names and bytes of all weight and settings files below `folder`."""
+    """Return the sha256 over the relative names and bytes of all weight and settings files below `folder`."""
     if not folder.is_dir():
         raise ModelError(f"there is no model folder {folder}", hint="check the profile's [models] table")
     digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in _SUFFIXES):
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in _FINGERPRINTED_SUFFIXES):
         digest.update(f"{path.relative_to(folder).as_posix()}\0{file_sha256(path)}\n".encode())
     return digest.hexdigest()
 
 
 def file_sha256(path: Path) -> str:
-    """sha256 of a file; that of a large one is remembered by its path, size and time of change."""
+    """Return the sha256 of a file; that of a large one is remembered by its path, size and time of change."""
     stat = path.stat()
-    if stat.st_size < 64 * 2**20:
+    if stat.st_size < _MIN_REMEMBERED_BYTES:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     memory = cache_folder() / "sha256" / f"{hashlib.sha256(str(path.resolve()).encode()).hexdigest()}.json"
     mark = [stat.st_size, stat.st_mtime_ns]
@@ -76,14 +82,15 @@ def file_sha256(path: Path) -> str:
         partial.write_text(json.dumps({"mark": mark, "sha256": sha256}), "utf-8")
         partial.replace(memory)
     except OSError:
-        pass                                         # a read-only home only costs the time to compute it again
+        pass                                         # a read-only home only costs the computation
     return sha256
 
 
 def load_transformer(ref: ModelRef, class_name: str, *, model_type: str, spare: str = "") -> Any:
-    """A model of transformers, float32, frozen, on the GPU when there is one.
+    """Return a model of transformers, float32, frozen, on the GPU when there is one.
 
     Args:
+        ref: the model.
         class_name: of transformers, "CLIPModel".
         model_type: what its config.json must say, "clip".
         spare: pattern of weights that the network has but never uses, so that repositories may lack them.
@@ -99,24 +106,31 @@ def load_transformer(ref: ModelRef, class_name: str, *, model_type: str, spare: 
         if found != model_type:
             raise ModelError(f"the model {ref.repo} is of kind {found!r}, not {model_type!r}",
                              hint="check the profile's [models] table")
-        model, info = getattr(transformers, class_name).from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
+        model, info = getattr(transformers, class_name).from_pretrained(
+            folder, dtype=torch.float32, output_loading_info=True)
         if lacking := sorted(name for name in info["missing_keys"] if not (spare and re.search(spare, name))):
-            raise ModelError(f"the model {ref.repo} lacks {len(lacking)} weights of {class_name}, such as {lacking[0]}",
-                             hint="fetch it again, or check the profile's [models] table")
+            raise ModelError(
+                f"the model {ref.repo} lacks {len(lacking)} weights of {class_name}, such as {lacking[0]}",
+                hint="fetch it again, or check the profile's [models] table")
         return model.eval().requires_grad_(False).to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @contextmanager
 def map_model_errors(ref: ModelRef) -> Iterator[None]:
-    """What transformers and safetensors raise while they load `ref` becomes ModelError; what they merely say is not shown."""
+    """Map what transformers and safetensors raise while they load `ref` to ModelError.
+
+    What they merely say is not shown.
+    """
     from safetensors import SafetensorError
 
-    foreign = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, SafetensorError)
+    foreign = (
+        OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, SafetensorError)
     try:
         with silence_libraries():
             yield
     except Exception as error:
-        if not isinstance(error, foreign) and type(error) is not Exception:    # tokenizers raises the bare class
+        # tokenizers raises the bare class
+        if not isinstance(error, foreign) and type(error) is not Exception:
             raise
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelError(f"the model {ref.repo} cannot be loaded: {reason}",
@@ -125,7 +139,10 @@ def map_model_errors(ref: ModelRef) -> Iterator[None]:
 
 @contextmanager
 def silence_libraries() -> Iterator[None]:
-    """While models are loaded, no progress bars and no remarks of the libraries' own; what matters is raised."""
+    """Silence progress bars and remarks of the libraries while models are loaded.
+
+    What matters is raised.
+    """
     names = [f"{library}.utils.logging" for library in ("diffusers", "transformers")]
     loggings = [sys.modules[name] for name in names if name in sys.modules]
     before = [(logging.get_verbosity(), logging.is_progress_bar_enabled()) for logging in loggings]
@@ -142,25 +159,29 @@ def silence_libraries() -> Iterator[None]:
 
 
 def files_to_download(names: Iterable[str], subfolder: str = "", variant: str | None = None) -> list[str]:
-    """Which files of a repository to download: settings, and of each folder the weights in one format and variant."""
+    """Return which files of a repository to download: settings, and each folder's weights in one format."""
     inside = [n for n in names if n.startswith(f"{subfolder}/" if subfolder else "")]
-    kept = [n for n in inside if not any(fnmatch.fnmatch(n, pattern) for pattern in _NEVER)]
-    folders = {n.rpartition("/")[0] for n in kept}
-    words = [n for n in kept if any(fnmatch.fnmatch(n, pattern) for pattern in _WORDS)]
+    kept = [n for n in inside if not _matches(n, _IGNORED_PATTERNS)]
     nested = any(n.endswith("model_index.json") for n in kept)
     weights: list[str] = []
-    for folder in folders:
-        if nested and not folder:
-            continue                                 # a pipeline's weights lie in its subfolders; above are whole checkpoints
-        here = [n for n in kept if n.rpartition("/")[0] == folder]
-        for suffix in (".safetensors", ".bin"):
-            of_suffix = [n for n in here if n.endswith(suffix)]
-            plain = [n for n in of_suffix if ".fp16" not in n and ".bf16" not in n]
-            chosen = [n for n in of_suffix if variant and f".{variant}" in n] or plain
-            if chosen:
-                weights += chosen
-                break
-    return sorted(words + weights)
+    for folder in {n.rpartition("/")[0] for n in kept}:
+        if folder or not nested:                     # above a pipeline's subfolders lie whole checkpoints
+            weights += _weights([n for n in kept if n.rpartition("/")[0] == folder], variant)
+    return sorted([n for n in kept if _matches(n, _CONFIG_PATTERNS)] + weights)
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
+
+
+def _weights(names: Sequence[str], variant: str | None) -> list[str]:
+    """Return a folder's weights: of the variant, else of full precision; safetensors if there are any."""
+    for suffix in (".safetensors", ".bin"):
+        found = [n for n in names if n.endswith(suffix)]
+        plain = [n for n in found if ".fp16" not in n and ".bf16" not in n]
+        if chosen := [n for n in found if variant and f".{variant}" in n] or plain:
+            return chosen
+    return []
 
 
 def _cached_snapshot(ref: ModelRef) -> Path | None:
@@ -168,11 +189,12 @@ def _cached_snapshot(ref: ModelRef) -> Path | None:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        folder = Path(snapshot_download(ref.repo, revision=ref.revision, local_files_only=True)) / ref.subfolder
+        snapshot = Path(snapshot_download(ref.repo, revision=ref.revision, local_files_only=True))
     except (LocalEntryNotFoundError, ValueError, OSError):
         return None
+    folder = snapshot / ref.subfolder
     complete = any(folder.rglob("*.safetensors")) or any(folder.rglob("*.bin"))
-    return folder.parent if ref.subfolder and complete else folder if complete else None
+    return snapshot if complete else None
 
 
 def _download(ref: ModelRef) -> Path:
@@ -184,13 +206,16 @@ def _download(ref: ModelRef) -> Path:
         files = files_to_download(names, ref.subfolder, ref.variant)
         return Path(snapshot_download(ref.repo, revision=ref.revision, allow_patterns=files))
     except (HfHubHTTPError, HFValidationError, OSError, ValueError, RuntimeError) as error:
-        raise ModelError(f"the model {ref.repo} (revision {ref.revision}) is not on this disk and could not be fetched "
-                         f"({type(error).__name__})", hint=_hint_for_hub(ref)) from error
-    except Exception as error:                       # httpx's own errors, whichever version the hub client brings
+        raise ModelError(
+            f"the model {ref.repo} (revision {ref.revision}) is not on this disk and could not be "
+            f"fetched ({type(error).__name__})", hint=_hint_for_hub(ref)) from error
+    except Exception as error:                       # httpx's own, whichever version the hub brings
         if type(error).__module__.split(".")[0] not in {"httpx", "httpcore", "requests", "urllib3"}:
             raise
-        raise ModelError(f"the model {ref.repo} (revision {ref.revision}) is not on this disk and the hub cannot be reached",
-                         hint=_hint_for_hub(ref)) from error
+        raise ModelError(
+            f"the model {ref.repo} (revision {ref.revision}) is not on this disk and the hub cannot be "
+            "reached",
+            hint=_hint_for_hub(ref)) from error
 
 
 def _hint_for_folder(ref: ModelRef) -> str:
@@ -200,5 +225,5 @@ def _hint_for_folder(ref: ModelRef) -> str:
 
 
 def _hint_for_hub(ref: ModelRef) -> str:
-    return (f"with a network run `hf download {ref.repo}`, or copy its folder here and name that folder in a profile "
-            "of your own; `--profile storybook` needs no download")
+    return (f"with a network run `hf download {ref.repo}`, or copy its folder here and name that folder in a "
+            "profile of your own; `--profile storybook` needs no download")

@@ -1,12 +1,17 @@
-"""Near-duplicates: the same footage or photograph at another size or quality, a camera that stands, a slight crop.
+"""Near-duplicates: the same footage or photograph at another size or quality, a camera that stands, a slight
+crop.
 
-Both measures compare thumbnails of cell means, of the pixels alone: the cosines of an encoder tell what is shown, not
-whether it is the same (two creatures in one scene of the bundled index have .999). They differ in what they allow:
+Both measures compare thumbnails of cell means, of the pixels alone: the cosines of an encoder tell what is
+shown, not whether it is the same (two creatures in one scene of the bundled index have .999). They differ in
+what they allow:
 
-- footage: `thumbnail_hash` is small enough to be stored for every window of an index, grey, and compared as it stands,
+- footage: `thumbnail_hash` is small enough to be stored for every window of an index, grey, and compared as
+it stands,
   since copies of a video differ in size and compression. Distances are relative to contrast.
-- photographs: `near_duplicate_images` keeps colours and correlates each picture with crops of the others, since the
-  photographs of a folder are cropped and brightened by hand. It compares all pairs, so it suits tens of pictures.
+- photographs: `near_duplicate_images` keeps colours and correlates each picture with crops of the others,
+since the
+  photographs of a folder are cropped and brightened by hand. It compares all pairs, so it suits tens of
+  pictures.
 """
 
 from __future__ import annotations
@@ -23,15 +28,16 @@ if TYPE_CHECKING:
 
 HASH_BYTES = 2 * 8 * 8
 _HASH_SIDE = 8
-_MIN_CONTRAST_LEVELS = 4.0                           # standard deviation, of 255: below it, differences are noise
+_MIN_CONTRAST_LEVELS = 4.0  # standard deviation, of 255: below it, differences are noise
 _IMAGE_SIDE = 24
 _CROP_SHARES = (0.96, 0.92)                          # of a side that a slightly cropped copy keeps
-_CROP_PLACES = (0.0, 0.5, 1.0)                       # of the crop: at one edge, in the middle, at the other edge
-_MIN_CORRELATION = 0.9                               # copies have .93 to 1, other photographs of one toy up to .75
+_CROP_PLACES = (0.0, 0.5, 1.0)  # of the crop: at one edge, in the middle, at the other edge
+_MIN_CORRELATION = 0.9  # copies have .93 to 1, other photographs of one toy up to .75
 
 
 def thumbnail_hash(rgb: UInt8) -> str:
-    """Return the brightness of a window's first and third quarter as two 8 x 8 thumbnails, 256 hexadecimal digits.
+    """Return the brightness of a window's first and third quarter as two 8 x 8 thumbnails, 256 hexadecimal
+    digits.
 
     Args:
         rgb: (T, H, W, 3) uint8 frames of any size.
@@ -49,7 +55,9 @@ def thumbnail_hash(rgb: UInt8) -> str:
 
 
 def is_near_duplicate(hashes: Sequence[bytes], other: bytes, near_duplicate_threshold: float) -> np.ndarray:
-    """Return (N,) bool: which of N thumbnail hashes belong to the same footage as another. An empty hash matches none.
+    """Return (N,) bool: which of N thumbnail hashes belong to the same footage as another.
+
+    An empty hash matches none.
 
     Args:
         hashes: of `HASH_BYTES` bytes each, or empty where an older index has none.
@@ -70,7 +78,10 @@ def is_near_duplicate(hashes: Sequence[bytes], other: bytes, near_duplicate_thre
 def demote_near_duplicates(
     ids: Sequence[int], hashes: Mapping[int, bytes], k: int, near_duplicate_threshold: float
 ) -> list[int]:
-    """Return the first k of ranked ids, near-duplicates of a better one behind all others; a threshold of 0 demotes none."""
+    """Return the first k of ranked ids, near-duplicates of a better one behind all others.
+
+    A threshold of 0 demotes none.
+    """
     if near_duplicate_threshold == 0:
         return list(ids[:k])
     kept: list[int] = []
@@ -84,10 +95,11 @@ def demote_near_duplicates(
 
 
 def near_duplicate_images(squares: Sequence[UInt8]) -> dict[int, int]:
-    """Return index of a picture → index of an earlier one that it nearly equals: resized, recompressed, slightly cropped.
+    """Return index of a picture → index of an earlier one that it nearly equals: resized, recompressed,
+    slightly cropped.
 
-    Each whole picture is correlated with the others' crops, so that neither size nor proportions nor a change of
-    brightness matter. A mirrored picture is no near-duplicate.
+    Each whole picture is correlated with the others' crops, so that neither size nor proportions nor a change
+    of brightness matter. A mirrored picture is no near-duplicate.
 
     Args:
         squares: (S, S, 3) uint8, pictures squeezed into squares of one size.
@@ -109,7 +121,8 @@ def _crops(picture: Image.Image) -> Float32:
     spans = [(0.0, float(side))]
     spans += [(place * (1 - share) * side, (place * (1 - share) + share) * side)
               for share in _CROP_SHARES for place in _CROP_PLACES]
-    return np.stack([_signature(picture, (left, top, right, bottom)) for left, right in spans for top, bottom in spans])
+    return np.stack(
+        [_signature(picture, (left, top, right, bottom)) for left, right in spans for top, bottom in spans])
 
 
 def _signature(picture: Image.Image, box: tuple[float, float, float, float]) -> Float32:

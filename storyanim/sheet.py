@@ -37,7 +37,8 @@ class Layout:
     columns: int = 1                                 # rows side by side
     font_px: int = 13
     empty_color: str = "black"
-    caption_colors: Sequence[str] = (INK, FAINT)     # of the first line, of the second, ...; the last is for all others
+    # of the first line, of the second, ...; the last is for all others
+    caption_colors: Sequence[str] = (INK, FAINT)
 
 
 DEFAULT_LAYOUT = Layout()
@@ -47,7 +48,8 @@ def contact_sheet(rows: Sequence[Row], layout: Layout = DEFAULT_LAYOUT, title: s
     """Return a page with all rows below the title, in as many columns as the layout says."""
     gap, line_px = layout.gap_px, round(layout.font_px * _LINE_SPACING)
     num_lines = max((len(row.captions) for row in rows), default=0)
-    row_width = layout.label_px + max((len(row.images) for row in rows), default=1) * (layout.cell_px[0] + gap)
+    row_width = layout.label_px + max(
+        (len(row.images) for row in rows), default=1) * (layout.cell_px[0] + gap)
     row_height = layout.cell_px[1] + num_lines * line_px + gap
     head = 4 * layout.font_px + 4 if title else gap
     size = (gap + layout.columns * row_width, head + -(-len(rows) // layout.columns) * row_height)
@@ -56,7 +58,8 @@ def contact_sheet(rows: Sequence[Row], layout: Layout = DEFAULT_LAYOUT, title: s
     for k, row in enumerate(rows):
         left, top = gap + (k % layout.columns) * row_width, head + (k // layout.columns) * row_height
         max_lines = max(1, layout.cell_px[1] // line_px)
-        _write(page, row.label, (left + gap, top), layout.label_px - 3 * gap, layout.font_px, INK, max_lines=max_lines)
+        _write(page, row.label, (
+            left + gap, top), layout.label_px - 3 * gap, layout.font_px, INK, max_lines=max_lines)
         _paste(page, row.images, (left + layout.label_px, top), layout)
         for n, text in enumerate(row.captions):
             place = (left + layout.label_px, top + layout.cell_px[1] + 2 + n * line_px)
@@ -75,7 +78,10 @@ def strip(images: Sequence[Picture], height_px: int, gap_px: int = 4) -> Image.I
 
 
 def evenly_spaced(frames: Picture, count: int) -> list[Picture]:
-    """Return `count` of (T, H, W, 3) or (T, H, W) frames, from the first to the last; they repeat where there are fewer."""
+    """Return `count` of (T, H, W, 3) or (T, H, W) frames, from the first to the last.
+
+    They repeat where there are fewer.
+    """
     return list(frames[np.linspace(0, len(frames) - 1, count).round().astype(int)])
 
 
@@ -97,9 +103,13 @@ def _paste(page: Image.Image, images: Sequence[Picture | None], at: tuple[int, i
 
 
 def _write(
-    page: Image.Image, text: str, at: tuple[int, int], width_px: int, font_px: int, color: Any, *, max_lines: int
+    page: Image.Image, text: str, at: tuple[int, int], width_px: int, font_px: int, color: Any, *,
+    max_lines: int,
 ) -> None:
-    """Write text in lines below each other; "..." where there is no room for all, nothing where no font has its letters."""
+    """Write text in lines below each other.
+
+    "..." where there is no room for all, nothing where no font has its letters.
+    """
     lettered = font_for(text, font_px) if text.strip() else None
     if lettered is None:
         return

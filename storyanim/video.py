@@ -1,7 +1,7 @@
 """The only file that runs ffmpeg or opens a container: probe, read, sample, write, concat.
 
-Reading is PyAV's, writing is the ffmpeg binary's that imageio-ffmpeg brings. What is written is H.264 with equal
-parameters for equal settings, so that clips are joined by stream copy, and equal input gives equal bytes.
+Reading is PyAV's, writing is the ffmpeg binary's that imageio-ffmpeg brings. What is written is H.264 with
+equal parameters for equal settings, so that clips are joined by stream copy; equal input gives equal bytes.
 """
 
 from __future__ import annotations
@@ -25,15 +25,20 @@ from storyanim import archive
 from storyanim.artifacts import Frames, UInt8
 from storyanim.errors import FilmError, VideoError
 
-SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".gif", ".mpg", ".mpeg", ".ts", ".ogv", ".flv", ".wmv"})
-# A playlist that is called film.mp4 could name other files or addresses: demuxers that follow names are not let in.
+SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".gif", ".mpg", ".mpeg", ".ts", ".ogv", ".flv", ".wmv"})
+# Demuxers that follow names are not let in: a playlist that is called film.mp4 could name other files.
 _CONTAINERS = "mov,mp4,matroska,webm,avi,gif,mpegts,mpeg,ogg,flv,asf"
 _PROTOCOLS = "file"
-_MAX_PIXELS, _MAX_FRAMES = 8192 * 8192, 1_000_000    # of a frame; decoded in a go (4 hours at 60 a second)
-_CLOCK_SLACK_S = 1e-3                                # Matroska rounds its times to milliseconds
-_TIME_BASE = 12800                                   # ticks a second of every clip
-_SEEK_FRAMES = 4                                     # a jump that saves fewer frames of decoding costs more than it saves
-_SEEK_GAP_S = 5.0                                    # the same where the file has no index: what is longer is jumped
+_MAX_PIXELS = 8192 * 8192                            # of a frame
+_MAX_FRAMES = 1_000_000                              # decoded in a go: 4 hours at 60 a second
+_TIMESTAMP_TOLERANCE_S = 1e-3                        # Matroska rounds its times to milliseconds
+_TIME_BASE = 12800                                   # ticks per second of every clip
+_MIN_SEEK_FRAMES = 4                                 # a seek that skips fewer costs more than decoding them
+_MIN_SEEK_S = 5.0                                    # the same where the file has no index
+_CUT_OFF_HINT = "the file may be cut off; write or download it again"
+
+_Timed = tuple[float, Any]                           # seconds after the first frame, PyAV's frame
 
 
 @dataclass(frozen=True)
@@ -48,13 +53,14 @@ class VideoInfo:
 
 
 def probe(path: Path | str) -> VideoInfo:
-    """Size, rate and length of a video; decodes one frame. Raises VideoError."""
-    with _opened(Path(path)) as (container, stream):
-        first = next((shown for _, shown in _decoded(container, stream, 0.0)), None)
+    """Return size, rate and length of a video; decodes one frame. Raises VideoError."""
+    with _open(Path(path)) as (container, stream):
+        first = next((frame for _, frame in _decode(container, stream, 0.0)), None)
         if first is None:
-            raise VideoError(f"{path} has no pictures", hint="the file may be cut off; write or download it again")
+            raise VideoError(f"{path} has no pictures", hint=_CUT_OFF_HINT)
         fps, duration_s = _fps(stream), _duration_s(container, stream)
-        num_frames = round(duration_s * fps) or int(stream.frames) or 1     # a cut file still counts the frames before the cut
+        # A file that was cut off still says how many frames it had.
+        num_frames = round(duration_s * fps) or int(stream.frames) or 1
         return VideoInfo(*_upright_size(first, stream), fps, duration_s or num_frames / fps, num_frames)
 
 
@@ -62,71 +68,77 @@ def read(
     path: Path | str, *, start_s: float = 0.0, end_s: float | None = None, fps: float | None = None,
     max_frames: int | None = None, size_px: tuple[int, int] | None = None,
 ) -> Frames:
-    """The frames that are on screen from `start_s` until `end_s`, turned upright.
+    """Return the frames that are on screen from `start_s` until `end_s`, turned upright.
 
     Args:
+        path: of the video, or below that of an archive.
         start_s: seconds after the first frame.
         end_s: None, or later than the video: until its end.
-        fps: None: each frame as it is; else the frame on screen at each start_s + i / fps, round(fps * seconds) of them.
+        fps: None: each frame as it is; else round(fps * seconds) frames, those at start_s + i / fps.
         max_frames: the rest is cut off.
         size_px: (width, height) to scale to; None: as the video is.
 
     Returns (T, H, W, 3) uint8 in [0, 255]. Raises VideoError, also when nothing is shown in that time.
     """
-    with _opened(Path(path)) as (container, stream):
-        decoded = _decoded(container, stream, start_s)
-        chosen: Iterable[tuple[float, Any]]
+    with _open(Path(path)) as (container, stream):
+        decoded = _decode(container, stream, start_s)
+        chosen: Iterable[_Timed]
         if fps is None:
-            since, until = start_s - _CLOCK_SLACK_S, (math.inf if end_s is None else end_s) - _CLOCK_SLACK_S
-            chosen = (shown for shown in takewhile(lambda shown: shown[0] < until, decoded) if shown[0] >= since)
+            since = start_s - _TIMESTAMP_TOLERANCE_S
+            until = (math.inf if end_s is None else end_s) - _TIMESTAMP_TOLERANCE_S
+            before_end = takewhile(lambda timed: timed[0] < until, decoded)
+            chosen = (timed for timed in before_end if timed[0] >= since)
         else:
-            stop = count() if end_s is None else range(max(1, round((end_s - start_s) * fps)))
-            chosen = _on_screen(decoded, (start_s + i / fps for i in stop), cut_s=0.5 / fps)
-        pictures = _pictures(chosen, stream, size_px, max_frames)
-        if not pictures:
-            raise VideoError(f"{path} shows nothing from {start_s:g} s to {'its end' if end_s is None else f'{end_s:g} s'}",
+            steps = count() if end_s is None else range(max(1, round((end_s - start_s) * fps)))
+            chosen = _on_screen(decoded, (start_s + i / fps for i in steps), past_end_s=-0.5 / fps)
+        images = _to_rgb(chosen, stream, size_px, max_frames)
+        if not images:
+            end = "its end" if end_s is None else f"{end_s:g} s"
+            raise VideoError(f"{path} shows nothing from {start_s:g} s to {end}",
                              hint="it is shorter, or cut off")
-        return Frames(np.stack(pictures), fps or _fps(stream))
+        return Frames(np.stack(images), fps or _fps(stream))
 
 
 def sample(path: Path | str, times_s: Sequence[float]) -> UInt8:
-    """The frames on screen at `times_s` (any order; after the end: the last one). (N, H, W, 3) uint8. Raises VideoError.
+    """Return (N, H, W, 3) uint8: the frames on screen at times in any order; after the end, the last one.
 
-    From one time to the next it decodes on or jumps, whichever the container's own index of key frames says is nearer.
+    From one time to the next it decodes on or seeks, whichever is nearer by the container's index of key
+    frames. Raises VideoError.
     """
     order = sorted(range(len(times_s)), key=lambda i: times_s[i])
-    pictures: list[UInt8] = []
-    with _opened(Path(path)) as (container, stream):
+    images: list[UInt8] = []
+    with _open(Path(path)) as (container, stream):
         for run in _runs(stream, [times_s[i] for i in order]):
-            pictures += _pictures(_on_screen(_decoded(container, stream, run[0]), run, cut_s=-math.inf), stream, None, None)
-    if not pictures or len(pictures) != len(times_s):
-        raise VideoError(f"{path} has no pictures", hint="the file may be cut off; write or download it again")
-    return np.stack([pictures[order.index(i)] for i in range(len(times_s))])
+            decoded = _decode(container, stream, run[0])
+            images += _to_rgb(_on_screen(decoded, run, past_end_s=math.inf), stream, None, None)
+    if not images or len(images) != len(times_s):
+        raise VideoError(f"{path} has no pictures", hint=_CUT_OFF_HINT)
+    return np.stack([images[order.index(i)] for i in range(len(times_s))])
 
 
 def _runs(stream: Any, times_s: Sequence[float]) -> list[list[float]]:
-    """Rising times in runs that are decoded through; each run begins with a jump to the key frame before it."""
+    """Return rising times in runs that are decoded through, each after a seek to the key frame before it."""
     runs: list[list[float]] = []
     for time_s in times_s:
-        if not runs or _skipped_s(stream, runs[-1][-1], time_s) * _fps(stream) > _SEEK_FRAMES:
+        if not runs or _skipped_s(stream, runs[-1][-1], time_s) * _fps(stream) > _MIN_SEEK_FRAMES:
             runs.append([])
         runs[-1].append(time_s)
     return runs
 
 
 def _skipped_s(stream: Any, from_s: float, to_s: float) -> float:
-    """How much a jump would spare of decoding from one time to another."""
+    """Return how much need not be decoded when one seeks from one time to another."""
     base, first = stream.time_base, stream.start_time or 0
     entries = stream.index_entries
     place = entries.search_timestamp(first + int(to_s / base)) if len(entries) else -1
     if place < 0:
-        return to_s - from_s if to_s - from_s >= _SEEK_GAP_S else 0.0
+        return to_s - from_s if to_s - from_s >= _MIN_SEEK_S else 0.0
     return float((entries[place].timestamp - first) * base) - from_s
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
-    """PyAV's container and its first video track. PyAV's errors within the block become VideoError."""
+def _open(path: Path) -> Iterator[tuple[Any, Any]]:
+    """Open PyAV's container and its first video track; PyAV's errors within the block become VideoError."""
     import av
 
     if (source := archive.find(path)) is None:
@@ -135,42 +147,45 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
     try:
         with source as file, av.open(file, options=options, metadata_errors="replace") as container:
             if not container.streams.video:
-                raise VideoError(f"{path} has no video track", hint="give a video, not sound or subtitles alone")
+                raise VideoError(f"{path} has no video track",
+                                 hint="give a video, not sound or subtitles alone")
             stream = container.streams.video[0]
             if stream.codec_context.width * stream.codec_context.height > _MAX_PIXELS:
-                raise VideoError(f"{path} has more than {_MAX_PIXELS} pixels a frame", hint="make it smaller with ffmpeg")
+                raise VideoError(f"{path} has more than {_MAX_PIXELS} pixels a frame",
+                                 hint="make it smaller with ffmpeg")
             stream.thread_type = "AUTO"
             yield container, stream
     except (av.error.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise VideoError(f"{path} cannot be read as a video: {reason}",
-                         hint="it may be cut off, empty or no video; play it, or convert it with ffmpeg") from error
+                         hint="cut off, empty or no video? play it, or convert it with ffmpeg") from error
 
 
-def _decoded(container: Any, stream: Any, start_s: float) -> Iterator[tuple[float, Any]]:
-    """(seconds after the first frame, frame), from a key frame at or before `start_s` on."""
+def _decode(container: Any, stream: Any, start_s: float) -> Iterator[_Timed]:
+    """Yield timed frames, from a key frame at or before `start_s` on."""
     base, first = stream.time_base, stream.start_time or 0
     container.seek(first + max(0, int(start_s / base)), stream=stream, backward=True)
     step_s, time_s, found = 1 / _fps(stream), 0.0, False
     for number, frame in enumerate(container.decode(stream)):
         if number == _MAX_FRAMES:
-            raise VideoError(f"it has more than {_MAX_FRAMES} frames at once", hint="lower its rate with ffmpeg")
+            raise VideoError(f"it has more than {_MAX_FRAMES} frames at once",
+                             hint="lower its rate with ffmpeg")
         time_s = float((frame.pts - first) * base) if frame.pts is not None else time_s + step_s
-        if not found and time_s > start_s + _CLOCK_SLACK_S and start_s > 0:
-            break                                    # the seek landed late: the file's index is missing or wrong
+        if not found and time_s > start_s + _TIMESTAMP_TOLERANCE_S and start_s > 0:
+            break                                    # the seek landed late: the file's index is wrong
         found = True
         yield time_s, frame
     if not found and start_s > 0:
-        yield from _decoded(container, stream, 0.0)
+        yield from _decode(container, stream, 0.0)
 
 
-def _on_screen(decoded: Iterable[tuple[float, Any]], times_s: Iterable[float], *, cut_s: float) -> Iterator[tuple[float, Any]]:
-    """For each of the rising `times_s` the frame on screen then, up to `cut_s` before the end of the last frame."""
+def _on_screen(decoded: Iterable[_Timed], times_s: Iterable[float], *, past_end_s: float) -> Iterator[_Timed]:
+    """Yield the frame on screen at each of the rising times, until `past_end_s` after the last one's end."""
     wanted = iter(times_s)
     target = next(wanted, None)
     shown, shown_s, step_s = None, 0.0, 0.0
     for time_s, frame in decoded:
-        while target is not None and shown is not None and time_s > target + _CLOCK_SLACK_S:
+        while target is not None and shown is not None and time_s > target + _TIMESTAMP_TOLERANCE_S:
             yield shown_s, shown
             target = next(wanted, None)
         if target is None:
@@ -179,24 +194,27 @@ def _on_screen(decoded: Iterable[tuple[float, Any]], times_s: Iterable[float], *
         shown, shown_s = frame, time_s
     if shown is not None and shown.duration:
         step_s = float(shown.duration * shown.time_base)
-    while shown is not None and target is not None and target + cut_s <= shown_s + step_s + _CLOCK_SLACK_S:
+    end_s = shown_s + step_s + past_end_s + _TIMESTAMP_TOLERANCE_S
+    while shown is not None and target is not None and target <= end_s:
         yield shown_s, shown
         target = next(wanted, None)
 
 
-def _pictures(chosen: Iterable[tuple[float, Any]], stream: Any, size_px: tuple[int, int] | None, most: int | None) -> list[UInt8]:
-    """(H, W, 3) uint8 each; a frame that is shown repeatedly is converted once."""
-    pictures: list[UInt8] = []
+def _to_rgb(
+    chosen: Iterable[_Timed], stream: Any, size_px: tuple[int, int] | None, max_frames: int | None
+) -> list[UInt8]:
+    """Return (H, W, 3) uint8 each; a frame that is shown repeatedly is converted once."""
+    images: list[UInt8] = []
     last = None
     for _, frame in chosen:
-        pictures.append(pictures[-1] if frame is last else _picture(frame, stream, size_px))
+        images.append(images[-1] if frame is last else _frame_to_rgb(frame, stream, size_px))
         last = frame
-        if most is not None and len(pictures) >= most:
+        if max_frames is not None and len(images) >= max_frames:
             break
-    return pictures
+    return images
 
 
-def _picture(frame: Any, stream: Any, size_px: tuple[int, int] | None) -> UInt8:
+def _frame_to_rgb(frame: Any, stream: Any, size_px: tuple[int, int] | None) -> UInt8:
     width_px, height_px = size_px or _upright_size(frame, stream)
     turns = round(frame.rotation / 90) % 4           # counterclockwise
     width_px, height_px = (height_px, width_px) if turns % 2 else (width_px, height_px)
@@ -206,7 +224,7 @@ def _picture(frame: Any, stream: Any, size_px: tuple[int, int] | None) -> UInt8:
 
 
 def _upright_size(frame: Any, stream: Any) -> tuple[int, int]:
-    """(width, height) as shown: pixels made square, turned by the rotation flag."""
+    """Return (width, height) as shown: pixels made square, turned by the rotation flag."""
     aspect = min(stream.sample_aspect_ratio or 1, 16)                   # a file may claim any
     width_px, height_px = max(1, round(frame.width * aspect)), int(frame.height)
     return (height_px, width_px) if round(frame.rotation / 90) % 2 else (width_px, height_px)
@@ -221,83 +239,83 @@ def _duration_s(container: Any, stream: Any) -> float:
     return own_s or float(container.duration or 0) / 1_000_000          # AV_TIME_BASE: microseconds
 
 
-def write(  # noqa: PLR0913
-    frames: Frames, path: Path | str, *, width_px: int, height_px: int, fps: float,
-    crf: int = 18, hold_s: float = 0.0, preset: str = "medium", filters: str | None = None,
+def write(
+    frames: Frames, path: Path | str, *, width_px: int, height_px: int, fps: float, crf: int = 18,
+    preset: str = "medium",
 ) -> None:
-    """Writes `frames` as H.264 in mp4 (yuv420p, BT.709), `round(T * fps / frames.fps) + round(hold_s * fps)` frames long.
+    """Write frames as H.264 in mp4 (yuv420p, BT.709), scaled, and repeated or dropped to reach `fps`.
 
-    Equal arguments give equal bytes. Frames are scaled, repeated or dropped to reach `fps`, the last one is held for
-    `hold_s`; then come `filters` (ffmpeg's syntax) at the size and rate of the clip, so that they see the held frames too.
-    Raises FilmError.
+    Equal arguments give equal bytes. Raises FilmError.
     """
     length, height, width, _ = frames.rgb.shape
-    rate = Fraction(fps).limit_denominator(1001)
-    held = round(hold_s * rate)
-    total = max(1, round(Fraction(length) * rate / Fraction(frames.fps).limit_denominator(1001))) + held
-    chain = [
-        f"scale={width_px}:{height_px}:flags=lanczos+accurate_rnd+full_chroma_int:out_color_matrix=bt709:out_range=tv",
+    rate, given_rate = (Fraction(one).limit_denominator(1001) for one in (fps, frames.fps))
+    filters = [
+        f"scale={width_px}:{height_px}:flags=lanczos+accurate_rnd+full_chroma_int:"
+        "out_color_matrix=bt709:out_range=tv",
         "setsar=1,format=yuv420p,setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv",
-        f"fps={rate}", f"tpad=stop_mode=clone:stop={held + math.ceil(rate)}",
-        *([filters, "format=yuv420p"] if filters else []),
+        f"fps={rate}", f"tpad=stop_mode=clone:stop={math.ceil(rate)}",
     ]
-    with _finished(Path(path)) as partial:
+    with _replacing(Path(path)) as partial:
         _ffmpeg(["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}",
-                 "-framerate", str(Fraction(frames.fps).limit_denominator(1001)), "-i", "pipe:0",
-                 "-vf", ",".join(chain), "-frames:v", str(total),
+                 "-framerate", str(given_rate), "-i", "pipe:0", "-vf", ",".join(filters),
+                 "-frames:v", str(max(1, round(Fraction(length) * rate / given_rate))),
                  # Without B-frames no edit list is needed, and joined clips keep exact times.
-                 "-c:v", "libx264", "-preset", preset, "-crf", str(crf), "-bf", "0", "-x264-params", "open-gop=0",
-                 "-video_track_timescale", str(_TIME_BASE), "-flags:v", "+bitexact"], partial, stdin=frames.rgb.tobytes())
+                 "-c:v", "libx264", "-preset", preset, "-crf", str(crf), "-bf", "0",
+                 "-x264-params", "open-gop=0", "-video_track_timescale", str(_TIME_BASE),
+                 "-flags:v", "+bitexact"], partial, stdin=frames.rgb.tobytes())
 
 
 def concat(
-    paths: Sequence[Path | str], out: Path | str, *, subtitles: Path | None = None, metadata: dict[str, str] | None = None
+    paths: Sequence[Path | str], out: Path | str, *, subtitles: Path | None = None,
+    metadata: dict[str, str] | None = None,
 ) -> None:
-    """Joins clips that `write` made by stream copy, with `subtitles` (SRT) as a track that players can switch on.
+    """Join clips that `write` made by stream copy, with SRT subtitles as a track that players can switch on.
 
     Raises FilmError, also when the clips differ in codec, size, rate or time base.
     """
     if not paths:
         raise FilmError("there are no clips to join", hint="draw a shot first")
     _check_equal([Path(path) for path in paths])
-    inputs = ["-i", str(subtitles.absolute())] if subtitles else []
+    inputs = ["-f", "srt", "-i", str(subtitles.absolute())] if subtitles else []
     track = ["-map", "1:s:0", "-c:s", "mov_text", "-disposition:s:0", "0"] if subtitles else []
-    tags = [part for key, value in sorted((metadata or {}).items()) for part in ("-metadata", f"{key}={value}")]
-    with _finished(Path(out)) as partial, tempfile.TemporaryDirectory() as folder:
+    tags = [part for key, value in sorted((metadata or {}).items())
+            for part in ("-metadata", f"{key}={value}")]
+    with _replacing(Path(out)) as partial, tempfile.TemporaryDirectory() as folder:
         listing = Path(folder) / "clips.txt"
         names = [str(Path(path).absolute()).replace("'", "'\\''") for path in paths]
         listing.write_text("".join(f"file '{name}'\n" for name in names), "utf-8")
-        _ffmpeg(["-f", "concat", "-safe", "0", "-i", str(listing), *(["-f", "srt", *inputs] if inputs else []),
-                 "-map", "0:v:0", "-c:v", "copy", *track, "-map_metadata", "-1", *tags,
-                 "-video_track_timescale", str(_TIME_BASE), "-movflags", "+faststart"], partial)
+        _ffmpeg(["-f", "concat", "-safe", "0", "-i", str(listing), *inputs, "-map", "0:v:0", "-c:v", "copy",
+                 *track, "-map_metadata", "-1", *tags, "-video_track_timescale", str(_TIME_BASE),
+                 "-movflags", "+faststart"], partial)
 
 
 def ffmpeg_exe() -> str:
-    """The ffmpeg binary. Raises FilmError when this machine has none."""
+    """Return the path of the ffmpeg binary. Raises FilmError when this machine has none."""
     import imageio_ffmpeg
 
     try:
         return str(imageio_ffmpeg.get_ffmpeg_exe())
     except RuntimeError as error:
-        raise FilmError("there is no ffmpeg for this machine", hint="install ffmpeg and set IMAGEIO_FFMPEG_EXE to it") from error
+        raise FilmError("there is no ffmpeg for this machine",
+                        hint="install ffmpeg and set IMAGEIO_FFMPEG_EXE to it") from error
 
 
 def _check_equal(paths: Sequence[Path]) -> None:
-    seen: dict[str, Any] = {}
+    first: dict[str, Any] = {}
     for path in paths:
-        with _opened(path) as (_, stream):
+        with _open(path) as (_, stream):
             codec = stream.codec_context
             here = {"codec": codec.name, "size": (codec.width, codec.height), "rate": stream.average_rate,
                     "time base": stream.time_base, "codec parameters": codec.extradata}
-        seen = seen or here
-        if differing := [name for name, value in here.items() if value != seen[name]]:
+        first = first or here
+        if differing := [name for name, value in here.items() if value != first[name]]:
             raise FilmError(f"{path} and {paths[0]} differ in {', '.join(differing)}",
                             hint="clips are joined by copy: write all of them with the same settings")
 
 
 @contextmanager
-def _finished(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path`, renamed to it when the block ends well and removed when it does not."""
+def _replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`, renamed to it when the block ends well, else removed."""
     partial = path.with_name(f".{uuid4().hex}.partial{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -313,7 +331,8 @@ def _finished(path: Path) -> Iterator[Path]:
 def _ffmpeg(arguments: Sequence[str], out: Path, *, stdin: bytes | None = None) -> None:
     fixed = ["-threads", "1", "-filter_threads", "1", "-fflags", "+bitexact", "-f", "mp4"]
     command = [ffmpeg_exe(), "-hide_banner", "-v", "error", "-y", *arguments, *fixed, str(out.absolute())]
-    done = subprocess.run(command, input=b"" if stdin is None else stdin, capture_output=True, check=False)
+    done = subprocess.run(command, input=stdin or b"", capture_output=True, check=False)
     if done.returncode != 0:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"it ended with code {done.returncode}"]
-        raise FilmError("ffmpeg refused", hint=lines[-1])
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        reason = lines[-1] if lines else f"it ended with code {done.returncode}"
+        raise FilmError("ffmpeg refused", hint=reason)

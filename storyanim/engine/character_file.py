@@ -1,9 +1,9 @@
 """The file of a learned character: one `.safetensors` with its table, its LoRA, and who it is.
 
-Tensors: `table`, `lora.<diffusers' key>` for each matrix, `weights.<key>` for each weight of the base that is replaced,
-and `format`, the number of the layout. Because there is always
-more than one tensor, stock diffusers refuses the file as a textual inversion instead of taking row 0 for all timesteps.
-The words stand as one JSON text in the metadata, with a checksum: safetensors itself does not notice a changed value.
+Tensors: `table`, `lora.<diffusers' key>` for each matrix, `weights.<key>` for each weight of the base that is
+replaced, and `format`, the number of the layout. Because there is always more than one tensor, stock
+diffusers refuses the file as a textual inversion instead of taking row 0 for all timesteps. The words stand
+as one JSON text in the metadata, with a checksum: safetensors itself does not notice a changed value.
 """
 
 from __future__ import annotations
@@ -28,46 +28,56 @@ _HINT = "make one with `storyanim personalize FOLDER -o NAME.safetensors`"
 
 
 def save_character_token(path: Path, token: CharacterToken) -> None:
-    """Writes the character's file, whole or not at all; equal tokens give equal bytes. Raises ResourceError."""
+    """Write the character's file, whole or not at all; equal tokens give equal bytes.
+
+    Raises ResourceError.
+    """
     write_file(path, character_bytes(token))
 
 
 def character_bytes(token: CharacterToken) -> bytes:
-    """The character's file as bytes."""
+    """Return the character's file as bytes."""
     from safetensors.numpy import save
 
     tensors = {"table": token.table, "format": np.array([FORMAT], np.int64)}
     tensors |= {f"{_LORA}{name}": matrix for name, matrix in token.lora.items()}
     tensors |= {f"{_WEIGHTS}{name}": weight for name, weight in token.weights.items()}
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    words = {name: getattr(token, name) for name in _WORDS} | {"metadata": token.metadata, "sha256": _checksum(contiguous)}
+    words = {name: getattr(token, name) for name in _WORDS} | {
+        "metadata": token.metadata, "sha256": _checksum(contiguous)}
     return bytes(save(contiguous, {_METADATA: json.dumps(words, sort_keys=True)}))
 
 
 def load_character_token(path: Path) -> CharacterToken:
-    """Reads a character's file. Raises CharacterError when it is missing, damaged, of a later format, or something else."""
+    """Read a character's file.
+
+    Raises CharacterError when it is missing, damaged, of a later format, or something else.
+    """
     tensors, metadata = _read(path)
     if _METADATA not in metadata or "format" not in tensors:
         raise CharacterError(f"{path} is no character file of storyanim{_likeness(tensors)}", hint=_HINT)
     _check_format(path, tensors["format"])
     try:
         words = json.loads(metadata[_METADATA])
-        if "sha256" in words and words["sha256"] != _checksum(tensors):        # files of the first version have none
+        # files of the first version have none
+        if "sha256" in words and words["sha256"] != _checksum(tensors):
             raise ValueError("its values were changed after it was written")
         return _token(tensors, words)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise CharacterError(f"{path} is a broken character file ({error})", hint=f"copy it again, or {_HINT}") from error
+        raise CharacterError(f"{path} is a broken character file ({error})",
+                             hint=f"copy it again, or {_HINT}") from error
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
-    """Tensors and metadata of any safetensors file."""
+    """Return tensors and metadata of any safetensors file."""
     from safetensors import SafetensorError, safe_open
 
     if not path.exists():
         raise CharacterError(f"there is no character file {path}", hint=_HINT)
     try:
         with safe_open(path, framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118  not a dict
+            names = list(file.keys())
+            return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         raise CharacterError(f"{path} is not a readable safetensors file ({error})", hint=_HINT) from error
 
@@ -75,20 +85,23 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
 def _check_format(path: Path, written: Any) -> None:
     number = int(written.reshape(-1)[0]) if written.size and np.issubdtype(written.dtype, np.integer) else 0
     if number > FORMAT:
-        raise CharacterError(f"{path} was written by another version of storyanim (format {number}, this one reads {FORMAT})",
-                             hint="update storyanim, or learn the character again with this version")
+        raise CharacterError(
+            f"{path} was written by another version of storyanim (format {number}, this one reads {FORMAT})",
+            hint="update storyanim, or learn the character again with this version")
     if number < FORMAT:
-        raise CharacterError(f"{path} is a broken character file (its format is {number})", hint=f"copy it again, or {_HINT}")
+        raise CharacterError(f"{path} is a broken character file (its format is {number})",
+                             hint=f"copy it again, or {_HINT}")
 
 
 def _token(tensors: Mapping[str, Any], words: Mapping[str, Any]) -> CharacterToken:
-    """Raises ValueError, KeyError or TypeError for what is no character."""
+    """Raise ValueError, KeyError or TypeError for what is no character."""
     said = {name: words[name] for name in _WORDS}
     facts = words["metadata"]
     if not all(isinstance(text, str) for text in (*said.values(), *facts, *facts.values())):
         raise ValueError("its words are no texts")
     lora, weights = (
-        {name.removeprefix(prefix): tensor for name, tensor in sorted(tensors.items()) if name.startswith(prefix)}
+        {name.removeprefix(prefix): tensor for name, tensor in sorted(tensors.items())
+         if name.startswith(prefix)}
         for prefix in (_LORA, _WEIGHTS)
     )
     if odd := [name for name, matrix in lora.items() if matrix.ndim != 2 or matrix.dtype != np.float32]:
@@ -107,7 +120,7 @@ def _checksum(tensors: Mapping[str, Any]) -> str:
 
 
 def _likeness(tensors: Mapping[str, Any]) -> str:
-    """What a foreign file seems to be."""
+    """Return what a foreign file seems to be."""
     if tensors and all("lora" in name for name in tensors):
         return ", but a LoRA"
     return ", but a textual inversion" if len(tensors) == 1 else ""

@@ -1,7 +1,8 @@
 """Folders that are whole or not there, however the machine or the process ends.
 
-A folder is made under a hidden name beside its place, `done.json` is written into it last, everything is flushed to the
-disk, and only then is it renamed. Whatever has another name, or another content than `done.json` says, is no result.
+A folder is made under a hidden name beside its place, `done.json` is written into it last, everything is
+flushed to the disk, and only then is it renamed. Whatever has another name, or another content than
+`done.json` says, is no result.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _SPENT = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errn
 
 @contextmanager
 def full_disk(path: Path) -> Iterator[None]:
-    """Maps the errors of a disk that is full or failing to ResourceError; others pass."""
+    """Map the errors of a disk that is full or failing to ResourceError; others pass."""
     try:
         yield
     except OSError as error:
@@ -37,31 +38,32 @@ def full_disk(path: Path) -> Iterator[None]:
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Maps all that a disk may refuse while `path` is written to ResourceError."""
+    """Map all that a disk may refuse while `path` is written to ResourceError."""
     try:
         with full_disk(path):
             yield
     except OSError as error:
-        raise ResourceError(f"{path} cannot be written ({error.strerror})", hint="choose another place for it") from error
+        raise ResourceError(f"{path} cannot be written ({error.strerror})",
+                            hint="choose another place for it") from error
 
 
 def check_writable(path: Path) -> None:
-    """Raises ResourceError when it is seen beforehand that no file or folder `path` can be written. Writes nothing."""
+    """Raise ResourceError when no file or folder `path` could be written. Writes nothing."""
     above = next(parent for parent in path.absolute().parents if os.path.exists(parent))
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        raise ResourceError(f"{path} cannot be written: {above} is {'closed' if above.is_dir() else 'no folder'}",
-                            hint="choose another place for it")
+        why = "closed" if above.is_dir() else "no folder"
+        raise ResourceError(f"{path} cannot be written: {above} is {why}", hint="choose another place for it")
 
 
 def make_dirs(path: Path) -> list[Path]:
-    """Makes a folder and those above it; gives the ones that were not there before, innermost first."""
+    """Make a folder and those above it; return the ones that were not there before, innermost first."""
     new = [folder for folder in (path, *path.parents) if not os.path.exists(folder)]
     path.mkdir(parents=True, exist_ok=True)
     return new
 
 
 def remove_tree(new: Sequence[Path]) -> None:
-    """Removes what `make_dirs` gave: the innermost with all in it, those above when nothing else has come into them."""
+    """Remove what `make_dirs` returned: the innermost with all in it, those above when they are empty."""
     for folder in new[:1]:
         shutil.rmtree(folder)
     with suppress(OSError):                          # the first that is not empty ends it
@@ -70,12 +72,12 @@ def remove_tree(new: Sequence[Path]) -> None:
 
 
 def partial_path(place: Path) -> Path:
-    """The hidden name, this process's own, under which `place` is made."""
+    """Return the hidden name, this process's own, under which `place` is made."""
     return place.with_name(f".{place.name}.{os.getpid()}{_PARTIAL}")
 
 
 def remove_leftovers(root: Path) -> None:
-    """Removes what killed processes left below `root`. To be called by the only user of `root`."""
+    """Remove what killed processes left below `root`. To be called by the only user of `root`."""
     for folder, folders, files in os.walk(root):
         for name in [name for name in folders if _is_leftover(name)]:
             shutil.rmtree(Path(folder, name))
@@ -85,7 +87,7 @@ def remove_leftovers(root: Path) -> None:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Writes a whole file or none, flushed to the disk; one that has these bytes already is left alone."""
+    """Write a whole file or none, flushed to the disk; leave one that has these bytes already alone."""
     with disk_errors(path):
         if path.is_file() and path.read_bytes() == data:
             return
@@ -101,20 +103,21 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def write_manifest(folder: Path, facts: dict[str, Any]) -> None:
-    """Writes `done.json`: `facts`, and size and sha256 of each file that lies in `folder`."""
+    """Write `done.json`: `facts`, and size and sha256 of each file that lies in `folder`."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     for name in names:
         _flush(folder / name)
     for inner in (path for path in folder.rglob("*") if path.is_dir()):
         _flush(inner)
-    files = {name: {"bytes": (folder / name).stat().st_size, "sha256": file_key(folder / name)} for name in names}
+    files = {name: {"bytes": (folder / name).stat().st_size, "sha256": file_key(folder / name)}
+             for name in names}
     (folder / DONE).write_text(json.dumps(facts | {"files": files}, indent=1, sort_keys=True) + "\n", "utf-8")
     _flush(folder / DONE)
     _flush(folder)
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """What `done.json` says, if each file that it lists is there with its bytes; else None."""
+    """Return what `done.json` says, if each file that it lists is there with its bytes; else None."""
     try:
         facts = json.loads((folder / DONE).read_text("utf-8"))
         whole = all(_is_whole(folder / name, mark) for name, mark in facts["files"].items())
@@ -124,7 +127,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def atomic_replace(partial: Path, place: Path) -> None:
-    """Gives a sealed folder its name; what lay there is moved away first and then removed."""
+    """Give a finished folder its name; what lay there is moved away first and then removed."""
     old = place.with_name(f".{place.name}.{os.getpid()}{_OLD}")
     if os.path.lexists(place):
         place.rename(old)
@@ -135,7 +138,7 @@ def atomic_replace(partial: Path, place: Path) -> None:
 
 
 def remove_path(path: Path) -> None:
-    """Removes a folder or a file, if it is there."""
+    """Remove a folder or a file, if it is there."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -1,8 +1,9 @@
 """Keys: equal keys mean equal results.
 
-A value's key is the sha256 of a small JSON tree in which every part stands by its own key, so that a step's handle has the
-key of its value without loading it. Files are keyed by their bytes, never by their place, tools by `fingerprint`. What
-cannot change a result (device, batch size, number of workers) is no part of any of these.
+A value's key is the sha256 of a small JSON tree in which every part stands by its own key, so that a step's
+handle has the key of its value without loading it. Files are keyed by their bytes, never by their place,
+tools by `fingerprint`. What cannot change a result (device, batch size, number of workers) is no part of any
+of these.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from storyanim.errors import InputError
 
 
 def content_key(value: object) -> str:
-    """The key of an input or of a result. Raises TypeError for a value that has no lasting identity."""
+    """Return the key of an input or a result. Raises TypeError for a value that has no lasting identity."""
     if isinstance(value, Step):
         return value.content
     return _digest(_describe(value))
 
 
 def step_key(function: Callable[..., Any], inputs: Sequence[object]) -> str:
-    """The key of calling `function` with `inputs`: its name, its version, and the key of each input."""
+    """Return the key of calling `function` with `inputs`: of its name, its version, and each input's key."""
     return _digest({
         "function": function_name(function),
         "version": version_of(function),
@@ -38,15 +39,22 @@ def step_key(function: Callable[..., Any], inputs: Sequence[object]) -> str:
 
 
 def function_name(function: Callable[..., Any]) -> str:
-    """Module and qualified name. Raises TypeError for functions that carry hidden inputs: methods, closures, lambdas."""
+    """Return module and qualified name of a function.
+
+    Raises TypeError for functions that carry hidden inputs: methods, closures, lambdas.
+    """
     code = getattr(function, "__code__", None)
-    if code is None or hasattr(function, "__self__") or code.co_freevars or "<lambda>" in function.__qualname__:
+    is_method, name = hasattr(function, "__self__"), function.__qualname__
+    if code is None or is_method or code.co_freevars or "<lambda>" in name:
         raise TypeError(f"a step needs a plain function, and all that it uses as inputs: {function!r}")
     return f"{function.__module__}.{function.__qualname__}"
 
 
 def file_key(path: Path) -> str:
-    """sha256 of a file's bytes, or of a folder's relative names and bytes. Raises InputError when it cannot be read."""
+    """sha256 of a file's bytes, or of a folder's relative names and bytes.
+
+    Raises InputError when it cannot be read.
+    """
     try:
         if not path.is_dir():
             with path.open("rb") as file:
@@ -54,11 +62,12 @@ def file_key(path: Path) -> str:
         files = sorted(part for part in path.rglob("*") if part.is_file())
         return _digest([[part.relative_to(path).as_posix(), file_key(part)] for part in files])
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror})", hint="check the path and its permissions") from error
+        raise InputError(f"{path} cannot be read ({error.strerror})",
+                         hint="check the path and its permissions") from error
 
 
 def _describe(value: object) -> object:
-    """A JSON tree that no value of another kind shares."""
+    """Return a JSON tree that no value of another kind shares."""
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
     if isinstance(value, Path):
@@ -81,7 +90,7 @@ def _describe(value: object) -> object:
 
 
 def _fields_that_count(model: BaseModel) -> dict[str, object]:
-    """A model's fields, less those marked as mere speed, and less the place of a file whose sha256 stands beside it."""
+    """Return a model's fields without those that only change speed, or the path of a file with a sha256."""
     kept: dict[str, object] = {}
     for name, info in type(model).model_fields.items():
         extra = info.json_schema_extra

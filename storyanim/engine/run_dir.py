@@ -1,4 +1,4 @@
-"""A run's folder: each step's work is done once, and never again while its function and inputs stay the same."""
+"""A run's folder: each step is done once, and never again while its function and inputs stay the same."""
 
 from __future__ import annotations
 
@@ -35,10 +35,11 @@ class StepNotDoneError(Exception):
 class RunDir:
     """A run folder, open for one process at a time.
 
-    Use it as a context manager. Entering makes the folder or goes on with it, takes the lock, and removes what a killed
-    process left half-made. `beside` is for a process that works for the one that has it open: it takes no lock but that the
-    next to open the folder waits for its end, and removes nothing. A folder that was made here vanishes again when an error comes before its first step is done.
-    Raises UsageError for a folder with something else in it or in use, ResourceError for one that cannot be written.
+    Use it as a context manager. Entering makes the folder or goes on with it, takes the lock, and removes
+    what a killed process left half-made. `beside` is for a process that works for the one that has it open:
+    it takes no lock but that the next to open the folder waits for its end, and removes nothing. A folder
+    that was made here vanishes again when an error comes before its first step is done. Raises UsageError for
+    a folder with something else in it or in use, ResourceError for one that cannot be written.
     """
 
     def __init__(self, path: Path, *, beside: bool = False) -> None:
@@ -46,7 +47,7 @@ class RunDir:
         self._beside = beside
         self._only_done = False
         self._lock: IO[str] | None = None
-        self._shared: int | None = None              # of one beside: the descriptor of the folder, with a lock
+        self._shared: int | None = None  # of one beside: the descriptor of the folder, with a lock
         self._new: list[Path] = []                   # folders made by entering
 
     def __enter__(self) -> RunDir:
@@ -62,7 +63,9 @@ class RunDir:
             _end_last_line(self.path / LOG)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -73,10 +76,10 @@ class RunDir:
             folders.remove_tree(self._new)
 
     def step(self, name: str, function: Callable[P, T], *inputs: P.args, **named: P.kwargs) -> Step[T]:
-        """Return the result of `function(*inputs)`: what the folder `name` holds if its key is the same, else computed now.
+        """Return the result of `function(*inputs)`: found in folder `name`, or computed if its key differs.
 
-        Inputs may be steps (`steps.output_of`), which the function gets as their values. Raises what the function raises,
-        ResourceError, and TypeError for named inputs, which have no place in a key.
+        Inputs may be steps (`steps.output_of`), which the function gets as their values. Raises what the
+        function raises, ResourceError, and TypeError for named inputs, which have no place in a key.
         """
         return self._step(name, function, _only_positional(inputs, named))
 
@@ -94,7 +97,8 @@ class RunDir:
         return self._step(name, function, _only_positional(inputs, named), shared=True)
 
     def _step(
-        self, name: str, function: Callable[..., T], inputs: Sequence[object], *, writes: bool = False, shared: bool = False
+        self, name: str, function: Callable[..., T], inputs: Sequence[object], *,
+        writes: bool = False, shared: bool = False,
     ) -> Step[T]:
         place = self._place(name)
         key = step_key(function, inputs)
@@ -110,7 +114,8 @@ class RunDir:
 
     @contextmanager
     def only_done(self) -> Iterator[None]:
-        """Within it `step` gives what is done, and raises StepNotDoneError where something is to be computed."""
+        """Within it `step` gives what is done, and raises StepNotDoneError where something is to be computed.
+        """
         self._only_done = True
         try:
             yield
@@ -118,36 +123,37 @@ class RunDir:
             self._only_done = False
 
     def done(self, name: str) -> Step[Any] | None:
-        """The step that lies whole in the folder `name`, whatever it was made from; None when there is none."""
+        """Return the step that lies whole in the folder `name`, whatever its inputs; None without one."""
         place = self._place(name)
         facts = _facts_of(place)
         return _handle(name, place, facts, fresh=False) if facts else None
 
     def write(self, name: str, text: str) -> Path:
-        """Writes a file of the run's own (`run.json`, `report.html`), whole or not at all."""
+        """Write a file of the run's own (`run.json`, `report.html`), whole or not at all."""
         path = self._place(name)
         folders.write_file(path, text.encode())
         return path
 
     def publish(self, source: Path, name: str) -> Path:
-        """Copies a step's file to where people look for it (`film.mp4`), whole or not at all."""
+        """Copy a step's file to where people look for it (`film.mp4`), whole or not at all."""
         path = self._place(name)
         folders.write_file(path, source.read_bytes())
         return path
 
     def log(self, event: str, **facts: object) -> None:
-        """Adds a line to log.jsonl: the time, the event, and `facts`."""
+        """Add a line to log.jsonl: the time, the event, and `facts`."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         with folders.disk_errors(self.path), (self.path / LOG).open("a", encoding="utf-8") as file:
             file.write(json.dumps({"time": now, "event": event} | facts, ensure_ascii=False) + "\n")
 
     def events(self) -> list[dict[str, Any]]:
-        """The lines of log.jsonl, oldest first."""
+        """Return the lines of log.jsonl, oldest first."""
         path = self.path / LOG
-        return list(filter(None, map(_event, path.read_text("utf-8", errors="replace").splitlines()))) if path.is_file() else []
+        return list(filter(None, map(
+            _event, path.read_text("utf-8", errors="replace").splitlines()))) if path.is_file() else []
 
     def seconds(self) -> dict[str, float]:
-        """How long each step took when it was last computed."""
+        """Return how long each step took when it was last computed."""
         return {event["step"]: event["seconds"] for event in self.events() if event["event"] == "done"}
 
     def _place(self, name: str) -> Path:
@@ -159,7 +165,8 @@ class RunDir:
         return self.path.joinpath(*parts)
 
     def _compute(
-        self, place: Path, key: str, function: Callable[..., object], inputs: Sequence[object], *, writes: bool, shared: bool
+        self, place: Path, key: str, function: Callable[..., object], inputs: Sequence[object], *,
+        writes: bool, shared: bool,
     ) -> dict[str, Any]:
         name, start = place.relative_to(self.path).as_posix(), time.monotonic()
         partial = folders.partial_path(place)
@@ -183,7 +190,7 @@ class RunDir:
         return facts
 
     def _fetch(self, place: Path, key: str) -> dict[str, Any] | None:
-        """Copies the step from the shared cache, if that has it whole."""
+        """Copy the step from the shared cache, if that has it whole."""
         cached = _cached(key)
         if (facts := _facts_for(cached, key)) is None:
             return None
@@ -209,14 +216,15 @@ def _handle(name: str, place: Path, facts: dict[str, Any], fresh: bool) -> Step[
 
 
 def _facts_for(place: Path, key: str) -> dict[str, Any] | None:
-    """What is known of the step in `place`, when it is whole and has this key."""
+    """Return the facts of the step in `place`, when it is whole and has this key."""
     facts = _facts_of(place)
     return facts if facts and facts["key"] == key else None
 
 
 def _facts_of(place: Path) -> dict[str, Any] | None:
     facts = folders.read_manifest(place)
-    return facts if facts and {"key", "content"} <= facts.keys() and facts.get("kind") in store.CODECS else None
+    known = facts and {"key", "content"} <= facts.keys() and facts.get("kind") in store.CODECS
+    return facts if known else None
 
 
 def _cached(key: str) -> Path:
@@ -224,7 +232,10 @@ def _cached(key: str) -> Path:
 
 
 def _add_to_cache(folder: Path, key: str) -> None:
-    """Copies a sealed folder to the shared cache. A cache that cannot be written only costs time in a later run."""
+    """Copy a finished folder to the shared cache.
+
+    A cache that cannot be written only costs time in a later run.
+    """
     place = _cached(key)
     partial = folders.partial_path(place)
     try:
@@ -238,8 +249,10 @@ def _add_to_cache(folder: Path, key: str) -> None:
 def _check_is_run(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise UsageError(f"{path} is a file, not a folder", hint="choose another folder with --out")
-    if path.is_dir() and any(path.iterdir()) and not (path / MARK).exists() and not (path / "run.json").exists():
-        raise UsageError(f"{path} is not empty and not a run folder", hint="nothing was changed; choose another --out")
+    is_run = (path / MARK).exists() or (path / "run.json").exists()
+    if path.is_dir() and any(path.iterdir()) and not is_run:
+        raise UsageError(f"{path} is not empty and not a run folder",
+                         hint="nothing was changed; choose another --out")
 
 
 def _locked(mark: Path, run: Path) -> IO[str]:
@@ -248,12 +261,13 @@ def _locked(mark: Path, run: Path) -> IO[str]:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         file.close()
-        raise UsageError(f"{run} is in use by another process", hint="wait for it, or choose another --out") from error
+        raise UsageError(f"{run} is in use by another process",
+                         hint="wait for it, or choose another --out") from error
     return file
 
 
 def _end_last_line(log: Path) -> None:
-    """A killed process may have left a line without its end."""
+    """End a line that a killed process may have left without its end."""
     if log.is_file() and (text := log.read_bytes()) and not text.endswith(b"\n"):
         with log.open("ab") as file:
             file.write(b"\n")

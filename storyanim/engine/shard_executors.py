@@ -9,26 +9,27 @@ from typing import Any
 from storyanim.engine.dispatch import WorkerDiedError, serve
 from storyanim.errors import ServiceError, StoryanimError, UsageError
 
-_IN_FLIGHT = 2                                       # shards of an actor: one at work, one waiting
+_MAX_SHARDS_PER_ACTOR = 2                            # one at work, one waiting
 
 
 class LocalShardExecutor:
-    """A ShardExecutor with one worker, here; what it raises ends the whole."""
+    """A ShardExecutor with one worker, in this process; what it raises ends the whole."""
 
     shard_size = 1
 
     def map(self, start: Callable[[], Any], shards: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-        """Each shard with what the worker made of it, in order; the next one is asked for when this one was taken."""
+        """Yield each shard with its result, in order; the next one is asked for when this one was taken."""
         with closing(start()) as worker:
             for shard in shards:
                 yield shard, worker.work(shard)
 
 
 class RayShardExecutor:
-    """A ShardExecutor with an actor for every `cpus` CPUs. An actor starts its worker once; GPUs are shared out among them.
+    """A ShardExecutor with a Ray actor for every `cpus` CPUs, one worker each; they share the GPUs.
 
     Args:
-        address: of a cluster, as `ray.init` takes it ("auto": the one that runs here); None: Ray is started on this machine.
+        address: of a cluster, as `ray.init` takes it ("auto": the one that runs here); None: Ray is started
+            on this machine.
         retries: further tries of what failed, each item then by itself and on an actor that did not fail.
         cpus: of an actor.
 
@@ -41,102 +42,116 @@ class RayShardExecutor:
         try:
             import ray
         except ImportError as error:
-            raise UsageError("Ray is not installed", hint="pip install 'storyanim[ray]', or leave --executor ray out") from error
+            raise UsageError("Ray is not installed",
+                             hint="pip install 'storyanim[ray]', or leave --executor ray out") from error
         self._ray: Any = ray
         self.address = address
         self.retries = retries
         self.cpus = cpus
 
     def map(self, start: Callable[[], Any], shards: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
-        """Each shard with what a worker made of it, as they come; an item that failed for good with its last error.
+        """Yield each shard with its result as they come, or an item that failed for good with its last error.
 
-        Shards are asked for when an actor has room for them. A StoryanimError of a worker ends the whole. Raises ServiceError
-        when there is no such cluster.
+        Shards are asked for when an actor has room for them. A StoryanimError of a worker ends the whole.
+        Raises ServiceError when there is no such cluster.
         """
         started = self._connect()
-        crew = _Crew(self._ray, start, self.cpus)
+        pool = _ActorPool(self._ray, start, self.cpus)
         try:
-            yield from serve(crew, shards, self.retries)
+            yield from serve(pool, shards, self.retries)
         finally:
-            crew.dismiss()
+            pool.shutdown()
             if started:
                 self._ray.shutdown()
 
     def _connect(self) -> bool:
-        """Whether Ray was started, or joined, here."""
+        """Start or join Ray; return whether that was needed."""
         if self._ray.is_initialized():
             return False
-        own: dict[str, Any] = {"address": "local", "include_dashboard": False}
+        where: dict[str, Any] = {"address": self.address} if self.address \
+            else {"address": "local", "include_dashboard": False}
         try:
-            self._ray.init(**({"address": self.address} if self.address else own), log_to_driver=False, configure_logging=False)
+            self._ray.init(**where, log_to_driver=False, configure_logging=False)
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-            where = f"at {self.address}" if self.address else "here"
-            raise ServiceError(f"no Ray can be reached {where}: {' '.join(str(error).split())[:200]}",
-                               hint="start one with `ray start --head`, or leave --ray-address out") from error
+            place = f"at {self.address}" if self.address else "here"
+            raise ServiceError(
+                f"no Ray can be reached {place}: {' '.join(str(error).split())[:200]}",
+                hint="start one with `ray start --head`, or leave --ray-address out") from error
         return True
 
 
-class _Crew:
+class _ActorPool:
     """The actors, and what each was asked."""
 
     def __init__(self, ray: Any, start: Callable[[], Any], cpus: int) -> None:
         self._ray = ray
-        have = ray.cluster_resources()
-        cpus = min(cpus, max(1, int(have.get("CPU", 1))))
-        count = max(1, int(have.get("CPU", 1)) // cpus)
-        gpus = have.get("GPU", 0) / count            # of an actor
+        resources = ray.cluster_resources()
+        num_cpus = max(1, int(resources.get("CPU", 1)))
+        cpus = min(cpus, num_cpus)
+        count = num_cpus // cpus
+        gpus = resources.get("GPU", 0) / count       # of an actor
         self._kind = ray.remote(num_cpus=cpus, num_gpus=int(gpus) if gpus > 1 else gpus)(_Actor)
         self._start = ray.put(start)
-        self._actors: dict[Any, int] = {self._new(): 0 for _ in range(count)}
-        self.asked: dict[Any, tuple[Any, Any, int, int]] = {}    # Ray's promise → actor, shard, tries before, room it takes
+        self._load: dict[Any, int] = {self._new(): 0 for _ in range(count)}      # actor → shards it was asked
+        # Ray's object ref → actor, shard, tries before, load
+        self.asked: dict[Any, tuple[Any, Any, int, int]] = {}
 
     def has_room(self) -> bool:
-        """Whether an actor has less to do than it may."""
-        return min(self._actors.values()) < _IN_FLIGHT
+        """Return whether an actor has fewer shards than it may."""
+        return min(self._actors.values()) < _MAX_SHARDS_PER_ACTOR
 
     def has_place_alone(self) -> bool:
-        """Whether an actor has nothing to do."""
+        """Return whether an actor has none."""
         return min(self._actors.values()) == 0
 
     def ask(self, shard: Any, tries: int, *, alone: bool = False) -> None:
-        """Hands a shard to the actor that has least to do; with `alone`, which needs an idle one, it gets nothing else."""
-        actor, room = min(self._actors, key=lambda one: self._actors[one]), _IN_FLIGHT if alone else 1
-        self.asked[actor.work.remote(shard)] = (actor, shard, tries, room)
-        self._actors[actor] += room
+        """Submit a shard to the actor with the fewest; with `alone`, to an idle one that gets no other."""
+        actor = min(self._load, key=lambda one: self._load[one])
+        load = _MAX_SHARDS_PER_ACTOR if alone else 1
+        self.asked[actor.work.remote(shard)] = (actor, shard, tries, load)
+        self._load[actor] += load
 
     def answers(self) -> list[tuple[Any, int, Any]]:
-        """See dispatch.Crew. Which of two shards killed an actor is not known, since an answer given just before is lost, too."""
+        """Wait for an answer, see dispatch.Crew.
+
+        Which of two shards killed an actor is not known, since an answer given just before is lost, too.
+        """
         done, _ = self._ray.wait(list(self.asked), num_returns=1)
-        actor, shard, tries, room = self.asked[done[0]]
-        made = self._made(done[0])
-        if not isinstance(made, self._ray.exceptions.RayActorError):
+        actor, shard, tries, load = self.asked[done[0]]
+        result = self._result(done[0])
+        if not isinstance(result, self._ray.exceptions.RayActorError):
             del self.asked[done[0]]
-            self._actors[actor] -= room
-            return [(shard, tries, made)]
-        if made.actor_init_failed:
-            reason = str(made).strip().splitlines()[-1]
-            raise ServiceError(f"Ray's workers cannot start: {reason}", hint="each machine needs the same storyanim and videos")
-        del self._actors[actor]
-        self._actors[self._new()] = 0
-        promises = [promise for promise, (asked, *_) in self.asked.items() if asked is actor]
+            self._load[actor] -= load
+            return [(shard, tries, result)]
+        if result.actor_init_failed:
+            reason = str(result).strip().splitlines()[-1]
+            raise ServiceError(f"Ray's workers cannot start: {reason}",
+                               hint="each machine needs the same storyanim and videos")
+        return self._replace(actor)
+
+    def _replace(self, dead: Any) -> list[tuple[Any, int, Any]]:
+        """Start a new actor in place of one that died; return all that it was asked."""
+        del self._load[dead]
+        self._load[self._new()] = 0
+        refs = [ref for ref, (actor, *_) in self.asked.items() if actor is dead]
         found: list[tuple[Any, int, Any]] = []
-        for promise in promises:
-            _, shard, tries, _ = self.asked.pop(promise)
-            made = self._made(promise)
-            if isinstance(made, self._ray.exceptions.RayActorError):
-                made = None if len(promises) > 1 else WorkerDiedError(str(made))
-            found.append((shard, tries, made))
+        for ref in refs:
+            _, shard, tries, _ = self.asked.pop(ref)
+            result = self._result(ref)
+            if isinstance(result, self._ray.exceptions.RayActorError):
+                result = None if len(refs) > 1 else WorkerDiedError(str(result))
+            found.append((shard, tries, result))
         return found
 
-    def _made(self, promise: Any) -> Any:
+    def _result(self, ref: Any) -> Any:
         try:
-            return self._ray.get(promise)
+            return self._ray.get(ref)
         except self._ray.exceptions.RayError as error:
             return error
 
-    def dismiss(self) -> None:
-        """Ends the actors."""
-        for actor in self._actors:
+    def shutdown(self) -> None:
+        """End the actors."""
+        for actor in self._load:
             self._ray.kill(actor)
 
     def _new(self) -> Any:
@@ -150,7 +165,7 @@ class _Actor:
         self._worker = start()
 
     def work(self, shard: Any) -> Any:
-        """What the worker makes of it; our own errors as values, since Ray wraps what is raised."""
+        """Return what the worker makes of it; our own errors as values, since Ray wraps what is raised."""
         try:
             return self._worker.work(shard)
         except StoryanimError as error:

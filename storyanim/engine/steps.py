@@ -14,7 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Step(Generic[T]):
-    """A step that is done. It can be handed to the next step in place of its value, which is then loaded only if needed."""
+    """A finished step; as an input of another it stands for its value, which is loaded only if needed."""
 
     name: str                                        # "shots/s03/depth", also its folder in the run
     key: str                                         # of function and inputs
@@ -34,12 +34,12 @@ def output_of(step: Step[T]) -> T: ...
 @overload
 def output_of(step: T) -> T: ...
 def output_of(step: Any) -> Any:
-    """Return the step itself, typed as its value: an input of another step, which loads the value only if it runs."""
+    """Return the step itself, typed as its value: as an input of another step, loaded only if that runs."""
     return step
 
 
 def step_version(number: int) -> Callable[[F], F]:
-    """Marks a function whose output changed: raise `number`, and what older versions made is made again."""
+    """Mark a function whose output changed: with a higher number, what older versions made is made again."""
 
     def mark(function: F) -> F:
         function.__dict__["step_version"] = number
@@ -49,12 +49,12 @@ def step_version(number: int) -> Callable[[F], F]:
 
 
 def version_of(function: Callable[..., Any]) -> int:
-    """The function's `step_version`, 1 when it has none."""
+    """Return the function's `step_version`, 1 when it has none."""
     return int(getattr(function, "step_version", 1))
 
 
 def unwrap(value: object) -> object:
-    """`value` with each Step in it, also inside lists, tuples and dicts, replaced by what it holds."""
+    """Return `value` with each Step in it, also inside lists, tuples and dicts, replaced by its value."""
     if isinstance(value, Step):
         return value.value
     if isinstance(value, list):

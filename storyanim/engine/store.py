@@ -1,4 +1,4 @@
-"""How each kind of artifact lies on disk: words as JSON or YAML, arrays as safetensors, with a picture to look at."""
+"""How each kind of artifact lies on disk: text as JSON or YAML, arrays as safetensors with a preview."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ W = TypeVar("W", bound=FrozenModel)
 
 @dataclass(frozen=True)
 class Codec:
-    """One kind of artifact: its file, and the way there and back."""
+    """How one kind of artifact is written to its file and read again."""
 
     file: str
     encode: Callable[[Any, Path, Path], bytes]       # value, its folder, the root of the run → bytes
@@ -46,10 +46,10 @@ class Codec:
 
 
 def save(value: object, folder: Path, root: Path | None = None) -> str:
-    """Writes `value` (and its preview.png) into `folder` and gives the name of its kind, which `load` wants.
+    """Write `value` and its preview.png into `folder`; return the name of its kind, which `load` wants.
 
-    Paths below `root` (default: `folder`) are kept relative to `folder`, so that a run can be moved as a whole; others
-    become absolute. Raises TypeError for a kind that has no codec.
+    Paths below `root` (default: `folder`) are kept relative to `folder`, so that a run can be moved as a
+    whole; others become absolute. Raises TypeError for a kind that has no codec.
     """
     kind = "Path" if isinstance(value, Path) else type(value).__name__
     codec = CODECS.get(kind)
@@ -62,12 +62,13 @@ def save(value: object, folder: Path, root: Path | None = None) -> str:
 
 
 def load(kind: str, folder: Path) -> Any:
-    """Reads what `save` wrote; relative paths come back absolute."""
+    """Read what `save` wrote; relative paths come back absolute."""
     codec = CODECS[kind]
     return codec.decode(folder / codec.file)
 
 
-# ── words ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── words
+# ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _words(kind: type[W], file: str) -> Codec:
@@ -83,7 +84,7 @@ def _words(kind: type[W], file: str) -> Codec:
 
 
 def _portable(data: Any, folder: Path, root: Path) -> Any:
-    """`data` with each Path as text: relative to `folder` when it lies below `root`, else absolute."""
+    """Return `data` with each Path as text: relative to `folder` when it lies below `root`, else absolute."""
     if isinstance(data, Path):
         path = Path(os.path.abspath(data))
         return Path(os.path.relpath(path, folder)).as_posix() if path.is_relative_to(root) else str(path)
@@ -95,17 +96,19 @@ def _portable(data: Any, folder: Path, root: Path) -> Any:
 
 
 def _absolute(data: Any, folder: Path) -> Any:
-    """`data` with each relative Path, also inside models and tuples, taken from `folder`."""
+    """Return `data` with each relative Path, also inside models and tuples, taken from `folder`."""
     if isinstance(data, Path):
         return Path(os.path.normpath(folder / data))
     if isinstance(data, tuple):
         return tuple(_absolute(part, folder) for part in data)
     if isinstance(data, BaseModel):
-        return data.model_copy(update={name: _absolute(getattr(data, name), folder) for name in type(data).model_fields})
+        return data.model_copy(
+            update={name: _absolute(getattr(data, name), folder) for name in type(data).model_fields})
     return data
 
 
-# ── arrays ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── arrays
+# ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _track_bytes(name: str) -> Callable[[Any, Path, Path], bytes]:
@@ -149,10 +152,14 @@ CODECS: dict[str, Codec] = {
     "Clip": _words(Clip, "clip.json"),
     "Film": _words(Film, "film.json"),
     "Character": _words(Character, "character.json"),
-    "Frames": Codec("frames.safetensors", _track_bytes("rgb"), _track_from(Frames, "rgb"), lambda frames: _preview(frames.rgb)),
-    "DepthTrack": Codec("depth.safetensors", _track_bytes("inverse_depth"), _track_from(DepthTrack, "inverse_depth"),
-                        lambda depth: _preview(np.rint(depth.inverse_depth * 255).astype(np.uint8))),      # white is nearest
-    "CharacterToken": Codec("character.safetensors", lambda token, folder, root: character_bytes(token), load_character_token),
+    "Frames": Codec(
+        "frames.safetensors", _track_bytes("rgb"), _track_from(Frames, "rgb"),
+        lambda frames: _preview(frames.rgb)),
+    "DepthTrack": Codec(
+        "depth.safetensors", _track_bytes("inverse_depth"), _track_from(DepthTrack, "inverse_depth"),
+        lambda depth: _preview(np.rint(depth.inverse_depth * 255).astype(np.uint8))),    # white is nearest
+    "CharacterToken": Codec(
+        "character.safetensors", lambda token, folder, root: character_bytes(token), load_character_token),
     "Path": Codec(
         "path.json",
         lambda value, folder, root: json.dumps(_portable(value, folder, root)).encode(),

@@ -19,16 +19,19 @@ FPS = 12.0                                           # of the fades
 FADE_S = 0.4
 _PAPER, _PAPER_EDGE = (249, 240, 219), (226, 205, 165)
 _INK, _RULE, _LEAF = (74, 52, 36), (164, 122, 78), (122, 140, 84)
-_DRAWN_LARGER = 2                                    # lines are drawn at twice the size and scaled down, for smooth edges
+_SUPERSAMPLING = 2                                   # for smooth edges of lines
 
 
 def title_card(folder: Path, title: str, settings: FilmSettings) -> Clip:
-    """The title, appearing on a page, `title_s` long. Raises FilmError."""
+    """Write the title, fading in on a page, `title_s` long. Raises FilmError."""
     return save_clip(folder, TITLE_ID, Frames(_appearing(title, settings), FPS), settings)
 
 
 def end_card(folder: Path, words: str, settings: FilmSettings) -> Clip:
-    """The last page, with words like "The End", as long as the title's, then fading to black. Raises FilmError."""
+    """Write the last page, with words like "The End", as long as the title's, then fading to black.
+
+    Raises FilmError.
+    """
     rgb = _appearing(words, settings)
     left = np.clip(np.arange(len(rgb))[::-1] / (FADE_S * FPS), 0, 1)                     # of the light
     dimmed = np.rint(rgb * left[:, None, None, None]).astype(np.uint8)
@@ -36,8 +39,11 @@ def end_card(folder: Path, words: str, settings: FilmSettings) -> Clip:
 
 
 def draw_page(words: str, width_px: int, height_px: int) -> UInt8:
-    """(H, W, 3): a page with `words` in its middle; without them where no font of this machine has their letters."""
-    size = (width_px * _DRAWN_LARGER, height_px * _DRAWN_LARGER)
+    """Return (H, W, 3): a page with `words` in its middle.
+
+    Without them where no font of this machine has their letters.
+    """
+    size = (width_px * _SUPERSAMPLING, height_px * _SUPERSAMPLING)
     page = Image.fromarray(_paper(*size))
     draw = ImageDraw.Draw(page)
     unit = min(size) / 100
@@ -45,8 +51,9 @@ def draw_page(words: str, width_px: int, height_px: int) -> UInt8:
         box = (inset * unit, inset * unit, size[0] - inset * unit, size[1] - inset * unit)
         draw.rounded_rectangle(box, 2.2 * unit, outline=_RULE, width=max(1, round(width * unit)))
     near, right, low = 9.5 * unit, size[0] - 9.5 * unit, size[1] - 9.5 * unit
-    for at, sides in (((near, near), (1, 1)), ((right, near), (-1, 1)), ((near, low), (1, -1)), ((right, low), (-1, -1))):
-        _twig(draw, at, unit, sides)
+    for x, sign_x in ((near, 1), (right, -1)):
+        for y, sign_y in ((near, 1), (low, -1)):
+            _twig(draw, (x, y), unit, (sign_x, sign_y))
     if words:
         bottom = _words(draw, words, size, unit)
         _flourish(draw, size[0] / 2, bottom + 7 * unit, unit)
@@ -54,16 +61,19 @@ def draw_page(words: str, width_px: int, height_px: int) -> UInt8:
 
 
 def _appearing(words: str, settings: FilmSettings) -> UInt8:
-    """(T, H, W, 3): an empty page, on which the words appear."""
+    """Return (T, H, W, 3): an empty page, on which the words fade in."""
     size = (settings.width_px, settings.height_px)
     empty, full = np.float32(draw_page("", *size)), np.float32(draw_page(words, *size))
     num_frames = max(1, round(settings.title_s * FPS))
-    shares = np.clip((np.arange(num_frames) + 1) / (FADE_S * FPS), 0, 1) if num_frames > FADE_S * FPS else np.ones(num_frames)
+    fade_frames = FADE_S * FPS
+    shares = np.ones(num_frames)
+    if num_frames > fade_frames:
+        shares = np.clip((np.arange(num_frames) + 1) / fade_frames, 0, 1)
     return np.stack([np.rint(empty + (full - empty) * share).astype(np.uint8) for share in shares])
 
 
 def _paper(width_px: int, height_px: int) -> UInt8:
-    """Darker towards the edges, with a fine grain that is the same every time."""
+    """Return paper, darker towards the edges, with a fine grain that is the same every time."""
     y, x = np.mgrid[-1 : 1 : height_px * 1j, -1 : 1 : width_px * 1j].astype(np.float32)
     edge = np.clip(np.hypot(x, y) / math.sqrt(2), 0, 1)[..., None] ** 2.5
     grain = np.random.default_rng(7).normal(0, 2.2, (height_px, width_px, 1)).astype(np.float32)
@@ -72,7 +82,7 @@ def _paper(width_px: int, height_px: int) -> UInt8:
 
 
 def _words(draw: ImageDraw.ImageDraw, words: str, size: tuple[int, int], unit: float) -> float:
-    """Draws the words in the largest size that fits and gives the height at which they end."""
+    """Draw the words in the largest size that fits; return the height at which they end."""
     fitted = _fitted(words.strip(), size[0] * 0.74, size[1] * 0.5, unit)
     if fitted is None:
         return size[1] / 2 - 7 * unit
@@ -83,7 +93,9 @@ def _words(draw: ImageDraw.ImageDraw, words: str, size: tuple[int, int], unit: f
     return top + step * len(lines)
 
 
-def _fitted(words: str, width: float, height: float, unit: float) -> tuple[FreeTypeFont, list[str], float] | None:
+def _fitted(
+    words: str, width: float, height: float, unit: float
+) -> tuple[FreeTypeFont, list[str], float] | None:
     for size in (11, 9.5, 8, 7, 6, 5, 4):
         lettered = font_for(words, round(size * unit)) if words else None
         if lettered is None:
@@ -97,12 +109,14 @@ def _fitted(words: str, width: float, height: float, unit: float) -> tuple[FreeT
 
 
 def _twig(draw: ImageDraw.ImageDraw, at: tuple[float, float], unit: float, sides: tuple[int, int]) -> None:
-    """Three leaves, growing inwards from a corner."""
+    """Draw three leaves, growing inwards from a corner."""
     for angle, length in ((8, 7.5), (45, 6.0), (82, 7.5)):
         _leaf(draw, at, length * unit, math.radians(angle), sides)
 
 
-def _leaf(draw: ImageDraw.ImageDraw, at: tuple[float, float], length: float, angle: float, sides: tuple[int, int]) -> None:
+def _leaf(
+    draw: ImageDraw.ImageDraw, at: tuple[float, float], length: float, angle: float, sides: tuple[int, int]
+) -> None:
     along = np.linspace(0, 1, 24)
     width = 0.17 * np.sin(math.pi * along) ** 0.8
     outline = np.concatenate([np.stack([along, width], 1), np.stack([along, -width], 1)[::-1]]) * length
@@ -112,7 +126,7 @@ def _leaf(draw: ImageDraw.ImageDraw, at: tuple[float, float], length: float, ang
 
 
 def _flourish(draw: ImageDraw.ImageDraw, x: float, y: float, unit: float) -> None:
-    """A line that swells in the middle, with a leaf at each side and a dot."""
+    """Draw a line that swells in the middle, with a leaf at each side and a dot."""
     for side in (-1, 1):
         near, far = x + side * 3 * unit, x + side * 17 * unit
         draw.polygon([(near, y - 0.28 * unit), (far, y), (near, y + 0.28 * unit)], fill=_RULE)

@@ -19,30 +19,31 @@ from storyanim.fonts import drawable, font_for
 
 
 def write_clip(folder: Path, shot: Shot, frames: Frames, settings: FilmSettings) -> Clip:
-    """The shot as `folder`/clip.mp4 in the film's size and rate.
+    """Write the shot as `folder`/clip.mp4 in the film's size and rate.
 
-    The last frame is held until the shot has its duration and its words can be read, but no longer than `max_hold_s`.
-    Raises FilmError, and UsageError when words are to be burned in that no font here can draw.
+    The last frame is held until the shot has its duration and its words can be read, but no longer than
+    `max_hold_s`. Raises FilmError, and UsageError when words are to be burned in that no font here can draw.
     """
     large = enlarge(frames.rgb, settings.width_px, settings.height_px)
     held = num_hold_frames(shot, frames, settings)
     large = np.concatenate([large, np.repeat(large[-1:], held, axis=0)])
     if settings.subtitles == "burned":
-        burn(large, shot.text, frames.fps)
+        burn_subtitles(large, shot.text, frames.fps)
     return save_clip(folder, shot.id, Frames(large, frames.fps), settings)
 
 
 def save_clip(folder: Path, shot_id: str, frames: Frames, settings: FilmSettings) -> Clip:
-    """`frames`, which have the film's size, as `folder`/clip.mp4. All clips of a film have equal parameters."""
+    """Write frames as `folder`/clip.mp4, with the parameters that all clips of a film share."""
     path = folder / "clip.mp4"
     width_px, height_px = settings.width_px, settings.height_px
     video.write(frames, path, width_px=width_px, height_px=height_px, fps=settings.fps, crf=settings.crf)
     num_frames = video.probe(path).num_frames
-    return Clip(shot_id=shot_id, path=path, width_px=width_px, height_px=height_px, fps=settings.fps, num_frames=num_frames)
+    return Clip(shot_id=shot_id, path=path, width_px=width_px, height_px=height_px, fps=settings.fps,
+                num_frames=num_frames)
 
 
 def num_hold_frames(shot: Shot, frames: Frames, settings: FilmSettings) -> int:
-    """How many times the last frame is shown again."""
+    """Return how many times the last frame is shown again."""
     length_s = len(frames.rgb) / frames.fps
     reading_s = len(shot.text) / settings.reading_chars_per_s if settings.subtitles != "none" else 0.0
     wanted_s = max(reading_s, shot.duration_s) - length_s
@@ -50,17 +51,20 @@ def num_hold_frames(shot: Shot, frames: Frames, settings: FilmSettings) -> int:
 
 
 def enlarge(rgb: UInt8, width_px: int, height_px: int) -> UInt8:
-    """(T, H, W, 3) → (T, height_px, width_px, 3): scaled as a whole, with black bars where the shapes differ.
+    """Return (T, H, W, 3) frames as (T, height_px, width_px, 3), with black bars where the shapes differ.
 
-    From twice the size on, Lanczos alone shows the old pixels as stairs along slanted edges: a blur of under half an old
-    pixel removes them, and an unsharp mask brings the edges back.
+    From twice the size on, Lanczos alone shows the old pixels as stairs along slanted edges: a blur of under
+    half an old pixel removes them, and an unsharp mask brings the edges back.
     """
     scale = min(width_px / rgb.shape[2], height_px / rgb.shape[1])
     return np.stack([_enlarge_one(Image.fromarray(picture), (width_px, height_px), scale) for picture in rgb])
 
 
-def burn(rgb: UInt8, text: str, fps: float) -> None:
-    """Draws the words into (T, H, W, 3) frames, in place. Raises UsageError when no font has their letters."""
+def burn_subtitles(rgb: UInt8, text: str, fps: float) -> None:
+    """Draw the words into (T, H, W, 3) frames, in place.
+
+    Raises UsageError when no font has their letters.
+    """
     if not text.strip():
         return
     words = drawable(text)
@@ -83,7 +87,8 @@ def _draw_subtitle(picture: Image.Image, lines: Sequence[str], font: FreeTypeFon
     top = picture.height - round(picture.height * 0.045) - step_px * len(lines)
     for number, line in enumerate(lines):
         place = (picture.width / 2, top + step_px * (number + 0.5))
-        draw.text(place, line, "white", font, anchor="mm", stroke_width=max(1, round(font.size / 11)), stroke_fill="#16130f")
+        draw.text(place, line, "white", font, anchor="mm", stroke_width=max(1, round(font.size / 11)),
+                  stroke_fill="#16130f")
 
 
 def _subtitle_font(words: str, lines: Sequence[str], width_px: int, height_px: int) -> FreeTypeFont:
@@ -99,7 +104,8 @@ def _subtitle_font(words: str, lines: Sequence[str], width_px: int, height_px: i
 def _enlarge_one(picture: Image.Image, size: tuple[int, int], scale: float) -> UInt8:
     whole = ImageOps.contain(picture, size, Image.Resampling.LANCZOS)
     if scale >= 2:
-        whole = whole.filter(ImageFilter.GaussianBlur(0.4 * scale)).filter(ImageFilter.UnsharpMask(0.75 * scale, 110, 2))
+        whole = whole.filter(ImageFilter.GaussianBlur(0.4 * scale)).filter(
+            ImageFilter.UnsharpMask(0.75 * scale, 110, 2))
     if whole.size != size:
         whole = ImageOps.pad(whole, size)
     return np.asarray(whole)

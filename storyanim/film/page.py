@@ -8,14 +8,15 @@ from typing import Any
 
 
 def fill(template: str, filters: dict[str, Callable[..., Any]], **values: Any) -> str:
-    """The page of a template beside this file; what it does not know is an error. Text is escaped."""
+    """Return a template beside this file, rendered; an undefined value is an error, text is escaped."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     def read(name: str) -> str:
         return resources.files("storyanim.film").joinpath(name).read_text("utf-8")
 
     environment = Environment(
-        loader=FunctionLoader(read), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FunctionLoader(read), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters.update(filters)
     return environment.get_template(template).render(**values)

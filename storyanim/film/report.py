@@ -34,8 +34,8 @@ class ReportCharacter(FrozenModel):
     name: str
     token: str                                       # in prompts, before the noun
     noun: str
-    source: str                                      # the folder or file that was given, without its path; "" when it is gone
-    method: str                                      # how it was learned, see personalize/fit.py; "" when it is not yet
+    source: str  # the folder or file that was given, without its path; "" when it is gone
+    method: str  # how it was learned, see personalize/fit.py; "" when it is not yet
     pictures: str                                    # how many; "" when unknown
     shots: tuple[str, ...]                           # ids of those it plays in
     appearance: str = ""                                  # read off its pictures, said behind its noun
@@ -54,33 +54,37 @@ class Report(FrozenModel):
     seconds: dict[str, float] = Field(default_factory=dict)  # of the steps that belong to no shot
 
     def drawn(self, shot: Shot) -> str:
-        """A shot's prompt with what the characters wear, as the generator got it."""
+        """Return a shot's prompt with the characters' appearance, as the generator got it."""
         prompt = shot.prompt
         for who in self.cast:
             prompt = insert_appearance(prompt, f"{who.token} {who.noun}", who.appearance)
         return prompt
 
     def guided(self, shot: Shot) -> bool:
-        """Whether depth had a part in a shot."""
+        """Return whether depth guided a shot."""
         drawn = GenerateSettings.model_validate(self.settings.get("generate", {}))
         return drawn.control_guidance_end_of(max(shot.figures, len(shot.characters))) > 0
 
 
 def render(report: Report, folder: Path) -> str:
-    """The page, as HTML that lies in `folder`. Files are linked by their path from there; nothing else is loaded."""
+    """Return the page, as HTML that lies in `folder`.
+
+    Files are linked by their path from there; nothing else is loaded.
+    """
     filters = {"link": lambda path: _link(Path(path), folder), "duration": _duration}
     total_s = sum(report.seconds.values()) + sum(sum(shot.seconds.values()) for shot in report.shots)
     settings = list(_rows(report.settings))
-    return fill("report.html", filters, report=report, board=report.storyboard, settings=settings, total_s=total_s)
+    return fill(
+        "report.html", filters, report=report, board=report.storyboard, settings=settings, total_s=total_s)
 
 
 def _link(path: Path, folder: Path) -> str:
-    """The address of a file as seen from `folder`."""
+    """Return the URL of a file as seen from `folder`."""
     return quote(Path(os.path.relpath(path, folder)).as_posix())
 
 
 def _rows(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
-    """Nested settings as flat rows, "generate.num_frames" → "16"."""
+    """Yield nested settings as flat rows, "generate.num_frames" → "16"."""
     for name, value in settings.items():
         if isinstance(value, Mapping):
             yield from _rows(value, f"{before}{name}.")

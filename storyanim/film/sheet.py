@@ -19,7 +19,9 @@ _THUMBNAILS = Layout(cell_px=(THUMBNAIL_PX, THUMBNAIL_PX), gap_px=0)
 
 
 def draw_sheet(folder: Path, title: str, shots: Sequence[Shot], frames: Sequence[Frames]) -> Path:
-    """Write `folder`/sheet.png: a row for each shot, its id and words, and five frames from the first to the last."""
+    """Write `folder`/sheet.png: a row for each shot, its id and words, and five frames from the first to the
+    last.
+    """
     rows = [Row(evenly_spaced(moving.rgb, FRAMES_PER_SHOT), f"{shot.id}\n{shot.text}")
             for shot, moving in zip(shots, frames, strict=True)]
     path = folder / "sheet.png"
@@ -41,7 +43,10 @@ def draw_thumbnails(candidates: Candidates, folder: Path) -> tuple[Path, ...]:
 
 
 def search_sheet(query: str, matches: Sequence[ClipMatch], reasons: Sequence[str] = ()) -> bytes:
-    """Return a PNG with three moments, rank, caption, score and reason of each match; one whose video is gone stays empty."""
+    """Return a PNG with three moments, rank, caption, score and reason of each match.
+
+    One whose video is gone stays empty.
+    """
     rows = []
     for i, match in enumerate(matches):
         facts = f"{match.score:+.3f}  motion {match.motion:.3f}  {match.clip_id}"
@@ -51,7 +56,9 @@ def search_sheet(query: str, matches: Sequence[ClipMatch], reasons: Sequence[str
 
 
 def character_sheet(photos: Sequence[UInt8], before: Sequence[UInt8], after: Sequence[UInt8]) -> bytes:
-    """Return a PNG of three rows of (H, W, 3): photographs, frames drawn without the token, and the same with it."""
+    """Return a PNG of three rows of (H, W, 3): photographs, frames drawn without the token, and the same with
+    it.
+    """
     rows = {"photographs": photos, "without the token": before, "with the token": after}
     return png_bytes(contact_sheet([Row(images, label) for label, images in rows.items()], _CHARACTER))
 
@@ -60,7 +67,8 @@ def _moments(match: ClipMatch, *, may_be_gone: bool) -> list[UInt8] | list[None]
     """Return frames at the middle of each third of a clip."""
     third_s = (match.end_s - match.start_s) / FRAMES_PER_MATCH
     try:
-        return list(video.sample(match.path, [match.start_s + (i + 0.5) * third_s for i in range(FRAMES_PER_MATCH)]))
+        return list(
+            video.sample(match.path, [match.start_s + (i + 0.5) * third_s for i in range(FRAMES_PER_MATCH)]))
     except VideoError:
         if not may_be_gone:
             raise

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from storyanim.artifacts import Clip
 
 LINE_CHARS = 42                                      # what subtitles of films keep to
-LINES_A_CUE = 2
+LINES_PER_CUE = 2
 
 
 @dataclass(frozen=True)
 class Cue:
-    """FrozenModel on screen from `start_s` until `end_s`."""
+    """Lines on screen from `start_s` until `end_s`."""
 
     start_s: float
     end_s: float
@@ -23,9 +23,9 @@ class Cue:
 
 
 def cues_of(text: str, duration_s: float, start_s: float = 0.0) -> tuple[Cue, ...]:
-    """`text` as cues of at most two lines of 42 characters, which share `duration_s` by their length."""
+    """Return `text` as cues of at most two lines of 42 characters, which share `duration_s` by length."""
     lines = _balanced_lines(text)
-    groups = [tuple(lines[at : at + LINES_A_CUE]) for at in range(0, len(lines), LINES_A_CUE)]
+    groups = [tuple(lines[at : at + LINES_PER_CUE]) for at in range(0, len(lines), LINES_PER_CUE)]
     lengths = [sum(map(len, group)) for group in groups]
     cues, before = [], 0
     for group, length in zip(groups, lengths, strict=True):
@@ -36,7 +36,7 @@ def cues_of(text: str, duration_s: float, start_s: float = 0.0) -> tuple[Cue, ..
 
 
 def film_cues(texts: Sequence[str], clips: Sequence[Clip]) -> tuple[Cue, ...]:
-    """The cues of a film: `texts[i]` is told while `clips[i]` is shown, "" where nothing is."""
+    """Return the cues of a film: `texts[i]` while `clips[i]` is shown, "" for none."""
     cues: list[Cue] = []
     start_s = 0.0
     for text, clip in zip(texts, clips, strict=True):
@@ -46,7 +46,7 @@ def film_cues(texts: Sequence[str], clips: Sequence[Clip]) -> tuple[Cue, ...]:
 
 
 def to_srt(cues: Sequence[Cue]) -> str:
-    """The cues as an SRT file."""
+    """Return the cues as an SRT file."""
     import pysubs2
 
     subtitles = pysubs2.SSAFile()
@@ -59,7 +59,7 @@ def to_srt(cues: Sequence[Cue]) -> str:
 
 
 def _balanced_lines(text: str) -> list[str]:
-    """As few lines as the width allows, and those about equally long."""
+    """Return as few lines as the width allows, about equally long."""
     widest = LINE_CHARS // 2 if _is_wide(text) else LINE_CHARS
     lines = textwrap.wrap(text, widest)
     for width in range(widest // 2, widest):
@@ -70,5 +70,5 @@ def _balanced_lines(text: str) -> list[str]:
 
 
 def _is_wide(text: str) -> bool:
-    """Whether most letters take two columns, as Chinese ones do."""
+    """Return whether most letters take two columns, as Chinese ones do."""
     return 2 * sum(unicodedata.east_asian_width(letter) in "WF" for letter in text) > len(text)

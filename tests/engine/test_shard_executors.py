@@ -74,7 +74,7 @@ class Unlucky(LocalShardExecutor):
 
     def map(self, start: Any, shards: Any) -> Iterator[tuple[Any, Any]]:
         for shard, pieces in super().map(start, shards):
-            yield shard, RuntimeError("\n  a crash\n") if shard[0].place == "green.mp4" else pieces
+            yield shard, RuntimeError("\n  a crash\n") if shard[0].relative_path == "green.mp4" else pieces
 
 
 def test_a_video_that_no_worker_survives_is_listed(tmp_path: Path) -> None:

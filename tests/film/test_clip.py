@@ -73,7 +73,7 @@ class TestWriteClip:
 
     def test_burned_words_change_with_the_time(self) -> None:
         rgb = np.zeros((24, 200, 200, 3), np.uint8)
-        clip.burn(rgb, "one two three four five six seven eight nine ten " * 4, 8.0)
+        clip.burn_subtitles(rgb, "one two three four five six seven eight nine ten " * 4, 8.0)
         lower = rgb[:, 150:].astype(int)
         assert np.array_equal(lower[0], lower[1])
         assert np.abs(lower[0] - lower[-1]).max() > 100
