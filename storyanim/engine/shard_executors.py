@@ -98,11 +98,11 @@ class _ActorPool:
 
     def has_room(self) -> bool:
         """Return whether an actor has fewer shards than it may."""
-        return min(self._actors.values()) < _MAX_SHARDS_PER_ACTOR
+        return min(self._load.values()) < _MAX_SHARDS_PER_ACTOR
 
     def has_place_alone(self) -> bool:
         """Return whether an actor has none."""
-        return min(self._actors.values()) == 0
+        return min(self._load.values()) == 0
 
     def ask(self, shard: Any, tries: int, *, alone: bool = False) -> None:
         """Submit a shard to the actor with the fewest; with `alone`, to an idle one that gets no other."""
