@@ -1,15 +1,68 @@
-"""What a machine's processor is good at."""
+"""How many threads compute a model."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from storyanim.artifacts import Frames, Shot
+from storyanim.config import ModelRef, load_settings
+from storyanim.depth.dpt import DptEstimator, build_depth_estimator
+from storyanim.device import are_small, one_thread_if_small
+from storyanim.generate.generator import StoryGenerator, build_generator
 
 
-def test_bfloat16_is_not_used_where_onednn_may_not() -> None:
-    """It decides when torch is imported, hence the process."""
-    code = "from storyanim.device import cpu_has_bfloat16; print(cpu_has_bfloat16())"
-    held = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2"}
-    told = subprocess.run([sys.executable, "-c", code], env=held, capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "False"
+@pytest.fixture(autouse=True)
+def _three_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+def model(folder: Path, mib: int) -> ModelRef:
+    folder.mkdir()
+    with (folder / "weights.safetensors").open("wb") as file:
+        file.truncate(mib * 2**20)                   # a hole: it takes no room on the disk
+    return ModelRef(repo=str(folder))
+
+
+def test_what_is_small(tmp_path: Path) -> None:
+    one, other, large = model(tmp_path / "one", 300), model(tmp_path / "other", 200), model(tmp_path / "large", 600)
+    assert are_small(one, None, other)
+    assert not are_small(one, one)
+    assert not are_small(large)
+    assert not are_small(one, ModelRef(repo="someone/something"))
+
+
+def test_small_models_have_one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small, large = model(tmp_path / "small", 1), model(tmp_path / "large", 600)
+    for ref, threads in ((small, 1), (large, 3)):
+        with one_thread_if_small(ref):
+            assert torch.get_num_threads() == threads
+        assert torch.get_num_threads() == 3
+    with pytest.raises(KeyboardInterrupt), one_thread_if_small(small):
+        raise KeyboardInterrupt
+    assert torch.get_num_threads() == 3
+    monkeypatch.setattr("storyanim.device.choose_device", lambda: torch.device("mps"))
+    with one_thread_if_small(small):
+        assert torch.get_num_threads() == 3
+
+
+def test_a_shot_is_computed_with_one_thread(profile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings(str(profile))
+    seen: list[int] = []
+    for kind, name in ((DptEstimator, "_inverse_depth"), (StoryGenerator, "_video")):
+        def counted(*given: object, real: object = getattr(kind, name)) -> object:
+            seen.append(torch.get_num_threads())
+            return real(*given)                      # type: ignore[operator]
+        monkeypatch.setattr(kind, name, counted)
+    frames = Frames(np.zeros((4, 64, 64, 3), np.uint8), 8.0)
+    depth = build_depth_estimator(settings).estimate(frames)
+    build_generator(settings).draw(Shot(id="s01", text="", query="", prompt="a bear", duration_s=0.5), depth, [])
+    assert seen == [1, 1]
+    assert torch.get_num_threads() == 3
