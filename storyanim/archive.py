@@ -46,9 +46,7 @@ def list_members(path: Path) -> Iterator[Member]:
 
 
 def find(path: Path) -> AbstractContextManager[str | BinaryIO] | None:
-    """Return what `path` names, to be entered: a file's absolute path, or the bytes of a video in an archive;
-    None: nothing.
-    """
+    """Return a context of the file or of the video in an archive that `path` names; None: there is none."""
     if path.is_file():
         return nullcontext(str(path.absolute()))
     archive = next(

@@ -29,10 +29,7 @@ _SPELLED = str.maketrans({
 
 
 def font_for(text: str, size_px: int) -> tuple[FreeTypeFont, str] | None:
-    """Return a font and the words as it can draw them.
-
-    None when no font of this machine has their letters.
-    """
+    """Return a font and the words as it can draw them; None when no font here has their letters."""
     for words in (text, _without_accents(text)):
         for name in (*_FONTS, ""):
             font = _font(name, size_px)
@@ -48,8 +45,7 @@ def drawable(text: str) -> str | None:
 
 
 def wrap(text: str, font: FreeTypeFont, width_px: float) -> list[str]:
-    """Return `text` in lines no wider than `width_px`, broken between words, or inside one that is too long.
-    """
+    """Return `text` in lines no wider than `width_px`, broken between words, or inside one too long."""
     lines: list[str] = []
     line = ""
     for word in text.split():

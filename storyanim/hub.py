@@ -40,10 +40,7 @@ def locate(ref: ModelRef) -> Path:
 
 
 def fingerprint(ref: ModelRef) -> str:
-    """Return what the model is: the sha256 of its files, or the commit of a hub repository.
-
-    Loads and downloads nothing.
-    """
+    """Return the sha256 of the model's files, or the commit of a hub repository; downloads nothing."""
     if ref.folder is not None:
         return fingerprint_folder(ref.folder)
     cached = _cached_snapshot(ref)
@@ -117,10 +114,7 @@ def load_transformer(ref: ModelRef, class_name: str, *, model_type: str, spare: 
 
 @contextmanager
 def map_model_errors(ref: ModelRef) -> Iterator[None]:
-    """Map what transformers and safetensors raise while they load `ref` to ModelError.
-
-    What they merely say is not shown.
-    """
+    """Map what transformers and safetensors raise while they load `ref` to ModelError, and silence them."""
     from safetensors import SafetensorError
 
     foreign = (
@@ -139,10 +133,7 @@ def map_model_errors(ref: ModelRef) -> Iterator[None]:
 
 @contextmanager
 def silence_libraries() -> Iterator[None]:
-    """Silence progress bars and remarks of the libraries while models are loaded.
-
-    What matters is raised.
-    """
+    """Silence progress bars and remarks of the libraries while models are loaded."""
     names = [f"{library}.utils.logging" for library in ("diffusers", "transformers")]
     loggings = [sys.modules[name] for name in names if name in sys.modules]
     before = [(logging.get_verbosity(), logging.is_progress_bar_enabled()) for logging in loggings]

@@ -78,10 +78,7 @@ def is_near_duplicate(hashes: Sequence[bytes], other: bytes, near_duplicate_thre
 def demote_near_duplicates(
     ids: Sequence[int], hashes: Mapping[int, bytes], k: int, near_duplicate_threshold: float
 ) -> list[int]:
-    """Return the first k of ranked ids, near-duplicates of a better one behind all others.
-
-    A threshold of 0 demotes none.
-    """
+    """Return the first k of ranked ids, near-duplicates of a better one last; threshold 0: none."""
     if near_duplicate_threshold == 0:
         return list(ids[:k])
     kept: list[int] = []

@@ -78,10 +78,7 @@ def strip(images: Sequence[Picture], height_px: int, gap_px: int = 4) -> Image.I
 
 
 def evenly_spaced(frames: Picture, count: int) -> list[Picture]:
-    """Return `count` of (T, H, W, 3) or (T, H, W) frames, from the first to the last.
-
-    They repeat where there are fewer.
-    """
+    """Return `count` of (T, H, W, 3) or (T, H, W) frames, from the first to the last; they may repeat."""
     return list(frames[np.linspace(0, len(frames) - 1, count).round().astype(int)])
 
 
@@ -106,10 +103,7 @@ def _write(
     page: Image.Image, text: str, at: tuple[int, int], width_px: int, font_px: int, color: Any, *,
     max_lines: int,
 ) -> None:
-    """Write text in lines below each other.
-
-    "..." where there is no room for all, nothing where no font has its letters.
-    """
+    """Write text in lines, ending in ... if there are too many; nothing where no font has its letters."""
     lettered = font_for(text, font_px) if text.strip() else None
     if lettered is None:
         return

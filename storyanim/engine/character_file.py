@@ -28,10 +28,7 @@ _HINT = "make one with `storyanim personalize FOLDER -o NAME.safetensors`"
 
 
 def save_character_token(path: Path, token: CharacterToken) -> None:
-    """Write the character's file, whole or not at all; equal tokens give equal bytes.
-
-    Raises ResourceError.
-    """
+    """Write the character's file, whole or not at all; equal tokens, equal bytes. Raises ResourceError."""
     write_file(path, character_bytes(token))
 
 
@@ -49,10 +46,7 @@ def character_bytes(token: CharacterToken) -> bytes:
 
 
 def load_character_token(path: Path) -> CharacterToken:
-    """Read a character's file.
-
-    Raises CharacterError when it is missing, damaged, of a later format, or something else.
-    """
+    """Read a character's file. Raises CharacterError when it is missing, damaged, or something else."""
     tensors, metadata = _read(path)
     if _METADATA not in metadata or "format" not in tensors:
         raise CharacterError(f"{path} is no character file of storyanim{_likeness(tensors)}", hint=_HINT)

@@ -51,10 +51,7 @@ def function_name(function: Callable[..., Any]) -> str:
 
 
 def file_key(path: Path) -> str:
-    """sha256 of a file's bytes, or of a folder's relative names and bytes.
-
-    Raises InputError when it cannot be read.
-    """
+    """Return the sha256 of a file, or of a folder's names and bytes. Raises InputError."""
     try:
         if not path.is_dir():
             with path.open("rb") as file:

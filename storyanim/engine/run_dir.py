@@ -232,10 +232,7 @@ def _cached(key: str) -> Path:
 
 
 def _add_to_cache(folder: Path, key: str) -> None:
-    """Copy a finished folder to the shared cache.
-
-    A cache that cannot be written only costs time in a later run.
-    """
+    """Copy a finished folder to the shared cache; failing to costs only time in a later run."""
     place = _cached(key)
     partial = folders.partial_path(place)
     try:

@@ -28,10 +28,7 @@ def title_card(folder: Path, title: str, settings: FilmSettings) -> Clip:
 
 
 def end_card(folder: Path, words: str, settings: FilmSettings) -> Clip:
-    """Write the last page, with words like "The End", as long as the title's, then fading to black.
-
-    Raises FilmError.
-    """
+    """Write the last page, fading in with its words, then to black. Raises FilmError."""
     rgb = _appearing(words, settings)
     left = np.clip(np.arange(len(rgb))[::-1] / (FADE_S * FPS), 0, 1)                     # of the light
     dimmed = np.rint(rgb * left[:, None, None, None]).astype(np.uint8)
@@ -39,10 +36,7 @@ def end_card(folder: Path, words: str, settings: FilmSettings) -> Clip:
 
 
 def draw_page(words: str, width_px: int, height_px: int) -> UInt8:
-    """Return (H, W, 3): a page with `words` in its middle.
-
-    Without them where no font of this machine has their letters.
-    """
+    """Return (H, W, 3): a page with centred `words`, or without where no font here has their letters."""
     size = (width_px * _SUPERSAMPLING, height_px * _SUPERSAMPLING)
     page = Image.fromarray(_paper(*size))
     draw = ImageDraw.Draw(page)

@@ -61,10 +61,7 @@ def enlarge(rgb: UInt8, width_px: int, height_px: int) -> UInt8:
 
 
 def burn_subtitles(rgb: UInt8, text: str, fps: float) -> None:
-    """Draw the words into (T, H, W, 3) frames, in place.
-
-    Raises UsageError when no font has their letters.
-    """
+    """Draw a text into (T, H, W, 3) frames, in place. Raises UsageError when no font has its letters."""
     if not text.strip():
         return
     words = drawable(text)

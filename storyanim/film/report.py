@@ -67,10 +67,7 @@ class Report(FrozenModel):
 
 
 def render(report: Report, folder: Path) -> str:
-    """Return the page, as HTML that lies in `folder`.
-
-    Files are linked by their path from there; nothing else is loaded.
-    """
+    """Return the page as HTML in `folder`, which loads nothing but files, by relative paths."""
     filters = {"link": lambda path: _link(Path(path), folder), "duration": _duration}
     total_s = sum(report.seconds.values()) + sum(sum(shot.seconds.values()) for shot in report.shots)
     settings = list(_rows(report.settings))

@@ -19,9 +19,7 @@ _THUMBNAILS = Layout(cell_px=(THUMBNAIL_PX, THUMBNAIL_PX), gap_px=0)
 
 
 def draw_sheet(folder: Path, title: str, shots: Sequence[Shot], frames: Sequence[Frames]) -> Path:
-    """Write `folder`/sheet.png: a row for each shot, its id and words, and five frames from the first to the
-    last.
-    """
+    """Write `folder`/sheet.png: a row for each shot, with its id, its text and five frames."""
     rows = [Row(evenly_spaced(moving.rgb, FRAMES_PER_SHOT), f"{shot.id}\n{shot.text}")
             for shot, moving in zip(shots, frames, strict=True)]
     path = folder / "sheet.png"
@@ -43,10 +41,7 @@ def draw_thumbnails(candidates: Candidates, folder: Path) -> tuple[Path, ...]:
 
 
 def search_sheet(query: str, matches: Sequence[ClipMatch], reasons: Sequence[str] = ()) -> bytes:
-    """Return a PNG with three moments, rank, caption, score and reason of each match.
-
-    One whose video is gone stays empty.
-    """
+    """Return a PNG of matches: three frames (empty if the video is gone), rank, caption, score, reason."""
     rows = []
     for i, match in enumerate(matches):
         facts = f"{match.score:+.3f}  motion {match.motion:.3f}  {match.clip_id}"
@@ -56,9 +51,7 @@ def search_sheet(query: str, matches: Sequence[ClipMatch], reasons: Sequence[str
 
 
 def character_sheet(photos: Sequence[UInt8], before: Sequence[UInt8], after: Sequence[UInt8]) -> bytes:
-    """Return a PNG of three rows of (H, W, 3): photographs, frames drawn without the token, and the same with
-    it.
-    """
+    """Return a PNG of three rows: photographs, frames drawn without the token, and the same with it."""
     rows = {"photographs": photos, "without the token": before, "with the token": after}
     return png_bytes(contact_sheet([Row(images, label) for label, images in rows.items()], _CHARACTER))
 

@@ -50,10 +50,7 @@ class _Plan:
     index_factory: str | None                        # that was asked for
 
     def facts(self, encoder: TextVideoEncoder, out: Path) -> dict[str, Any]:
-        """Return what `index.json` says of it.
-
-        Paths go through links, but for `root`, which any program looks up.
-        """
+        """Return what `index.json` says of it; all paths but `root` go through links."""
         return {
             "encoder": encoder.fingerprint, "dim": encoder.dim, "requested_index_factory": self.index_factory,
             "window_s": self.window_s,
@@ -183,10 +180,7 @@ def _tasks(
     plan: _Plan, state: BuildState, existing: ExistingIndex, encoder: TextVideoEncoder, limits: Limits,
     progress: Progress,
 ) -> Iterator[Task]:
-    """Yield the videos that are not encoded yet, one at a time.
-
-    Note the bytes of each, or why it cannot be read at all.
-    """
+    """Yield the videos not encoded yet; note the bytes of each, or why it cannot be read at all."""
     total = state.count()
     made_by = f"{_ENCODING_VERSION}\0{encoder.fingerprint}\0{plan.window_s:g}\0{limits.max_seconds:g}"
     for done, (path, entry) in enumerate(state.entries()):
@@ -227,8 +221,5 @@ def _encodable(text: str) -> str:
 
 
 def _portable(path: Path, out: Path) -> str:
-    """Return a path relative to the index when it lies beside or below it, so that both can be moved.
-
-    Else absolute.
-    """
+    """Return a path relative to the index when it lies beside or below it, so that both can move."""
     return Path(os.path.relpath(path, out)).as_posix() if path.is_relative_to(out.parent) else path.as_posix()

@@ -169,10 +169,7 @@ class BuildState:
             raise _disk_failed(self.folder, error) from error
 
     def replace_index(self) -> None:
-        """Give the folder `new` the name of the index; what lay there goes.
-
-        At no moment is there none, where Linux can.
-        """
+        """Give the folder `new` the name of the index, in one step where Linux can; what lay there goes."""
         if not self.out.exists():
             self.new.rename(self.out)
         elif not _exchange(self.new, self.out):

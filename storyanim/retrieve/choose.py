@@ -77,8 +77,7 @@ def choose(
 
 
 def is_user_footage(pinned: str | None) -> bool:
-    """Return whether what is pinned is a video file rather than a clip of the index, whose ids are no paths.
-    """
+    """Return whether what is pinned is a video file rather than the id of a clip, which is no path."""
     path, _ = _path_and_span(pinned or "")
     return os.path.isabs(path) or Path(path).suffix.lower() in video.SUFFIXES
 

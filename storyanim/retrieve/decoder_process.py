@@ -134,10 +134,7 @@ class WindowReader:
         return span, Frames(np.frombuffer(data, np.uint8).reshape(shape), fps) if shape[0] else None
 
     def _wait(self, path: Path, num_bytes: int, *, line: bool = False) -> bytes:
-        """Return so many bytes of the child, or a line of at most so many; fewer when it died.
-
-        Only waiting counts.
-        """
+        """Return so many bytes of the child, or a line of at most so many; fewer when it died."""
         child = self._child
         assert child is not None
         assert child.stdout is not None

@@ -51,10 +51,7 @@ class CLIPEncoder:
         return evenly_spaced_indices(length, self.num_frames)
 
     def encode_texts(self, texts: Sequence[str]) -> Float32:
-        """Return (N, dim) float32, unit length; tokens beyond the model's length are cut off.
-
-        Raises ModelError.
-        """
+        """Return (N, dim) float32, unit length; longer texts are cut off. Raises ModelError."""
         def encode(some: Sequence[str]) -> Any:
             length = self._model.config.text_config.max_position_embeddings
             return self._model.get_text_features(
@@ -120,10 +117,7 @@ class FrozenInTimeEncoder:
         return [int(start + end - 1) // 2 for start, end in pairwise(edges)]
 
     def encode_texts(self, texts: Sequence[str]) -> Float32:
-        """Return (N, dim) float32, unit length; tokens beyond the model's length are cut off.
-
-        Raises ModelError.
-        """
+        """Return (N, dim) float32, unit length; longer texts are cut off. Raises ModelError."""
         def encode(some: Sequence[str]) -> Any:
             tokens = _tokens(
                 self._tokenizer, some, self._model.config.text.max_position_embeddings).to(self._device)
@@ -149,8 +143,7 @@ class FrozenInTimeEncoder:
         return found
 
     def _pixels(self, rgb: UInt8) -> Any:                               # (F, H, W, 3) → (F, 3, S, S)
-        """Preprocess as the network was tested: resized from a crop that is an eighth wider, 256 px for 224.
-        """
+        """Preprocess as the network was tested: resized from a crop an eighth wider, 256 px for 224."""
         import torch
         from torchvision.transforms.v2 import functional as transforms
 
@@ -178,10 +171,7 @@ class FrozenInTimeEncoder:
 
 
 def build_encoder(settings: Settings) -> TextVideoEncoder:
-    """Return the encoder of a profile; its model is loaded at first use.
-
-    Raises UsageError for an unknown name.
-    """
+    """Return a profile's encoder; its model loads at first use. Raises UsageError for an unknown name."""
     build = _ENCODERS.get(settings.retrieve.encoder)
     if build is None:
         raise UsageError(f"there is no encoder {settings.retrieve.encoder!r}",
@@ -190,10 +180,7 @@ def build_encoder(settings: Settings) -> TextVideoEncoder:
 
 
 def evenly_spaced_indices(length: int, num: int) -> list[int]:
-    """Return `num` indices spread over `length` frames, the middle of each part.
-
-    They repeat in a shorter clip.
-    """
+    """Return `num` indices, each the middle of a part of `length` frames; they repeat in a shorter clip."""
     return [int((i + 0.5) * length / num) for i in range(num)]
 
 

@@ -46,9 +46,7 @@ Scored = list[tuple[int, float]]                     # id and cosine
 
 
 def choose_index_factory(num: int, dim: int, requested: str | None = None) -> str:
-    """Return the FAISS string for `num` vectors of `dim` numbers: by the rule, or `requested` with its x and
-    y filled in.
-    """
+    """Return the FAISS string for `num` vectors: by the rule, or `requested` with its x and y filled in."""
     name = requested or next((kind for most, kind in _BY_SIZE if num < most), _LARGEST)
     lists = 2 ** round(math.log2(4 * math.sqrt(num)))
     while lists > 1 and lists * _MIN_POINTS_PER_CENTROID > num:
@@ -70,10 +68,7 @@ def default_search_parameters(index_factory: str) -> dict[str, int]:
 
 
 def create_index(index_factory: str, dim: int) -> Any:
-    """Return an empty FAISS index, by inner product.
-
-    Raises UsageError when FAISS has no such kind for `dim`.
-    """
+    """Return an empty FAISS index, by inner product. Raises UsageError when FAISS has no such kind."""
     import faiss
 
     try:
@@ -230,10 +225,7 @@ class FaissVectors:
 
 
 def copy_to_gpu(index: Any) -> Any:
-    """Return the index on the first GPU.
-
-    None where FAISS has none, or it is too small, too large, or of no kind for one.
-    """
+    """Return the index on the first GPU; None where there is none, or the size or kind does not suit one."""
     import faiss
 
     kinds = (faiss.IndexFlat, faiss.IndexIVFFlat, faiss.IndexIVFScalarQuantizer)
@@ -247,9 +239,7 @@ def copy_to_gpu(index: Any) -> Any:
 
 
 def _faiss_parameters(index: Any, search_parameters: dict[str, int], selector: Any = None) -> Any:
-    """Return FAISS's object of `search_parameters`, and of which vectors are compared, for an index of
-    whatever kind.
-    """
+    """Return FAISS's object of the search parameters and the ids allowed, for an index of any kind."""
     import faiss
 
     make: Any = faiss                                # its types lack what its Python layer adds

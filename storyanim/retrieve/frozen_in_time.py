@@ -59,9 +59,7 @@ class DividedAttention(nn.Module):
 
 
 class SpaceTimeBlock(nn.Module):
-    """Attend over time, then space, then MLP. Space adds to the block's input, not to time's result as
-    TimeSformer does.
-    """
+    """Attend over time, then space; space adds to the block's input, unlike TimeSformer's."""
 
     def __init__(self, config: VideoConfig) -> None:
         super().__init__()
@@ -92,10 +90,7 @@ class SpaceTimeTransformer(nn.Module):
         self._initialise()
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Return (B, D) of (B, F, 3, H, W), normalised as ImageNet.
-
-        F is at most the length of `temporal_embed`.
-        """
+        """Return (B, D) of (B, F, 3, H, W), normalised as ImageNet; F is at most that of `temporal_embed`."""
         num_frames = frames.shape[1]
         if num_frames > self.temporal_embed.shape[1]:
             most = self.temporal_embed.shape[1]

@@ -38,9 +38,7 @@ _OF_CHECKPOINT = "it must be the checkpoint of a Frozen in Time model with Disti
 
 
 class _Placeholder:
-    """Stands in for each class and function that a checkpoint names and torch does not know: takes all, does
-    nothing.
-    """
+    """Stands in for what a checkpoint names and torch does not know: takes all, does nothing."""
 
     def __new__(cls, *given: object, **named: object) -> _Placeholder:
         return super().__new__(cls)
@@ -158,10 +156,7 @@ def load_network(ref: ModelRef, num_frames: int) -> FrozenInTime:
 
 
 def build_network(config: FrozenInTimeConfig, tensors: Mapping[str, Tensor], source: str) -> FrozenInTime:
-    """Return a network with these weights.
-
-    Raises ModelError naming those that lack, are unknown, or have another size.
-    """
+    """Return a network with these weights. Raises ModelError naming those that do not fit."""
     with torch.device("meta"):  # drawing 181 million weights only to replace them would take seconds
         network = FrozenInTime(config)
     wanted = network.state_dict()

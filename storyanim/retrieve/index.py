@@ -146,9 +146,7 @@ class VideoIndex:
         return self._match(rows[0], vector, rank) if rows else None
 
     def explain(self, query: str, matches: Sequence[ClipMatch]) -> list[str]:
-        """Return why each match ranks where it does: the query's words in its caption, and what makes it rank
-        lower.
-        """
+        """Return why each match ranks where it does: the query's words in its caption, and what lowers it."""
         ranks = self._bm25_ranks(query, min(self.info.num_clips, max(_MIN_DEPTH, 10 * len(matches))))
         terms = self.synonyms.expand(query, self._occurs)
         return [self._explain(terms, ranks, row) for match in matches

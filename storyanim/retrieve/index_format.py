@@ -58,10 +58,7 @@ class IndexInfo(FrozenModel):
 
 
 def read_info(folder: Path) -> IndexInfo:
-    """Return what an index folder says of itself.
-
-    Raises IndexFolderError when it is none, or of another format.
-    """
+    """Return what index.json says. Raises IndexFolderError when it is none, or of another format."""
     path = folder / INFO
     try:
         info = IndexInfo.model_validate_json(path.read_bytes())

@@ -25,10 +25,7 @@ from storyanim.retrieve.windows import Span
 
 
 class ExistingIndex:
-    """The encoded videos that an index folder holds.
-
-    None when there is no folder, or an index too old to say.
-    """
+    """The encoded videos that an index folder holds; none without a folder, or when it is too old."""
 
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
@@ -49,10 +46,7 @@ class ExistingIndex:
         return self._rows_of(key) is not None
 
     def encoded(self, key: str) -> EncodedVideo | None:
-        """Return a video that was read without a fault, as it was encoded.
-
-        None when it has none of that key.
-        """
+        """Return a video that was read without a fault, as it was encoded; None without one of that key."""
         where = self._rows_of(key)
         if where is None or self._database is None:
             return None

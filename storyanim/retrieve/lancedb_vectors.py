@@ -71,10 +71,7 @@ class LanceDBVectors:
 
 
 def export_to_lancedb(folder: Path, num: int, dim: int, uri: str) -> None:
-    """Copy the embeddings of an index folder into a LanceDB, replacing what it had.
-
-    Raises UsageError without LanceDB.
-    """
+    """Copy an index's embeddings into a LanceDB, replacing what it had. Raises UsageError without LanceDB."""
     database = _connected(uri)
     import pyarrow as pa
 

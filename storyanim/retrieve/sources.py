@@ -131,10 +131,7 @@ def _embedded(source: Path, captions: Captions | None) -> Iterator[VideoEntry]:
 
 
 def _archive(source: Path, captions: Captions | None) -> Iterator[VideoEntry]:
-    """Yield the videos of an archive.
-
-    Members of one key follow each other: the video, and files that describe it.
-    """
+    """Yield the videos of an archive, in which the files that describe one have its key and follow it."""
     found: list[VideoEntry] = []
     facts: dict[str, str] = {}
     key = ""

@@ -55,10 +55,7 @@ class Located:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """Yield the rows of a .csv, .tsv or .parquet.
-
-    Raises InputError when it is no such table, or names no videos.
-    """
+    """Yield the rows of a .csv, .tsv or .parquet. Raises InputError when it names no videos."""
     rows: Iterable[Mapping[str, Any]] = _parquet(path) if path.suffix.lower() == PARQUET else _csv(path)
     checked = False
     for row in rows:
@@ -135,10 +132,7 @@ def read_captions(path: Path) -> Captions:
 
 
 def read_licences(path: Path) -> Captions:
-    """Return name or relative path of a video → its licence, where the table has such a column.
-
-    Raises InputError.
-    """
+    """Return name or relative path of a video → its licence, if the table has any. Raises InputError."""
     return {name: licence for name, _, licence in _read_captions(path) if licence}
 
 

@@ -62,10 +62,7 @@ def black_share(rgb: UInt8) -> float:
 
 
 def letterbox_share(rgb: UInt8) -> float:
-    """Return the share of (T, H, W, 3) frames' area that is black bars at two facing sides, in [0, 1].
-
-    0 where all is black.
-    """
+    """Return the share of (T, H, W, 3) frames' area that is black bars; 0 where all is black."""
     brightest = _brightest_channel(rgb).max(axis=0)                                     # (H, W)
     # rows, then columns
     free = [1 - 2 * _bar_share(np.percentile(brightest, 99, axis=axis)) for axis in (1, 0)]

@@ -91,10 +91,7 @@ def read_windows(path: Path, window_s: float, limits: Limits = DEFAULT_LIMITS) -
 
 
 def read_window(path: Path, start_s: float, end_s: float) -> Window:
-    """Return one span of a video as a window; of one longer than 32 s only its beginning is read.
-
-    Raises VideoError.
-    """
+    """Return a span of a video as a window; of one over 32 s only the beginning. Raises VideoError."""
     info = video.probe(path)
     frames = video.read(path, start_s=start_s, end_s=end_s, fps=_SAMPLE_FPS, max_frames=_MAX_WINDOW_FRAMES,
                         size_px=_reduced_size(info))
@@ -107,10 +104,7 @@ def frames_per_window(window_s: float) -> int:
 
 
 def split_shot(num_frames: int, window_frames: int) -> list[tuple[int, int]]:
-    """Return (first, last + 1) of each window of a shot.
-
-    The last one is kept when it is half as long or more.
-    """
+    """Return (first, last + 1) of each window of a shot; the last one has at least half the length."""
     spans = [(start, min(start + window_frames, num_frames)) for start in range(0, num_frames, window_frames)]
     return [(first, end) for first, end in spans if 2 * (end - first) >= window_frames]
 
@@ -165,10 +159,7 @@ class WindowSplitter:
         self._cuts += [cut for cut in cuts if cut > self._first]
 
     def pop_windows(self, *, last: bool) -> Iterator[tuple[int, UInt8]]:
-        """Yield the windows that are complete, each with the number of its first frame.
-
-        With `last`, all that is left.
-        """
+        """Yield complete windows, each with the number of its first frame; with `last`, all that is left."""
         while self._cuts:
             yield from self._pop_shot(self._cuts.pop(0) - self._first)
         if self._held is None:
