@@ -27,7 +27,7 @@ def test_storybook(cli: Cli, here: Path, profile: Path, judge: Path) -> None:
     asked = ("eval", "storybook", "--profile", profile, "--judge", judge, "--prompts", 3, "--guided", 2, "--json", "-o", "out")
     outcome = cli(*asked)
     assert outcome.code == 0, outcome.err
-    assert set(outcome.json) == KEYS | {"structure", "seams", "pairs", "camera"}
+    assert set(outcome.json) == KEYS | {"structure", "seams", "pairs", "camera", "frames"}
     assert all(0 <= share <= 1 for name in ("pairs", "camera") for share in outcome.json[name].values())
     assert set(outcome.json["structure"]) == KEYS
     for scores in (outcome.json, outcome.json["structure"]):

@@ -147,7 +147,7 @@ def test_an_unknown_stage_lists_the_known_ones(request_: Request) -> None:
 def test_scenes_that_were_not_rendered_are_asked_for(tmp_path: Path) -> None:
     with pytest.raises(ModelError) as raised:
         run_stage("depth", Request(tmp_path / "work", tmp_path / "out", LoopOptions(steps=1)))
-    assert "storyanim train data" in raised.value.hint
+    assert "storybook train data" in raised.value.hint
 
 
 def linked(work: Path, folder: Path) -> Path:
