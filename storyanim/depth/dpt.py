@@ -15,19 +15,20 @@ from storyanim.device import one_thread_if_small
 from storyanim.stages import DepthEstimator
 
 # The first fusion layer has no residual input, so that published checkpoints lack its first residual block.
-_NEVER_USED = r"fusion_stage\.layers\.0\.residual_layer1\."
+_UNUSED_WEIGHTS = r"fusion_stage\.layers\.0\.residual_layer1\."
 
 
 class DptEstimator:
-    """A DepthEstimator on `DPTForDepthEstimation` and the image processor of its repository.
-
-    Args:
-        ref: the repository.
-        batch_size: frames at once; does not change the result.
-        percentile: of the clip's values that is cut off at each end before scaling, see `scale_clip`.
-    """
+    """A DepthEstimator on `DPTForDepthEstimation` and the image processor of its repository."""
 
     def __init__(self, ref: ModelRef, batch_size: int = 8, percentile: float = 0.5) -> None:
+        """Take settings; the model is loaded at first use.
+
+        Args:
+            ref: the repository.
+            batch_size: frames at once; does not change the result.
+            percentile: of the clip's values that is cut off at each end before scaling, see `scale_clip`.
+        """
         self.ref = ref
         self.batch_size = batch_size
         self.percentile = percentile
@@ -38,7 +39,7 @@ class DptEstimator:
         return f"dpt:{hub.fingerprint(self.ref)}:{self.percentile:g}"
 
     def estimate(self, frames: Frames) -> DepthTrack:
-        """Nearness at the size of the frames; a still picture is a clip of one frame. Raises ModelError."""
+        """Return the depth at the size of the frames; a still picture is a clip of one. Raises ModelError."""
         batches = [frames.rgb[i:i + self.batch_size] for i in range(0, len(frames.rgb), self.batch_size)]
         with one_thread_if_small(self.ref):
             raw = np.concatenate([self._inverse_depth(batch) for batch in batches])          # (T, H, W)
@@ -47,16 +48,18 @@ class DptEstimator:
     def _inverse_depth(self, rgb: UInt8) -> Float32:                                         # (B, H, W, 3) → (B, H, W)
         import torch
 
-        pixels = self._processor(images=list(rgb), input_data_format="channels_last", return_tensors="pt")["pixel_values"]
+        inputs = self._processor(images=list(rgb), input_data_format="channels_last", return_tensors="pt")
         with torch.inference_mode():
-            small = self._model(pixel_values=pixels.to(self._model.device)).predicted_depth  # (B, h, w)
-            full = torch.nn.functional.interpolate(small[:, None], size=rgb.shape[1:3], mode="bicubic", align_corners=False)
-        array: Float32 = full[:, 0].float().cpu().numpy()
+            predicted = self._model(inputs["pixel_values"].to(self._model.device)).predicted_depth   # (B, h, w)
+            resized = torch.nn.functional.interpolate(
+                predicted[:, None], size=rgb.shape[1:3], mode="bicubic", align_corners=False
+            )
+        array: Float32 = resized[:, 0].float().cpu().numpy()
         return array
 
     @cached_property
     def _model(self) -> Any:
-        return hub.load_transformer(self.ref, "DPTForDepthEstimation", model_type="dpt", spare=_NEVER_USED)
+        return hub.load_transformer(self.ref, "DPTForDepthEstimation", model_type="dpt", spare=_UNUSED_WEIGHTS)
 
     @cached_property
     def _processor(self) -> Any:
@@ -67,5 +70,5 @@ class DptEstimator:
 
 
 def build_depth_estimator(settings: Settings) -> DepthEstimator:
-    """The depth estimator of a profile; its model is loaded at first use."""
+    """Return the depth estimator of a profile; its model is loaded at first use."""
     return DptEstimator(settings.models.depth, settings.depth.batch_size, settings.depth.percentile)

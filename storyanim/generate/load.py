@@ -1,7 +1,8 @@
 """Repositories to a pipeline: the bundled family, and Stable Diffusion 1.5 with AnimateDiff's motion layers.
 
-Both are folders in the diffusers layout and are read by the same lines. A Stable Diffusion repository brings a 2D U-Net,
-which is inflated with a motion adapter, and then samples as AnimateDiff was published: DDIM with linear betas, unclipped.
+Both are folders in the diffusers layout and are read by the same lines. A Stable Diffusion repository brings a 2D
+U-Net, which is inflated with a motion adapter, and then samples as AnimateDiff was published: DDIM with linear betas,
+unclipped (arXiv 2307.04725).
 """
 
 from __future__ import annotations
@@ -32,13 +33,15 @@ from storyanim.generate.story_pipeline import StoryVideoPipeline
 
 COMPONENTS = ("tokenizer", "text_encoder", "vae", "unet", "scheduler")
 STRUCTURES = {"t2i_adapter": T2IAdapter, "controlnet": ControlNetModel}
-_HINT = "compare the folder with the profile's [models] table; a download that broke off is mended by fetching it again"
+_HINT = "compare the folder with the profile's [models] table; fetch a download that broke off again"
 
 
 def load_pipeline(models: Models) -> StoryVideoPipeline:
-    """The pipeline of a profile, float32, on the CPU.
+    """Return the pipeline of a profile, float32, on the CPU.
 
-    Raises ModelError: missing and cannot be fetched, broken, of another kind, or parts that do not fit each other.
+    Raises:
+        ModelError: a component is missing, broken, of another kind, or does not fit the others.
+        ResourceError: memory ran out.
     """
     folder, branch = hub.locate(models.pipeline), hub.locate(models.structure)
     with hub.silence_libraries():
@@ -50,7 +53,7 @@ def _assemble(folder: Path, branch: Path, models: Models) -> StoryVideoPipeline:
     inflate = isinstance(parts["unet"], UNet2DConditionModel)
     if inflate:
         parts["unet"] = _with_motion(parts["unet"], models)
-        parts["scheduler"] = _as_animatediff_samples(parts["scheduler"])
+        parts["scheduler"] = _animatediff_scheduler(parts["scheduler"])
     structure = _load(STRUCTURES[models.structure_kind], branch, models.structure)
     with _mapped("the pipeline", models.pipeline):
         pipeline = StoryVideoPipeline(**parts, structure=structure)
@@ -64,7 +67,7 @@ def _assemble(folder: Path, branch: Path, models: Models) -> StoryVideoPipeline:
 
 
 def load_components(folder: Path, ref: ModelRef) -> dict[str, Any]:
-    """The components of a repository by name, of the classes that its model_index.json says."""
+    """Return the components of a repository by name, of the classes that its model_index.json names."""
     with _mapped("model_index.json", ref):
         index = json.loads((folder / "model_index.json").read_text("utf-8"))
         classes = {name: _class(*index[name]) for name in COMPONENTS}
@@ -72,7 +75,7 @@ def load_components(folder: Path, ref: ModelRef) -> dict[str, Any]:
 
 
 def check_fit(pipeline: StoryVideoPipeline, models: Models) -> None:
-    """Raises ModelError unless the parts have the widths that each expects of the others."""
+    """Raise ModelError unless each component has the width that the U-Net expects of it."""
     unet, structure = pipeline.unet.config, pipeline.structure
     if unet.addition_embed_type is not None:
         raise ModelError(f"{models.pipeline.repo} wants more than text ({unet.addition_embed_type})",
@@ -88,21 +91,25 @@ def check_fit(pipeline: StoryVideoPipeline, models: Models) -> None:
         widths.append(("ControlNet's text", structure.config.cross_attention_dim, unet.cross_attention_dim))
     for name, has, wanted in widths:
         if has != wanted:
-            raise ModelError(f"the {name} does not fit {models.pipeline.repo}: its width is {has}, the U-Net's {wanted}",
-                             hint=_HINT)
+            raise ModelError(
+                f"the {name} does not fit {models.pipeline.repo}: its width is {has}, the U-Net's {wanted}", hint=_HINT
+            )
 
 
 def _with_motion(unet: UNet2DConditionModel, models: Models) -> UNetMotionModel:
     ref = models.motion_adapter
     if ref is None:
-        raise ModelError(f"{models.pipeline.repo} draws single images: it has no motion layers",
-                         hint="name a motion_adapter in the profile's [models], such as guoyww/animatediff-motion-adapter-v1-5-3")
+        raise ModelError(
+            f"{models.pipeline.repo} draws single images: it has no motion layers",
+            hint="name a motion_adapter in the profile's [models], such as "
+                 "guoyww/animatediff-motion-adapter-v1-5-3",
+        )
     adapter = _load(MotionAdapter, hub.locate(ref), ref)
     with _mapped("the motion adapter", ref):
         return UNetMotionModel.from_unet2d(unet, adapter)
 
 
-def _as_animatediff_samples(scheduler: Any) -> DDIMScheduler:
+def _animatediff_scheduler(scheduler: Any) -> DDIMScheduler:
     return DDIMScheduler.from_config(
         scheduler.config, beta_schedule="linear", clip_sample=False, steps_offset=1, timestep_spacing="linspace"
     )
@@ -115,20 +122,22 @@ def _class(library: str, name: str) -> Any:
 
 
 def _load(cls: Any, folder: Path, ref: ModelRef) -> Any:
-    """One component; a network must find every weight that it has."""
+    """Return one component; raise ModelError when a network's repository lacks one of its weights."""
     with _mapped(f"{cls.__name__} in {folder}", ref):
         if not issubclass(cls, torch.nn.Module):
             return cls.from_pretrained(folder)
         variant = ref.variant if ref.variant and any(folder.glob(f"*.{ref.variant}.*")) else None
-        model, info = cls.from_pretrained(folder, torch_dtype=torch.float32, variant=variant, output_loading_info=True)
-        if info["missing_keys"]:
-            raise ValueError(f"{len(info['missing_keys'])} weights are missing, such as {sorted(info['missing_keys'])[0]}")
+        model, info = cls.from_pretrained(
+            folder, torch_dtype=torch.float32, variant=variant, output_loading_info=True
+        )
+        if missing := sorted(info["missing_keys"]):
+            raise ValueError(f"{len(missing)} weights are missing, such as {missing[0]}")
         return model
 
 
 @contextmanager
 def _mapped(what: str, ref: ModelRef) -> Iterator[None]:
-    """Whatever the loading libraries raise over a bad folder is a ModelError that names it."""
+    """Map whatever the loading libraries raise over a bad folder to a ModelError that names it."""
     try:
         yield
     except StoryanimError:

@@ -1,7 +1,8 @@
-"""In which numbers the model runs, and what happens when memory is short.
+"""The dtype of the denoiser, and offloading when memory is short.
 
-The ladder: everything on the device (fast); one component at a time (offload); one layer at a time (sequential). Who runs
-out of memory steps down and draws again from the same seed. Device and numbers are facts of the machine, not of the film.
+The ladder: everything on the device (fast); one component at a time (offload); one layer at a time (sequential). A
+shot that runs out of memory is drawn again from the same seed one rung lower. Device and dtype are facts of the
+machine, not of the film.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 
 def choose_dtype(asked: str, device: torch.device) -> torch.dtype:
-    """The numbers of the U-Net and the structure branch: as asked, or for "auto" the fastest that this device has.
+    """Return the dtype of the U-Net and the structure branch: as asked, or for "auto" the device's fastest.
 
-    bfloat16 where it is native, else float16 on a GPU, else float32.
+    That is bfloat16 where it is native, else float16 on a GPU, else float32.
     """
     if asked != "auto":
         return DTYPES[asked]
@@ -39,18 +40,20 @@ def choose_dtype(asked: str, device: torch.device) -> torch.dtype:
 class MemoryLadder:
     """A pipeline on its device, as fast as the memory allows."""
 
-    def __init__(self, pipeline: Any, device: torch.device, memory: Literal["auto", "fast", "offload"] = "auto") -> None:
+    def __init__(
+        self, pipeline: Any, device: torch.device, memory: Literal["auto", "fast", "offload"] = "auto"
+    ) -> None:
         self._pipeline, self._device = pipeline, device
         self._rungs = _rungs(device, memory)
         self._placed = False
 
     @property
     def rung(self) -> Rung:
-        """Where it stands."""
+        """The present rung."""
         return self._rungs[0]
 
     def run(self, work: Callable[[], Result]) -> Result:
-        """Does the work, again one rung lower each time memory runs out. Raises ResourceError below the last."""
+        """Do the work, again one rung lower each time memory runs out. Raises ResourceError below the last."""
         while True:
             try:
                 self._place()
@@ -59,7 +62,11 @@ class MemoryLadder:
                 if not is_out_of_memory(error):
                     raise
                 if len(self._rungs) == 1:
-                    raise out_of_memory(self._device) from error
+                    raise ResourceError(
+                        f"not enough memory on {self._device.type} to draw a shot",
+                        hint="set a smaller generate.width_px and height_px, or fewer num_frames, "
+                             "or close other programs",
+                    ) from error
                 log.warning("out of memory with memory=%s, trying %s", *self._rungs[:2])
             self._rungs, self._placed = self._rungs[1:], False
             self._free()
@@ -84,21 +91,15 @@ class MemoryLadder:
 
 
 def cast(pipeline: Any, dtype: torch.dtype) -> None:
-    """Puts the U-Net and the structure branch into `dtype`. The text encoder and the VAE run once a shot and stay float32."""
+    """Cast the U-Net and the structure branch; text encoder and VAE run once a shot and stay float32."""
     for module in (pipeline.unet, pipeline.structure):
         if module is not None:
             torch.nn.Module.to(module, dtype=dtype)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether this error of torch, or Python's own, means that memory ran out."""
+    """Return whether this error of torch, or Python's own, means that memory ran out."""
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
-
-
-def out_of_memory(device: torch.device) -> ResourceError:
-    """The error for it."""
-    return ResourceError(f"not enough memory on {device.type} to draw a shot",
-                         hint="set a smaller generate.width_px and height_px, or fewer num_frames, or close other programs")
 
 
 def _rungs(device: torch.device, memory: str) -> tuple[Rung, ...]:

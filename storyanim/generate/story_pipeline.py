@@ -1,4 +1,4 @@
-"""The pipeline that draws a shot: AnimateDiff's, with structure guidance and TimeInv tokens in the denoising loop."""
+"""The pipeline that draws a shot: AnimateDiff's, with structure guidance and TimeInv tokens in its loop."""
 
 from __future__ import annotations
 
@@ -20,37 +20,43 @@ from diffusers import (
     UNetMotionModel,
 )
 from diffusers.pipelines.animatediff import AnimateDiffPipelineOutput
-from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 from transformers import CLIPImageProcessor, CLIPTextModel, CLIPTokenizer, CLIPVisionModelWithProjection
 
 from storyanim.errors import ModelError, UsageError
+from storyanim.generate.noise import Generators, correlated_noise
 from storyanim.generate.structure import StructureGuide, make_guide, steps_of
-from storyanim.generate.tokens import TokenTable, check_tables, encode, warn_if_cut, with_pseudo_words
+from storyanim.generate.tokens import (
+    TokenTable,
+    check_tables,
+    encode,
+    warn_if_truncated,
+    with_placeholder_tokens,
+)
 
 Callback = Callable[["StoryVideoPipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor]]
-Generators: TypeAlias = "torch.Generator | list[torch.Generator] | None"
+Shape: TypeAlias = tuple[int, int, int, int]         # B, T, H, W
 
 
 @dataclass(frozen=True)
-class Course:
-    """What the denoising of one shot follows."""
+class Conditioning:
+    """What each step of the denoising loop is conditioned on."""
 
     timesteps: Tensor                                # (N,)
-    text: Tensor                                     # (N, B, L, D), or (1, B, L, D) when it is the same at every step
-    blank: Tensor | None                             # (B, L, D), the unconditional text; None without guidance
+    prompt_embeds: Tensor                            # (N, B, L, D), or (1, B, L, D) when equal at every step
+    negative_prompt_embeds: Tensor | None            # (B, L, D); None without classifier-free guidance
     guide: StructureGuide | None
-    structured: range                                # steps with structure
-    guided: range                                    # steps with classifier-free guidance
+    structure_steps: range                           # indices of the steps with structure
+    guidance_steps: range                            # indices of the steps with classifier-free guidance
     guidance_scale: float
 
 
 class StoryVideoPipeline(AnimateDiffPipeline):
     """Text, depth and character tokens to video latents to video (AaS 3.2, 3.3).
 
-    It loads and saves the diffusers layout. All components are diffusers' and transformers' own; `structure`, a T2IAdapter
-    or a ControlNetModel for depth, may be absent. LoRA and FreeNoise work as in `AnimateDiffPipeline`; its FreeInit and
-    IP-Adapters are not part of this loop.
+    It loads and saves the diffusers layout. All components are diffusers' and transformers' own; `structure`, a
+    T2IAdapter or a ControlNetModel for depth, may be absent. LoRA and FreeNoise work as in `AnimateDiffPipeline`;
+    its FreeInit and IP-Adapters are not part of this loop.
 
     To draw, it is called with:
         prompt: one text or B; words of `tokens` in it are drawn as that character.
@@ -58,18 +64,17 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         control_guidance_end: the part of the trajectory, from the noisy end, with structure: with N steps those
             with index below control_guidance_end × N, rounded with halves up. The rest never touches the branch.
         conditioning_scale: of what the branch adds.
+        tokens: of characters; those whose word stands in no prompt have no effect.
         num_frames, height, width: T frames of H × W pixels; the U-Net's own size when not given.
         guidance_scale: of classifier-free guidance; 1 or less is none.
         guidance_interval: the part of the trajectory, counted like control_guidance_end, that is guided;
             elsewhere the unconditional half is not computed.
         generator: on the CPU whatever the device, so that a seed means the same noise everywhere.
         latents: start noise (B, C, T, h, w) of unit variance, in place of the generator's.
-        noise_correlation: correlation of any two frames' start noise, in [0, 1): the share of its variance that
-            all frames have in common (the mixed noise of PYoCo, arXiv 2305.10474).
-        noise_shift: how far the common noise moves to the right from a frame to the next, in picture widths: what is drawn
-            out of it moves along, as under a camera that pans left (after noise warping, arXiv 2501.08331).
+        noise_correlation: of any two frames' start noise, in [0, 1), see `noise.correlated_noise`.
+        noise_shift: picture widths by which the common noise moves to the right from a frame to the next.
         output_type: "np" (B, T, H, W, 3) in [0, 1], "pt" (B, T, 3, H, W), "pil", or "latent" (B, C, T, h, w).
-        callback_on_step_end: called with (pipeline, step, timestep, {"latents": ...}); what it returns replaces them.
+        callback_on_step_end: called with (pipeline, step, timestep, {"latents": ...}); its own replace them.
         decode_chunk_size: frames that the VAE decodes at once; few are faster on a CPU, whose caches are small.
     """
 
@@ -93,80 +98,71 @@ class StoryVideoPipeline(AnimateDiffPipeline):
             scheduler=scheduler, feature_extractor=feature_extractor, image_encoder=image_encoder,
         )
         self.register_modules(structure=structure)
-        self._tokenizers: dict[tuple[str, ...], Any] = {}           # pseudo-words → the tokenizer that knows them
+        self._tokenizers: dict[tuple[str, ...], Any] = {}           # placeholder tokens → a tokenizer with them
 
-    # ── the parts that training shares with drawing ──────────────────────────────────────────────────────────────────
+    # ── the parts that training shares with drawing ──────────────────────────────────────────────────────────────
 
-    def encode_prompt_rows(self, prompts: Sequence[str], rows: Mapping[str, Tensor]) -> Tensor:
-        """Text states of N prompts in one call of the text encoder; differentiable in `rows`.
+    def encode_prompts(self, prompts: Sequence[str], embeddings: Mapping[str, Tensor]) -> Tensor:
+        """Return the text states of N prompts, from one call of the text encoder; differentiable in `embeddings`.
 
         Args:
             prompts: N texts.
-            rows: pseudo-word → (N, d), its token embedding in each prompt; empty for plain text.
+            embeddings: placeholder token → (N, d), its embedding in each prompt; empty for plain text.
 
         Returns: (N, L, D).
         """
-        words = tuple(sorted(rows))
+        words = tuple(sorted(embeddings))
         if words not in self._tokenizers:
-            self._tokenizers[words] = with_pseudo_words(self.tokenizer, words) if words else self.tokenizer
-        return encode(self._tokenizers[words], self.text_encoder, prompts, rows, self._execution_device)
+            self._tokenizers[words] = with_placeholder_tokens(self.tokenizer, words) if words else self.tokenizer
+        return encode(self._tokenizers[words], self.text_encoder, prompts, embeddings, self._execution_device)
 
-    def structure_guide(self, inverse_depth: Any, scale: float = 1.0) -> StructureGuide:
+    def structure_guide(self, inverse_depth: Any, conditioning_scale: float = 1.0) -> StructureGuide:
         """Return the guide of inverse depth (B, T, H, W) in [0, 1], 1 nearest, numpy or torch.
 
         Raises ModelError without a structure branch.
         """
         if self.structure is None:
-            raise ModelError("this pipeline has no structure branch", hint="name one as `structure` in the profile's [models]")
+            raise ModelError("this pipeline has no structure branch",
+                             hint="name one as `structure` in the profile's [models]")
         inverse_depth = torch.as_tensor(inverse_depth).to(self._execution_device)
-        return make_guide(self.structure, self.unet, inverse_depth, scale)
+        return make_guide(self.structure, self.unet, inverse_depth, conditioning_scale)
 
-    def predict(self, sample: Tensor, timestep: Tensor, text: Tensor, guide: StructureGuide | None = None) -> Tensor:
-        """One call of the U-Net, differentiable.
+    def predict(
+        self, sample: Tensor, timestep: Tensor, prompt_embeds: Tensor, guide: StructureGuide | None = None
+    ) -> Tensor:
+        """Call the U-Net once; differentiable.
 
         Args:
             sample: (B, C, T, h, w), scaled for the model.
             timestep: one number, or (B,).
-            text: (B, L, D).
+            prompt_embeds: (B, L, D).
             guide: structure of B clips, or of fewer that are then repeated; None: no structure.
 
         Returns: (B, C, T, h, w) float32, what the scheduler's prediction type says.
         """
         sample = sample.to(self.unet.dtype)
-        each = text.to(self.unet.dtype).repeat_interleave(sample.shape[2], dim=0)                 # (B × T, L, D)
-        with guide.added(sample, timestep, each) if guide else nullcontext({}) as extra:
-            output: Tensor = self.unet(sample, timestep, encoder_hidden_states=each, return_dict=False, **extra)[0]
+        states = prompt_embeds.to(self.unet.dtype).repeat_interleave(sample.shape[2], dim=0)  # (B × T, L, D)
+        with guide.applied(sample, timestep, states) if guide else nullcontext({}) as more:
+            output = self.unet(sample, timestep, encoder_hidden_states=states, return_dict=False, **more)[0]
         return output.float()
 
-    # ── drawing ──────────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── drawing ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     @torch.no_grad()
     def __call__(  # noqa: PLR0913  (a diffusers pipeline takes its settings by name)
         self,
-        prompt: str | Sequence[str],
-        *,
-        structure_frames: Any = None,
-        control_guidance_end: float = 1.0,
-        conditioning_scale: float = 1.0,
+        prompt: str | Sequence[str], *,
+        structure_frames: Any = None, control_guidance_end: float = 1.0, conditioning_scale: float = 1.0,
         tokens: Sequence[TokenTable] = (),
-        num_frames: int = 16,
-        height: int | None = None,
-        width: int | None = None,
-        num_inference_steps: int = 20,
-        guidance_scale: float = 3.0,
-        guidance_interval: tuple[float, float] = (0.0, 1.0),
-        negative_prompt: str = "",
-        generator: Generators = None,
-        latents: Tensor | None = None,
-        noise_correlation: float = 0.0,
-        noise_shift: float = 0.0,
-        eta: float = 0.0,
-        output_type: str = "np",
-        return_dict: bool = True,
+        num_frames: int = 16, height: int | None = None, width: int | None = None,
+        num_inference_steps: int = 20, negative_prompt: str = "",
+        guidance_scale: float = 3.0, guidance_interval: tuple[float, float] = (0.0, 1.0),
+        generator: Generators = None, latents: Tensor | None = None, eta: float = 0.0,
+        noise_correlation: float = 0.0, noise_shift: float = 0.0,
+        output_type: str = "np", return_dict: bool = True, decode_chunk_size: int = 4,
         callback_on_step_end: Callback | None = None,
-        decode_chunk_size: int = 4,
     ) -> AnimateDiffPipelineOutput | tuple[Any]:
-        """Draws one clip a prompt; the class tells the arguments. Raises UsageError, ModelError, CharacterError."""
+        """Draw one clip a prompt; the class explains the arguments. Raises UsageError, ModelError, CharacterError."""
         # 1. Inputs
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         height = height or self.unet.config.sample_size * self.vae_scale_factor
@@ -177,35 +173,39 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         # 2. Timesteps
         self.scheduler.set_timesteps(num_inference_steps, device=self._execution_device)
         timesteps = self.scheduler.timesteps
-        guided = self._guided_steps(guidance_scale, guidance_interval, len(timesteps))
+        structure_steps = _steps_within((0.0, control_guidance_end), timesteps, structure_frames is not None)
+        guidance_steps = _steps_within(guidance_interval, timesteps, guidance_scale > 1)
 
         # 3. Text at each timestep
-        text = self._text(prompts, tokens, timesteps)
-        blank = self.encode_prompt_rows([negative_prompt] * len(prompts), {}) if guided else None
+        prompt_embeds = self._prompt_embeds(prompts, tokens, timesteps)
+        negative = self.encode_prompts([negative_prompt] * len(prompts), {}) if guidance_steps else None
 
         # 4. Structure, once
-        num_structured = steps_of(control_guidance_end, len(timesteps)) if structure_frames is not None else 0
-        structured = range(num_structured)
-        guide = self._guide(structure_frames, shape, conditioning_scale) if structured else None
+        guide = self._guide(structure_frames, shape, conditioning_scale) if structure_steps else None
 
         # 5. Noise
         latents = self._noise(shape, generator, latents, noise_correlation, noise_shift)
 
         # 6. Denoising
-        course = Course(timesteps, text, blank, guide, structured, guided, guidance_scale)
+        conditioning = Conditioning(
+            timesteps, prompt_embeds, negative, guide, structure_steps, guidance_steps, guidance_scale
+        )
         step_kwargs = self.prepare_extra_step_kwargs(generator, eta)
-        latents = self._denoise(latents, course, step_kwargs, callback_on_step_end)
+        latents = self._denoise(latents, conditioning, step_kwargs, callback_on_step_end)
 
         # 7. Pixels
-        video = latents if output_type == "latent" else self._pixels(latents, output_type, decode_chunk_size)
+        video = latents
+        if output_type != "latent":
+            pixels = self.decode_latents(latents, decode_chunk_size)
+            video = self.video_processor.postprocess_video(video=pixels, output_type=output_type)
         self.maybe_free_model_hooks()
         return AnimateDiffPipelineOutput(frames=video) if return_dict else (video,)
 
     def enable_free_noise(self, context_length: int = 16, context_stride: int = 4) -> None:
         """Draw clips in overlapping windows (FreeNoise, arXiv 2310.15169) until `disable_free_noise()`.
 
-        The windows' start noise is the first one's, shuffled; each temporal layer averages the windows that hold a
-        frame. The parent's method asks a motion adapter, which a U-Net with motion layers of its own lacks.
+        The windows' start noise is the first one's, shuffled; each temporal layer averages the windows that hold
+        a frame. The parent's method asks a motion adapter, which a U-Net with its own motion layers lacks.
 
         Args:
             context_length: frames of a window; a clip needs at least as many.
@@ -218,13 +218,13 @@ class StoryVideoPipeline(AnimateDiffPipeline):
                 self._enable_free_noise_in_block(block)
 
     def decode_latents(self, latents: Tensor, decode_chunk_size: int = 4) -> Tensor:
-        """(B, C, T, h, w) → (B, 3, T, H, W) in [-1, 1], a few frames at a time; heeds the VAE's `shift_factor`."""
+        """Decode (B, C, T, h, w) to (B, 3, T, H, W) in [-1, 1] in chunks, with the VAE's `shift_factor`."""
         shift = (self.vae.config.get("shift_factor") or 0.0) * self.vae.config.scaling_factor
         return super().decode_latents((latents + shift).to(self.vae.dtype), decode_chunk_size)
 
-    # ── the numbered steps ───────────────────────────────────────────────────────────────────────────────────────────
+    # ── the numbered steps ───────────────────────────────────────────────────────────────────────────────────────
 
-    def _check(self, shape: tuple[int, int, int, int]) -> None:
+    def _check(self, shape: Shape) -> None:
         _, num_frames, height, width = shape
         if height % self.vae_scale_factor or width % self.vae_scale_factor:
             raise UsageError(f"frames of {width}x{height} cannot be drawn",
@@ -236,65 +236,66 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         if self.free_init_enabled:
             raise UsageError("FreeInit is not part of this pipeline", hint="call disable_free_init()")
 
-    def _guided_steps(self, scale: float, interval: tuple[float, float], num_steps: int) -> range:
-        if scale <= 1:
-            return range(0)
-        return range(steps_of(interval[0], num_steps), steps_of(interval[1], num_steps))
+    def _prompt_embeds(self, prompts: list[str], tokens: Sequence[TokenTable], timesteps: Tensor) -> Tensor:
+        """Return (N, B, L, D) from one batch of N × B prompts, or (1, B, L, D) when no prompt has a token."""
+        warn_if_truncated(self.tokenizer, prompts)
+        present = [token for token in tokens if any(token.token in prompt for prompt in prompts)]
+        if not present:
+            return self.encode_prompts(prompts, {})[None]
+        width = self.text_encoder.config.hidden_size
+        check_tables(present, self.scheduler.config.num_train_timesteps, width)
+        embeddings = {
+            token.token: token.embeddings_at(timesteps).repeat_interleave(len(prompts), dim=0) for token in present
+        }
+        states = self.encode_prompts(prompts * len(timesteps), embeddings)                     # (N × B, L, D)
+        return states.unflatten(0, (len(timesteps), len(prompts)))
 
-    def _text(self, prompts: list[str], tokens: Sequence[TokenTable], timesteps: Tensor) -> Tensor:
-        """(N, B, L, D) from one batch of N × B prompts, or (1, B, L, D) when no prompt has a token."""
-        warn_if_cut(self.tokenizer, prompts)
-        said = [token for token in tokens if any(token.token in prompt for prompt in prompts)]
-        if not said:
-            return self.encode_prompt_rows(prompts, {})[None]
-        check_tables(said, self.scheduler.config.num_train_timesteps, self.text_encoder.config.hidden_size)
-        rows = {token.token: token.rows(timesteps).repeat_interleave(len(prompts), dim=0) for token in said}
-        return self.encode_prompt_rows(prompts * len(timesteps), rows).unflatten(0, (len(timesteps), len(prompts)))
-
-    def _guide(self, frames: Any, shape: tuple[int, int, int, int], scale: float) -> StructureGuide:
+    def _guide(self, frames: Any, shape: Shape, conditioning_scale: float) -> StructureGuide:
         inverse_depth = torch.as_tensor(frames)
         if inverse_depth.ndim == 3:
             inverse_depth = inverse_depth[None].expand(shape[0], *inverse_depth.shape)          # (B, T, H, W)
         if tuple(inverse_depth.shape) != shape:
             raise UsageError(f"structure_frames are {tuple(inverse_depth.shape)}, the clip is {shape}",
                              hint="resize them first")
-        return self.structure_guide(inverse_depth, scale)
+        return self.structure_guide(inverse_depth, conditioning_scale)
 
     def _noise(
-        self, shape: tuple[int, int, int, int], generator: Generators, given: Tensor | None, shared: float, shift: float = 0.0
+        self, shape: Shape, generator: Generators, given: Tensor | None, correlation: float, shift: float = 0.0
     ) -> Tensor:
-        """Start latents (B, C, T, h, w) float32, scaled for the scheduler, drawn on the CPU."""
+        """Return start latents (B, C, T, h, w) float32, scaled for the scheduler, drawn on the CPU."""
         batch, num_frames, height, width = shape
         cpu, channels = torch.device("cpu"), self.unet.config.in_channels
-        latents = self.prepare_latents(batch, channels, num_frames, height, width, torch.float32, cpu, generator, given)
-        if shared and given is None:
-            h, w = latents.shape[-2:]
-            places = [round(shift * w * k) for k in range(num_frames)]                            # whole cells: noise stays white
-            left, right = max(places), -min(places)
-            wide = randn_tensor((batch, channels, 1, h, left + w + right), generator=generator, device=cpu, dtype=torch.float32)
-            common = torch.cat([wide[..., left - place:left - place + w] for place in places], dim=2)
-            latents = (1 - shared) ** 0.5 * latents + shared**0.5 * common * self.scheduler.init_noise_sigma
+        latents = self.prepare_latents(
+            batch, channels, num_frames, height, width, torch.float32, cpu, generator, given
+        )
+        if correlation and given is None:
+            sigma = self.scheduler.init_noise_sigma
+            latents = correlated_noise(latents, correlation, shift, generator, sigma)
         return latents.to(self._execution_device)
 
-    def _denoise(self, latents: Tensor, course: Course, step_kwargs: dict[str, Any], callback: Callback | None) -> Tensor:
-        with self.progress_bar(total=len(course.timesteps)) as bar:
-            for i, t in enumerate(course.timesteps):
-                predicted = self._guided_prediction(self.scheduler.scale_model_input(latents, t), i, course)
-                latents = self.scheduler.step(predicted, t, latents, **step_kwargs).prev_sample
+    def _denoise(
+        self, latents: Tensor, conditioning: Conditioning, step_kwargs: dict[str, Any], callback: Callback | None
+    ) -> Tensor:
+        with self.progress_bar(total=len(conditioning.timesteps)) as bar:
+            for i, t in enumerate(conditioning.timesteps):
+                noise_pred = self._noise_pred(self.scheduler.scale_model_input(latents, t), i, conditioning)
+                latents = self.scheduler.step(noise_pred, t, latents, **step_kwargs).prev_sample
                 if callback is not None:
                     latents = callback(self, i, t, {"latents": latents}).get("latents", latents)
                 bar.update()
         return latents
 
-    def _guided_prediction(self, sample: Tensor, i: int, course: Course) -> Tensor:
-        t, text = course.timesteps[i], course.text[i % len(course.text)]
-        guide = course.guide if i in course.structured else None
-        if course.blank is None or i not in course.guided:
-            return self.predict(sample, t, text, guide)
-        both = self.predict(torch.cat([sample] * 2), t, torch.cat([course.blank, text]), guide)
-        blank, told = both.chunk(2)
-        return blank + course.guidance_scale * (told - blank)
+    def _noise_pred(self, sample: Tensor, i: int, conditioning: Conditioning) -> Tensor:
+        t, prompt_embeds = conditioning.timesteps[i], conditioning.prompt_embeds[i % len(conditioning.prompt_embeds)]
+        guide = conditioning.guide if i in conditioning.structure_steps else None
+        negative = conditioning.negative_prompt_embeds
+        if negative is None or i not in conditioning.guidance_steps:
+            return self.predict(sample, t, prompt_embeds, guide)
+        both = self.predict(torch.cat([sample] * 2), t, torch.cat([negative, prompt_embeds]), guide)
+        noise_pred_uncond, noise_pred_text = both.chunk(2)
+        return noise_pred_uncond + conditioning.guidance_scale * (noise_pred_text - noise_pred_uncond)
 
-    def _pixels(self, latents: Tensor, output_type: str, decode_chunk_size: int) -> Any:
-        video = self.decode_latents(latents, decode_chunk_size)
-        return self.video_processor.postprocess_video(video=video, output_type=output_type)
+
+def _steps_within(interval: tuple[float, float], timesteps: Tensor, wanted: bool) -> range:
+    """Return the indices of the timesteps within a part of the trajectory; none unless wanted."""
+    return range(*(steps_of(part, len(timesteps)) for part in interval)) if wanted else range(0)

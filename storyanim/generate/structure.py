@@ -1,7 +1,8 @@
-"""Structure guidance: the inverse depth of real footage steers the U-Net (AaS 3.2, 3.3).
+"""Structure guidance: the inverse depth of real footage steers the U-Net (AaS 3.2).
 
-A T2I-Adapter does not see the timestep: its features are made once a shot and added inside the U-Net by hooks that live
-only as long as one call. A ControlNet sees the noisy latents and runs at every step. Both are one `StructureGuide`.
+A T2I-Adapter does not see the timestep: its features are made once a shot and added inside the U-Net by hooks that
+live only as long as one call. A ControlNet sees the noisy latents and runs at every step. Both are one
+`StructureGuide`.
 """
 
 from __future__ import annotations
@@ -18,20 +19,22 @@ from storyanim.errors import ModelError
 
 
 def steps_of(part: float, num_steps: int) -> int:
-    """How many of `num_steps` the first `part` (in [0, 1], from the noisy end) has: part × num_steps, halves up."""
+    """Return how many of `num_steps` the first `part` (in [0, 1]) has: part × num_steps, halves up."""
     return int(part * num_steps + 0.5)
 
 
 class StructureGuide(Protocol):
     """Adds structure to one call of a U-Net."""
 
-    def added(self, sample: Tensor, timestep: Tensor, text: Tensor) -> AbstractContextManager[dict[str, Any]]:
-        """While it is open the U-Net is guided; it gives further arguments for the U-Net's call.
+    def applied(
+        self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor
+    ) -> AbstractContextManager[dict[str, Any]]:
+        """Guide the U-Net while the context is open; give further arguments for its call.
 
         Args:
-            sample: (B, C, T, h, w), scaled for the model; B may be a multiple of the guide's own batch (guidance).
+            sample: (B, C, T, h, w), scaled for the model; B may be a multiple of the guide's batch.
             timestep: one number, or (B,).
-            text: (B × T, L, D).
+            encoder_hidden_states: (B × T, L, D).
         """
         ...
 
@@ -39,17 +42,18 @@ class StructureGuide(Protocol):
 class AdapterGuide:
     """Features of a T2I-Adapter, added where `UNet2DConditionModel` adds them.
 
-    Inside a down block with cross attention that is after its last layer, before it shrinks the picture; after a block
-    without cross attention, or where the feature's size says so (a full adapter's) inside of it as well.
+    Inside a down block with cross attention that is after its last layer, before it shrinks the picture; after a
+    block without cross attention, or where the feature's size says so (a full adapter's) inside of it as well.
     """
 
     def __init__(self, unet: torch.nn.Module, features: list[Tensor]) -> None:
-        """Args: unet: its `down_blocks` are hooked; features: one a down block, (B × T, C_i, h_i, w_i)."""
+        """Take features for the down blocks of `unet`, (B × T, C_i, h_i, w_i) each."""
         self._unet = unet
         self._features = {1: features}                              # how often the batch is repeated → features
 
     @contextmanager
-    def added(self, sample: Tensor, timestep: Tensor, text: Tensor) -> Iterator[dict[str, Any]]:
+    def applied(self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor) -> Iterator[dict[str, Any]]:
+        """Hook the down blocks: see `StructureGuide`."""
         frames = sample.shape[0] * (sample.shape[2] if sample.ndim == 5 else 1)
         repeats = frames // self._features[1][0].shape[0]
         if repeats not in self._features:
@@ -65,41 +69,45 @@ class AdapterGuide:
 class ControlNetGuide:
     """Residuals of a ControlNet, computed at every step from the noisy latents."""
 
-    def __init__(self, controlnet: ControlNetModel, frames: Tensor, scale: float) -> None:
-        """Args: frames: (B × T, 3, H, W) in [0, 1]."""
-        self._controlnet, self._frames, self._scale = controlnet, frames, scale
+    def __init__(self, controlnet: ControlNetModel, frames: Tensor, conditioning_scale: float) -> None:
+        """Take pictures of structure, (B × T, 3, H, W) in [0, 1]."""
+        self._controlnet, self._frames, self._conditioning_scale = controlnet, frames, conditioning_scale
 
     @contextmanager
-    def added(self, sample: Tensor, timestep: Tensor, text: Tensor) -> Iterator[dict[str, Any]]:
-        batch, channels, num_frames = sample.shape[:3]
-        flat = sample.transpose(1, 2).reshape(batch * num_frames, channels, *sample.shape[3:])     # (B × T, C, h, w)
+    def applied(self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor) -> Iterator[dict[str, Any]]:
+        """Run the ControlNet: see `StructureGuide`."""
+        num_frames = sample.shape[2]
+        flat = sample.transpose(1, 2).flatten(0, 1)                                             # (B × T, C, h, w)
         times = timestep.repeat_interleave(num_frames) if timestep.ndim and len(timestep) > 1 else timestep
         down, mid = self._controlnet(
-            flat, times, encoder_hidden_states=text, conditioning_scale=self._scale, return_dict=False,
+            flat, times, encoder_hidden_states=encoder_hidden_states,
             controlnet_cond=self._frames.repeat(len(flat) // len(self._frames), 1, 1, 1),
+            conditioning_scale=self._conditioning_scale, return_dict=False,
         )
         yield {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
 
 
 def make_guide(
-    structure: torch.nn.Module, unet: torch.nn.Module, inverse_depth: Tensor, scale: float = 1.0
+    structure: torch.nn.Module, unet: torch.nn.Module, inverse_depth: Tensor, conditioning_scale: float = 1.0
 ) -> StructureGuide:
-    """The guide of one shot, or of a batch of training clips; differentiable where gradients are on.
+    """Return the guide of one shot, or of a batch of training clips; differentiable where gradients are on.
 
     Args:
         structure: a T2IAdapter, which runs here and never again, or a ControlNetModel.
+        unet: what is guided.
         inverse_depth: (B, T, H, W) in [0, 1], 1 nearest, as many pixels as the drawn frames have.
-        scale: of what is added.
+        conditioning_scale: of what is added.
     """
-    pictures = inverse_depth.to(structure.dtype).flatten(0, 1).unsqueeze(1)                 # (B × T, 1, H, W)
+    pictures = inverse_depth.to(structure.dtype).flatten(0, 1).unsqueeze(1)                     # (B × T, 1, H, W)
     if isinstance(structure, T2IAdapter):
         features = structure(pictures.expand(-1, structure.config.in_channels, -1, -1))
-        return AdapterGuide(unet, [feature * scale for feature in features])
-    return ControlNetGuide(structure, pictures.expand(-1, structure.config.conditioning_channels, -1, -1), scale)
+        return AdapterGuide(unet, [feature * conditioning_scale for feature in features])
+    pictures = pictures.expand(-1, structure.config.conditioning_channels, -1, -1)
+    return ControlNetGuide(structure, pictures, conditioning_scale)
 
 
 def _hook(block: torch.nn.Module, feature: Tensor, inside: tuple[int, ...]) -> Any:
-    """Hooks a down block, of which `inside` is the size of its layers, so that `feature` is added once."""
+    """Hook a down block, whose layers have the size `inside`, so that `feature` is added once; return the handle."""
     size = tuple(feature.shape[-2:])
     after = _size_after(block, inside)
     plain = not getattr(block, "has_cross_attention", False)
@@ -108,15 +116,19 @@ def _hook(block: torch.nn.Module, feature: Tensor, inside: tuple[int, ...]) -> A
     if size == inside:
         layers = getattr(block, "motion_modules", None) or getattr(block, "attentions", None) or block.resnets
         return layers[-1].register_forward_hook(lambda module, args, output: _add_after_layer(output, feature))
-    raise ModelError(f"the structure branch gives features of {size} where the U-Net has {inside}",
-                     hint="use a T2I-Adapter that was made for this base model, and a size that both can halve as often")
+    raise ModelError(
+        f"the structure branch gives features of {size} where the U-Net has {inside}",
+        hint="use a T2I-Adapter that was made for this base model, and a size that both can halve as often",
+    )
 
 
 def _add_after_layer(output: Any, feature: Tensor) -> Any:
     return (output[0] + feature, *output[1:]) if isinstance(output, tuple) else output + feature
 
 
-def _add_after_block(output: tuple[Tensor, tuple[Tensor, ...]], feature: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+def _add_after_block(
+    output: tuple[Tensor, tuple[Tensor, ...]], feature: Tensor
+) -> tuple[Tensor, tuple[Tensor, ...]]:
     # The 2D U-Net adds in place here, so the skip connection, which is the same tensor, gets the feature as well.
     guided = output[0] + feature
     return guided, (*output[1][:-1], guided)

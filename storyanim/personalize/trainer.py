@@ -227,7 +227,7 @@ class TimeInvTrainer:
         pipeline = self._pipeline
         noisy, target = self._objective.noisy_and_target(batch.latents, timesteps, batch.noise)
         with self._attention(), self._autocast():
-            text = pipeline.encode_prompt_rows(batch.captions, {} if rows is None else {self._token: rows})
+            text = pipeline.encode_prompts(batch.captions, {} if rows is None else {self._token: rows})
             guided = (rows is None or self._settings.static_depth) and pipeline.structure is not None
             guide = pipeline.structure_guide(batch.inverse_depth) if guided else None
             predicted = pipeline.predict(noisy, timesteps, text, guide)

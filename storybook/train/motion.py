@@ -113,7 +113,7 @@ class MotionStage:
             with torch.no_grad():
                 depth = on.get("inverse_depth")
                 guide = None if depth is None else make_guide(self.adapter, self.unet, depth.float())
-            with guide.added(sample, on["t"], states) if guide else nullcontext({}) as more:
+            with guide.applied(sample, on["t"], states) if guide else nullcontext({}) as more:
                 output = self.unet(sample, on["t"], encoder_hidden_states=states, **more).sample
         loss = creature_loss(output.transpose(1, 2), v, on["cells"][:, :, None])
         error = (output.detach().float().transpose(1, 2) - v).square().mean()

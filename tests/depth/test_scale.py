@@ -57,7 +57,7 @@ def test_one_depth_only_is_the_middle(level: float) -> None:
 @pytest.mark.parametrize(("length", "num", "shown"), [
     (4, 2, [0, 1]), (3, 8, [0, 1, 2, 1, 0, 1, 2, 1]), (2, 5, [0, 1, 0, 1, 0]), (1, 3, [0, 0, 0]), (5, 5, [0, 1, 2, 3, 4]),
 ])
-def test_a_track_lasts_by_going_back_and_forth(length: int, num: int, shown: list[int]) -> None:
+def test_ping_pong_plays_a_track_back_and_forth(length: int, num: int, shown: list[int]) -> None:
     inverse_depth = np.repeat(np.arange(length, dtype=np.float32)[:, None, None] / 10, 4, axis=1)
     track = DepthTrack(inverse_depth, 8.0).ping_pong(num)
     assert (np.rint(track.inverse_depth[:, 0, 0] * 10).tolist(), track.fps) == (shown, 8.0)

@@ -159,12 +159,12 @@ def ours(tables: dict[str, Any]) -> StoryGenerator:
     return build_generator(settings(tables["storybook"]))
 
 
-TOLD = SHOT.model_copy(update={"prompt": "a <bear> walks", "characters": ("bear",)})
+NAMED = SHOT.model_copy(update={"prompt": "a <bear> walks", "characters": ("bear",)})
 
 
 class TestCharacters:
     def test_table_draws_another_picture(self, ours: StoryGenerator) -> None:
-        first, second = (ours.draw(TOLD, None, [character(ours, seed)]).rgb for seed in (0, 1))
+        first, second = (ours.draw(NAMED, None, [character(ours, seed)]).rgb for seed in (0, 1))
         assert (first != second).any()
 
     def test_lora_keys_are_diffusers_and_spatial(self, ours: StoryGenerator) -> None:
@@ -172,52 +172,52 @@ class TestCharacters:
         assert "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q.lora_A.weight" in names
         assert not [name for name in names if "motion_modules" in name or ".to_out" in name]
 
-    def test_lora_is_worn_for_its_shot_only(self, ours: StoryGenerator) -> None:
+    def test_lora_is_active_for_its_shot_only(self, ours: StoryGenerator) -> None:
         plain = ours.draw(SHOT, None, ()).rgb
-        bare = ours.draw(TOLD, None, [character(ours)]).rgb
-        dressed = {seed: character(ours, lora=lora_of(ours, seed)) for seed in (1, 2)}
-        first = ours.draw(TOLD, None, [dressed[1]]).rgb
-        second = ours.draw(TOLD, None, [dressed[2]]).rgb
+        bare = ours.draw(NAMED, None, [character(ours)]).rgb
+        adapted = {seed: character(ours, lora=lora_of(ours, seed)) for seed in (1, 2)}
+        first = ours.draw(NAMED, None, [adapted[1]]).rgb
+        second = ours.draw(NAMED, None, [adapted[2]]).rgb
         assert (first != bare).any()
         assert (first != second).any()
         assert (ours.draw(SHOT, None, ()).rgb == plain).all()
-        assert (ours.draw(TOLD, None, [character(ours)]).rgb == bare).all()
-        assert (ours.draw(TOLD, None, [dressed[1]]).rgb == first).all()
+        assert (ours.draw(NAMED, None, [character(ours)]).rgb == bare).all()
+        assert (ours.draw(NAMED, None, [adapted[1]]).rgb == first).all()
 
     def test_lora_equals_diffusers_own_loading(self, ours: StoryGenerator) -> None:
         lora = lora_of(ours, 1)
-        dressed = ours.draw(SHOT, None, [character(ours, lora=lora)]).rgb
+        adapted = ours.draw(SHOT, None, [character(ours, lora=lora)]).rgb
         stock = build_generator(settings({name: ref.model_dump() for name, ref in ours._settings.models
                                           if name in {"pipeline", "structure"}},
                                          {"guidance_scale": ours._settings.personalize.guidance_scale}))
         stock._loaded.pipeline.load_lora_weights({name: torch.from_numpy(array) for name, array in lora.items()})
-        assert_same_picture(stock.draw(SHOT, None, ()).rgb, dressed)
+        assert_same_picture(stock.draw(SHOT, None, ()).rgb, adapted)
 
     def test_nothing_is_said_to_the_terminal(self, ours: StoryGenerator, capfd: pytest.CaptureFixture[str],
                                              recwarn: pytest.WarningsRecorder) -> None:
         for seed in (1, 2):
-            ours.draw(TOLD, ramp(), [character(ours, lora=lora_of(ours, seed))])
+            ours.draw(NAMED, ramp(), [character(ours, lora=lora_of(ours, seed))])
         assert capfd.readouterr() == ("", "")
         assert not [warning for warning in recwarn if "peft_config" in str(warning.message)]
 
     def test_the_base_is_loaded_once(self, ours: StoryGenerator) -> None:
         ours.draw(SHOT, None, ())
         unet = ours._loaded.pipeline.unet
-        ours.draw(TOLD, None, [character(ours, lora=lora_of(ours, 1))])
-        ours.draw(TOLD, None, [character(ours, lora=lora_of(ours, 1))])
+        ours.draw(NAMED, None, [character(ours, lora=lora_of(ours, 1))])
+        ours.draw(NAMED, None, [character(ours, lora=lora_of(ours, 1))])
         assert ours._loaded.pipeline.unet is unet
         assert len(unet.peft_config) == 1
 
     def test_lora_takes_the_models_numbers(self, tables: dict[str, Any]) -> None:
         lora = lora_of(build_generator(settings(tables["storybook"])), 1)
         ours = build_generator(settings(tables["storybook"], {"dtype": "bfloat16"}))
-        ours.draw(TOLD, ramp(), [character(ours, lora=lora)])
+        ours.draw(NAMED, ramp(), [character(ours, lora=lora)])
         pipeline = ours._loaded.pipeline
         assert {weight.dtype for weight in pipeline.unet.state_dict().values()} == {torch.bfloat16}
         assert {pipeline.vae.dtype, pipeline.text_encoder.dtype} == {torch.float32}
 
     def test_two_characters_in_a_shot(self, ours: StoryGenerator) -> None:
-        both = TOLD.model_copy(update={"prompt": "a <bear> sees a <cat>"})
+        both = NAMED.model_copy(update={"prompt": "a <bear> sees a <cat>"})
         bear, cat = character(ours, lora=lora_of(ours, 1)), character(ours, 1, token="<cat>", name="cat", lora=lora_of(ours, 2))
         drawn = ours.draw(both, ramp(), [bear, cat]).rgb
         assert (drawn != ours.draw(both, ramp(), [bear, character(ours, 1, token="<cat>", name="cat")]).rgb).any()
@@ -248,11 +248,11 @@ class TestCharacters:
     def test_token_of_another_base_is_refused(self, ours: StoryGenerator) -> None:
         assert ours.base == hub.fingerprint(ours._settings.models.pipeline)
         with pytest.raises(CharacterError, match="another base model"):
-            ours.draw(TOLD, None, [character(ours, base="other")])
+            ours.draw(NAMED, None, [character(ours, base="other")])
 
     def test_pseudo_word_without_a_token_is_refused(self, ours: StoryGenerator) -> None:
         with pytest.raises(CharacterError, match="<bear>"):
-            ours.draw(TOLD, None, ())
+            ours.draw(NAMED, None, ())
 
     @pytest.mark.parametrize("lora", [
         {"unet.mid_block.attentions.0.no_layer.lora_A.weight": np.ones((2, 16), np.float32)},
@@ -262,7 +262,7 @@ class TestCharacters:
     def test_lora_that_does_not_fit_is_refused(self, ours: StoryGenerator, lora: dict[str, np.ndarray]) -> None:
         plain = ours.draw(SHOT, None, ()).rgb
         with pytest.raises(CharacterError, match="LoRA"):
-            ours.draw(TOLD, None, [character(ours, lora=lora)])
+            ours.draw(NAMED, None, [character(ours, lora=lora)])
         assert (ours.draw(SHOT, None, ()).rgb == plain).all()
 
 

@@ -150,6 +150,6 @@ class TestAgainstTheImagePipelines:
         with torch.no_grad():
             theirs = unet(sample, t, text, down_intrablock_additional_residuals=[f.clone() for f in features]).sample
             for ours_unet, frames in ((unet, sample), (without_motion(unet), sample[:, :, None])):
-                with AdapterGuide(ours_unet, features).added(frames, t, text) as extra:
+                with AdapterGuide(ours_unet, features).applied(frames, t, text) as extra:
                     ours = ours_unet(frames, t, text, **extra).sample
                 assert_close(ours.reshape(theirs.shape), theirs)

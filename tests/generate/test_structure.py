@@ -49,15 +49,15 @@ class TestUntil:
     def test_half_equals_zeros_after_it(self, pipeline: StoryVideoPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
         half = draw(pipeline, control_guidance_end=0.5)
         whole = draw(pipeline, control_guidance_end=1.0)
-        original, calls = AdapterGuide.added, []
+        original, calls = AdapterGuide.applied, []
 
-        def added(self: AdapterGuide, *arguments: Any) -> Any:
+        def applied(self: AdapterGuide, *arguments: Any) -> Any:
             calls.append(1)
             if len(calls) > STEPS // 2:
                 self._features = {n: [torch.zeros_like(f) for f in features] for n, features in self._features.items()}
             return original(self, *arguments)
 
-        monkeypatch.setattr(AdapterGuide, "added", added)
+        monkeypatch.setattr(AdapterGuide, "applied", applied)
         assert_close(draw(pipeline, control_guidance_end=1.0), half)
         assert len(calls) == STEPS
         assert not torch.allclose(half, whole, atol=1e-3)

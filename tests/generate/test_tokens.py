@@ -75,7 +75,8 @@ class TestTable:
                                                 with_kwargs=True)
         table = random_table("<new>")
         draw(pipeline, "a <new> walks", tokens=[table])
-        expected = pipeline.encode_prompt_rows(["a <new> walks"] * 3, {"<new>": table.rows(pipeline.scheduler.timesteps)})
+        embeddings = {"<new>": table.embeddings_at(pipeline.scheduler.timesteps)}
+        expected = pipeline.encode_prompts(["a <new> walks"] * 3, embeddings)
         assert_close(torch.stack(seen), expected)
 
     def test_fractional_timesteps_take_the_nearest_row(self) -> None:
@@ -83,7 +84,7 @@ class TestTable:
         scheduler.set_timesteps(7)
         assert not torch.equal(scheduler.timesteps, scheduler.timesteps.round())
         table = TokenTable("<new>", torch.arange(T).float()[:, None])
-        assert torch.equal(table.rows(scheduler.timesteps)[:, 0], scheduler.timesteps.round())
+        assert torch.equal(table.embeddings_at(scheduler.timesteps)[:, 0], scheduler.timesteps.round())
 
     @pytest.mark.parametrize("shape", [(T, tiny.WIDTH + 1), (T - 1, tiny.WIDTH)])
     def test_table_of_another_model_is_refused(self, pipeline: StoryVideoPipeline, shape: tuple[int, int]) -> None:
@@ -91,10 +92,10 @@ class TestTable:
             draw(pipeline, "a <new>", tokens=[TokenTable("<new>", torch.zeros(shape))])
 
 
-class TestEncodePromptRows:
+class TestEncodePrompts:
     def test_each_prompt_has_its_row_and_its_gradient(self, pipeline: StoryVideoPipeline) -> None:
         rows = torch.randn(3, tiny.WIDTH, requires_grad=True)
-        states = pipeline.encode_prompt_rows(["a <new>", "bear <new>", "a bear"], {"<new>": rows})
+        states = pipeline.encode_prompts(["a <new>", "bear <new>", "a bear"], {"<new>": rows})
         states.square().sum().backward()
         assert states.shape == (3, 20, tiny.WIDTH)
         assert rows.grad is not None
@@ -104,7 +105,7 @@ class TestEncodePromptRows:
     def test_leaves_tokenizer_and_weights_alone(self, pipeline: StoryVideoPipeline) -> None:
         before = {name: weight.clone() for name, weight in pipeline.text_encoder.state_dict().items()}
         ids, length = pipeline.tokenizer("a <new> bear").input_ids, len(pipeline.tokenizer)
-        pipeline.encode_prompt_rows(["a <new> bear"], {"<new>": torch.randn(1, tiny.WIDTH)})
+        pipeline.encode_prompts(["a <new> bear"], {"<new>": torch.randn(1, tiny.WIDTH)})
         assert pipeline.tokenizer("a <new> bear").input_ids == ids
         assert len(pipeline.tokenizer) == length
         assert all(torch.equal(weight, before[name]) for name, weight in pipeline.text_encoder.state_dict().items())
@@ -112,13 +113,13 @@ class TestEncodePromptRows:
 
     def test_pseudo_word_in_mid_sentence_keeps_the_other_ids(self, pipeline: StoryVideoPipeline) -> None:
         row = word_embedding(pipeline, "bear")[None]
-        for told, plain in (("A <new> walks", "a bear walks"), ("<new>s", "bear s"), ("see <new>", "see bear")):
-            ours = pipeline.encode_prompt_rows([told], {"<new>": row})
-            assert_close(ours, pipeline.encode_prompt_rows([plain], {}))
+        for named, plain in (("A <new> walks", "a bear walks"), ("<new>s", "bear s"), ("see <new>", "see bear")):
+            ours = pipeline.encode_prompts([named], {"<new>": row})
+            assert_close(ours, pipeline.encode_prompts([plain], {}))
 
 
 class TestLongPrompts:
-    def test_a_cut_is_said(self, pipeline: StoryVideoPipeline, caplog: pytest.LogCaptureFixture) -> None:
+    def test_truncation_is_logged(self, pipeline: StoryVideoPipeline, caplog: pytest.LogCaptureFixture) -> None:
         draw(pipeline, "a bear")
         assert not caplog.records
         draw(pipeline, "a bear " * 20)

@@ -114,7 +114,7 @@ class TestLora:
 class TestEmbedding:
     def ours(self, pipeline: StoryVideoPipeline, row: torch.Tensor) -> torch.Tensor:
         rows = row[None].expand(len(PROMPTS), -1)
-        return pipeline.encode_prompt_rows(PROMPTS, {"<bruno>": rows}).detach()
+        return pipeline.encode_prompts(PROMPTS, {"<bruno>": rows}).detach()
 
     @pytest.fixture
     def pipeline(self, tmp_path: Path) -> StoryVideoPipeline:

@@ -179,7 +179,7 @@ class TestLearning:
         self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline, monkeypatch: pytest.MonkeyPatch,
         class_clips: list[ClipMatch],
     ) -> None:
-        said = spy(monkeypatch, shared_pipeline, "encode_prompt_rows")
+        said = spy(monkeypatch, shared_pipeline, "encode_prompts")
         guides = spy(monkeypatch, shared_pipeline, "structure_guide")
         drawn = spy(monkeypatch, shared_pipeline, "predict")
         learn(class_clips=class_clips, num_steps=2)
@@ -279,7 +279,7 @@ class TestPriors:
         class_clips: list[ClipMatch],
     ) -> None:
         told = [clip.model_copy(update={"caption": "a grey bear at sea"}) for clip in class_clips]
-        said, drawn = spy(monkeypatch, shared_pipeline, "encode_prompt_rows"), spy(monkeypatch, shared_pipeline, "predict")
+        said, drawn = spy(monkeypatch, shared_pipeline, "encode_prompts"), spy(monkeypatch, shared_pipeline, "predict")
         for changes in ({"prior_loss_weight": 0.0}, {"lora_rank": 0}):
             said.clear()
             learn(class_clips=told, num_steps=3, background_loss_weight=0.0, **changes)

@@ -9,7 +9,7 @@ import pytest
 import tiny
 import torch
 
-from storyanim.generate.camera import pan_of
+from storyanim.generate.generator import pan_direction
 
 
 @pytest.mark.parametrize(("prompt", "pan"), [
@@ -25,7 +25,7 @@ from storyanim.generate.camera import pan_of
     ("", 0),
 ])
 def test_words(prompt: str, pan: int) -> None:
-    assert pan_of(prompt) == pan
+    assert pan_direction(prompt) == pan
 
 
 class TestNoise:
