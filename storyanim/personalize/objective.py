@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from diffusers import DDPMScheduler
 from torch import Tensor
 
 from storyanim.errors import ModelError
@@ -16,28 +17,25 @@ def cosine_with_min_lr(done: float, last: float) -> float:
 
 
 class Objective:
-    """Noisy latents and what the U-Net has to say of them: noise, velocity or the latents, as the scheduler was set."""
+    """Noisy latents, and the target that the scheduler's prediction type names: noise, velocity or the latents."""
 
     def __init__(self, scheduler: Any) -> None:
-        """Raises ModelError for a scheduler of another family, such as flow matching."""
+        """Take the schedule of a base model's scheduler. Raises ModelError for one without, such as flow matching."""
         if getattr(scheduler, "alphas_cumprod", None) is None:
             raise ModelError(f"characters cannot be learned with a {type(scheduler).__name__}",
                              hint="use a base model with a DDPM schedule, such as Stable Diffusion 1.5")
-        self._alphas = scheduler.alphas_cumprod.float()
-        self._kind = scheduler.config.prediction_type
-        if self._kind not in {"epsilon", "v_prediction", "sample"}:
-            raise ModelError(f"characters cannot be learned with predictions of type {self._kind!r}",
+        self._prediction_type = scheduler.config.prediction_type
+        if self._prediction_type not in {"epsilon", "v_prediction", "sample"}:
+            raise ModelError(f"characters cannot be learned with predictions of type {self._prediction_type!r}",
                              hint="epsilon, v_prediction and sample are known")
+        self._scheduler = DDPMScheduler.from_config(scheduler.config)
 
     def noisy_and_target(self, latents: Tensor, timesteps: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, ...), (B), (B, ...) → z_t and the target, (B, ...) each."""
-        self._alphas = self._alphas.to(latents.device)   # once: a copy at each step would have a GPU wait
-        share = self._alphas[timesteps].view(-1, *[1] * (latents.ndim - 1))
-        signal, chaos = share.sqrt(), (1 - share).sqrt()
-        noisy = signal * latents + chaos * noise
-        if self._kind == "epsilon":
-            return noisy, noise
-        return noisy, signal * noise - chaos * latents if self._kind == "v_prediction" else latents
+        """Return z_t and the target, (B, ...) each, of latents (B, ...), timesteps (B) and noise (B, ...)."""
+        noisy = self._scheduler.add_noise(latents, noise, timesteps)
+        if self._prediction_type == "v_prediction":
+            return noisy, self._scheduler.get_velocity(latents, noise, timesteps)
+        return noisy, noise if self._prediction_type == "epsilon" else latents
 
 
 def masked_mse(predicted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
