@@ -48,7 +48,7 @@ class TestTable:
     def test_states_equal_one_encode_a_timestep(self, pipeline: StoryVideoPipeline) -> None:
         tables = [random_table("<new>"), random_table("<other>", 1)]
         pipeline.scheduler.set_timesteps(4)
-        batched = pipeline._text(["a <new> sees <other>"], tables, pipeline.scheduler.timesteps)
+        batched = pipeline._prompt_embeds(["a <new> sees <other>"], tables, pipeline.scheduler.timesteps)
         assert batched.shape == (4, 1, 20, tiny.WIDTH)
         weights = pipeline.text_encoder.get_input_embeddings().weight
         for k, t in enumerate(pipeline.scheduler.timesteps):
