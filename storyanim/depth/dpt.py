@@ -45,12 +45,13 @@ class DptEstimator:
             raw = np.concatenate([self._inverse_depth(batch) for batch in batches])          # (T, H, W)
         return DepthTrack(scale_clip(raw, self.percentile), frames.fps)
 
-    def _inverse_depth(self, rgb: UInt8) -> Float32:                                         # (B, H, W, 3) → (B, H, W)
+    def _inverse_depth(self, rgb: UInt8) -> Float32:                                # (B, H, W, 3) → (B, H, W)
         import torch
 
         inputs = self._processor(images=list(rgb), input_data_format="channels_last", return_tensors="pt")
         with torch.inference_mode():
-            predicted = self._model(inputs["pixel_values"].to(self._model.device)).predicted_depth   # (B, h, w)
+            pixels = inputs["pixel_values"].to(self._model.device)
+            predicted = self._model(pixels).predicted_depth   # (B, h, w)
             resized = torch.nn.functional.interpolate(
                 predicted[:, None], size=rgb.shape[1:3], mode="bicubic", align_corners=False
             )
@@ -59,7 +60,9 @@ class DptEstimator:
 
     @cached_property
     def _model(self) -> Any:
-        return hub.load_transformer(self.ref, "DPTForDepthEstimation", model_type="dpt", spare=_UNUSED_WEIGHTS)
+        return hub.load_transformer(
+            self.ref, "DPTForDepthEstimation", model_type="dpt", spare=_UNUSED_WEIGHTS
+        )
 
     @cached_property
     def _processor(self) -> Any:

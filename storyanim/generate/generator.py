@@ -22,7 +22,8 @@ from storyanim.generate.temporal_filter import temporal_bilateral_filter
 VERSION = 2                                          # of the drawing: a change of what equal settings give
 _PLACEHOLDER_TOKEN = re.compile(r"<[\w-]+>")
 _PAN = re.compile(
-    r"\bpan(?:s|ned|ning)?\s+(?:\w+ly\s+)?(?:to(?:wards?)?\s+)?(?:(?:the|its)\s+)?(left|right)\b", re.IGNORECASE
+    r"\bpan(?:s|ned|ning)?\s+(?:\w+ly\s+)?(?:to(?:wards?)?\s+)?(?:(?:the|its)\s+)?(left|right)\b",
+    re.IGNORECASE,
 )
 _MACHINE_SETTINGS = {"dtype", "memory"}              # they say how frames are computed, not which
 
@@ -68,7 +69,7 @@ class StoryGenerator:
         """Draw `shot.duration_s`, `generate.num_frames` at least, from `shot.prompt` and `shot.seed`.
 
         Raises:
-            CharacterError: a token is of another base model, or the prompt has a placeholder token without one.
+            CharacterError: a token is of another base model, or a placeholder of the prompt is not given.
             ModelError: the model cannot be loaded, or gave values that are not finite.
             ResourceError: memory ran out.
         """
@@ -80,7 +81,8 @@ class StoryGenerator:
         with one_thread_if_small(models.pipeline, models.motion_adapter, models.structure):
             video = loaded.ladder.run(lambda: self._video(loaded, shot, inverse_depth, tokens))
         if not np.isfinite(video).all():
-            raise ModelError("the model gave values that are not numbers", hint="set generate.dtype to float32")
+            raise ModelError("the model gave values that are not numbers",
+                             hint="set generate.dtype to float32")
         if wanted.temporal_filter_range:
             video = temporal_bilateral_filter(video, wanted.temporal_filter_range)
         return Frames(rgb=np.rint(video * 255).astype(np.uint8), fps=wanted.fps)
@@ -146,7 +148,7 @@ class StoryGenerator:
 
 
 def pan_direction(prompt: str) -> int:
-    """Return 1 when the camera pans left, so that the picture moves to the right; -1 when it pans right; else 0."""
+    """Return 1 when the camera pans left (the picture moves to the right), -1 when it pans right, else 0."""
     pan = _PAN.search(prompt)
     return 0 if pan is None else 1 if pan[1].lower() == "left" else -1
 
@@ -160,7 +162,7 @@ def fit_depth(depth: DepthTrack, size: tuple[int, int, int]) -> Float32:
 
     num_frames, height, width = size
     moments = np.rint(np.linspace(0, len(depth.inverse_depth) - 1, num_frames)).astype(int)
-    given = torch.from_numpy(depth.inverse_depth[moments])[None]                                # (1, T, H', W')
+    given = torch.from_numpy(depth.inverse_depth[moments])[None]                              # (1, T, H', W')
     scale = max(height / given.shape[2], width / given.shape[3])
     covering = [max(height, round(given.shape[2] * scale)), max(width, round(given.shape[3] * scale))]
     resized = torch.nn.functional.interpolate(

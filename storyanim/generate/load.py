@@ -1,8 +1,8 @@
 """Repositories to a pipeline: the bundled family, and Stable Diffusion 1.5 with AnimateDiff's motion layers.
 
-Both are folders in the diffusers layout and are read by the same lines. A Stable Diffusion repository brings a 2D
-U-Net, which is inflated with a motion adapter, and then samples as AnimateDiff was published: DDIM with linear betas,
-unclipped (arXiv 2307.04725).
+Both are folders in the diffusers layout and are read by the same lines. A Stable Diffusion repository brings
+a 2D U-Net, which is inflated with a motion adapter, and then samples as AnimateDiff was published: DDIM with
+linear betas, unclipped (arXiv 2307.04725).
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ def check_fit(pipeline: StoryVideoPipeline, models: Models) -> None:
     for name, has, wanted in widths:
         if has != wanted:
             raise ModelError(
-                f"the {name} does not fit {models.pipeline.repo}: its width is {has}, the U-Net's {wanted}", hint=_HINT
+                f"the {name} does not fit {models.pipeline.repo}: its width is {has}, the U-Net's {wanted}",
+                hint=_HINT,
             )
 
 
@@ -111,7 +112,8 @@ def _with_motion(unet: UNet2DConditionModel, models: Models) -> UNetMotionModel:
 
 def _animatediff_scheduler(scheduler: Any) -> DDIMScheduler:
     return DDIMScheduler.from_config(
-        scheduler.config, beta_schedule="linear", clip_sample=False, steps_offset=1, timestep_spacing="linspace"
+        scheduler.config, beta_schedule="linear", clip_sample=False, steps_offset=1,
+        timestep_spacing="linspace",
     )
 
 
@@ -142,8 +144,9 @@ def _mapped(what: str, ref: ModelRef) -> Iterator[None]:
         yield
     except StoryanimError:
         raise
-    except Exception as error:                       # they raise nearly every built-in class, and safetensors its own
+    except Exception as error:               # nearly every built-in class, and safetensors' own
         if is_out_of_memory(error):
-            raise ResourceError(f"not enough memory to load {ref.repo}", hint="close other programs") from error
+            raise ResourceError(f"not enough memory to load {ref.repo}",
+                                hint="close other programs") from error
         reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
         raise ModelError(f"{what} of {ref.repo} cannot be used: {reason}", hint=_HINT) from error

@@ -28,8 +28,8 @@ class CharacterLoras:
     def set_adapters(self, tokens: Sequence[CharacterToken]) -> None:
         """Have the U-Net draw with the weights of exactly these characters. Raises CharacterError.
 
-        Several LoRAs act in equal shares: each was learned alone, and their sum would bend the base as far as it
-        has never been bent.
+        Several LoRAs act in equal shares: each was learned alone, and their sum would bend the base as far as
+        it has never been bent.
         """
         names = [self._load_adapter(token) for token in tokens if token.lora]
         if names:
@@ -44,7 +44,8 @@ class CharacterLoras:
         if not self._replaced and not any(token.weights for token in tokens):
             return
         # A layer with a LoRA keeps its own weight one level deeper.
-        own = {f"unet.{name.replace('.base_layer.', '.')}": weight for name, weight in self._unet.named_parameters()}
+        parameters = self._unet.named_parameters()
+        own = {f"unet.{name.replace('.base_layer.', '.')}": weight for name, weight in parameters}
         for key, data in self._replaced.items():
             own[key].data = data
         self._replaced = {}
@@ -69,7 +70,8 @@ class CharacterLoras:
             weights = {key: torch.from_numpy(array) for key, array in token.lora.items()}
             self._check(token, weights)
             with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="Already found a `peft_config`")   # several are meant
+                # Several adapters are meant.
+                warnings.filterwarnings("ignore", message="Already found a `peft_config`")
                 self._unet.load_lora_adapter(
                     weights, prefix="unet", adapter_name=name, _pipeline=self._pipeline
                 )
@@ -82,11 +84,13 @@ class CharacterLoras:
             match = _KEY.fullmatch(key)
             layer = layers.get(match["layer"]) if match else None
             fits = match is not None and layer is not None and (
-                weight.shape[1] == layer.in_features if match["half"] == "A" else weight.shape[0] == layer.out_features
+                weight.shape[1] == layer.in_features if match["half"] == "A"
+                else weight.shape[0] == layer.out_features
             )
             if not fits:
+                shape = tuple(weight.shape)
                 raise CharacterError(
-                    f"the LoRA of {token.name} does not fit this model: {key} {tuple(weight.shape)}", hint=_HINT
+                    f"the LoRA of {token.name} does not fit this model: {key} {shape}", hint=_HINT
                 )
 
 

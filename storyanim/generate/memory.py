@@ -1,8 +1,8 @@
 """The dtype of the denoiser, and offloading when memory is short.
 
-The ladder: everything on the device (fast); one component at a time (offload); one layer at a time (sequential). A
-shot that runs out of memory is drawn again from the same seed one rung lower. Device and dtype are facts of the
-machine, not of the film.
+The ladder: everything on the device (fast); one component at a time (offload); one layer at a time
+(sequential). A shot that runs out of memory is drawn again from the same seed one rung lower. Device and
+dtype are facts of the machine, not of the film.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class MemoryLadder:
         return self._rungs[0]
 
     def run(self, work: Callable[[], Result]) -> Result:
-        """Do the work, again one rung lower each time memory runs out. Raises ResourceError below the last."""
+        """Do the work, again one rung lower when memory runs out. Raises ResourceError below the last."""
         while True:
             try:
                 self._place()

@@ -54,20 +54,20 @@ class Conditioning:
 class StoryVideoPipeline(AnimateDiffPipeline):
     """Text, depth and character tokens to video latents to video (AaS 3.2, 3.3).
 
-    It loads and saves the diffusers layout. All components are diffusers' and transformers' own; `structure`, a
-    T2IAdapter or a ControlNetModel for depth, may be absent. LoRA and FreeNoise work as in `AnimateDiffPipeline`;
-    its FreeInit and IP-Adapters are not part of this loop.
+    It loads and saves the diffusers layout. All components are diffusers' and transformers' own; `structure`,
+    a T2IAdapter or a ControlNetModel for depth, may be absent. LoRA and FreeNoise work as in
+    `AnimateDiffPipeline`; its FreeInit and IP-Adapters are not part of this loop.
 
     To draw, it is called with:
         prompt: one text or B; words of `tokens` in it are drawn as that character.
         structure_frames: inverse depth (T, H, W) or (B, T, H, W) in [0, 1], 1 nearest; None: no structure.
-        control_guidance_end: the part of the trajectory, from the noisy end, with structure: with N steps those
-            with index below control_guidance_end × N, rounded with halves up. The rest never touches the branch.
+        control_guidance_end: part of the trajectory, from the noisy end, with structure: of N steps the first
+            control_guidance_end × N, rounded with halves up. The rest never touches the branch.
         conditioning_scale: of what the branch adds.
         tokens: of characters; those whose word stands in no prompt have no effect.
         num_frames, height, width: T frames of H × W pixels; the U-Net's own size when not given.
         guidance_scale: of classifier-free guidance; 1 or less is none.
-        guidance_interval: the part of the trajectory, counted like control_guidance_end, that is guided;
+        guidance_interval: part of the trajectory, counted like control_guidance_end, that is guided;
             elsewhere the unconditional half is not computed.
         generator: on the CPU whatever the device, so that a seed means the same noise everywhere.
         latents: start noise (B, C, T, h, w) of unit variance, in place of the generator's.
@@ -75,7 +75,7 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         noise_shift: picture widths by which the common noise moves to the right from a frame to the next.
         output_type: "np" (B, T, H, W, 3) in [0, 1], "pt" (B, T, 3, H, W), "pil", or "latent" (B, C, T, h, w).
         callback_on_step_end: called with (pipeline, step, timestep, {"latents": ...}); its own replace them.
-        decode_chunk_size: frames that the VAE decodes at once; few are faster on a CPU, whose caches are small.
+        decode_chunk_size: frames that the VAE decodes at once; few are faster on a CPU: its caches are small.
     """
 
     _optional_components = ["feature_extractor", "image_encoder", "motion_adapter", "structure"]  # noqa: RUF012
@@ -98,12 +98,12 @@ class StoryVideoPipeline(AnimateDiffPipeline):
             scheduler=scheduler, feature_extractor=feature_extractor, image_encoder=image_encoder,
         )
         self.register_modules(structure=structure)
-        self._tokenizers: dict[tuple[str, ...], Any] = {}           # placeholder tokens → a tokenizer with them
+        self._tokenizers: dict[tuple[str, ...], Any] = {}         # placeholder tokens → a tokenizer with them
 
-    # ── the parts that training shares with drawing ──────────────────────────────────────────────────────────────
+    # ── the parts that training shares with drawing ─────────────────────────────────────────────────────────
 
     def encode_prompts(self, prompts: Sequence[str], embeddings: Mapping[str, Tensor]) -> Tensor:
-        """Return the text states of N prompts, from one call of the text encoder; differentiable in `embeddings`.
+        """Encode N prompts in one call of the text encoder; differentiable in `embeddings`.
 
         Args:
             prompts: N texts.
@@ -113,8 +113,9 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         """
         words = tuple(sorted(embeddings))
         if words not in self._tokenizers:
-            self._tokenizers[words] = with_placeholder_tokens(self.tokenizer, words) if words else self.tokenizer
-        return encode(self._tokenizers[words], self.text_encoder, prompts, embeddings, self._execution_device)
+            self._tokenizers[words] = with_placeholder_tokens(self.tokenizer, words)
+        tokenizer = self._tokenizers[words] if words else self.tokenizer
+        return encode(tokenizer, self.text_encoder, prompts, embeddings, self._execution_device)
 
     def structure_guide(self, inverse_depth: Any, conditioning_scale: float = 1.0) -> StructureGuide:
         """Return the guide of inverse depth (B, T, H, W) in [0, 1], 1 nearest, numpy or torch.
@@ -146,7 +147,7 @@ class StoryVideoPipeline(AnimateDiffPipeline):
             output = self.unet(sample, timestep, encoder_hidden_states=states, return_dict=False, **more)[0]
         return output.float()
 
-    # ── drawing ──────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── drawing ─────────────────────────────────────────────────────────────────────────────────────────────
 
     @torch.no_grad()
     def __call__(  # noqa: PLR0913  (a diffusers pipeline takes its settings by name)
@@ -162,7 +163,10 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         output_type: str = "np", return_dict: bool = True, decode_chunk_size: int = 4,
         callback_on_step_end: Callback | None = None,
     ) -> AnimateDiffPipelineOutput | tuple[Any]:
-        """Draw one clip a prompt; the class explains the arguments. Raises UsageError, ModelError, CharacterError."""
+        """Draw one clip a prompt; the class explains the arguments.
+
+        Raises UsageError, ModelError, CharacterError.
+        """
         # 1. Inputs
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         height = height or self.unet.config.sample_size * self.vae_scale_factor
@@ -204,8 +208,8 @@ class StoryVideoPipeline(AnimateDiffPipeline):
     def enable_free_noise(self, context_length: int = 16, context_stride: int = 4) -> None:
         """Draw clips in overlapping windows (FreeNoise, arXiv 2310.15169) until `disable_free_noise()`.
 
-        The windows' start noise is the first one's, shuffled; each temporal layer averages the windows that hold
-        a frame. The parent's method asks a motion adapter, which a U-Net with its own motion layers lacks.
+        The windows' start noise is the first one's, shuffled; each temporal layer averages the windows that
+        hold a frame. The parent's method needs a motion adapter; here the U-Net has its motion layers.
 
         Args:
             context_length: frames of a window; a clip needs at least as many.
@@ -222,7 +226,7 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         shift = (self.vae.config.get("shift_factor") or 0.0) * self.vae.config.scaling_factor
         return super().decode_latents((latents + shift).to(self.vae.dtype), decode_chunk_size)
 
-    # ── the numbered steps ───────────────────────────────────────────────────────────────────────────────────────
+    # ── the numbered steps ──────────────────────────────────────────────────────────────────────────────────
 
     def _check(self, shape: Shape) -> None:
         _, num_frames, height, width = shape
@@ -245,7 +249,8 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         width = self.text_encoder.config.hidden_size
         check_tables(present, self.scheduler.config.num_train_timesteps, width)
         embeddings = {
-            token.token: token.embeddings_at(timesteps).repeat_interleave(len(prompts), dim=0) for token in present
+            token.token: token.embeddings_at(timesteps).repeat_interleave(len(prompts), dim=0)
+            for token in present
         }
         states = self.encode_prompts(prompts * len(timesteps), embeddings)                     # (N × B, L, D)
         return states.unflatten(0, (len(timesteps), len(prompts)))
@@ -260,7 +265,7 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         return self.structure_guide(inverse_depth, conditioning_scale)
 
     def _noise(
-        self, shape: Shape, generator: Generators, given: Tensor | None, correlation: float, shift: float = 0.0
+        self, shape: Shape, generator: Generators, given: Tensor | None, correlation: float, shift: float
     ) -> Tensor:
         """Return start latents (B, C, T, h, w) float32, scaled for the scheduler, drawn on the CPU."""
         batch, num_frames, height, width = shape
@@ -274,7 +279,7 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         return latents.to(self._execution_device)
 
     def _denoise(
-        self, latents: Tensor, conditioning: Conditioning, step_kwargs: dict[str, Any], callback: Callback | None
+        self, latents: Tensor, conditioning: Conditioning, step_kwargs: dict[str, Any], callback: Any
     ) -> Tensor:
         with self.progress_bar(total=len(conditioning.timesteps)) as bar:
             for i, t in enumerate(conditioning.timesteps):
@@ -286,7 +291,8 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         return latents
 
     def _noise_pred(self, sample: Tensor, i: int, conditioning: Conditioning) -> Tensor:
-        t, prompt_embeds = conditioning.timesteps[i], conditioning.prompt_embeds[i % len(conditioning.prompt_embeds)]
+        t, embeds = conditioning.timesteps[i], conditioning.prompt_embeds
+        prompt_embeds = embeds[i % len(embeds)]                                                   # (B, L, D)
         guide = conditioning.guide if i in conditioning.structure_steps else None
         negative = conditioning.negative_prompt_embeds
         if negative is None or i not in conditioning.guidance_steps:

@@ -1,7 +1,7 @@
 """Structure guidance: the inverse depth of real footage steers the U-Net (AaS 3.2).
 
-A T2I-Adapter does not see the timestep: its features are made once a shot and added inside the U-Net by hooks that
-live only as long as one call. A ControlNet sees the noisy latents and runs at every step. Both are one
+A T2I-Adapter does not see the timestep: its features are made once a shot and added inside the U-Net by hooks
+that live only as long as one call. A ControlNet sees the noisy latents and runs at every step. Both are one
 `StructureGuide`.
 """
 
@@ -42,18 +42,20 @@ class StructureGuide(Protocol):
 class AdapterGuide:
     """Features of a T2I-Adapter, added where `UNet2DConditionModel` adds them.
 
-    Inside a down block with cross attention that is after its last layer, before it shrinks the picture; after a
-    block without cross attention, or where the feature's size says so (a full adapter's) inside of it as well.
+    Inside a down block with cross attention that is after its last layer, before it shrinks the picture;
+    after a block without, or inside of it where the feature's size says so (a full adapter's).
     """
 
     def __init__(self, unet: torch.nn.Module, features: list[Tensor]) -> None:
         """Take features for the down blocks of `unet`, (B × T, C_i, h_i, w_i) each."""
         self._unet = unet
-        self._features = {1: features}                              # how often the batch is repeated → features
+        self._features = {1: features}                            # how often the batch is repeated → features
 
     @contextmanager
-    def applied(self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor) -> Iterator[dict[str, Any]]:
-        """Hook the down blocks: see `StructureGuide`."""
+    def applied(
+        self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor
+    ) -> Iterator[dict[str, Any]]:
+        """Add the features by hooks on the down blocks, see `StructureGuide`."""
         frames = sample.shape[0] * (sample.shape[2] if sample.ndim == 5 else 1)
         repeats = frames // self._features[1][0].shape[0]
         if repeats not in self._features:
@@ -74,10 +76,12 @@ class ControlNetGuide:
         self._controlnet, self._frames, self._conditioning_scale = controlnet, frames, conditioning_scale
 
     @contextmanager
-    def applied(self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor) -> Iterator[dict[str, Any]]:
-        """Run the ControlNet: see `StructureGuide`."""
+    def applied(
+        self, sample: Tensor, timestep: Tensor, encoder_hidden_states: Tensor
+    ) -> Iterator[dict[str, Any]]:
+        """Run the ControlNet, see `StructureGuide`."""
         num_frames = sample.shape[2]
-        flat = sample.transpose(1, 2).flatten(0, 1)                                             # (B × T, C, h, w)
+        flat = sample.transpose(1, 2).flatten(0, 1)                                         # (B × T, C, h, w)
         times = timestep.repeat_interleave(num_frames) if timestep.ndim and len(timestep) > 1 else timestep
         down, mid = self._controlnet(
             flat, times, encoder_hidden_states=encoder_hidden_states,
@@ -98,7 +102,7 @@ def make_guide(
         inverse_depth: (B, T, H, W) in [0, 1], 1 nearest, as many pixels as the drawn frames have.
         conditioning_scale: of what is added.
     """
-    pictures = inverse_depth.to(structure.dtype).flatten(0, 1).unsqueeze(1)                     # (B × T, 1, H, W)
+    pictures = inverse_depth.to(structure.dtype).flatten(0, 1).unsqueeze(1)                 # (B × T, 1, H, W)
     if isinstance(structure, T2IAdapter):
         features = structure(pictures.expand(-1, structure.config.in_channels, -1, -1))
         return AdapterGuide(unet, [feature * conditioning_scale for feature in features])
@@ -107,7 +111,7 @@ def make_guide(
 
 
 def _hook(block: torch.nn.Module, feature: Tensor, inside: tuple[int, ...]) -> Any:
-    """Hook a down block, whose layers have the size `inside`, so that `feature` is added once; return the handle."""
+    """Register a hook that adds `feature` once in a down block, whose layers have the size `inside`."""
     size = tuple(feature.shape[-2:])
     after = _size_after(block, inside)
     plain = not getattr(block, "has_cross_attention", False)
@@ -115,7 +119,8 @@ def _hook(block: torch.nn.Module, feature: Tensor, inside: tuple[int, ...]) -> A
         return block.register_forward_hook(lambda module, args, output: _add_after_block(output, feature))
     if size == inside:
         layers = getattr(block, "motion_modules", None) or getattr(block, "attentions", None) or block.resnets
-        return layers[-1].register_forward_hook(lambda module, args, output: _add_after_layer(output, feature))
+        last = layers[-1]
+        return last.register_forward_hook(lambda module, args, output: _add_after_layer(output, feature))
     raise ModelError(
         f"the structure branch gives features of {size} where the U-Net has {inside}",
         hint="use a T2I-Adapter that was made for this base model, and a size that both can halve as often",
@@ -129,7 +134,7 @@ def _add_after_layer(output: Any, feature: Tensor) -> Any:
 def _add_after_block(
     output: tuple[Tensor, tuple[Tensor, ...]], feature: Tensor
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    # The 2D U-Net adds in place here, so the skip connection, which is the same tensor, gets the feature as well.
+    # The 2D U-Net adds in place here: the skip connection, which is the same tensor, gets the feature, too.
     guided = output[0] + feature
     return guided, (*output[1][:-1], guided)
 

@@ -1,8 +1,8 @@
 """A bilateral filter along time (Tomasi and Manduchi, ICCV 1998) against the flicker of drawn frames.
 
-Small models draw what stands still a little differently in each frame. A pixel becomes the mean of itself in the
-frames around, each weighted by how little its patch differs there: what moves differs by more than flicker does, and
-stays sharp.
+Small models draw what stands still a little differently in each frame. A pixel becomes the mean of itself in
+the frames around, each weighted by how little its patch differs there: what moves differs by more than
+flicker does, and stays sharp.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def temporal_bilateral_filter(video: Float32, difference: float) -> Float32:
 
     Args:
         video: (T, H, W, 3) in [0, 1].
-        difference: mean absolute difference of two patches at which one weighs 1 / e in the other's mean; above 0.
+        difference: mean absolute difference of two patches at which the weight is 1 / e; above 0.
 
     Returns: (T, H, W, 3); a change of the whole picture by several times `difference` stays as it is.
     """

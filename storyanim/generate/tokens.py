@@ -1,7 +1,7 @@
 """TimeInv at inference: a placeholder token whose embedding depends on the diffusion timestep (AaS 3.3).
 
-The prompt at all sampled timesteps is one batch for the text encoder. A hook on the token embedding puts each copy's
-own embedding in the placeholder's place, so neither the tokenizer nor the encoder's weights are changed.
+The prompt at all sampled timesteps is one batch for the text encoder. A hook on the token embedding puts each
+copy's own embedding in the placeholder's place: neither the tokenizer nor the encoder's weights are changed.
 """
 
 from __future__ import annotations
@@ -82,15 +82,17 @@ def encode(
     Returns: (N, L, D).
     """
     ids = tokenizer(
-        list(prompts), padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt"
+        list(prompts), padding="max_length", max_length=tokenizer.model_max_length, truncation=True,
+        return_tensors="pt",
     ).input_ids.to(device)                                                                  # (N, L)
     places = {word: ids == tokenizer.convert_tokens_to_ids(word) for word in embeddings}
     for place in places.values():
-        ids = ids.masked_fill(place, 0)              # an id that the embedding has; its output is replaced below
+        ids = ids.masked_fill(place, 0)           # any id that the embedding has: its output is replaced
 
     def replace(module: Any, args: Any, output: Tensor) -> Tensor:
         for word, place in places.items():
-            output = torch.where(place[..., None], embeddings[word].to(output)[:, None, :], output)  # (N, L, d)
+            embedding = embeddings[word].to(output)[:, None, :]                             # (N, 1, d)
+            output = torch.where(place[..., None], embedding, output)                       # (N, L, d)
         return output
 
     hook = text_encoder.get_input_embeddings().register_forward_hook(replace)

@@ -59,7 +59,7 @@ class TestGuidance:
 class TestNoise:
     def noise(self, pipeline: StoryVideoPipeline, shared: float, num_frames: int = 8) -> torch.Tensor:
         shape, seed = (2, num_frames, 256, 256), torch.Generator().manual_seed(0)
-        return pipeline._noise(shape, seed, None, shared)                                         # (2, 4, T, 32, 32)
+        return pipeline._noise(shape, seed, None, shared, 0.0)                                         # (2, 4, T, 32, 32)
 
     @pytest.mark.parametrize("shared", [0.0, 0.3, 0.9])
     def test_share_is_the_correlation_of_two_frames_and_variance_stays(self, pipeline: StoryVideoPipeline, shared: float) -> None:
