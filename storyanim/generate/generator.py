@@ -20,7 +20,7 @@ from storyanim.errors import CharacterError, ModelError
 from storyanim.generate.temporal_filter import temporal_bilateral_filter
 
 VERSION = 2                                          # of the drawing: a change of what equal settings give
-_PLACEHOLDER_TOKEN = re.compile(r"<[\w-]+>")
+_PSEUDO_WORD = re.compile(r"<[\w-]+>")
 _PAN = re.compile(
     r"\bpan(?:s|ned|ning)?\s+(?:\w+ly\s+)?(?:to(?:wards?)?\s+)?(?:(?:the|its)\s+)?(left|right)\b",
     re.IGNORECASE,
@@ -69,7 +69,7 @@ class StoryGenerator:
         """Draw `shot.duration_s`, `generate.num_frames` at least, from `shot.prompt` and `shot.seed`.
 
         Raises:
-            CharacterError: a token is of another base model, or a placeholder of the prompt is not given.
+            CharacterError: a token is of another base model, or a pseudo-word of the prompt is not given.
             ModelError: the model cannot be loaded, or gave values that are not finite.
             ResourceError: memory ran out.
         """
@@ -103,7 +103,7 @@ class StoryGenerator:
             if token.base != self.base:
                 raise CharacterError(f"the character {token.name} was personalised for another base model",
                                      hint="run `storyanim personalize` again with this profile")
-        if missing := set(_PLACEHOLDER_TOKEN.findall(shot.prompt)) - {token.token for token in tokens}:
+        if missing := set(_PSEUDO_WORD.findall(shot.prompt)) - {token.token for token in tokens}:
             names = ", ".join(sorted(missing))
             raise CharacterError(f"the prompt of {shot.id} names {names}, but no such character is given",
                                  hint="give it with --character, or change the prompt in the storyboard")

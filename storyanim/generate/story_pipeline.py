@@ -31,7 +31,7 @@ from storyanim.generate.tokens import (
     check_tables,
     encode,
     warn_if_truncated,
-    with_placeholder_tokens,
+    with_pseudo_words,
 )
 
 Callback = Callable[["StoryVideoPipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor]]
@@ -98,7 +98,7 @@ class StoryVideoPipeline(AnimateDiffPipeline):
             scheduler=scheduler, feature_extractor=feature_extractor, image_encoder=image_encoder,
         )
         self.register_modules(structure=structure)
-        self._tokenizers: dict[tuple[str, ...], Any] = {}         # placeholder tokens → a tokenizer with them
+        self._tokenizers: dict[tuple[str, ...], Any] = {}         # pseudo-words → a tokenizer that knows them
 
     # ── the parts that training shares with drawing ─────────────────────────────────────────────────────────
 
@@ -107,13 +107,13 @@ class StoryVideoPipeline(AnimateDiffPipeline):
 
         Args:
             prompts: N texts.
-            embeddings: placeholder token → (N, d), its embedding in each prompt; empty for plain text.
+            embeddings: pseudo-word → (N, d), its embedding in each prompt; empty for plain text.
 
         Returns: (N, L, D).
         """
         words = tuple(sorted(embeddings))
         if words not in self._tokenizers:
-            self._tokenizers[words] = with_placeholder_tokens(self.tokenizer, words)
+            self._tokenizers[words] = with_pseudo_words(self.tokenizer, words)
         tokenizer = self._tokenizers[words] if words else self.tokenizer
         return encode(tokenizer, self.text_encoder, prompts, embeddings, self._execution_device)
 
@@ -163,16 +163,10 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         output_type: str = "np", return_dict: bool = True, decode_chunk_size: int = 4,
         callback_on_step_end: Callback | None = None,
     ) -> AnimateDiffPipelineOutput | tuple[Any]:
-        """Draw one clip a prompt; the class explains the arguments.
-
-        Raises UsageError, ModelError, CharacterError.
-        """
+        """Draw one clip a prompt, see the class. Raises UsageError, ModelError, CharacterError."""
         # 1. Inputs
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-        height = height or self.unet.config.sample_size * self.vae_scale_factor
-        width = width or self.unet.config.sample_size * self.vae_scale_factor
-        shape = (len(prompts), num_frames, height, width)
-        self._check(shape)
+        shape = self._shape(len(prompts), num_frames, height, width)
 
         # 2. Timesteps
         self.scheduler.set_timesteps(num_inference_steps, device=self._execution_device)
@@ -228,8 +222,10 @@ class StoryVideoPipeline(AnimateDiffPipeline):
 
     # ── the numbered steps ──────────────────────────────────────────────────────────────────────────────────
 
-    def _check(self, shape: Shape) -> None:
-        _, num_frames, height, width = shape
+    def _shape(self, batch: int, num_frames: int, height: int | None, width: int | None) -> Shape:
+        """Return (B, T, H, W), the U-Net's own size by default. Raises UsageError when it cannot be drawn."""
+        height = height or self.unet.config.sample_size * self.vae_scale_factor
+        width = width or self.unet.config.sample_size * self.vae_scale_factor
         if height % self.vae_scale_factor or width % self.vae_scale_factor:
             raise UsageError(f"frames of {width}x{height} cannot be drawn",
                              hint=f"width_px and height_px must be multiples of {self.vae_scale_factor}")
@@ -239,6 +235,7 @@ class StoryVideoPipeline(AnimateDiffPipeline):
                              hint=f"set generate.num_frames to {most} at most")
         if self.free_init_enabled:
             raise UsageError("FreeInit is not part of this pipeline", hint="call disable_free_init()")
+        return batch, num_frames, height, width
 
     def _prompt_embeds(self, prompts: list[str], tokens: Sequence[TokenTable], timesteps: Tensor) -> Tensor:
         """Return (N, B, L, D) from one batch of N × B prompts, or (1, B, L, D) when no prompt has a token."""

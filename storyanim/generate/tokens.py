@@ -1,7 +1,7 @@
-"""TimeInv at inference: a placeholder token whose embedding depends on the diffusion timestep (AaS 3.3).
+"""TimeInv at inference: a pseudo-word whose embedding depends on the diffusion timestep (AaS 3.3).
 
 The prompt at all sampled timesteps is one batch for the text encoder. A hook on the token embedding puts each
-copy's own embedding in the placeholder's place: neither the tokenizer nor the encoder's weights are changed.
+copy's own embedding in the pseudo-word's place: neither the tokenizer nor the encoder's weights are changed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class TokenTable:
-    """The table V of a placeholder token: one embedding a timestep."""
+    """The table V of a pseudo-word: one embedding a timestep."""
 
     token: str                                       # "<bear>"
     table: Tensor                                    # (num_train_timesteps, d)
@@ -54,7 +54,7 @@ def warn_if_truncated(tokenizer: Any, prompts: Iterable[str]) -> None:
             log.warning("the model reads %d of the %d tokens of the prompt: %s", most, length, prompt)
 
 
-def with_placeholder_tokens(tokenizer: Any, words: Iterable[str]) -> Any:
+def with_pseudo_words(tokenizer: Any, words: Iterable[str]) -> Any:
     """Return a copy of the tokenizer that knows the words, at ids behind all others."""
     from tokenizers import AddedToken
 
@@ -70,13 +70,13 @@ def encode(
     embeddings: Mapping[str, Tensor],
     device: torch.device,
 ) -> Tensor:
-    """Encode prompts in which placeholder tokens have the given embeddings, in one call of the text encoder.
+    """Encode prompts in which pseudo-words have the given embeddings, in one call of the text encoder.
 
     Args:
         tokenizer: knows all words of `embeddings`.
         text_encoder: transformers' CLIPTextModel.
         prompts: N texts.
-        embeddings: placeholder token → (N, d), its embedding in each prompt; gradients flow back to it.
+        embeddings: pseudo-word → (N, d), its embedding in each prompt; gradients flow back to it.
         device: the text encoder's.
 
     Returns: (N, L, D).
