@@ -44,8 +44,8 @@ def function_name(function: Callable[..., Any]) -> str:
     Raises TypeError for functions that carry hidden inputs: methods, closures, lambdas.
     """
     code = getattr(function, "__code__", None)
-    is_function = code is not None and not hasattr(function, "__self__")
-    if not is_function or code.co_freevars or "<lambda>" in function.__qualname__:
+    hidden = code is None or code.co_freevars or hasattr(function, "__self__")
+    if hidden or "<lambda>" in function.__qualname__:
         raise TypeError(f"a step needs a plain function, and all that it uses as inputs: {function!r}")
     return f"{function.__module__}.{function.__qualname__}"
 
