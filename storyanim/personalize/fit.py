@@ -48,7 +48,7 @@ class TimeInvLearner:
     """Pictures to a `CharacterToken`.
 
     Args:
-        load_pipeline: gives a StoryVideoPipeline that wears no LoRA; called for the first character. It is left as it was.
+        load_pipeline: gives a StoryVideoPipeline without a LoRA; called for the first character. It is left as it was.
         depth: for the pictures' own static depth.
     """
 

@@ -34,10 +34,10 @@ def lora_adapter(unet: Any, rank: int, seed: int) -> Iterator[dict[str, nn.Param
     """Puts a LoRA of `rank` on the U-Net (0: none) and takes it off at the end.
 
     Gives its matrices by the keys under which diffusers loads them (`unet.….lora_A.weight`); the second halves are
-    zero, so that it does nothing at first. Raises ModelError when the U-Net wears others, or has no such layers.
+    zero, so that it does nothing at first. Raises ModelError when the U-Net has others, or has no such layers.
     """
     if getattr(unet, "peft_config", None):
-        raise ModelError("the U-Net wears a LoRA already", hint="learn a character on a pipeline that was freshly loaded")
+        raise ModelError("the U-Net has a LoRA already", hint="learn a character on a pipeline that was freshly loaded")
     if rank == 0:
         yield {}
         return

@@ -120,15 +120,15 @@ def _together(
     clips, truth = [], []
     for other in make_pair_trials(count):
         places = [(other.number + k) % len(parts) for k in (0, 1)]
-        leads, worn = [parts[place].lead for place in places], [tokens[place] for place in places]
+        leads, given = [parts[place].lead for place in places], [tokens[place] for place in places]
         actors = tuple(replace(actor, **lead.look) for actor,
                        lead in zip(other.spec.actors, leads, strict=True))
         spec = with_(other.spec, actors=actors, weather="clear", time_of_day="day")
         who = " and ".join(f"a {token.token} {lead.actor.creature}" for token,
-                           lead in zip(worn, leads, strict=True))
+                           lead in zip(given, leads, strict=True))
         shot = other.shot.model_copy(update={"prompt": word(spec, other.number, who)})
         guide = bench.depth.estimate(next(bench.frames([other.spec])))
-        clips += draw_all(run, "together", [(shot, guide)], bench.generator, watch, worn)
+        clips += draw_all(run, "together", [(shot, guide)], bench.generator, watch, given)
         truth.append(Trial(other.number, spec, shot.prompt))
     scores = score_pairs(read_pairs(bench.judge, clips), pair_labels(truth))
     rendered = list(bench.frames(trial.spec for trial in truth))

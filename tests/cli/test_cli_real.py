@@ -87,7 +87,7 @@ def test_a_character_file_draws_what_its_folder_does(cli: Cli, tale: Path, profi
 
 
 def test_two_characters_play_in_one_film(cli: Cli, here: Path, profile: Path, real_index: Path) -> None:
-    """Each wears its own weights in its own shots, on one base, and the report says who is who."""
+    """Each has its own weights in its own shots, on one base, and the report says who is who."""
     family = ("--profile", profile, "--index", real_index)
     bear, pip = save_pictures(here / "bear"), save_pictures(here / "pip", count=4)
     cast = ("--character", bear, "--character", f"{pip}=frog")

@@ -101,8 +101,8 @@ class TestLora:
     def test_every_matrix_is_taken(self, tmp_path: Path, unet: UNet2DConditionModel, token: CharacterToken) -> None:
         stock = image_pipeline(tmp_path, unet)
         stock.load_lora_weights(written(tmp_path, lora_file(token)), adapter_name="bruno")
-        worn = {f"unet.{name.replace('.bruno.', '.')}" for name, _ in stock.unet.named_parameters() if ".bruno." in name}
-        assert worn == set(token.lora)
+        adapted = {f"unet.{name.replace('.bruno.', '.')}" for name, _ in stock.unet.named_parameters() if ".bruno." in name}
+        assert adapted == set(token.lora)
 
     def test_a_character_without_one_is_a_usage_error(self, token: CharacterToken) -> None:
         bare = CharacterToken(token.name, token.token, token.noun, token.table, {}, token.base)

@@ -1,4 +1,4 @@
-"""The LoRA: where it sits, that drawing can wear it, and that nothing remains of the learning."""
+"""The LoRA: where it sits, that drawing can use it, and that nothing remains of the learning."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class TestLora:
         same = [all(np.array_equal(arrays[0][key], other[key]) for key in other) for other in arrays[1:]]
         assert same == [True, False]
 
-    def test_drawing_wears_what_was_learned(self, family: Path) -> None:
+    def test_drawing_uses_what_was_learned(self, family: Path) -> None:
         pipeline = load_pipeline(make_settings(family).models)
         unet, plain = pipeline.unet, predict(pipeline.unet)
         with lora_adapter(unet, 2, seed=0) as matrices:
@@ -74,7 +74,7 @@ class TestLora:
         token = CharacterToken(name="bear", token="<bear>", noun="bear", table=table, lora=lora, base="b")
         CharacterLoras(pipeline).set_adapters([token])
         assert_close(predict(unet), learned)
-        with pytest.raises(ModelError, match="wears"), lora_adapter(unet, 2, seed=0):
+        with pytest.raises(ModelError, match="has a LoRA"), lora_adapter(unet, 2, seed=0):
             pass
 
     def test_several_are_worn_in_equal_shares_and_one_alone_in_full(self, family: Path) -> None:
