@@ -16,6 +16,9 @@ import pytest
 from command_line import Cli
 from family import save_pictures
 
+from storyanim.cli import app
+from storyanim.console import run_app
+
 TALE = "# A bear\n\nA bear runs in the forest. A green frog jumps. The bear sleeps. A fox waves.\n"
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
 
@@ -43,9 +46,10 @@ def whole(asked: list[str], cache: dict[str, str], tmp_path_factory: pytest.Temp
 
 
 def finish(asked: list[str], run: Path, cache: dict[str, str]) -> None:
-    """Make the film, or go on with it, by one process."""
-    subprocess.run([sys.executable, "-m", "storyanim", *asked, str(run), "--workers", "1"], env=ENVIRONMENT | cache,
-                   check=True, capture_output=True)
+    """Make the film, or go on with it, in this process alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STORYANIM_CACHE", cache["STORYANIM_CACHE"])
+        assert run_app(app, [*asked, str(run), "--workers", "1"]) == 0
 
 
 def files_of(run: Path) -> dict[str, bytes]:
