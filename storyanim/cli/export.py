@@ -59,7 +59,7 @@ def preview(
     """Write the film as a small moving picture."""
     from storyanim.engine.folders import check_writable
     from storyanim.engine.run_dir import RunDir
-    from storyanim.film.preview import write_preview
+    from storyanim.film.film import write_preview
     from storyanim.run.report import finished_film
     from storyanim.run.request import read_request
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from storyanim.engine.keys import file_key
+from storyanim.engine.steps import file_key
 from storyanim.errors import InputError, ResourceError
 
 DONE = "done.json"

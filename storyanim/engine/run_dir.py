@@ -17,8 +17,7 @@ from typing import IO, Any, Concatenate, ParamSpec, TypeVar
 
 from storyanim.config import cache_folder
 from storyanim.engine import folders, locks, store
-from storyanim.engine.keys import content_key, function_name, step_key
-from storyanim.engine.steps import Step, unwrap, version_of
+from storyanim.engine.steps import Step, content_key, function_name, step_key, unwrap, version_of
 from storyanim.errors import StoryanimError, UsageError
 
 P = ParamSpec("P")

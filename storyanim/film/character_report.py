@@ -9,7 +9,7 @@ from io import BytesIO
 from typing import Any
 
 from storyanim.artifacts import FrozenModel, UInt8
-from storyanim.film.page import fill
+from storyanim.film.report import render_template
 
 Curve = tuple[tuple[int, float], ...]                # (step, value)
 _CHART_PX = 720, 220
@@ -30,12 +30,12 @@ class SceneCheck(FrozenModel):
     """Whether the text still decides what is around the character: one prompt, one footage, one noise, N places."""
 
     prompts: tuple[str, ...]
-    figure_hidden: bool                              # whether the figure was made grey before pictures were compared
+    figure_hidden: bool  # whether the figure was made grey before pictures were compared
     spread_before: float                             # mean over all pairs of 1 - cosine
     spread_after: float
     ratio: float                                     # after over before
     least: float                                     # ratio under which is warned
-    read_before: int                                 # drawings that are nearer to their own prompt than to the others
+    read_before: int  # drawings that are nearer to their own prompt than to the others
     read_after: int
 
     @property
@@ -57,13 +57,13 @@ class CharacterReport(FrozenModel):
     chosen_step: int                                 # whose state was kept
     likeness_before: float                           # means over the prompts
     likeness_after: float
-    likeness_of_pictures: float                      # of the character's pictures with each other: about the most to hope for
+    likeness_of_pictures: float  # of the character's pictures with each other: about the most to hope for
     agreement_before: float
     agreement_after: float
     prompts: tuple[DrawnPrompt, ...]
     scenes: SceneCheck
     loss_curve: Curve                                # on what was learned from
-    held_out_curve: Curve                            # on views that nothing was learned from; empty without them
+    held_out_curve: Curve  # on views that nothing was learned from; empty without them
     warnings: tuple[str, ...] = ()
 
 
@@ -80,7 +80,7 @@ class Drawings:
 
 def render_character(report: CharacterReport, drawings: Drawings) -> str:
     """The page, as HTML that needs no other file."""
-    return fill("character.html", {"inlined": _inlined}, report=report, drawings=drawings, chart=_chart(report))
+    return render_template("character.html", {"inlined": _inlined}, report=report, drawings=drawings, chart=_chart(report))
 
 
 def _inlined(rgb: UInt8) -> str:

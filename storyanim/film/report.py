@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +13,6 @@ from pydantic import Field
 
 from storyanim.artifacts import Candidates, Clip, Film, FrozenModel, Shot, Storyboard, insert_appearance
 from storyanim.config import GenerateSettings
-from storyanim.film.page import fill
 
 
 class ReportShot(FrozenModel):
@@ -71,8 +71,23 @@ def render(report: Report, folder: Path) -> str:
     filters = {"link": lambda path: _link(Path(path), folder), "duration": _duration}
     total_s = sum(report.seconds.values()) + sum(sum(shot.seconds.values()) for shot in report.shots)
     settings = list(_rows(report.settings))
-    return fill(
+    return render_template(
         "report.html", filters, report=report, board=report.storyboard, settings=settings, total_s=total_s)
+
+
+def render_template(template: str, filters: dict[str, Callable[..., Any]], **values: Any) -> str:
+    """Return a template beside this file, rendered; an undefined value is an error, text is escaped."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    def read(name: str) -> str:
+        return resources.files("storyanim.film").joinpath(name).read_text("utf-8")
+
+    environment = Environment(
+        loader=FunctionLoader(read), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(filters)
+    return environment.get_template(template).render(**values)
 
 
 def _link(path: Path, folder: Path) -> str:

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from storyanim.artifacts import Clip, ClipMatch, DepthTrack, Frames, Shot
 from storyanim.config import FilmSettings, GenerateSettings
-from storyanim.engine.keys import content_key, file_key, step_key
-from storyanim.engine.steps import Step, step_version
+from storyanim.engine.steps import Step, content_key, file_key, step_key, step_version
 from storyanim.errors import InputError
 
 PLAIN = st.recursive(
@@ -62,7 +61,7 @@ def test_kinds_are_told_apart(one: object, other: object) -> None:
 
 
 def test_the_key_is_the_same_in_every_process() -> None:
-    text = "from storyanim.engine.keys import content_key; print(content_key({'b': [1, 2.5, None], 'a': 'é'}))"
+    text = "from storyanim.engine.steps import content_key; print(content_key({'b': [1, 2.5, None], 'a': 'é'}))"
     other = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True,
                            cwd=Path(__file__).parents[2], env={"PYTHONHASHSEED": "7"})
     assert other.stdout.strip() == content_key({"a": "é", "b": (1, 2.5, None)})
