@@ -67,10 +67,10 @@ def load(kind: str, folder: Path) -> Any:
     return codec.decode(folder / codec.file)
 
 
-# ── words ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── text ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _words(kind: type[W], file: str) -> Codec:
+def _json_codec(kind: type[W], file: str) -> Codec:
     def encode(value: W, folder: Path, root: Path) -> bytes:
         data = _portable(value.model_dump(mode="python"), folder, root)
         return (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode()
@@ -138,18 +138,18 @@ def _preview(frames: UInt8) -> bytes:
 
 
 CODECS: dict[str, Codec] = {
-    "Story": _words(Story, "story.json"),
-    "Shot": _words(Shot, "shot.json"),
+    "Story": _json_codec(Story, "story.json"),
+    "Shot": _json_codec(Shot, "shot.json"),
     "Storyboard": Codec(
         "storyboard.yaml",
         lambda board, folder, root: board.to_yaml().encode(),
         lambda path: Storyboard.from_yaml(path.read_text("utf-8")),
     ),
-    "ClipMatch": _words(ClipMatch, "match.json"),
-    "Candidates": _words(Candidates, "match.json"),
-    "Clip": _words(Clip, "clip.json"),
-    "Film": _words(Film, "film.json"),
-    "Character": _words(Character, "character.json"),
+    "ClipMatch": _json_codec(ClipMatch, "match.json"),
+    "Candidates": _json_codec(Candidates, "match.json"),
+    "Clip": _json_codec(Clip, "clip.json"),
+    "Film": _json_codec(Film, "film.json"),
+    "Character": _json_codec(Character, "character.json"),
     "Frames": Codec(
         "frames.safetensors", _track_bytes("rgb"), _track_from(Frames, "rgb"),
         lambda frames: _preview(frames.rgb)),
