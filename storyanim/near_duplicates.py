@@ -1,5 +1,4 @@
-"""Near-duplicates: the same footage or photograph at another size or quality, a camera that stands, a slight
-crop.
+"""Near-duplicates: the same footage or photograph at another size or quality, or slightly cropped.
 
 Both measures compare thumbnails of cell means, of the pixels alone: the cosines of an encoder tell what is
 shown, not whether it is the same (two creatures in one scene of the bundled index have .999). They differ in
@@ -36,8 +35,7 @@ _MIN_CORRELATION = 0.9  # copies have .93 to 1, other photographs of one toy up 
 
 
 def thumbnail_hash(rgb: UInt8) -> str:
-    """Return the brightness of a window's first and third quarter as two 8 x 8 thumbnails, 256 hexadecimal
-    digits.
+    """Return a window's hash, 256 hexadecimal digits: its first and third quarter as grey 8 x 8 thumbnails.
 
     Args:
         rgb: (T, H, W, 3) uint8 frames of any size.
@@ -92,8 +90,7 @@ def demote_near_duplicates(
 
 
 def near_duplicate_images(squares: Sequence[UInt8]) -> dict[int, int]:
-    """Return index of a picture → index of an earlier one that it nearly equals: resized, recompressed,
-    slightly cropped.
+    """Return index of a picture → index of an earlier one, of which it is a resized or cropped copy.
 
     Each whole picture is correlated with the others' crops, so that neither size nor proportions nor a change
     of brightness matter. A mirrored picture is no near-duplicate.

@@ -1,5 +1,4 @@
-"""What a build of an index has done so far: a hidden folder beside the index, which a killed build goes on
-with.
+"""What a build of an index has done so far, in a hidden folder beside it: a killed build goes on with it.
 
     .NAME.build/
       work.sqlite         the videos to index, and what was encoded of each, whole or not at all

@@ -116,8 +116,7 @@ def read_user_footage(pinned: str, duration_s: float) -> UserFootage:
 def choose_user_footage(
     footage: UserFootage, found: Candidates | None, query: str, encoder: TextVideoEncoder
 ) -> Candidates:
-    """Return the footage as the chosen candidate, behind those that a search found, with score and motion as
-    in an index.
+    """Return the footage as the chosen candidate behind those that a search found, scored as in an index.
 
     Raises VideoError.
     """

@@ -80,8 +80,7 @@ def create_index(index_factory: str, dim: int) -> Any:
 
 
 def build_faiss_index(index_factory: str, dim: int, num: int, shards: Shards) -> Any:
-    """Return the FAISS index of all vectors, built by one CPU thread so that the same vectors give the same
-    bytes.
+    """Return the FAISS index of all vectors, built by one CPU thread: the same vectors give the same bytes.
 
     Raises UsageError when there are too few vectors for the kind.
     """

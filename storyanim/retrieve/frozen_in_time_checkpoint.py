@@ -136,8 +136,7 @@ def save_network(network: FrozenInTime, folder: Path) -> None:
 
 
 def load_network(ref: ModelRef, num_frames: int) -> FrozenInTime:
-    """Return the network of a folder, for clips of up to `num_frames`, float32, frozen, on the GPU when there
-    is one.
+    """Return a folder's network, for clips of up to `num_frames`, float32, frozen, on a GPU if there is one.
 
     Frames beyond those that it was trained with get no temporal embedding. Raises ModelError.
     """

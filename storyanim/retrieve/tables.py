@@ -1,5 +1,4 @@
-"""Tables of videos: WebVid's CSV, the parquet of img2dataset and video2dataset, embeddings with their
-metadata, captions.
+"""Tables of videos (WebVid's CSV, the parquet of img2dataset and video2dataset), of embeddings, of captions.
 
 Rows are read one after the other. A table gives names and captions; addresses in it are never opened, and
 what it names outside of its own folder is not read.
@@ -70,8 +69,7 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 
 def read_embedded(folder: Path, embeddings: Path) -> Iterator[tuple[Row, Float32]]:
-    """Yield rows with their embeddings (dim,), of `embeddings`/*.npy and metadata/*.parquet (or .csv), paired
-    in order.
+    """Yield rows with their embeddings (dim,): metadata/*.parquet (or .csv) and `embeddings`/*.npy in order.
 
     Raises InputError when they do not fit each other.
     """
@@ -94,8 +92,7 @@ def read_embedded(folder: Path, embeddings: Path) -> Iterator[tuple[Row, Float32
 
 
 def locate(row: Row, folder: Path, stem: str) -> Located:
-    """Return the row's video below `folder`: at its path, else where WebVid, img2dataset and video2dataset
-    put it.
+    """Return the row's video below `folder`: at its path, else where WebVid or img2dataset put it.
 
     Args:
         row: of a table.

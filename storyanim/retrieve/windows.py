@@ -59,8 +59,7 @@ class Window(Span):
 
 
 def read_windows(path: Path, window_s: float, limits: Limits = DEFAULT_LIMITS) -> Iterator[Window]:
-    """Yield the windows of a video in order: those of each shot, `window_s` long, the last of a shot half
-    that or more.
+    """Yield the windows of each shot of a video, `window_s` long, the last of a shot at least half that.
 
     Of a video whose shots are all shorter than half a window, its beginning is one window.
 
