@@ -237,8 +237,6 @@ class CharacterToken:
     lora: dict[str, Float32]                         # diffusers' LoRA keys → arrays; may be empty
     base: str                                        # fingerprint of the base model it fits
     metadata: dict[str, str] = field(default_factory=dict)
-    # "unet.…" → whole weights that replace the base's
-    weights: dict[str, Float32] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_array("table", self.table, "(num_train_timesteps, d)", 2, np.float32)

@@ -13,9 +13,9 @@ import tomllib
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.config import JsonDict
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -139,65 +139,35 @@ class GenerateSettings(Section):
         return max(self.num_frames, round(min(duration_s, self.max_duration_s) * self.fps))
 
 
-TableRows = Literal[
-    "all",                                           # one a timestep that is learned at (TimeInv)
-    "knots",                                         # a few; at timesteps between two they are mixed
-    "one",                                           # the same at all timesteps (Textual Inversion)
-    "none",                                          # a word that means nothing and goes on so (DreamBooth)
-]
-LearnedWeights = Literal[
-    "lora",                                          # q, k, v of spatial attention, of low rank; rank 0: none
-    "cross_attention",                               # k, v of cross-attention as they are (Custom Diffusion)
-    "unet",                                          # all (DreamBooth)
-]
-
-
 class PersonalizeSettings(Section):
-    """Images to a character's token (AaS 3.3)."""
+    """Pictures to a character's token (AaS 3.3)."""
 
     num_steps: int = Field(1000, ge=1)
-    batch_size: int = Field(4, ge=1)
+    batch_size: int = Field(4, ge=1)                 # pictures a step; half as many class clips come on top
     embedding_learning_rate: float = Field(1e-4, gt=0)
     lora_learning_rate: float = Field(1e-4, gt=0)
-    # part of both rates that is left at the end; they fall by half a cosine
-    min_lr_rate: float = Field(1.0, gt=0, le=1)
-    lora_rank: int = Field(4, ge=0)                  # 0: the table alone
-    table_rows: TableRows = "all"                    # which embeddings of the pseudo-word are learned
-    # the pseudo-word starts as the one that fits the pictures; none: the noun
+    min_lr_rate: float = Field(1.0, gt=0, le=1)      # share of a rate that is left at the end (cosine)
+    lora_rank: int = Field(4, ge=0)                  # 0: the embeddings alone
+    embedding_per_timestep: bool = True              # False: one for all timesteps, as in Textual Inversion
+    # the embeddings start as the word that fits the pictures best; without any, as the noun
     initializer_words: tuple[str, ...] = ()
-    # said behind the noun, if one surely fits; {} is each of initializer_words
+    # the one that surely fits the pictures follows the noun; {} stands for each of initializer_words
     appearance_phrases: tuple[str, ...] = ()
-    num_knots: int = Field(8, ge=2)                  # of "knots", spread evenly
-    inference_timesteps_only: bool = False           # learn at the timesteps of a drawing instead of at all
-    weights: LearnedWeights = "lora"                 # which of the U-Net's spatial weights are learned
-    static_depth: bool = True                        # pictures are learned under their own depth
-    num_frames: int = Field(1, ge=1)                 # length of the static clip made of an image
-    # motion layers act on single frames, too: if the base was trained so
+    inference_timesteps_only: bool = False           # train at the timesteps of inference instead of at all
+    num_frames: int = Field(1, ge=1)                 # length of the static clip made of a picture
+    # whether motion modules act on single frames, too: if the base was trained so
     motion_modules_on_images: bool = False
     caption_dropout: float = Field(0.1, ge=0, le=1)  # share of captions left empty
-    # of the loss around the character; below 1, captions get contexts
+    # of the loss around the character; below 1, captions get contexts of the class clips
     background_loss_weight: float = Field(1.0, ge=0, le=1)
-    # clips of the noun, from the index: contexts for captions, regularisation
+    # clips of the noun, from the index: contexts for captions, prior preservation
     num_class_clips: int = Field(200, ge=0)
-    # of regularisation in the loss; 0: none, captions keep their contexts
-    prior_loss_weight: float = Field(1.0, ge=0)
-    # times that views not learned from choose the step; 0: the last is kept
+    prior_loss_weight: float = Field(1.0, ge=0)      # of class clips; 0: they give contexts alone
+    # times that views which are not trained on choose the step; 0: the last step is kept
     num_validations: int = Field(8, ge=0)
-    # blocks are computed twice: slower, less memory
-    gradient_checkpointing: bool = Field(False, json_schema_extra=SPEED)
+    gradient_checkpointing: bool = Field(False, json_schema_extra=SPEED)   # slower, less memory
     guidance_scale: float | None = Field(None, ge=0) # for shots with a character; None: as for all shots
     seed: int = 0
-
-    @model_validator(mode="after")
-    def _something_is_learned(self) -> Self:
-        if self.table_rows == "none" and not self.learns_weights:
-            raise ValueError("with table_rows = none and lora_rank = 0 nothing is learned")
-        return self
-
-    @property
-    def learns_weights(self) -> bool:
-        """Whether anything of the U-Net is learned beside the table."""
-        return self.weights != "lora" or self.lora_rank > 0
 
 
 class FilmSettings(Section):

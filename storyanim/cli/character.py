@@ -48,13 +48,11 @@ def _facts(token: CharacterToken) -> dict[str, Any]:
     said, halves = token.metadata, [matrix.shape[0] for key,
                                     matrix in token.lora.items() if key.endswith("lora_A.weight")]
     modules = sorted({key.removeprefix("unet.").rsplit(".", 2)[0] for key in token.lora})
-    whole = {key.removeprefix("unet."): list(array.shape) for key, array in sorted(token.weights.items())}
     return {
         "name": token.name, "token": token.token, "noun": token.noun, "base": token.base,
         **{name: _value(said[name]) if name in said else None for name in _NAMED},
         "table": {"shape": list(token.table.shape), "different_rows": len(np.unique(token.table, axis=0))},
         "lora": {"rank": max(halves, default=0), "modules": modules},
-        "weights": {"values": sum(array.size for array in token.weights.values()), "tensors": whole},
         "metrics": {name: _value(text) for name, text in said.items() if name not in _NAMED},
     }
 
@@ -88,7 +86,6 @@ def _rows(facts: dict[str, Any]) -> dict[str, str]:
     rows["fits"] = {"True": "yes", "False": "no, it was learned for another base model"}.get(
         rows["fits"], "unknown: the profile's model is not on this disk")
     rows["lora modules"] = _layers(facts["lora"]["modules"])
-    rows["weights tensors"] = _tensors(facts["weights"]["tensors"])
     rows["table shape"] += "  (timesteps, width)"
     return rows
 
@@ -100,13 +97,6 @@ def _text(value: Any) -> str:
     if not isinstance(value, list):
         return str(value)
     return (" x " if all(isinstance(part, int) for part in value) else ", ").join(map(str, value))
-
-
-def _tensors(shapes: dict[str, list[int]]) -> str:
-    """Return how many whole weights replace the base's, and a line for each."""
-    return "\n".join([f"{len(shapes)}, in place of the base's:",
-                      *(f"{name} {_text(shape)}" for name, shape in shapes.items())]) \
-        if shapes else "none"
 
 
 def _layers(modules: list[str]) -> str:

@@ -116,6 +116,5 @@ def character(
 def _left_out(loss: Loss, token: CharacterToken) -> str:
     rows = (f"how {loss.rows} rows differ (they lie {100 * loss.mean:.1f} % of their norm from the mean, "
             f"{100 * loss.largest:.1f} % at most)")
-    whole = [f"{len(token.weights)} whole weights of the U-Net"] if token.weights else []
-    parts = [*(["the LoRA"] if token.lora else []), *whole, *([rows] if loss.rows > 1 else [])]
+    parts = [*(["the LoRA"] if token.lora else []), *([rows] if loss.rows > 1 else [])]
     return ", and ".join(parts) or "nothing"

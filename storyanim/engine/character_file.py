@@ -1,9 +1,9 @@
 """The file of a learned character: one `.safetensors` with its table, its LoRA, and who it is.
 
-Tensors: `table`, `lora.<diffusers' key>` for each matrix, `weights.<key>` for each weight of the base that is
-replaced, and `format`, the number of the layout. Because there is always more than one tensor, stock
-diffusers refuses the file as a textual inversion instead of taking row 0 for all timesteps. The words stand
-as one JSON text in the metadata, with a checksum: safetensors itself does not notice a changed value.
+Tensors: `table`, `lora.<diffusers' key>` for each matrix, and `format`, the number of the layout. Because
+there is always more than one tensor, stock diffusers refuses the file as a textual inversion, instead of
+taking row 0 for all timesteps. The words stand as one JSON text in the metadata, with a checksum: safetensors itself
+does not notice a changed value.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from storyanim.errors import CharacterError
 
 FORMAT = 1
 _METADATA = "storyanim_character"
-_LORA, _WEIGHTS = "lora.", "weights."
+_LORA = "lora."
 _WORDS = ("name", "token", "noun", "base")
 _HINT = "make one with `storyanim personalize FOLDER -o NAME.safetensors`"
 
@@ -38,7 +38,6 @@ def character_bytes(token: CharacterToken) -> bytes:
 
     tensors = {"table": token.table, "format": np.array([FORMAT], np.int64)}
     tensors |= {f"{_LORA}{name}": matrix for name, matrix in token.lora.items()}
-    tensors |= {f"{_WEIGHTS}{name}": weight for name, weight in token.weights.items()}
     contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     words = {name: getattr(token, name) for name in _WORDS} | {
         "metadata": token.metadata, "sha256": _checksum(contiguous)}
@@ -93,16 +92,15 @@ def _token(tensors: Mapping[str, Any], words: Mapping[str, Any]) -> CharacterTok
     facts = words["metadata"]
     if not all(isinstance(text, str) for text in (*said.values(), *facts, *facts.values())):
         raise ValueError("its words are no texts")
-    lora, weights = (
-        {name.removeprefix(prefix): tensor for name, tensor in sorted(tensors.items())
-         if name.startswith(prefix)}
-        for prefix in (_LORA, _WEIGHTS)
-    )
+    lora = {name.removeprefix(_LORA): tensor for name, tensor in sorted(tensors.items())
+            if name.startswith(_LORA)}
+    if unknown := set(tensors) - {"table", "format", *(f"{_LORA}{name}" for name in lora)}:
+        raise ValueError(f"it holds {min(unknown)}, which no character has")
     if odd := [name for name, matrix in lora.items() if matrix.ndim != 2 or matrix.dtype != np.float32]:
         raise ValueError(f"{odd[0]} is no float32 matrix")
-    if not all(np.isfinite(tensor).all() for tensor in (tensors["table"], *lora.values(), *weights.values())):
+    if not all(np.isfinite(tensor).all() for tensor in (tensors["table"], *lora.values())):
         raise ValueError("it holds values that are not numbers")
-    return CharacterToken(table=tensors["table"], lora=lora, weights=weights, metadata=facts, **said)
+    return CharacterToken(table=tensors["table"], lora=lora, metadata=facts, **said)
 
 
 def _checksum(tensors: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -43,8 +43,14 @@ class _Loaded:
 class StoryGenerator:
     """Text, depth and character tokens to frames, by diffusion (AaS 3.2, 3.3)."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, load: Callable[[], Any] | None = None) -> None:
+        """Load nothing yet.
+
+        Args:
+            settings: of the whole run.
+            load: gives the StoryVideoPipeline to draw with; None: that of the settings' models.
+        """
+        self._settings, self._load = settings, load
 
     @cached_property
     def base(self) -> str:
@@ -93,7 +99,8 @@ class StoryGenerator:
         from storyanim.generate.lora import CharacterLoras
         from storyanim.generate.memory import MemoryLadder, cast, choose_dtype
 
-        pipeline, device = load_pipeline(self._settings.models), choose_device()
+        pipeline = self._load() if self._load else load_pipeline(self._settings.models)
+        device = choose_device()
         cast(pipeline, choose_dtype(self._settings.generate.dtype, device))
         ladder = MemoryLadder(pipeline, device, self._settings.generate.memory)
         return _Loaded(pipeline, ladder, CharacterLoras(pipeline))

@@ -23,7 +23,6 @@ class CharacterLoras:
     def __init__(self, pipeline: Any) -> None:
         self._pipeline, self._unet = pipeline, pipeline.unet
         self._adapters: set[str] = set()             # names of the LoRAs that were loaded
-        self._replaced: dict[str, torch.Tensor] = {}     # weights of the base that others stand in for
 
     def set_adapters(self, tokens: Sequence[CharacterToken]) -> None:
         """Have the U-Net draw with the weights of exactly these characters. Raises CharacterError.
@@ -37,32 +36,6 @@ class CharacterLoras:
             self._unet.set_adapters(names, [1 / len(names)] * len(names))
         elif self._adapters:
             self._unet.disable_lora()
-        self._replace_weights(tokens)
-
-    def _replace_weights(self, tokens: Sequence[CharacterToken]) -> None:
-        """Restore the base's weights, then put the characters' whole weights in their place."""
-        if not self._replaced and not any(token.weights for token in tokens):
-            return
-        # A layer with a LoRA keeps its own weight one level deeper.
-        parameters = self._unet.named_parameters()
-        own = {f"unet.{name.replace('.base_layer.', '.')}": weight for name, weight in parameters}
-        for key, data in self._replaced.items():
-            own[key].data = data
-        self._replaced = {}
-        for token in tokens:
-            for key, array in token.weights.items():
-                weight = own.get(key)
-                if weight is None or weight.shape != array.shape:
-                    raise CharacterError(
-                        f"the weights of {token.name} do not fit this model: {key} {array.shape}", hint=_HINT
-                    )
-                if key in self._replaced:
-                    raise CharacterError(
-                        f"{token.name} and another character of the shot both replace {key}",
-                        hint="only characters that were learned as a LoRA can share a shot",
-                    )
-                self._replaced[key] = weight.data
-                weight.data = torch.from_numpy(array).to(weight.data)
 
     def _load_adapter(self, token: CharacterToken) -> str:
         name = _adapter_name(token.lora)

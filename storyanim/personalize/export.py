@@ -29,13 +29,8 @@ class Loss:
 def lora_file(token: CharacterToken) -> bytes:
     """The LoRA as `load_lora_weights` of diffusers reads it: its own keys, alpha equal to the rank.
 
-    It fits every U-Net with these layers, 2D or with motion. Raises UsageError for a character that was learned without one, as
-    a table alone or as whole weights.
+    It fits every U-Net with these layers, 2D or with motion. Raises UsageError for a character without one.
     """
-    if token.weights:
-        what = token.metadata.get("method", "whole weights")
-        raise UsageError(f"{token.name} has no LoRA: it was learned as {what}, {len(token.weights)} whole weights of the U-Net "
-                         "that replace the base's", hint="learn it again with personalize.weights = \"lora\"")
     if not token.lora:
         raise UsageError(f"{token.name} has no LoRA, only a table", hint="use --format ti-embedding --collapse")
     return _file(token.lora, token, {})

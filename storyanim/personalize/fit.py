@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from storyanim import hub
 from storyanim.artifacts import Character, CharacterToken, ClipMatch
-from storyanim.config import PersonalizeSettings, Settings, canonical
+from storyanim.config import Settings, canonical
 from storyanim.device import choose_device
 from storyanim.errors import ResourceError
 from storyanim.personalize import checkpoint as checkpoints
@@ -26,13 +26,13 @@ from storyanim.personalize.lora import (
     frozen,
     frozen_weights_in_bfloat16,
     gradient_checkpointing,
-    learning,
+    lora_adapter,
     motion_modules_disabled,
     numpy_arrays,
     single_frame_attention,
 )
 from storyanim.personalize.objective import cosine_with_min_lr
-from storyanim.personalize.timeinv import make_table, sampling_grid, word_embedding
+from storyanim.personalize.timeinv import TimeInvTable, sampling_grid, word_embedding
 from storyanim.personalize.trainer import TimeInvTrainer, TrainState, filled_phrases, uses_bfloat16
 from storyanim.personalize.validation import BestCheckpoint
 from storyanim.stages import DepthEstimator
@@ -51,6 +51,9 @@ class TimeInvLearner:
         load_pipeline: gives a StoryVideoPipeline without a LoRA; called for the first character. It is left as it was.
         depth: for the pictures' own static depth.
     """
+
+    _trainer: type[TimeInvTrainer] = TimeInvTrainer
+    _weight_decay = 1e-2                             # of the LoRA: AdamW's default
 
     def __init__(self, settings: Settings, load_pipeline: Callable[[], Any], depth: DepthEstimator) -> None:
         self._settings, self._load_pipeline, self._depth = settings, load_pipeline, depth
@@ -89,12 +92,14 @@ class TimeInvLearner:
         """
         wanted = self._settings.personalize
         class_clips = class_clips[:wanted.num_class_clips]
-        learned = class_clips if wanted.learns_weights and wanted.prior_loss_weight else ()
-        with self._ready() as pipeline, learning(pipeline.unet, wanted) as weights, self._in_bfloat16(pipeline):
+        with (
+            self._ready() as pipeline, self._trainable_weights(pipeline.unet) as weights, self._in_bfloat16(pipeline)
+        ):
+            learned = class_clips if weights and wanted.prior_loss_weight else ()
             maker = ExampleMaker(pipeline, self._depth, self._settings)
             contexts = contexts_of(class_clips, character.noun) if wanted.background_loss_weight < 1 else ()
             own, others = list(maker.of_character(character, contexts)), list(maker.of_clips(learned, character))
-            trainer = TimeInvTrainer(pipeline, self._settings, character.token, own, others)
+            trainer = self._trainer(pipeline, self._settings, character.token, own, others)
             state = self._train_state(pipeline, trainer, character.noun, weights)
             held_out = BestCheckpoint(state, wanted.num_steps, wanted.num_validations, trainer.num_validation_losses)
             tensors = state.parts | held_out.parts
@@ -117,6 +122,12 @@ class TimeInvLearner:
         if checkpoint:
             checkpoint.unlink(missing_ok=True)
         return token
+
+    @property
+    def _method(self) -> str:
+        """Return what is trained, in a word."""
+        rows = "timeinv" if self._settings.personalize.embedding_per_timestep else "textual-inversion"
+        return f"{rows}+lora" if self._settings.personalize.lora_rank else rows
 
     @cached_property
     def _pipeline(self) -> Any:
@@ -155,16 +166,25 @@ class TimeInvLearner:
         word = trainer.best_initializer_word(wanted.initializer_words, noun, grid) if wanted.initializer_words else noun
         trainer.add_appearance(noun, trainer.best_appearance_phrase(word, noun, filled_phrases(wanted), grid))
         start = word_embedding(pipeline.tokenizer, pipeline.text_encoder, word)
-        table = make_table(wanted, start, grid, steps).to(pipeline.device)
+        timesteps = grid if wanted.inference_timesteps_only else torch.arange(steps)
+        table = self._make_table(start, timesteps, steps).to(pipeline.device)
         groups: list[dict[str, Any]] = []
         if table.weight.requires_grad:
             # No weight decay: it would move the rows of timesteps that a step did not draw.
             groups.append({"params": [table.weight], "peak": wanted.embedding_learning_rate, "weight_decay": 0.0})
         if weights:
-            # Those that are learned as they are start far from zero: decay would pull at what the base knows.
-            decay = {} if wanted.weights == "lora" else {"weight_decay": 0.0}
-            groups.append({"params": list(weights.values()), "peak": wanted.lora_learning_rate, **decay})
+            groups.append({"params": list(weights.values()), "peak": wanted.lora_learning_rate,
+                           "weight_decay": self._weight_decay})
         return TrainState(table, weights, torch.optim.AdamW(groups), torch.zeros(1), torch.zeros(wanted.num_steps))
+
+    def _make_table(self, start: Tensor, timesteps: Tensor, num_train_timesteps: int) -> TimeInvTable:
+        """Return the embeddings to train, all equal to `start` (d)."""
+        rows = None if self._settings.personalize.embedding_per_timestep else 1
+        return TimeInvTable(start, timesteps, num_train_timesteps, rows)
+
+    def _trainable_weights(self, unet: Any) -> AbstractContextManager[dict[str, nn.Parameter]]:
+        """Return the U-Net's weights to train, by `unet.` and their name, while it is open. Raises ModelError."""
+        return lora_adapter(unet, self._settings.personalize.lora_rank, self._settings.personalize.seed)
 
     def _key(self, character: Character, class_clips: Sequence[ClipMatch]) -> str:
         images = [hub.file_sha256(path) for path in character.images]
@@ -177,7 +197,7 @@ class TimeInvLearner:
     ) -> CharacterToken:
         metadata = {
             "chosen_step": str(held_out.restore_best()),
-            "method": _method(self._settings.personalize),
+            "method": self._method,
             "version": str(VERSION),
             "steps": str(self._settings.personalize.num_steps),
             "loss": f"{float(state.loss):.6f}",
@@ -189,12 +209,9 @@ class TimeInvLearner:
             "settings": canonical(self._settings.personalize),
             "fingerprint": self.fingerprint,
         }
-        arrays = numpy_arrays(state.weights)
-        low_rank = self._settings.personalize.weights == "lora"
         return CharacterToken(
             name=character.name, token=character.token, noun=character.noun, table=state.table.full().numpy(),
-            lora=arrays if low_rank else {}, weights={} if low_rank else arrays,
-            base=hub.fingerprint(self._settings.models.pipeline), metadata=metadata,
+            lora=numpy_arrays(state.weights), base=hub.fingerprint(self._settings.models.pipeline), metadata=metadata,
         )
 
 
@@ -206,9 +223,3 @@ def _curve(losses: Tensor) -> list[tuple[int, float]]:
 
 def _rounded(curve: list[tuple[int, float]]) -> list[tuple[int, float]]:
     return [(step, round(value, 6)) for step, value in curve]
-
-
-def _method(wanted: PersonalizeSettings) -> str:
-    """What was learned, in a word: "timeinv+lora"."""
-    rows = {"all": "timeinv", "knots": "timeinv-knots", "one": "textual-inversion", "none": "rare-word"}[wanted.table_rows]
-    return f"{rows}+{wanted.weights.replace('_', '-')}" if wanted.learns_weights else rows

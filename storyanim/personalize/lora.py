@@ -1,32 +1,19 @@
-"""The U-Net's weights while some of them are learned, low-rank or as they are, and as it was afterwards (AaS 3.3)."""
+"""The U-Net while a character is learned: its LoRA, its motion modules, its frozen weights (AaS 3.3)."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from storyanim.config import PersonalizeSettings
 from storyanim.errors import ModelError
 
 # Self-attention (attn1) and cross-attention (attn2) of the spatial layers. `motion_modules` have no `attentions`.
 LAYERS = r".*attentions\.\d+\.transformer_blocks\.\d+\.attn[12]\.to_[qkv]"
 _NAME = "learning"
-_OPEN = {                                            # parameters that are learned as they are
-    "cross_attention": re.compile(r".*attentions\.\d+\.transformer_blocks\.\d+\.attn2\.to_[kv]\.weight"),
-    "unet": re.compile(r"(?!.*motion_modules).*"),
-}
-
-
-def learning(unet: Any, wanted: PersonalizeSettings) -> AbstractContextManager[dict[str, nn.Parameter]]:
-    """The weights that the settings let be learned, by `unet.` and their name, while it is open. Raises ModelError."""
-    if wanted.weights == "lora":
-        return lora_adapter(unet, wanted.lora_rank, wanted.seed)
-    return _opened(unet, _OPEN[wanted.weights])
 
 
 @contextmanager
@@ -152,24 +139,6 @@ def frozen(*modules: nn.Module | None) -> Iterator[None]:
             weight.requires_grad_(requires_grad)
         for part, training in modes:
             part.training = training
-
-
-@contextmanager
-def _opened(unet: Any, names: re.Pattern[str]) -> Iterator[dict[str, nn.Parameter]]:
-    """Lets the parameters of these names be learned; at the end all are as before."""
-    chosen = {f"unet.{name}": weight for name, weight in unet.named_parameters() if names.fullmatch(name)}
-    if not chosen:
-        raise ModelError("the U-Net has no cross-attention to personalise", hint="take a base model that reads a text")
-    kept = {key: (weight.data, weight.requires_grad) for key, weight in chosen.items()}
-    try:
-        for weight in chosen.values():
-            weight.data = weight.data.float().clone()
-            weight.requires_grad_(True)
-        yield dict(sorted(chosen.items()))
-    finally:
-        for key, weight in chosen.items():
-            weight.data, weight.grad = kept[key][0], None
-            weight.requires_grad_(kept[key][1])
 
 
 def _add(unet: Any, rank: int, seed: int) -> None:

@@ -77,10 +77,19 @@ class _Batch:
 class TimeInvTrainer:
     """One character's examples, and a step of learning from them. What step k draws depends on the seed and k alone."""
 
-    def __init__(self, pipeline: Any, settings: Settings, token: str, own: list[Example], others: list[Example]) -> None:
-        """Args: token: the pseudo-word; own: examples of the character; others: of its kind, may be none.
+    static_depth = True                              # train under the pictures' own depth (AaS 3.3)
 
-        Nothing is learned from the examples that are held out.
+    def __init__(
+        self, pipeline: Any, settings: Settings, token: str, own: list[Example], others: list[Example]
+    ) -> None:
+        """Hold the examples; none that is held out is trained on.
+
+        Args:
+            pipeline: a StoryVideoPipeline.
+            settings: of the whole run.
+            token: the pseudo-word.
+            own: examples of the character.
+            others: examples of its kind, may be none.
         """
         self._pipeline, self._settings, self._token = pipeline, settings.personalize, token
         self._own, self._others = [example for example in own if not example.held_out], others
@@ -228,7 +237,7 @@ class TimeInvTrainer:
         noisy, target = self._objective.noisy_and_target(batch.latents, timesteps, batch.noise)
         with self._attention(), self._autocast():
             text = pipeline.encode_prompts(batch.captions, {} if rows is None else {self._token: rows})
-            guided = (rows is None or self._settings.static_depth) and pipeline.structure is not None
+            guided = (rows is None or self.static_depth) and pipeline.structure is not None
             guide = pipeline.structure_guide(batch.inverse_depth) if guided else None
             predicted = pipeline.predict(noisy, timesteps, text, guide)
         return masked_mse(predicted, target, batch.weight)

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from storyanim.artifacts import Character, CharacterToken, DepthTrack, Float32, Frames
 from storyanim.engine.run_dir import RunDir
 from storyanim.generate.load import load_pipeline
-from storyanim.personalize.fit import TimeInvLearner
 from storyanim.personalize.images import load_image
 from storyanim.run import characters
 from storyanim.run.components import Components
 from storyanim.stages import ShotGenerator
+from storybook.evaluate.baselines import load_finetuned
 from storybook.evaluate.bench import Bench, Watch, draw_all
 from storybook.evaluate.cast import Lead
 from storybook.evaluate.labels import ATTRIBUTES, labels_of
-from storybook.evaluate.methods import settings_of
+from storybook.evaluate.methods import METHODS, build_learner, learn_finetuned
 from storybook.evaluate.metrics import coat, interval
 from storybook.evaluate.trials import Trial, guide_spec
 from storybook.world import WorldClip
@@ -88,16 +88,17 @@ def learn_parts(
     run: RunDir, bench: Bench, components: Components, parts: Sequence[Part], method: str, watch: Watch
 ) -> list[CharacterToken]:
     """Return the characters of all parts, learned one after the other on one model."""
-    own = settings_of(method, bench.settings)
-    learner = TimeInvLearner(own, partial(load_pipeline, own.models), bench.depth)
+    models, count = bench.settings.models, bench.settings.personalize.num_class_clips
+    learner = build_learner(method, bench.settings, partial(load_pipeline, models), bench.depth)
 
     def learned(part: Part) -> CharacterToken:
         told = characters.watched(learner, f"{part.lead.name} by {method}", watch)
-        token: CharacterToken = run.step(
-            f"{method}/{part.lead.name}/learned", characters.learn_character, part.character, told,
-            components.index, components.encoder, own.personalize.num_class_clips,
-        ).value
-        return token
+        name = f"{method}/{part.lead.name}/learned"
+        if METHODS[method].finetuned:
+            return load_finetuned(run.step_with_folder(
+                name, learn_finetuned, part.character, told, components.index, components.encoder, count).value)
+        return run.step(
+            name, characters.learn_character, part.character, told, components.index, components.encoder, count).value
 
     return [learned(part) for part in parts]
 

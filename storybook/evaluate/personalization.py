@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from storyanim.artifacts import CharacterToken, Frames
-from storyanim.engine.character_file import character_bytes
 from storyanim.engine.folders import write_file
 from storyanim.engine.run_dir import RunDir
 from storyanim.generate.generator import build_generator
 from storyanim.run.components import Components, build_components
+from storybook.evaluate.baselines import num_bytes
 from storybook.evaluate.bench import Bench, Watch, draw_all
 from storybook.evaluate.cast import make_leads, make_shades
 from storybook.evaluate.labels import ATTRIBUTES
-from storybook.evaluate.methods import ABLATIONS, BASELINES, UNTOLD, settings_of
+from storybook.evaluate.methods import ABLATIONS, BASELINES, UNTOLD, build_method_generator
 from storybook.evaluate.pairs import pair_labels, read_pairs, score_pairs
 from storybook.evaluate.parts import Counts, Part, count_parts, draw_parts, learn_parts, make_part
 from storybook.evaluate.sheets import personalization_sheet
@@ -101,7 +101,7 @@ def _by(
 ) -> tuple[list[CharacterToken], list[list[Frames]]]:
     """Return all parts learned by a method, and their clips as it draws them."""
     tokens = learn_parts(run, bench, components, parts, method, watch)
-    generator = build_generator(settings_of(method, bench.settings))
+    generator = build_method_generator(method, bench.settings)
     return tokens, draw_parts(run, method, parts, tokens, generator, seeds, watch)
 
 
@@ -166,7 +166,7 @@ def _costs(run: RunDir, method: str, parts: Sequence[Part],
     """Of one character: seconds of learning, bytes of its file."""
     spent = run.seconds()
     seconds = [spent[f"{method}/{part.lead.name}/learned"] for part in parts]
-    sizes = [len(character_bytes(token)) for token in tokens]
+    sizes = [num_bytes(token) for token in tokens]
     return {"seconds": float(np.mean(seconds)), "bytes": float(np.mean(sizes))}
 
 

@@ -21,15 +21,14 @@ from storyanim.engine.store import save_character_token
 LAYER = "unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_v"
 
 
-def save_character(path: Path, *, base: str = "another", rows: int = 10, lora: bool = True, whole: bool = False) -> Path:
+def save_character(path: Path, *, base: str = "another", rows: int = 10, lora: bool = True) -> Path:
     rng = np.random.default_rng(0)
     halves = {f"{LAYER}.lora_A.weight": (4, 8), f"{LAYER}.lora_B.weight": (8, 4)} if lora else {}
     matrices = {key: rng.standard_normal(shape).astype(np.float32) for key, shape in halves.items()}
     table = rng.standard_normal((rows, 8)).astype(np.float32).repeat(10 // rows, axis=0)
     metadata = {"method": "timeinv+lora", "steps": "600", "loss": "0.25", "note": "[b]",
                 "settings": '{"lora_rank": 4, "seed": 0}'}
-    weights = {f"{LAYER}.weight": rng.standard_normal((8, 6)).astype(np.float32)} if whole else {}
-    save_character_token(path, CharacterToken("bruno", "<bruno>", "bear", table, matrices, base, metadata, weights))
+    save_character_token(path, CharacterToken("bruno", "<bruno>", "bear", table, matrices, base, metadata))
     return path
 
 
@@ -56,7 +55,7 @@ class TestShow:
             "base": "another", "appearance": None, "method": "timeinv+lora", "version": None, "steps": 600,
             "chosen_step": None, "pictures": None, "class_clips": None,
             "settings": {"lora_rank": 4, "seed": 0}, "fingerprint": None, "table": {"shape": [10, 8], "different_rows": 5},
-            "lora": {"rank": 4, "modules": [LAYER.removeprefix("unet.")]}, "weights": {"values": 0, "tensors": {}},
+            "lora": {"rank": 4, "modules": [LAYER.removeprefix("unet.")]},
             "metrics": {"loss": 0.25, "note": "[b]"},
             "profile": str(profile), "fits": False,
         }
@@ -83,17 +82,7 @@ class TestShow:
         told = dict(line.split("  ", 1) for line in cli("character", "show", path, "--profile", profile).out.splitlines())
         assert told["file"].strip() == str(path)
         assert told["settings initializer_words"].strip() == "red, blue"
-
-    def test_whole_weights_are_told(self, cli: Cli, here: Path, profile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("COLUMNS", "200")
-        path = save_character(here / "bruno.safetensors", lora=False, whole=True)
-        facts = cli("character", "show", path, "--profile", profile, "--json").json
-        name = f"{LAYER.removeprefix('unet.')}.weight"
-        assert facts["weights"] == {"values": 48, "tensors": {name: [8, 6]}}
-        text = " ".join(cli("character", "show", path, "--profile", profile).out.split())
-        assert "weights values 48" in text
-        assert f"{name} 8 x 6" in text
-        assert "lora modules none" in text
+        assert told["lora modules"].strip() == "none"
 
     def test_curves_and_figures_of_the_report_are_metrics(self, cli: Cli, here: Path, profile: Path) -> None:
         table = np.zeros((10, 8), np.float32)
@@ -155,7 +144,6 @@ class TestExport:
 
     @pytest.mark.parametrize(("form", "made", "word"), [
         ("ti-embedding", {}, "10 different rows"), ("diffusers-lora", {"lora": False}, "no LoRA"),
-        ("diffusers-lora", {"lora": False, "whole": True}, "1 whole weights of the U-Net"),
     ])
     def test_what_the_character_lacks_is_a_usage_error(
         self, cli: Cli, here: Path, form: str, made: dict[str, object], word: str

@@ -103,6 +103,10 @@ class TestForeign:
         assert "format 2, this one reads 1" in error.message
         assert "update storyanim" in error.hint
 
+    def test_tensors_that_no_character_has(self, file: Path) -> None:
+        other = {"weights.unet.conv_in.weight": np.zeros((2, 2), np.float32)}
+        assert "which no character has" in complaint(rewritten(file, lambda tensors, words: tensors.update(other))).message
+
     @pytest.mark.parametrize(("names", "word"), [
         ((f"{LAYER}.lora_A.weight", f"{LAYER}.lora_B.weight"), "a LoRA"), (("<bear>",), "a textual inversion"),
         (("table", "format"), "no character file of storyanim"),

@@ -130,6 +130,11 @@ class TestTable:
         table = learn(caption_dropout=1.0, initializer_words=("red", "blue")).table
         assert any(np.array_equal(table, np.tile(start, (1000, 1))) for start in starts)
 
+    def test_one_embedding_for_all_timesteps(self, learn: Callable[..., CharacterToken]) -> None:
+        token = learn(embedding_per_timestep=False)
+        assert len(np.unique(token.table, axis=0)) == 1
+        assert token.metadata["method"] == "textual-inversion+lora"
+
     def test_rank_zero_is_the_table_alone(self, learn: Callable[..., CharacterToken], class_clips: list[ClipMatch]) -> None:
         token = learn(class_clips=class_clips, lora_rank=0)
         assert token.lora == {}
@@ -206,15 +211,6 @@ class TestLearning:
         sample = drawn[0][0]
         assert sample.shape == (4, 6, 3, 8, 8)
         assert not torch.equal(sample[:, :, 0], sample[:, :, 1])                                  # the noise is each frame's
-
-    @pytest.mark.parametrize(("words", "guided"), [((), 0), (("red", "blue"), 2)])
-    def test_without_static_depth_words_are_read_under_it_and_nothing_is_learned(
-        self, learn: Callable[..., CharacterToken], shared_pipeline: StoryVideoPipeline, monkeypatch: pytest.MonkeyPatch,
-        words: tuple[str, ...], guided: int,
-    ) -> None:
-        guides = spy(monkeypatch, shared_pipeline, "structure_guide")
-        learn(num_steps=2, static_depth=False, initializer_words=words, appearance_phrases=())
-        assert len(guides) == guided
 
     @pytest.mark.parametrize(("num_frames", "on", "calls"), [(1, False, 0), (1, True, 2), (2, False, 2)])
     def test_motion_layers_see_single_frames_where_they_know_them(

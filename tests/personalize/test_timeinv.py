@@ -8,9 +8,8 @@ from diffusers import DDIMScheduler, EulerDiscreteScheduler
 from small import tokenizer
 from torch import nn
 
-from storyanim.config import PersonalizeSettings
 from storyanim.errors import CharacterError
-from storyanim.personalize.timeinv import TimeInvTable, make_table, sampling_grid, word_embedding
+from storyanim.personalize.timeinv import TimeInvTable, sampling_grid, word_embedding
 
 
 class Encoder:
@@ -70,39 +69,15 @@ class TestNoun:
             word_embedding(tokenizer(), Encoder(), "")
 
 
-class TestKnots:
-    def test_rows_between_two_knots_are_mixed(self) -> None:
-        table = TimeInvTable(torch.zeros(1), torch.arange(10), 10, torch.tensor([0, 4, 9]))
-        table.weight.data = torch.tensor([[0.0], [8.0], [13.0]])
-        assert table.full()[:, 0].tolist() == [0, 2, 4, 6, 8, 9, 10, 11, 12, 13]
-        assert table.rows(torch.tensor([9, 1]))[:, 0].tolist() == [13, 2]
-
-    def test_both_knots_around_a_timestep_learn(self) -> None:
-        table = TimeInvTable(torch.zeros(1), torch.arange(10), 10, torch.tensor([0, 4, 9]))
-        table.rows(torch.tensor([1])).sum().backward()
-        assert table.weight.grad is not None
-        assert table.weight.grad[:, 0].tolist() == [0.75, 0.25, 0]
-
-    def test_one_knot_is_one_embedding(self) -> None:
-        table = TimeInvTable(torch.tensor([5.0]), torch.tensor([2, 7]), 10, torch.tensor([0]))
+class TestOneRow:
+    def test_is_one_embedding_for_all(self) -> None:
+        table = TimeInvTable(torch.tensor([5.0]), torch.tensor([2, 7]), 10, num_rows=1)
         assert table.weight.shape == (1, 1)
         assert table.rows(torch.tensor([0, 1, 1]))[:, 0].tolist() == [5, 5, 5]
         assert table.full()[:, 0].tolist() == [5] * 10
 
-
-class TestTheTableOfSettings:
-    def rows(self, **wanted: object) -> TimeInvTable:
-        return make_table(PersonalizeSettings(**wanted), torch.tensor([3.0, 4.0]), torch.tensor([1, 5]), 10)
-
-    def test_each_kind_has_its_rows(self) -> None:
-        assert [len(self.rows(table_rows=kind).weight) for kind in ("all", "knots", "one", "none")] == [10, 8, 1, 1]
-        assert len(self.rows(inference_timesteps_only=True).weight) == 2
-        assert self.rows(table_rows="one", inference_timesteps_only=True).timesteps.tolist() == [1, 5]
-
-    def test_a_rare_word_is_none_that_is_known_and_is_not_learned(self) -> None:
-        word = self.rows(table_rows="none").weight
-        assert not word.requires_grad
-        assert word.norm().item() == pytest.approx(5)
-        assert (word[0] - torch.tensor([3.0, 4.0])).norm() > 0.5
-        assert torch.equal(word, self.rows(table_rows="none").weight)
-        assert not torch.equal(word, self.rows(table_rows="none", seed=1).weight)
+    def test_learns_of_every_timestep(self) -> None:
+        table = TimeInvTable(torch.zeros(1), torch.tensor([2, 7]), 10, num_rows=1)
+        table.rows(torch.tensor([0, 1, 1])).sum().backward()
+        assert table.weight.grad is not None
+        assert table.weight.grad.tolist() == [[3]]
