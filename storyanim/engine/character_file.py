@@ -2,8 +2,8 @@
 
 Tensors: `table`, `lora.<diffusers' key>` for each matrix, and `format`, the number of the layout. Because
 there is always more than one tensor, stock diffusers refuses the file as a textual inversion, instead of
-taking row 0 for all timesteps. The words stand as one JSON text in the metadata, with a checksum: safetensors itself
-does not notice a changed value.
+taking row 0 for all timesteps. The words stand as one JSON text in the metadata, with a checksum: safetensors
+itself does not notice a changed value.
 """
 
 from __future__ import annotations

@@ -94,9 +94,11 @@ def test_each_learns_what_its_paper_says(learn: Learn, shared_pipeline: StoryVid
 def test_whole_weights_are_drawn_with_and_taken_off(learn: Learn, family: Path, method: str, tmp_path: Path) -> None:
     token = learn(method)
     assert isinstance(token, FinetunedToken)
-    save_finetuned(tmp_path, token)
-    assert num_bytes(token) == sum(file.stat().st_size for file in tmp_path.iterdir())
-    token = load_finetuned(tmp_path)
+    folder = tmp_path / "files"
+    folder.mkdir()
+    save_finetuned(folder, token)
+    assert num_bytes(token) == sum(file.stat().st_size for file in folder.iterdir())
+    token = load_finetuned(folder)
     assert token.weights
     generator = build_method_generator(method, make_settings(family))
     named_only = CharacterToken(name="bruno", token="<bruno>", noun="bear", table=token.table, lora={}, base=token.base)
