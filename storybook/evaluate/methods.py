@@ -16,9 +16,8 @@ from storyanim.config import PersonalizeSettings, Settings
 from storyanim.errors import UsageError
 from storyanim.generate.generator import build_generator
 from storyanim.personalize.fit import TimeInvLearner
-from storyanim.retrieve.index import VideoIndex
 from storyanim.run.characters import learn_character
-from storyanim.stages import CharacterLearner, DepthEstimator, ShotGenerator, TextVideoEncoder
+from storyanim.stages import CharacterLearner, DepthEstimator, FootageIndex, ShotGenerator, TextVideoEncoder
 from storybook.evaluate.baselines import (
     BaselineLearner,
     Finetuned,
@@ -94,7 +93,7 @@ def build_method_generator(method: str, settings: Settings) -> ShotGenerator:
 
 
 def learn_finetuned(
-    folder: Path, character: Character, learner: CharacterLearner, index: VideoIndex, encoder: TextVideoEncoder,
+    folder: Path, character: Character, learner: CharacterLearner, index: FootageIndex, encoder: TextVideoEncoder,
     num_class_clips: int,
 ) -> Path:
     """Do the step `learn_character` of a method that trains whole weights; return its folder, which has them."""
