@@ -1,26 +1,31 @@
-"""Learns a character: TimeInv's table and a LoRA, from pictures that stand still under their own depth (AaS 3.3)."""
+"""Learning a character: TimeInv's table and a LoRA, from pictures under their own static depth (AaS 3.3)."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from transformers import get_cosine_with_min_lr_schedule_with_warmup
 
 from storyanim import hub
 from storyanim.artifacts import Character, CharacterToken, ClipMatch
 from storyanim.config import Settings, canonical
 from storyanim.device import choose_device
 from storyanim.errors import ResourceError
-from storyanim.personalize import checkpoint as checkpoints
+from storyanim.personalize.checkpoint import TrainCheckpoint
+from storyanim.personalize.diffusion_classifier import (
+    best_appearance_phrase,
+    best_initializer_word,
+    filled_phrases,
+)
 from storyanim.personalize.examples import ExampleMaker, contexts_of
 from storyanim.personalize.lora import (
     frozen,
@@ -31,48 +36,51 @@ from storyanim.personalize.lora import (
     numpy_arrays,
     single_frame_attention,
 )
-from storyanim.personalize.objective import cosine_with_min_lr
 from storyanim.personalize.timeinv import TimeInvTable, sampling_grid, word_embedding
-from storyanim.personalize.trainer import TimeInvTrainer, TrainState, filled_phrases, uses_bfloat16
+from storyanim.personalize.trainer import TimeInvTrainer, TrainState, uses_bfloat16
 from storyanim.personalize.validation import BestCheckpoint
 from storyanim.stages import DepthEstimator
 
 VERSION = 8                                          # of the learning: a change of what equal settings give
 Watch = Callable[[float, dict[str, float]], None]    # share done in [0, 1], figures
-_CHECKPOINT_S = 20.0
-_NOT_THE_LEARNING_S = {"guidance_scale", "gradient_checkpointing"}   # settings that leave what is learned as it is
-_POINTS = 50                                         # of the loss curve in the metadata
+_SAME_RESULT_SETTINGS = {"guidance_scale", "gradient_checkpointing"}   # they leave what is learned as it is
+_MAX_CURVE_POINTS = 50                               # of the loss curve in the metadata
 
 
 class TimeInvLearner:
-    """Pictures to a `CharacterToken`.
+    """A `CharacterLearner`.
 
-    Args:
-        load_pipeline: gives a StoryVideoPipeline without a LoRA; called for the first character. It is left as it was.
-        depth: for the pictures' own static depth.
+    A subclass may train other weights and another table (storybook/evaluate/baselines.py).
     """
 
     _trainer: type[TimeInvTrainer] = TimeInvTrainer
     _weight_decay = 1e-2                             # of the LoRA: AdamW's default
 
     def __init__(self, settings: Settings, load_pipeline: Callable[[], Any], depth: DepthEstimator) -> None:
+        """Load nothing yet.
+
+        Args:
+            settings: of the whole run.
+            load_pipeline: gives a StoryVideoPipeline without a LoRA, called for the first character; it is
+                left as it was.
+            depth: for the pictures' own static depth.
+        """
         self._settings, self._load_pipeline, self._depth = settings, load_pipeline, depth
 
     @cached_property
     def fingerprint(self) -> str:
         """Weights and settings that can change what is learned; loads nothing."""
-        models, drawn = self._settings.models, self._settings.generate
-        sampled = self._settings.personalize.inference_timesteps_only
+        models, drawn, wanted = self._settings.models, self._settings.generate, self._settings.personalize
         facts = {
             "version": VERSION,
             "base": hub.fingerprint(models.pipeline),
             "motion_adapter": hub.fingerprint(models.motion_adapter) if models.motion_adapter else None,
             "structure": [models.structure_kind, hub.fingerprint(models.structure)],
             "depth": self._depth.fingerprint,
-            "settings": self._settings.personalize.model_dump(mode="json", exclude=_NOT_THE_LEARNING_S),
+            "settings": wanted.model_dump(mode="json", exclude=_SAME_RESULT_SETTINGS),
             "size_px": [drawn.width_px, drawn.height_px],
             "fps": drawn.fps,
-            "num_inference_steps": drawn.num_inference_steps if sampled else None,
+            "num_inference_steps": drawn.num_inference_steps if wanted.inference_timesteps_only else None,
         }
         return f"timeinv:{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"
 
@@ -80,48 +88,56 @@ class TimeInvLearner:
         self, character: Character, class_clips: Sequence[ClipMatch] = (), watch: Watch | None = None, *,
         checkpoint: Path | None = None,
     ) -> CharacterToken:
-        """The token of a character; on one CPU, with as many threads, equal inputs give equal bits, interrupted or not.
+        """Return the token of a character.
+
+        On one CPU, with as many threads, equal inputs give equal bits, interrupted or not.
 
         Args:
-            class_clips: clips of the character's kind, best first. Their captions say what such characters do and where; learned
-                from, they see to it that "bear" alone still means any bear.
-            watch: told after each step the share done and `step`, `loss`.
-            checkpoint: a file for the state of unfinished work, taken up again when all inputs are equal, removed at the end.
+            character: its pictures and its noun.
+            class_clips: clips of the character's kind, best first. Their captions say what such characters do
+                and where; trained on, they see to it that "bear" alone still means any bear.
+            watch: called after each step with the share done and `step`, `loss`.
+            checkpoint: a file for the state of unfinished work, taken up again when all inputs are equal,
+                removed at the end.
 
         Raises CharacterError, VideoError, ModelError, ResourceError.
         """
         wanted = self._settings.personalize
         class_clips = class_clips[:wanted.num_class_clips]
-        with (
-            self._ready() as pipeline, self._trainable_weights(pipeline.unet) as weights, self._in_bfloat16(pipeline)
-        ):
-            learned = class_clips if weights and wanted.prior_loss_weight else ()
-            maker = ExampleMaker(pipeline, self._depth, self._settings)
-            contexts = contexts_of(class_clips, character.noun) if wanted.background_loss_weight < 1 else ()
-            own, others = list(maker.of_character(character, contexts)), list(maker.of_clips(learned, character))
-            trainer = self._trainer(pipeline, self._settings, character.token, own, others)
-            state = self._train_state(pipeline, trainer, character.noun, weights)
-            held_out = BestCheckpoint(state, wanted.num_steps, wanted.num_validations, trainer.num_validation_losses)
-            tensors = state.parts | held_out.parts
-            key = self._key(character, class_clips)
-            done = checkpoints.resume(checkpoint, key, tensors, state.optimizer) if checkpoint else 0
-            saved = time.monotonic()
-            if not done and held_out.steps:
-                held_out.record(0, trainer.validation_losses(state))
-            for step in range(done, wanted.num_steps):
-                state.scale_learning_rates(cosine_with_min_lr(step / wanted.num_steps, wanted.min_lr_rate))
-                loss = trainer.step(state, step)
-                if step + 1 in held_out.steps:
-                    held_out.record(step + 1, trainer.validation_losses(state))
-                if checkpoint and time.monotonic() - saved > _CHECKPOINT_S:
-                    checkpoints.save(checkpoint, key, step + 1, tensors, state.optimizer)
-                    saved = time.monotonic()
-                if watch:
-                    watch((step + 1) / wanted.num_steps, {"step": float(step + 1), "loss": loss})
-            token = self._token(character, state, held_out, len(learned), trainer.appearance)
-        if checkpoint:
-            checkpoint.unlink(missing_ok=True)
+        with self._ready() as pipeline, self._trainable_weights(pipeline.unet) as weights, \
+                self._in_bfloat16(pipeline):
+            trained_clips = class_clips if weights and wanted.prior_loss_weight else ()
+            trainer = self._make_trainer(pipeline, character, class_clips, trained_clips)
+            appearance, state = self._start(pipeline, trainer, character.noun, weights)
+            best = BestCheckpoint(
+                state, wanted.num_steps, wanted.num_validations, trainer.num_validation_losses)
+            unfinished = TrainCheckpoint(
+                checkpoint, self._key(character, class_clips), state.tensors | best.tensors, state.optimizer)
+            self._train(trainer, state, best, unfinished, watch)
+            facts = {"chosen_step": str(best.restore_best()), "held_out_curve": _curve_json(best.curve),
+                     "class_clips": str(len(trained_clips)), "appearance": appearance}
+            token = self._token(character, state, facts)
+        unfinished.remove()
         return token
+
+    def _train(
+        self, trainer: TimeInvTrainer, state: TrainState, best: BestCheckpoint, unfinished: TrainCheckpoint,
+        watch: Watch | None,
+    ) -> None:
+        wanted = self._settings.personalize
+        start = unfinished.load()
+        schedule = get_cosine_with_min_lr_schedule_with_warmup(
+            state.optimizer, 0, wanted.num_steps, last_epoch=start - 1, min_lr_rate=wanted.min_lr_rate)
+        if not start and best.steps:
+            best.record(0, trainer.validation_losses(state))
+        for step in range(start, wanted.num_steps):
+            loss = trainer.step(state, step)
+            schedule.step()
+            if step + 1 in best.steps:
+                best.record(step + 1, trainer.validation_losses(state))
+            unfinished.save_if_due(step + 1)
+            if watch:
+                watch((step + 1) / wanted.num_steps, {"step": float(step + 1), "loss": loss})
 
     @property
     def _method(self) -> str:
@@ -131,24 +147,24 @@ class TimeInvLearner:
 
     @cached_property
     def _pipeline(self) -> Any:
-        pipeline = self._load_pipeline()
-        return pipeline.to(choose_device())
+        return self._load_pipeline().to(choose_device())
 
     @contextmanager
     def _ready(self) -> Iterator[Any]:
-        """The pipeline, frozen; its motion layers off when single frames are learned from that they never saw.
+        """Give the pipeline, frozen; its motion modules off when they never saw single frames.
 
-        Maps running out of memory.
+        Running out of memory becomes a ResourceError.
         """
-        pipeline = self._pipeline
+        pipeline, wanted = self._pipeline, self._settings.personalize
         with ExitStack() as after:
-            after.enter_context(frozen(pipeline.unet, pipeline.text_encoder, pipeline.vae, pipeline.structure))
-            if self._settings.personalize.gradient_checkpointing:
+            parts = pipeline.unet, pipeline.text_encoder, pipeline.vae, pipeline.structure
+            after.enter_context(frozen(*parts))
+            if wanted.gradient_checkpointing:
                 after.enter_context(gradient_checkpointing(pipeline.unet))
-            if self._settings.personalize.num_frames == 1:
-                with_motion = self._settings.personalize.motion_modules_on_images
-                stills = single_frame_attention if with_motion else motion_modules_disabled
-                after.enter_context(stills(pipeline.unet))
+            if wanted.num_frames == 1:
+                on = wanted.motion_modules_on_images
+                images = single_frame_attention if on else motion_modules_disabled
+                after.enter_context(images(pipeline.unet))
             try:
                 yield pipeline
             except (MemoryError, torch.OutOfMemoryError) as error:
@@ -160,22 +176,39 @@ class TimeInvLearner:
             return nullcontext()
         return frozen_weights_in_bfloat16(pipeline.unet, pipeline.text_encoder, pipeline.structure)
 
-    def _train_state(self, pipeline: Any, trainer: TimeInvTrainer, noun: str, weights: dict[str, nn.Parameter]) -> TrainState:
+    def _make_trainer(
+        self, pipeline: Any, character: Character, class_clips: Sequence[ClipMatch],
+        trained_clips: Sequence[ClipMatch],
+    ) -> TimeInvTrainer:
+        maker = ExampleMaker(pipeline, self._depth, self._settings)
+        few_surroundings = self._settings.personalize.background_loss_weight < 1
+        contexts = contexts_of(class_clips, character.noun) if few_surroundings else ()
+        instances = list(maker.of_character(character, contexts))
+        return self._trainer(pipeline, self._settings, character.token, instances,
+                             list(maker.of_clips(trained_clips, character)))
+
+    def _start(
+        self, pipeline: Any, trainer: TimeInvTrainer, noun: str, weights: dict[str, nn.Parameter]
+    ) -> tuple[str, TrainState]:
+        """Choose the words to start from; return the appearance, then in captions, and what is trained."""
         wanted, steps = self._settings.personalize, pipeline.scheduler.config.num_train_timesteps
         grid = sampling_grid(pipeline.scheduler, self._settings.generate.num_inference_steps)
-        word = trainer.best_initializer_word(wanted.initializer_words, noun, grid) if wanted.initializer_words else noun
-        trainer.add_appearance(noun, trainer.best_appearance_phrase(word, noun, filled_phrases(wanted), grid))
+        of_captions, words = partial(trainer.caption_losses, grid=grid), wanted.initializer_words
+        word = best_initializer_word(of_captions, words, noun) if words else noun
+        appearance = best_appearance_phrase(of_captions, word, noun, filled_phrases(wanted), words)
+        trainer.add_appearance(noun, appearance)
         start = word_embedding(pipeline.tokenizer, pipeline.text_encoder, word)
         timesteps = grid if wanted.inference_timesteps_only else torch.arange(steps)
         table = self._make_table(start, timesteps, steps).to(pipeline.device)
-        groups: list[dict[str, Any]] = []
-        if table.weight.requires_grad:
-            # No weight decay: it would move the rows of timesteps that a step did not draw.
-            groups.append({"params": [table.weight], "peak": wanted.embedding_learning_rate, "weight_decay": 0.0})
-        if weights:
-            groups.append({"params": list(weights.values()), "peak": wanted.lora_learning_rate,
-                           "weight_decay": self._weight_decay})
-        return TrainState(table, weights, torch.optim.AdamW(groups), torch.zeros(1), torch.zeros(wanted.num_steps))
+        # No weight decay: it would move the rows of timesteps that a step did not draw.
+        embeddings = [table.weight] if table.weight.requires_grad else []
+        groups = [(embeddings, wanted.embedding_learning_rate, 0.0),
+                  (list(weights.values()), wanted.lora_learning_rate, self._weight_decay)]
+        optimizer = torch.optim.AdamW(
+            [{"params": params, "lr": rate, "initial_lr": rate, "weight_decay": decay}
+             for params, rate, decay in groups if params])
+        losses = torch.zeros(wanted.num_steps)
+        return appearance, TrainState(table, weights, optimizer, torch.zeros(1), losses)
 
     def _make_table(self, start: Tensor, timesteps: Tensor, num_train_timesteps: int) -> TimeInvTable:
         """Return the embeddings to train, all equal to `start` (d)."""
@@ -183,7 +216,10 @@ class TimeInvLearner:
         return TimeInvTable(start, timesteps, num_train_timesteps, rows)
 
     def _trainable_weights(self, unet: Any) -> AbstractContextManager[dict[str, nn.Parameter]]:
-        """Return the U-Net's weights to train, by `unet.` and their name, while it is open. Raises ModelError."""
+        """Give the U-Net's weights to train, by `unet.` and their name, while it is open.
+
+        Raises ModelError.
+        """
         return lora_adapter(unet, self._settings.personalize.lora_rank, self._settings.personalize.seed)
 
     def _key(self, character: Character, class_clips: Sequence[ClipMatch]) -> str:
@@ -192,34 +228,33 @@ class TimeInvLearner:
         facts = [self.fingerprint, character.name, character.token, character.noun, images, clips]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
-    def _token(
-        self, character: Character, state: TrainState, held_out: BestCheckpoint, num_class_clips: int, appearance: str
-    ) -> CharacterToken:
-        metadata = {
-            "chosen_step": str(held_out.restore_best()),
+    def _token(self, character: Character, state: TrainState, facts: dict[str, str]) -> CharacterToken:
+        metadata = facts | {
             "method": self._method,
             "version": str(VERSION),
             "steps": str(self._settings.personalize.num_steps),
             "loss": f"{float(state.loss):.6f}",
-            "loss_curve": json.dumps(_rounded(_curve(state.losses))),
-            "held_out_curve": json.dumps(_rounded(held_out.curve)),
+            "loss_curve": _curve_json(_curve(state.losses)),
             "pictures": str(len(character.images)),
-            "class_clips": str(num_class_clips),
-            "appearance": appearance,
             "settings": canonical(self._settings.personalize),
             "fingerprint": self.fingerprint,
         }
         return CharacterToken(
             name=character.name, token=character.token, noun=character.noun, table=state.table.full().numpy(),
-            lora=numpy_arrays(state.weights), base=hub.fingerprint(self._settings.models.pipeline), metadata=metadata,
+            lora=numpy_arrays(state.weights), base=hub.fingerprint(self._settings.models.pipeline),
+            metadata=metadata,
         )
 
 
 def _curve(losses: Tensor) -> list[tuple[int, float]]:
-    """(num_steps) → (step, mean of the steps since the point before), `_POINTS` at most."""
-    parts = losses.tensor_split(min(_POINTS, len(losses)))
-    return list(zip(np.cumsum([len(part) for part in parts]).tolist(), (float(part.mean()) for part in parts), strict=True))
+    """Return (step, mean of the steps since the point before), `_MAX_CURVE_POINTS` at most.
+
+    Args: losses: (num_steps).
+    """
+    parts = losses.tensor_split(min(_MAX_CURVE_POINTS, len(losses)))
+    steps = np.cumsum([len(part) for part in parts]).tolist()
+    return list(zip(steps, (float(part.mean()) for part in parts), strict=True))
 
 
-def _rounded(curve: list[tuple[int, float]]) -> list[tuple[int, float]]:
-    return [(step, round(value, 6)) for step, value in curve]
+def _curve_json(curve: list[tuple[int, float]]) -> str:
+    return json.dumps([(step, round(value, 6)) for step, value in curve])

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SMALL_PX = 96                                        # side of the square in which pictures are compared
-SHARP_PX = 256                                       # sharpness is compared at one size: about that of learning
+SHARP_PX = 256                                       # side of the square in which sharpness is compared
 _CELLS = 24                                          # a side: noise is averaged away
-_MAX_BLANK_RANGE_LEVELS = 8                          # of 255: noise and vignetting of a bare wall stay below
+_MAX_BLANK_RANGE_LEVELS = 8                          # of 255: noise of a bare wall stays below
 
 
 def small(picture: Image.Image) -> UInt8:
@@ -25,7 +25,7 @@ def small(picture: Image.Image) -> UInt8:
 
 
 def is_blank(squeezed: UInt8) -> bool:
-    """Return whether 99 % of a picture made by `small` has one colour: a covered lens, a bare wall, nothing but transparency."""
+    """Return whether 99 % of a picture made by `small` has one colour: a covered lens, a bare wall."""
     cell = SMALL_PX // _CELLS
     cells = squeezed.reshape(_CELLS, cell, _CELLS, cell, 3).mean(axis=(1, 3))
     low, high = np.percentile(cells.reshape(-1, 3), (0.5, 99.5), axis=0)
@@ -34,8 +34,8 @@ def is_blank(squeezed: UInt8) -> bool:
 
 def sharpness(picture: Image.Image) -> float:
     """Return the variance of the Laplacian of the picture's middle: how much fine detail it has."""
+    import cv2
     from PIL import Image, ImageOps
 
-    grey = np.asarray(ImageOps.fit(picture.convert("L"), (SHARP_PX, SHARP_PX), Image.Resampling.LANCZOS), np.float32)
-    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
-    return float((around - 4 * grey[1:-1, 1:-1]).var())
+    fitted = ImageOps.fit(picture.convert("L"), (SHARP_PX, SHARP_PX), Image.Resampling.LANCZOS)
+    return float(cv2.Laplacian(np.asarray(fitted), cv2.CV_32F)[1:-1, 1:-1].var())

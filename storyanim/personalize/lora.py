@@ -11,20 +11,22 @@ from torch import Tensor, nn
 
 from storyanim.errors import ModelError
 
-# Self-attention (attn1) and cross-attention (attn2) of the spatial layers. `motion_modules` have no `attentions`.
+# Self-attention (attn1) and cross-attention (attn2) of the spatial layers, not of the motion modules.
 LAYERS = r".*attentions\.\d+\.transformer_blocks\.\d+\.attn[12]\.to_[qkv]"
 _NAME = "learning"
 
 
 @contextmanager
 def lora_adapter(unet: Any, rank: int, seed: int) -> Iterator[dict[str, nn.Parameter]]:
-    """Puts a LoRA of `rank` on the U-Net (0: none) and takes it off at the end.
+    """Put a LoRA of `rank` on the U-Net (0: none), and take it off at the end.
 
-    Gives its matrices by the keys under which diffusers loads them (`unet.….lora_A.weight`); the second halves are
-    zero, so that it does nothing at first. Raises ModelError when the U-Net has others, or has no such layers.
+    Gives its matrices by the keys under which diffusers loads them (`unet.….lora_A.weight`); the second
+    halves are zero, so that it does nothing at first. Raises ModelError when the U-Net has others, or has no
+    such layers.
     """
     if getattr(unet, "peft_config", None):
-        raise ModelError("the U-Net has a LoRA already", hint="learn a character on a pipeline that was freshly loaded")
+        raise ModelError("the U-Net has a LoRA already",
+                         hint="learn a character on a pipeline that was freshly loaded")
     if rank == 0:
         yield {}
         return
@@ -36,14 +38,15 @@ def lora_adapter(unet: Any, rank: int, seed: int) -> Iterator[dict[str, nn.Param
 
 
 def numpy_arrays(matrices: dict[str, nn.Parameter]) -> dict[str, Any]:
-    """The matrices as float32 numpy arrays, by name in order."""
+    """Return the matrices as float32 numpy arrays, by name in order."""
     return {key: matrices[key].detach().float().cpu().numpy().copy() for key in sorted(matrices)}
 
 
 @contextmanager
 def motion_modules_disabled(unet: Any) -> Iterator[None]:
-    """While it is open the video U-Net treats frames as single images: its motion layers let everything pass."""
-    layers = [layer for name, module in unet.named_modules() if name.endswith("motion_modules") for layer in module]
+    """Let the motion modules of a video U-Net pass everything on: its frames are single images."""
+    layers = [layer for name, module in unet.named_modules() if name.endswith("motion_modules")
+              for layer in module]
     for layer in layers:
         layer.forward = _unchanged
     try:
@@ -55,22 +58,24 @@ def motion_modules_disabled(unet: Any) -> Iterator[None]:
 
 @contextmanager
 def single_frame_attention(unet: Any) -> Iterator[None]:
-    """While it is open motion layers do not ask a single frame how much it looks at itself: all of it, so its values are what
-    they give. The same numbers to rounding (a processor may add up in another order), without two of three projections and a
-    product of matrices for each cell."""
+    """Let temporal attention over a single frame return its values.
+
+    A frame alone attends to itself with weight 1: the same numbers to rounding (a processor may add up in
+    another order), without two of three projections and a product of matrices for each cell.
+    """
     layers = [attention for name, layer in unet.named_modules() if name.endswith("motion_modules")
               for attention in layer.modules() if hasattr(attention, "set_processor")]
     kept = [layer.processor for layer in layers]
     try:
         for layer in layers:
-            layer.set_processor(_Alone(layer.processor))
+            layer.set_processor(_SingleFrameProcessor(layer.processor))
         yield
     finally:
         for layer, processor in zip(layers, kept, strict=True):
             layer.set_processor(processor)
 
 
-class _Alone:
+class _SingleFrameProcessor:
     """Attention (N, T, C) → (N, T, C) over T = 1 frames; over more as the processor that it stands for."""
 
     def __init__(self, otherwise: Any) -> None:
@@ -81,7 +86,8 @@ class _Alone:
         attention_mask: Tensor | None = None, **more: Any,
     ) -> Tensor:
         plain = encoder_hidden_states is None and attention_mask is None and hidden_states.ndim == 3
-        if not plain or hidden_states.shape[1] != 1 or attn.residual_connection or attn.group_norm or attn.spatial_norm:
+        odd = attn.residual_connection or attn.group_norm or attn.spatial_norm
+        if not plain or hidden_states.shape[1] != 1 or odd:
             return self._otherwise(attn, hidden_states, encoder_hidden_states, attention_mask, **more)
         values = attn.to_v(hidden_states)
         for layer in attn.to_out:
@@ -91,7 +97,7 @@ class _Alone:
 
 @contextmanager
 def gradient_checkpointing(unet: Any) -> Iterator[None]:
-    """While it is open the U-Net keeps the inputs of its blocks alone, and computes the rest again when gradients go back."""
+    """Let the U-Net keep the inputs of its blocks alone, and compute the rest again in the backward pass."""
     unet.enable_gradient_checkpointing()
     try:
         yield
@@ -101,11 +107,11 @@ def gradient_checkpointing(unet: Any) -> Iterator[None]:
 
 @contextmanager
 def frozen_weights_in_bfloat16(*modules: nn.Module | None) -> Iterator[None]:
-    """While it is open the weights of products that nothing is learned of are bfloat16, as automatic casting would have them at
-    each step: the same numbers to bfloat16's rounding, without the casts and in half the memory. Then all are what they were.
+    """Hold the frozen weights of linear layers and convolutions in bfloat16, as autocast casts them.
 
-    Each module's first weight stays, since a module says its dtype by it: inputs that are cast to that early would have their
-    gradients added up in bfloat16.
+    The same numbers to bfloat16's rounding, without the casts and in half the memory. At the end all are what
+    they were. Each module's first weight stays, since a module says its dtype by it: inputs that are cast to
+    that early would have their gradients added up in bfloat16.
     """
     fixed: dict[nn.Parameter, None] = {}
     for module in modules:
@@ -114,7 +120,7 @@ def frozen_weights_in_bfloat16(*modules: nn.Module | None) -> Iterator[None]:
             products = (layer for layer in module.modules() if isinstance(layer, nn.Linear | nn.Conv2d))
             weights = (weight for layer in products for weight in layer.parameters(recurse=False))
             fixed |= {weight: None for weight in weights if weight is not first and not weight.requires_grad}
-    kept = [(weight, weight.device, weight.data.cpu()) for weight in fixed]                       # a GPU holds one copy
+    kept = [(weight, weight.device, weight.data.cpu()) for weight in fixed]       # a GPU holds one copy
     try:
         for weight, _, _ in kept:
             weight.data = weight.data.bfloat16()
@@ -126,7 +132,7 @@ def frozen_weights_in_bfloat16(*modules: nn.Module | None) -> Iterator[None]:
 
 @contextmanager
 def frozen(*modules: nn.Module | None) -> Iterator[None]:
-    """While it is open nothing in the modules is learned, and dropout is off; then all is as it was."""
+    """Train nothing in the modules, with dropout off; at the end all is as it was."""
     present = [module for module in modules if module is not None]
     wanted = [(weight, weight.requires_grad) for module in present for weight in module.parameters()]
     modes = [(part, part.training) for module in present for part in module.modules()]
@@ -149,13 +155,15 @@ def _add(unet: Any, rank: int, seed: int) -> None:
         try:
             unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=LAYERS), _NAME)
         except ValueError as error:                  # peft's, when no layer has such a name
-            raise ModelError("the U-Net has no spatial attention layers to personalise",
-                             hint="take a base model with cross-attention, such as Stable Diffusion 1.5") from error
+            raise ModelError(
+                "the U-Net has no spatial attention layers to personalise",
+                hint="take a base model with cross-attention, such as Stable Diffusion 1.5") from error
 
 
 def _matrices(unet: Any) -> dict[str, nn.Parameter]:
     inside = f".{_NAME}."
-    found = {f"unet.{name.replace(inside, '.')}": weight for name, weight in unet.named_parameters() if inside in name}
+    found = {f"unet.{name.replace(inside, '.')}": weight for name, weight in unet.named_parameters()
+             if inside in name}
     for weight in found.values():
         weight.data = weight.data.float()
         weight.requires_grad_(True)

@@ -1,4 +1,4 @@
-"""TimeInv: the table V, one token embedding a diffusion timestep, while it is learned (AaS 3.3)."""
+"""TimeInv: the table V, one token embedding a diffusion timestep, while it is trained (AaS 3.3)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ class TimeInvTable(nn.Module):
     """The rows that are learned, and the whole table that is made of them.
 
     Args:
-        start: (d) initial value of every row.
-        timesteps: (R) rising: the timesteps that are trained on.
-        num_train_timesteps: T, length of the whole table.
-        num_rows: None: a row for each timestep that is trained on (TimeInv). 1: one for all (Textual Inversion).
+        start: (d) initial value of every row. timesteps: (R) rising: the timesteps that are trained on.
+        num_train_timesteps: T, length of the whole table. num_rows: None: a row for each timestep that is
+        trained on (TimeInv). 1: one for all (Textual Inversion).
     """
 
     def __init__(
@@ -25,10 +24,10 @@ class TimeInvTable(nn.Module):
     ) -> None:
         super().__init__()
         rows = len(timesteps) if num_rows is None else num_rows
-        self.weight = nn.Parameter(start.detach().float().repeat(rows, 1))                       # (R or num_rows, d)
+        self.weight = nn.Parameter(start.detach().float().repeat(rows, 1))   # (R or num_rows, d)
         self.num_train_timesteps = num_train_timesteps
-        self.register_buffer("timesteps", timesteps.clone())                                      # (R)
-        self.register_buffer("drawn", torch.zeros(len(timesteps), dtype=torch.bool))              # (R) trained on so far
+        self.register_buffer("timesteps", timesteps.clone())                         # (R)
+        self.register_buffer("drawn", torch.zeros(len(timesteps), dtype=torch.bool)) # (R) trained on so far
 
     def rows(self, places: Tensor) -> Tensor:
         """Return the embeddings (N, d) at (N) places in `timesteps`; only these rows get a gradient."""
@@ -53,7 +52,7 @@ class TimeInvTable(nn.Module):
 
 
 def sampling_grid(scheduler: Any, num_inference_steps: int) -> Tensor:
-    """The timesteps at which a shot is drawn, rounded as at inference, rising, each once. (R) long."""
+    """Return the timesteps of inference (R) long, rounded as there, rising, each once."""
     own = type(scheduler).from_config(scheduler.config)
     own.set_timesteps(num_inference_steps)
     rounded = own.timesteps.detach().cpu().float().round().long()
@@ -61,7 +60,7 @@ def sampling_grid(scheduler: Any, num_inference_steps: int) -> Tensor:
 
 
 def word_embedding(tokenizer: Any, text_encoder: Any, word: str) -> Tensor:
-    """The mean of a word's token embeddings, (d). Raises CharacterError when it has no tokens."""
+    """Return the mean of a word's token embeddings, (d). Raises CharacterError when it has no tokens."""
     ids = tokenizer(word, add_special_tokens=False).input_ids
     if not ids:
         raise CharacterError(f"the model has no word for {word!r}", hint="give a plain noun, such as bear")

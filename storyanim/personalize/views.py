@@ -1,4 +1,6 @@
-"""Views of a photograph: from nearer and farther, mirrored, with words that say so (AaS 3.3, Custom Diffusion's augmentation).
+"""Augmentation: views of a photograph from nearer and farther, mirrored, with captions that say so (AaS 3.3).
+
+The augmentation is Custom Diffusion's (arXiv 2212.04488).
 
 Without them the token learns where in the picture, and how large, the character happened to be.
 """
@@ -11,19 +13,20 @@ import numpy as np
 
 from storyanim.artifacts import Float32, UInt8
 
-PHOTO_SCALE = 1.5                                    # a photograph is kept so much larger than a view: crops stay sharp
-_GROUND = 128                                        # around a shrunk photograph; the loss leaves it out
+PHOTO_SCALE = 1.5                                    # times a view's size: crops of a photograph stay sharp
+_GREY_LEVEL = 128                                        # around a shrunk photograph; the loss leaves it out
 
 
 @dataclass(frozen=True)
 class Kind:
-    """How large the character is seen, and what is said then."""
+    """How large the character is seen, and the captions of that."""
 
     scale: tuple[float, float]                       # range of the photograph's side over the view's
     captions: tuple[str, ...]                        # {} is the character
 
 
-PLAIN = Kind((1.0, 1.15), ("a {}", "the {}", "one {}", "a photo of a {}", "a photo of the {}", "a picture of a {}"))
+PLAIN = Kind(
+    (1.0, 1.15), ("a {}", "the {}", "one {}", "a photo of a {}", "a photo of the {}", "a picture of a {}"))
 SHRUNK = Kind((0.5, 0.75), ("a very small {}", "a {} far away", "a photo of a very small {}"))
 ENLARGED = Kind((1.2, 1.5), ("a close up of a {}", "a {} close up", "a zoomed in photo of a {}"))
 KINDS = (PLAIN, SHRUNK, PLAIN, ENLARGED)             # in turn
@@ -35,7 +38,7 @@ class View:
 
     rgb: UInt8                                       # (H, W, 3)
     inverse_depth: Float32                           # (H, W) in [0, 1], 1 nearest
-    weight: Float32                                  # (H, W) in [0, 1]: how much it counts; 0 on the blank ground around
+    weight: Float32                                  # (H, W) in [0, 1]: how much it counts; around, 0
     kind: Kind
 
 
@@ -47,13 +50,15 @@ def make_view(
     kind: Kind,
     rng: np.random.Generator,
 ) -> View:
-    """A view of that kind, its scale and place by `rng`, mirrored half of the time.
+    """Return a view of that kind, its scale and place by `rng`, mirrored half of the time.
 
     Args:
         photo: (H', W', 3) of the view's proportions, best `PHOTO_SCALE` times as large.
         inverse_depth: (H', W') in [0, 1].
         weight: (H', W') in [0, 1], how much each pixel of the photograph counts.
         size_px: (width, height) of the view.
+        kind: how large the character is seen.
+        rng: draws scale, place and mirroring.
     """
     scale = float(rng.uniform(*kind.scale))
     across, down = rng.random(2)
@@ -80,7 +85,7 @@ def _shrunk(parts: Parts, size_px: tuple[int, int], scale: float, place: tuple[f
     small = max(1, round(width_px * scale)), max(1, round(height_px * scale))
     left, top = round(place[0] * (width_px - small[0])), round(place[1] * (height_px - small[1]))
     there = np.s_[top:top + small[1], left:left + small[0]]
-    rgb = np.full((height_px, width_px, 3), _GROUND, np.uint8)
+    rgb = np.full((height_px, width_px, 3), _GREY_LEVEL, np.uint8)
     depth, counts = np.zeros((height_px, width_px), np.float32), np.zeros((height_px, width_px), np.float32)
     rgb[there], depth[there], counts[there] = _resized(parts, small, (0, 0, width, height))
     return rgb, depth, counts
@@ -90,8 +95,6 @@ def _resized(parts: Parts, size_px: tuple[int, int], box: tuple[float, ...]) -> 
     from PIL import Image
 
     rgb = Image.fromarray(parts[0]).resize(size_px, Image.Resampling.LANCZOS, box)
-    depth, counts = (
-        np.clip(np.asarray(Image.fromarray(part).resize(size_px, Image.Resampling.BILINEAR, box), np.float32), 0, 1)
-        for part in parts[1:]
-    )
+    bilinear = (Image.fromarray(part).resize(size_px, Image.Resampling.BILINEAR, box) for part in parts[1:])
+    depth, counts = (np.clip(np.asarray(part, np.float32), 0, 1) for part in bilinear)
     return np.asarray(rgb, np.uint8), depth, counts

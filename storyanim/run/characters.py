@@ -13,8 +13,8 @@ from storyanim.config import Settings, cache_folder
 from storyanim.engine.run_dir import RunDir
 from storyanim.engine.store import load_character_token
 from storyanim.errors import CharacterError
-from storyanim.personalize.framing import cut_figures
-from storyanim.personalize.images import Survey, read_character, read_pictures, tell_warnings
+from storyanim.personalize.foreground import cropped_figures
+from storyanim.personalize.images import Survey, log_warnings, read_character, read_pictures
 from storyanim.planning import Vocabulary, entities_of, guess_noun
 from storyanim.run.components import Components, Token, build_components
 from storyanim.run.request import CharacterRequest
@@ -119,7 +119,7 @@ def learn_characters(
             continue
         step = f"characters/{who.name}"
         if who.name in cast.surveys and run.done(step) is None:
-            cast.surveys[who.name] = warn_of_cuts(who, cast.surveys[who.name], components.depth,
+            cast.surveys[who.name] = warn_of_crops(who, cast.surveys[who.name], components.depth,
                                                   components.settings)
         progress(0.0, f"learning {who.name} from {len(who.images)} pictures")
         tokens[who.name] = run.shared_step(
@@ -145,17 +145,18 @@ def learn_from_folder(
     survey = read_pictures(folder)
     noun = noun or guess_noun(folder.name, (), components.vocabulary)
     character = read_character(folder, noun=noun, survey=survey)
-    survey = warn_of_cuts(character, survey, components.depth, settings)
+    survey = warn_of_crops(character, survey, components.depth, settings)
     learner = watched(components.learner, character.name, progress)
     token = learn_character(character, learner, components.index, components.encoder,
                             settings.personalize.num_class_clips)
     return LearnedCharacter(character, token, survey, components)
 
 
-def warn_of_cuts(character: Character, survey: Survey, depth: DepthEstimator, settings: Settings) -> Survey:
+def warn_of_crops(character: Character, survey: Survey, depth: DepthEstimator, settings: Settings) -> Survey:
     """Return the survey with (logged) warnings of pictures whose middle leaves out much of the figure."""
-    found = cut_figures(character.images, depth, (settings.generate.width_px, settings.generate.height_px))
-    tell_warnings(character.images[0].parent, found)
+    size_px = settings.generate.width_px, settings.generate.height_px
+    found = cropped_figures(character.images, depth, size_px)
+    log_warnings(character.images[0].parent, found)
     return survey.warned(found)
 
 

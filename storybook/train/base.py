@@ -12,7 +12,6 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from storyanim.personalize.objective import Objective
 from storybook.train import networks
 from storybook.train.data import ClipSet, draw_rows
 from storybook.train.denoise import caption_ids, creature_cells, creature_loss, text_states, timesteps
@@ -42,7 +41,7 @@ class BaseStage:
         self.network: nn.Module = nn.ModuleDict({"unet": self.unet, "text": self.text})
         self.tokens, self.sets, self.batch_size, self.device = tokens, [ClipSet(f)
                                                                         for f in folders], batch_size, device
-        self.objective = Objective(networks.scheduler())
+        self.scheduler = networks.scheduler()
         self._draw: Any = torch.compile(self.unet) if compiled else self.unet
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -69,7 +68,9 @@ class BaseStage:
     def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
         """Return the v loss, and its part at high noise."""
         on = {key: value.to(self.device) for key, value in batch.items()}
-        noisy, v = self.objective.noisy_and_target(on["latents"].float(), on["t"], on["noise"])
+        latents = on["latents"].float()
+        noisy = self.scheduler.add_noise(latents, on["noise"], on["t"])
+        v = self.scheduler.get_velocity(latents, on["noise"], on["t"])
         with torch.autocast(self.device.type, torch.bfloat16):
             states = text_states(self.text, on["ids"])
             output = self._draw(noisy.contiguous(memory_format=torch.channels_last), on["t"],

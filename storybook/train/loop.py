@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import queue
 import threading
 import time
@@ -20,8 +21,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from storyanim.errors import UsageError
-from storyanim.personalize.objective import cosine_with_min_lr
 from storybook.train import checkpoint
+
+_MIN_LR_RATE = 0.02  # of the peak, at the end
 
 Batch = dict[str, Any]
 Figures = dict[str, Any]  # name → number, or a tensor of one: reading it would have a GPU wait for the CPU
@@ -245,7 +247,7 @@ def _progress(state: LoopState, options: LoopOptions) -> float:
 
 def _schedule(done: float) -> float:
     warm = min(1.0, done / 0.02 + 0.02)
-    return warm * cosine_with_min_lr(min(1.0, done), 0.02)
+    return warm * (_MIN_LR_RATE + (1 - _MIN_LR_RATE) * (1 + math.cos(math.pi * min(1.0, done))) / 2)
 
 
 def _log(log: Any, state: LoopState, done: float, figures: dict[str, float]) -> None:

@@ -13,7 +13,6 @@ from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from storyanim.generate.structure import make_guide
-from storyanim.personalize.objective import Objective
 from storybook.train import networks
 from storybook.train.data import SETS, ClipSet, draw_rows
 from storybook.train.denoise import caption_ids, creature_cells, creature_loss, text_states, timesteps
@@ -60,7 +59,7 @@ class MotionStage:
         self.adapter = adapter.to(device).requires_grad_(False)
         self.tokens, self.batch_size, self.device = tokens, batch_size, device
         self.clips, self.stills = [ClipSet(folder) for folder in clips], ClipSet(stills)
-        self.objective = Objective(networks.scheduler())
+        self.scheduler = networks.scheduler()
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return the motion layers at full rate, the spatial ones and the text encoder slower."""
@@ -106,7 +105,9 @@ class MotionStage:
     def loss(self, batch: Batch) -> tuple[torch.Tensor, Figures]:
         """Return the v loss over whole clips."""
         on = {key: value.to(self.device) for key, value in batch.items()}
-        noisy, v = self.objective.noisy_and_target(on["latents"].float(), on["t"], on["noise"])
+        latents = on["latents"].float()
+        noisy = self.scheduler.add_noise(latents, on["noise"], on["t"])
+        v = self.scheduler.get_velocity(latents, on["noise"], on["t"])
         sample = noisy.transpose(1, 2)  # (B, C, T, h, w)
         with torch.autocast(self.device.type, torch.bfloat16):
             states = text_states(self.text, on["ids"]).repeat_interleave(noisy.shape[1], dim=0)

@@ -12,7 +12,6 @@ from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from storyanim.depth.scale import scale_clip
-from storyanim.personalize.objective import Objective
 from storybook.train import networks
 from storybook.train.data import ClipSet, Shard
 from storybook.train.denoise import caption_ids, creature_cells, creature_loss, text_states
@@ -42,7 +41,7 @@ class StructureStage:
             text.to(device).requires_grad_(False),
         )
         self.tokens, self.set, self.batch_size, self.device = tokens, ClipSet(folder), batch_size, device
-        self.objective = Objective(networks.scheduler())
+        self.scheduler = networks.scheduler()
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return one parameter group."""
@@ -74,7 +73,9 @@ class StructureStage:
     def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
         """Return the v loss under structure."""
         on = {key: value.to(self.device) for key, value in batch.items()}
-        noisy, v = self.objective.noisy_and_target(on["latents"].float(), on["t"], on["noise"])
+        latents = on["latents"].float()
+        noisy = self.scheduler.add_noise(latents, on["noise"], on["t"])
+        v = self.scheduler.get_velocity(latents, on["noise"], on["t"])
         with torch.autocast(self.device.type, torch.bfloat16):
             with torch.no_grad():
                 states = text_states(self.text, on["ids"])

@@ -14,7 +14,7 @@ from PIL import Image, ImageFilter, PngImagePlugin
 from storyanim.artifacts import CastMember
 from storyanim.errors import CharacterError
 from storyanim.personalize.images import (
-    MOST_IMAGES,
+    MAX_IMAGES,
     load_image,
     load_whole,
     pseudo_word,
@@ -159,7 +159,7 @@ class TestFolder:
         with caplog.at_level(logging.WARNING):
             who = read_character(folder, noun="bear")
         left = set(survey_folder(folder).problems)
-        assert len(who.images) == MOST_IMAGES
+        assert len(who.images) == MAX_IMAGES
         assert len(left) == 4
         assert {"05.png", "20.png"} < left
         assert left & {"11.png", "11.webp"}          # a copy goes before the sharp ones
@@ -169,8 +169,8 @@ class TestFolder:
                sorted([path.read_bytes() for path in who.images], key=lambda data: hashlib.sha256(data).hexdigest())
 
     def test_exactly_thirty_are_all_taken(self, tmp_path: Path) -> None:
-        survey = survey_folder(save_noise(tmp_path / "bear", MOST_IMAGES))
-        assert (len(survey.images), survey.problems, survey.warnings) == (MOST_IMAGES, {}, {})
+        survey = survey_folder(save_noise(tmp_path / "bear", MAX_IMAGES))
+        assert (len(survey.images), survey.problems, survey.warnings) == (MAX_IMAGES, {}, {})
 
     @pytest.mark.parametrize(("error", "reason"), [
         (MemoryError(), "it has too many pixels"), (PermissionError(13, "refused"), "it cannot be read (refused)"),

@@ -21,10 +21,11 @@ from storyanim.engine.character_file import character_bytes
 from storyanim.errors import CharacterError, ModelError, VideoError
 from storyanim.generate.generator import StoryGenerator
 from storyanim.generate.story_pipeline import StoryVideoPipeline
-from storyanim.personalize import fit, trainer
+from storyanim.personalize import checkpoint as checkpoints
+from storyanim.personalize import trainer
 from storyanim.personalize.fit import TimeInvLearner
 from storyanim.personalize.timeinv import word_embedding
-from storyanim.personalize.trainer import TrainState
+from storyanim.personalize.trainer import TimeInvTrainer, TrainState
 
 Make = Callable[..., Settings]
 GRID = [199, 399, 599, 799, 999]                     # of five steps, trailing
@@ -158,11 +159,16 @@ class TestLearning:
 
     def test_rates_fall_when_asked(self, learn: Callable[..., CharacterToken], monkeypatch: pytest.MonkeyPatch) -> None:
         parts: list[float] = []
-        real = TrainState.scale_learning_rates
-        monkeypatch.setattr(TrainState, "scale_learning_rates", lambda state, part: (parts.append(part), real(state, part))[1])
+        real = TimeInvTrainer.step
+
+        def step(self: TimeInvTrainer, state: TrainState, number: int) -> float:
+            parts.append(state.optimizer.param_groups[0]["lr"] / 0.1)
+            return real(self, state, number)
+
+        monkeypatch.setattr(TimeInvTrainer, "step", step)
         asked: dict[str, Any] = {"num_steps": 4, "lora_learning_rate": 0.1, "embedding_learning_rate": 0.1}
         even, falling = learn(**asked, min_lr_rate=1.0), learn(**asked, min_lr_rate=0.25)
-        assert parts[:4] == [1.0] * 4
+        assert parts[:4] == pytest.approx([1.0] * 4)
         assert parts[4:] == pytest.approx([1.0, 0.8902, 0.625, 0.3598], abs=1e-4)                 # half a cosine from 1 to .25
         first = [json.loads(token.metadata["loss_curve"])[:2] for token in (even, falling)]
         assert first[0] == first[1]                  # the second step's loss comes of the first, at the full rate
@@ -298,7 +304,7 @@ class TestCheckpoint:
     ) -> None:
         asked: dict[str, Any] = {"class_clips": class_clips, "num_steps": 6, "num_validations": checks, "min_lr_rate": 0.1}
         whole = learn(**asked)
-        monkeypatch.setattr(fit, "_CHECKPOINT_S", 0.0)
+        monkeypatch.setattr(checkpoints, "SAVE_EVERY_S", 0.0)
         place, steps = tmp_path / "learning.safetensors", []
 
         def interrupt(done: float, now: dict[str, float]) -> None:
@@ -318,7 +324,7 @@ class TestCheckpoint:
     def test_anothers_checkpoint_is_not_taken_up(
         self, learn: Callable[..., CharacterToken], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
     ) -> None:
-        monkeypatch.setattr(fit, "_CHECKPOINT_S", 0.0)
+        monkeypatch.setattr(checkpoints, "SAVE_EVERY_S", 0.0)
         place, steps = tmp_path / "learning.safetensors", []
 
         def interrupt(done: float, now: dict[str, float]) -> None:

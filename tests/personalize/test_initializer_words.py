@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,16 @@ from storyanim.artifacts import CharacterToken
 from storyanim.config import PersonalizeSettings, Settings, load_settings
 from storyanim.depth.dpt import build_depth_estimator
 from storyanim.generate.load import load_pipeline
+from storyanim.personalize.diffusion_classifier import (
+    best_appearance_phrase,
+    best_initializer_word,
+    filled_phrases,
+)
 from storyanim.personalize.examples import ExampleMaker
 from storyanim.personalize.images import read_character
 from storyanim.personalize.lora import motion_modules_disabled
 from storyanim.personalize.timeinv import sampling_grid
-from storyanim.personalize.trainer import TimeInvTrainer, filled_phrases
+from storyanim.personalize.trainer import TimeInvTrainer
 from storybook.world import COLOURS
 from storybook.world.photos import take_photos
 
@@ -48,6 +55,12 @@ def grid(settings: Settings, pipeline: Any) -> Any:
     return sampling_grid(pipeline.scheduler, settings.generate.num_inference_steps)
 
 
+def chosen_phrase(trainer: TimeInvTrainer, word: str, noun: str, settings: Settings, grid: Any) -> str:
+    wanted = settings.personalize
+    losses = partial(trainer.caption_losses, grid=grid)
+    return best_appearance_phrase(losses, word, noun, filled_phrases(wanted), wanted.initializer_words)
+
+
 BARE = {"accessory": None, "accessory_colour": None, "accessory_rgb": None}
 
 
@@ -57,7 +70,7 @@ def test_named_colours_are_read(
 ) -> None:
     with motion_modules_disabled(pipeline.unet):
         trainer = trainer_of(tmp_path, settings, pipeline, creature=creature, colour=colour, **BARE)
-        assert trainer.best_initializer_word(tuple(COLOURS), creature, grid) == colour
+        assert best_initializer_word(partial(trainer.caption_losses, grid=grid), tuple(COLOURS), creature) == colour
 
 
 @pytest.mark.parametrize(("accessory", "colour", "appearance"), [
@@ -69,50 +82,43 @@ def test_what_it_wears_is_read(
     look = {"accessory": accessory, "accessory_colour": colour, "accessory_rgb": COLOURS[colour] if colour else None}
     with motion_modules_disabled(pipeline.unet):
         trainer = trainer_of(tmp_path, settings, pipeline, creature="dog", colour="white", **look)
-        assert trainer.best_appearance_phrase("white", "dog", filled_phrases(settings.personalize), grid) == appearance
+        assert chosen_phrase(trainer, "white", "dog", settings, grid) == appearance
 
 
 def test_a_coat_between_two_names_wears_nothing(tmp_path: Path, settings: Settings, pipeline: Any, grid: Any) -> None:
     olive = {"colour": "brown", "rgb": (0.52, 0.58, 0.28)}
     with motion_modules_disabled(pipeline.unet):
         trainer = trainer_of(tmp_path, settings, pipeline, creature="penguin", **olive, **BARE)
-        assert trainer.best_appearance_phrase("brown", "penguin", filled_phrases(settings.personalize), grid) == ""
+        assert chosen_phrase(trainer, "brown", "penguin", settings, grid) == ""
 
 
 @pytest.mark.parametrize(("again", "appearance"), [(0.4, "with a red hat"), (-0.4, "")])
-def test_a_doubtful_phrase_is_looked_at_again(
-    monkeypatch: pytest.MonkeyPatch, settings: Settings, again: float, appearance: str
-) -> None:
-    looked: list[tuple[list[str], int]] = []
+def test_a_doubtful_phrase_is_looked_at_again(again: float, appearance: str) -> None:
+    asked: list[tuple[list[str], int]] = []
 
-    def errors_under(self: TimeInvTrainer, captions: list[str], grid: Any, count: int) -> torch.Tensor:
-        looked.append((captions, count))
-        gains = {False: 0.1, True: again}[len(looked) > 2] + torch.linspace(-1, 1, count)
+    def losses(captions: Sequence[str], count: int) -> torch.Tensor:
+        asked.append((list(captions), count))
+        gains = {False: 0.1, True: again}[len(asked) > 2] + torch.linspace(-1, 1, count)
         hat = [caption.endswith("with a red hat") for caption in captions]
         return torch.stack([(-gains).exp() if worn else torch.full((count,), 1.0 if " with " not in caption else 9.0)
                             for caption, worn in zip(captions, hat, strict=True)])
 
-    monkeypatch.setattr(TimeInvTrainer, "_errors_under", errors_under)
-    trainer = TimeInvTrainer.__new__(TimeInvTrainer)
-    trainer._settings = settings.personalize.model_copy(update={"initializer_words": ()})
     phrases = ["with a blue scarf", "with a red hat", "with a green scarf"]
-    assert trainer.best_appearance_phrase("white", "dog", phrases, torch.arange(20)) == appearance
-    assert looked[2] == (["a white dog", "a white dog with a red hat"], 160)
+    assert best_appearance_phrase(losses, "white", "dog", phrases, ()) == appearance
+    assert asked[2] == (["a white dog", "a white dog with a red hat"], 160)
 
 
-def test_a_phrase_that_changes_nothing_is_not_worn(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
-    monkeypatch.setattr(TimeInvTrainer, "_errors_under", lambda self, captions, grid, count: torch.ones(len(captions), count))
-    trainer = TimeInvTrainer.__new__(TimeInvTrainer)
-    trainer._settings = settings.personalize.model_copy(update={"initializer_words": ()})
-    assert trainer.best_appearance_phrase("white", "dog", ["with a red hat"], torch.arange(20)) == ""
+def test_a_phrase_that_changes_nothing_is_not_chosen() -> None:
+    assert best_appearance_phrase(lambda captions, count: torch.ones(len(captions), count), "white", "dog",
+                                  ["with a red hat"], ()) == ""
 
 
 def test_captions_go_on_with_what_it_wears(tmp_path: Path, settings: Settings, pipeline: Any) -> None:
     trainer = trainer_of(tmp_path, settings, pipeline, creature="dog", colour="white", **BARE)
     who = f"{trainer._token} dog"
-    before = [caption for example in trainer._own for caption in example.captions]
+    before = [caption for example in trainer._instances for caption in example.captions]
     trainer.add_appearance("dog", "with a red hat")
-    after = [caption for example in trainer._own for caption in example.captions]
+    after = [caption for example in trainer._instances for caption in example.captions]
     assert after == [caption.replace(who, f"{who} with a red hat") for caption in before] != before
 
 

@@ -1,32 +1,46 @@
-"""The objective is the scheduler's own."""
+"""Noise and targets are the scheduler's own."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler
-from tolerance import assert_close
+from diffusers import (
+    DDIMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerDiscreteScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    PNDMScheduler,
+)
 
 from storyanim.errors import ModelError
-from storyanim.personalize.objective import Objective, masked_mse
+from storyanim.personalize.objective import masked_mse, training_scheduler, training_target
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction", "sample"])
-def test_perfect_prediction_gives_the_latents_back(kind: str) -> None:
-    scheduler = DDIMScheduler(prediction_type=kind, clip_sample=False)
+@pytest.mark.parametrize("rescale", [False, True])
+def test_perfect_prediction_gives_the_latents_back(kind: str, rescale: bool) -> None:
+    scheduler = DDIMScheduler(prediction_type=kind, clip_sample=False, rescale_betas_zero_snr=rescale)
     latents, noise = torch.randn(2, 3, 1, 4, 4), torch.randn(2, 3, 1, 4, 4)
     timesteps = torch.tensor([50, 600])
-    noisy, target = Objective(scheduler).noisy_and_target(latents, timesteps, noise)
-    assert_close(noisy, scheduler.add_noise(latents, noise, timesteps))
+    training = training_scheduler(scheduler)
+    noisy = training.add_noise(latents, noise, timesteps)
+    target = training_target(training, latents, noise, timesteps)
+    assert torch.allclose(noisy, scheduler.add_noise(latents, noise, timesteps), atol=1e-6)
     scheduler.set_timesteps(20)
     for i, timestep in enumerate(timesteps):
         assert torch.allclose(scheduler.step(target[i], timestep, noisy[i]).pred_original_sample, latents[i], atol=1e-3)
 
 
+@pytest.mark.parametrize("cls", [EulerDiscreteScheduler, PNDMScheduler, DPMSolverMultistepScheduler])
+def test_noise_is_that_of_the_schedule_whatever_samples(cls: type) -> None:
+    ours = training_scheduler(cls(beta_schedule="scaled_linear"))
+    assert torch.allclose(ours.alphas_cumprod, DDIMScheduler(beta_schedule="scaled_linear").alphas_cumprod)
+
+
 @pytest.mark.parametrize("scheduler", [FlowMatchEulerDiscreteScheduler(), DDIMScheduler(prediction_type="flow")])
 def test_other_objectives_are_refused(scheduler: object) -> None:
     with pytest.raises(ModelError):
-        Objective(scheduler)
+        training_scheduler(scheduler)
 
 
 def test_cells_of_no_weight_do_not_count() -> None:

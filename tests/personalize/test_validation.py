@@ -13,7 +13,7 @@ from torch import nn
 from storyanim.artifacts import Character, CharacterToken
 from storyanim.config import Settings
 from storyanim.generate.story_pipeline import StoryVideoPipeline
-from storyanim.personalize.examples import MOST_HELD_OUT, VIEWS, ExampleMaker
+from storyanim.personalize.examples import MAX_HELD_OUT_VIEWS, VIEWS, ExampleMaker
 from storyanim.personalize.fit import TimeInvLearner
 from storyanim.personalize.timeinv import TimeInvTable
 from storyanim.personalize.trainer import TrainState
@@ -32,13 +32,13 @@ def state() -> TrainState:
 def followed(errors: dict[int, list[float]]) -> tuple[int, float]:
     """The step that is kept, and the state."""
     who = state()
-    held_out = BestCheckpoint(who, 8, 4, 2)
-    assert held_out.steps == tuple(errors) == (0, 2, 4, 6, 8)
+    best = BestCheckpoint(who, 8, 4, 2)
+    assert best.steps == tuple(errors) == (0, 2, 4, 6, 8)
     for step, seen in errors.items():
         with torch.no_grad():
             who.weights["steps"].fill_(step)
-        held_out.record(step, torch.tensor(seen, dtype=torch.float32))
-    return held_out.restore_best(), float(who.weights["steps"].detach())
+        best.record(step, torch.tensor(seen, dtype=torch.float32))
+    return best.restore_best(), float(who.weights["steps"].detach())
 
 
 class TestChoice:
@@ -54,9 +54,9 @@ class TestChoice:
         assert followed(errors) == (kept, kept)
 
     def test_without_checks_the_last_step_is_kept_and_nothing_is_copied(self) -> None:
-        held_out = BestCheckpoint(state(), 8, 0, 2)
-        assert (held_out.steps, held_out.restore_best(), held_out.curve) == ((), 8, [])
-        assert not any(name.startswith("best.") for name in held_out.parts)
+        best = BestCheckpoint(state(), 8, 0, 2)
+        assert (best.steps, best.restore_best(), best.curve) == ((), 8, [])
+        assert not any(name.startswith("best.") for name in best.tensors)
 
     def test_few_steps_are_looked_at_once_each(self) -> None:
         assert BestCheckpoint(state(), 2, 8, 2).steps == (0, 1, 2)
@@ -82,7 +82,7 @@ class TestViews:
     ) -> None:
         many = character.model_copy(update={"images": character.images * 4})
         made = ExampleMaker(shared_pipeline, BrightnessDepth(), settings(num_validations=1)).of_character(many)
-        assert sum(example.held_out for example in made) == MOST_HELD_OUT
+        assert sum(example.held_out for example in made) == MAX_HELD_OUT_VIEWS
 
 
 class TestLearning:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from small import BrightnessDepth
 
-from storyanim.personalize.framing import cut_figures, kept_shares, lost_share
+from storyanim.personalize.foreground import cropped_figures, kept_shares, lost_share
 
 SIZE_PX = (64, 64)
 
@@ -35,25 +35,25 @@ class TestCutFigures:
     ])
     def test_are_told(self, tmp_path: Path, size_px: tuple[int, int], box: tuple[int, int, int, int], cut: bool) -> None:
         path = save_figure(tmp_path / "x.png", size_px, box)
-        found = cut_figures([path], BrightnessDepth(), SIZE_PX)
+        found = cropped_figures([path], BrightnessDepth(), SIZE_PX)
         assert set(found) == ({"x.png"} if cut else set())
         assert all("% of the figure" in warning for warning in found.values())
 
     def test_only_pictures_of_other_proportions_are_looked_at(self, tmp_path: Path) -> None:
         depth = BrightnessDepth()
         paths = [save_figure(tmp_path / f"{n}.png", (160, n), (0, 0, 40, 60)) for n in (160, 90)]
-        cut_figures(paths, depth, SIZE_PX)
+        cropped_figures(paths, depth, SIZE_PX)
         assert depth.seen == [(1, 96, 171, 3)]
-        cut_figures(paths, depth, (128, 72))
+        cropped_figures(paths, depth, (128, 72))
         assert depth.seen[1:] == [(1, 108, 108, 3)]
 
     def test_a_long_panorama_is_squeezed(self, tmp_path: Path) -> None:
         depth = BrightnessDepth()
-        cut_figures([save_figure(tmp_path / "x.png", (6000, 100), (0, 0, 40, 60))], depth, SIZE_PX)
+        cropped_figures([save_figure(tmp_path / "x.png", (6000, 100), (0, 0, 40, 60))], depth, SIZE_PX)
         assert depth.seen == [(1, 96, 384, 3)]
 
     def test_nothing_is_said_where_depth_shows_no_figure(self, tmp_path: Path) -> None:
-        assert cut_figures([save_figure(tmp_path / "x.png", (120, 480), (0, 0, 120, 480))], BrightnessDepth(), SIZE_PX) == {}
+        assert cropped_figures([save_figure(tmp_path / "x.png", (120, 480), (0, 0, 120, 480))], BrightnessDepth(), SIZE_PX) == {}
 
 
 class TestLostShare:
