@@ -26,14 +26,16 @@ class BestCheckpoint:
             num_validations: spread evenly, and one more before the first step; 0: none at all.
             num_losses: M, of each validation.
         """
-        self._state, self._num_steps, self.steps = state, num_steps, ()
+        self._state, self._num_steps = state, num_steps
+        self.steps: tuple[int, ...] = ()
         if num_validations and num_losses:
             spread = {round(num_steps * k / num_validations) for k in range(num_validations + 1)}
             self.steps = tuple(sorted(spread))
         self.losses = torch.full((len(self.steps), num_losses), torch.nan)                        # (K, M)
         self._best_row = torch.full((1,), -1)
-        kept = state.token_tensors if self.steps else {}
-        self._best = {name: tensor.detach().cpu().clone() for name, tensor in kept.items()}
+        self._best: dict[str, Tensor] = {}
+        if self.steps:
+            self._best = {name: tensor.detach().cpu().clone() for name, tensor in state.token_tensors.items()}
 
     @property
     def tensors(self) -> dict[str, Tensor]:
