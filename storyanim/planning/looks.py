@@ -1,81 +1,127 @@
-"""How the characters of a story look: their colours, and what they wear."""
+"""How the characters of a story look: their colours, what can be seen of them, and what they wear."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+from importlib import resources
 
-from storyanim.planning.clauses import Clause, NounPhrase
-from storyanim.planning.english import NOUN, Token
-from storyanim.planning.entity import Entity, colour_of
-from storyanim.planning.vocabulary import Vocabulary
+from storyanim.planning.inflection import base_of_adjective, lemma_of_noun
+from storyanim.planning.narrative import Event, Looks, Person, Phrase
 
-_WEARING = frozenset({"wear", "have", "don", "put"})
-_PARTING = frozenset({"lose", "give", "lend", "drop"})  # whoever does so has it no more
+_DRESSING = frozenset({"wear", "don", "put", "pull", "tie", "have", "get", "wrap", "button", "dress", "find", "receive"})
+_UNDRESSING = frozenset({"lose", "drop", "remove", "shed", "throw", "forget", "sell"})
+_GIVING = frozenset({"give", "lend", "hand", "offer"})
+_WORN_WITH = frozenset({"with", "in", "wearing"})
+_BECOMING = frozenset({"be", "become", "look", "turn", "get", "grow", "seem", "feel"})
 
 
-class Wardrobe:
-    """Gives the characters what the clauses say of their looks, in the order of the story."""
+@cache
+def listed(kind: str) -> frozenset[str]:
+    """Return the words of one list in wording.json: "adjectives", "colours", "clothes", "times", ..."""
+    return frozenset(json.loads(resources.files("storyanim.planning").joinpath("wording.json").read_text("utf-8"))[kind])
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self._vocabulary = vocabulary
-        self._found: tuple[str, str] | None = None   # accessory and its colour that somebody came by
 
-    def read(self, clause: Clause, meant: Mapping[NounPhrase, tuple[Entity, ...]], actor: Entity | None) -> None:
-        """Args: meant: who the clause's phrases speak of. actor: who did the last thing before it."""
-        owner, lemmas = actor, {t.lemma for t in clause.tokens}
-        doer = next((meant[p][0] for p in clause.subjects if p in meant), None)
-        for phrase in clause.phrases:
-            colour = colour_of(phrase.tokens, self._vocabulary)
-            if who := meant.get(phrase):
-                owner = who[0]
-                owner.colour = owner.colour or colour
+def read_looks(event: Event, looks: dict[int, Looks]) -> None:
+    """Change `looks` (id of a person → looks) by what one clause tells, in the order of the story."""
+    for phrase in (*event.subjects, *event.objects, *event.modifiers):
+        if len(phrase.people) == 1:
+            words = phrase.text.lower().replace(",", " ").split()[:-1]
+            _add(looks, phrase.people[0], [w for w in words if w not in listed("passing")])
+            _read_description(event, phrase, looks)
+    if event.verb in _BECOMING and not event.negated:
+        predicates = [t.lower_ for t in event.tokens if (
+            t.dep_ in {"acomp", "oprd"} or (t.dep_ == "conj" and t.head.dep_ == "acomp")
+        ) and not any(c.dep_ == "npadvmod" for c in t.children)]               # "six years old"
+        for person in _people(event.subjects):
+            _add(looks, person, [w for w in predicates if w not in listed("passing")])
+    for phrase in (*event.objects, *event.modifiers):
+        if not phrase.people and lemma_of_noun(phrase.head) in listed("clothes") | listed("features"):
+            _dress(event, phrase, looks)
+
+
+def colour_in(words: Sequence[str]) -> str:
+    """Return the first colour among words in small letters; "" when there is none."""
+    return next((word for word in words if word in listed("colours")), "")
+
+
+def _read_description(event: Event, phrase: Phrase, looks: dict[int, Looks]) -> None:
+    """What stands behind somebody: "Dozbert, the sleepiest dragon", "Anna, a girl with long hair", "a boy who wore a cap"."""
+    person, last = phrase.people[0], phrase.text.lower().rpartition(" ")[2]
+    for token in event.tokens:
+        for behind in token.children if token.lower_ == last else ():
+            if behind.dep_ == "appos":
+                _add(looks, person, [base_of_adjective(c.lower_) for c in behind.children if c.dep_ == "amod"])
+            elif not (behind.dep_ in {"relcl", "acl"} and behind.lemma_ in _DRESSING):
                 continue
-            worn = self._vocabulary.scan("accessory", phrase.tokens)
-            wearer = (doer or owner) if _PARTING & lemmas else owner
-            if worn and wearer and not wearer.member:
-                _hand_over(wearer, clause, meant, lemmas)
-                bare = phrase.preposition == "without" and "never" not in lemmas      # "never left the house without his hat"
-                if {"take", "off"} <= lemmas or _PARTING & lemmas or bare:
-                    wearer.accessory = wearer.accessory_colour = ""
-                elif _is_worn(phrase, lemmas):
-                    _put_on(wearer, worn[0].value, colour)
-                else:
-                    self._found = (worn[0].value, colour)
-        if owner and self._found and not owner.member and _puts_it_on(clause.tokens):
-            owner.accessory, owner.accessory_colour = self._found                                 # "found a hat and put it on"
-        for phrase, who in meant.items():            # "the fox was red"
-            rest = clause.tokens[phrase.stop:phrase.stop + 4]
-            if not who[0].colour and [t.lemma for t in rest[:1]] == ["be"]:
-                who[0].colour = colour_of([t for t in rest[1:3] if t.tag == "JJ"], self._vocabulary)
+            for thing in behind.subtree:
+                if thing.pos_ == "NOUN" and thing.lemma_ in listed("clothes") | listed("features"):
+                    _wear(looks, person, thing.lemma_, _colour_of_thing([c.lower_ for c in thing.children], thing.lemma_))
 
 
-def _hand_over(giver: Entity, clause: Clause, meant: Mapping[NounPhrase, tuple[Entity, ...]], lemmas: Set[str]) -> None:
-    """ "gave her the scarf", "gave the scarf to the mouse": who gets it wears it."""
-    takers = [e for p, who in meant.items() for e in who if e is not giver and not e.member and p.start > (clause.verb or 0)]
-    if {"give", "lend"} & lemmas and takers and giver.accessory:
-        takers[0].accessory, takers[0].accessory_colour = giver.accessory, giver.accessory_colour
+def _colour_of_thing(words: Sequence[str], thing: str) -> str:
+    """The colour of what somebody wears; of hair and the like all that is said: "long black"."""
+    if thing in listed("features"):
+        return " ".join(w for w in words if w not in listed("determiners") and (w.isalpha() and w != thing))
+    return colour_in(words)
 
 
-def _puts_it_on(tokens: Sequence[Token]) -> bool:
-    """ "Put it on", and not "put it on the table"; "wears it", "ties it round her neck"."""
-    for i, token in enumerate(tokens):
-        if token.lower != "it" or not i:
-            continue
-        verb, after = tokens[i - 1].lemma, tokens[i + 1:i + 3]
-        ends = len(after) < 2 or after[1].tag not in {"DT", "PRP$", "CD", "JJ", *NOUN}
-        if verb == "wear" or (verb in {"put", "pull", "try"} and after and after[0].lower == "on" and ends):
-            return True
-        if verb in {"tie", "wrap"} and any(t.lower == "neck" for t in tokens[i + 1:]):
-            return True
-    return False
+def _add(looks: dict[int, Looks], person: Person, words: Sequence[str]) -> None:
+    """What an event tells of somebody."""
+    known = looks.get(id(person), Looks())
+    seen = [w for w in words if w in listed("adjectives")]
+    looks[id(person)] = replace(known, colour=known.colour or colour_in(words),
+                                adjectives=tuple(dict.fromkeys([*known.adjectives, *seen]))[:3])
 
 
-def _put_on(owner: Entity, accessory: str, colour: str) -> None:
-    """ "Her scarf" is the one she had; "her red scarf" need not be."""
-    if accessory != owner.accessory or colour:
-        owner.accessory, owner.accessory_colour = accessory, colour
+def _dress(event: Event, phrase: Phrase, looks: dict[int, Looks]) -> None:
+    """A piece of clothing that the clause speaks of: put on, taken off, or handed over."""
+    words = phrase.text.lower().split()
+    owner = _owner(event, phrase)
+    if owner is None or event.negated:
+        return
+    thing = words[-1] if phrase.plural else lemma_of_noun(phrase.head)
+    colour = _colour_of_thing(words[:-1], thing)
+    if phrase.head in listed("features") and not (colour and (event.verb == "have" or phrase.preposition == "with")):
+        return                                       # "pulled his tail"
+    off = (event.verb in _UNDRESSING or phrase.preposition == "without"
+           or (event.verb == "take" and "off" in {event.particle, phrase.preposition}))
+    on = event.verb in _DRESSING and phrase.preposition in {"", "on"}
+    takers = [p for p in _people((*event.objects, *event.modifiers)) if p is not owner]
+    if off or event.verb in _GIVING:
+        given = next((c for t, c in looks.get(id(owner), Looks()).wearing if t == thing), "")
+        _wear(looks, owner, thing, None)
+        if event.verb in _GIVING and takers:
+            _wear(looks, takers[0], thing, colour or given)
+    elif on or phrase.preposition in _WORN_WITH or (
+            words[0] in {"his", "her"} and not phrase.preposition):
+        _wear(looks, owner, thing, colour)
 
 
-def _is_worn(phrase: NounPhrase, lemmas: Set[str]) -> bool:
-    own = any(t.tag == "PRP$" for t in phrase.tokens)
-    return own or phrase.preposition in {"with", "in", "wearing", "of"} or bool(_WEARING & lemmas)
+def _owner(event: Event, phrase: Phrase) -> Person | None:
+    """Who wears what a phrase names: of "a girl saw a fox in a hat" the fox."""
+    before = [p for p in (*event.subjects, *event.objects, *event.modifiers) if len(p.people) == 1 and p.end <= phrase.start]
+    word = phrase.text.lower().rpartition(" ")[2]
+    of_the_deed = phrase.head in listed("features") and any(    # "looked at her with yellow eyes"
+        t.lower_ == word and t.head.dep_ == "prep" and t.head.head.pos_ == "VERB" for t in event.tokens)
+    worn_by_the_last = phrase.preposition in _WORN_WITH and before and not of_the_deed
+    if worn_by_the_last:
+        return max(before, key=lambda p: p.start).people[0]
+    return next(_people(event.subjects), None)
+
+
+def _wear(looks: dict[int, Looks], person: Person, thing: str, colour: str | None) -> None:
+    """Put a thing on, or take it off where `colour` is None; a thing keeps its colour when none is said."""
+    known = looks.get(id(person), Looks())
+    before = dict(known.wearing)
+    if colour is None:
+        before.pop(thing, None)
+    else:
+        before[thing] = colour or before.get(thing, "")
+    looks[id(person)] = replace(known, wearing=tuple(before.items()))
+
+
+def _people(phrases: Sequence[Phrase]) -> Iterator[Person]:
+    return (person for phrase in phrases for person in phrase.people)

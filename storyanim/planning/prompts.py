@@ -1,4 +1,4 @@
-"""The texts that a language model is asked with: files with `$name` holes, found, filled and fingerprinted."""
+"""The texts that a language model is asked with: files with `$name` holes."""
 
 from __future__ import annotations
 
@@ -9,26 +9,30 @@ from string import Template
 
 from storyanim.errors import ModelError, UsageError
 
-NAMES = ("split_story", "write_shots", "repair_reply")
+NAMES = ("read_story", "write_shots", "repair_reply")
 
 
 def find_prompts() -> Path:
-    """The folder of prompt files: `prompts/` of a source checkout, or `storyanim/prompts` of an installed package."""
+    """Return the folder of prompt files: `prompts/` of a checkout, or `storyanim/prompts` of a package."""
     package = Path(__file__).parents[1]
     for folder in (package / "prompts", package.parent / "prompts"):
         if all((folder / f"{name}.md").is_file() for name in NAMES):
             return folder
-    raise ModelError("the prompt files of the chat planner are missing", hint="the package is incomplete: install it again")
+    raise ModelError("the prompt files of the chat planner are missing",
+                     hint="the package is incomplete: install it again")
 
 
 @cache
 def read_prompt(name: str) -> str:
-    """The text of one prompt file."""
+    """Return the text of one prompt file."""
     return (find_prompts() / f"{name}.md").read_text("utf-8")
 
 
 def fill(name: str, **holes: str) -> str:
-    """A prompt with its holes filled. Raises UsageError, which names a hole that nothing fills or a word that has no hole."""
+    """Return a prompt with its holes filled.
+
+    Raises UsageError, which names a hole that nothing fills or a word that has no hole.
+    """
     template = Template(read_prompt(name))
     wanted = set(template.get_identifiers())
     hint = f"compare prompts/{name}.md with its use in the planner"
@@ -40,7 +44,7 @@ def fill(name: str, **holes: str) -> str:
 
 
 def fingerprint() -> str:
-    """sha256 over the names and texts of all prompt files."""
+    """Return the sha256 over the names and texts of all prompt files."""
     digest = hashlib.sha256()
     for name in NAMES:
         digest.update(f"{name}\0{read_prompt(name)}\0".encode())

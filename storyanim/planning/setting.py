@@ -1,262 +1,281 @@
-"""Where and when a story is: place, time of day and weather last until they change."""
+"""Where a story is, and when: each place with a lifetime.
+
+A place is set by headings, by arriving, by being or doing something there, and by what stands only there: who is in bed is in a
+bedroom, who rows is in a boat. It ends when who acts leaves it or is elsewhere, with a heading or a date, with another day, and
+indoors when somebody is out in the weather. Things, what is looked at and figures of speech set none.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from storyanim.planning.clauses import Clause, NounPhrase
-from storyanim.planning.english import NOUN, Token, table
-from storyanim.planning.script import HEADING, LABEL
-from storyanim.planning.vocabulary import Found, Vocabulary
+from storyanim.planning.events import Clause, read_modifiers
+from storyanim.planning.forms import Mark
+from storyanim.planning.narrative import Person, Setting
+from storyanim.planning.parse import is_speech
+from storyanim.planning.places import (
+    AWAY,
+    GOAL,
+    HEADING,
+    MIDST,
+    OUTSIDE,
+    PATH,
+    STATIC,
+    Place,
+    is_where,
+    place_in,
+    read_heading,
+    room_of,
+    room_with,
+)
+from storyanim.planning.when import begins_new_day, is_in_weather, is_next_morning, read_time, read_weather
+from storyanim.planning.words import is_place, words
 
-_SETTLED = frozenset({"in", "at", "into", "to", "inside", "on", "onto"})
-_REACHED = frozenset(["reach", "enter", "visit", "cross", "explore", "search", "climb", "approach", "roam", "wander", "prowl",
-                      "patrol", "walk", "tour"])
-_ANOTHER = frozenset({"one", "next", "another", "following"})
-_UNTIL = frozenset({"until", "till"})
-_NOT_NOW = frozenset([*_UNTIL, "before", "after", "than", "like"])
-_DENIED = frozenset({"no", "not", "n't", "never"})
-_OPENS_PHRASE = frozenset({"DT", "PRP$", "JJ", "CD"})
-_ON_THE_WAY = frozenset(["back", "straight", "all", "the", "way", "safely"])
-_OUTSIDE = frozenset({"outside", "outdoors"})
-_GOING = frozenset({"go", "come", "run", "walk", "step", "creep", "sneak", "slip", "rush", "hurry", "march", "set"})
-_HOMEWARD = _GOING | {"return", "head", "fly", "drive", "ride", "hop", "trot", "swim", "race", "wander", "travel", "skip"}
-_STAYING = _HOMEWARD | {"stay", "remain", "get", "climb", "jump", "crawl", "sit", "sleep", "play", "wait", "dance", "fly"}
-_HOUSE = frozenset({"house", "home", "door", "room", "hut", "cottage", "cabin", "den"})
-_LOOKING = frozenset(["look", "see", "watch", "stare", "gaze", "peer", "peek", "glance", "point", "listen", "hear", "wave"])
-_MONTHS = frozenset(["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-                     "December"])
-_BEDDING = frozenset({"blanket", "quilt", "duvet", "cover"})
-_BUILT = frozenset({"snowman", "sandcastle", "igloo"})   # tell where one is who builds them
-_ENDED = frozenset(["stop", "end", "cease", "over", "clear"])
+if TYPE_CHECKING:
+    from spacy.tokens import Token
 
-
-@dataclass(frozen=True)
-class Setting:
-    """Where and when, in canonical values; "" is unknown."""
-
-    scene: str = ""
-    place: str = ""                                  # in the story's words: "in a green forest"
-    exact: bool = True                               # `scene` means the place, and is not only the nearest
-    time_of_day: str = ""
-    weather: str = ""
-    later: str = ""                                  # time of day from the next event on: "danced until night fell"
-    bound_for: str = ""                              # scene from the next event on: "ran home"
-    outdoors: str = ""                               # the last scene that was no room
-
-    def words(self) -> str:
-        """For people."""
-        return ", ".join(part for part in (self.scene, self.time_of_day, self.weather) if part)
+_LOOK = frozenset(["look", "see", "watch", "stare", "gaze", "peer", "peek", "glance", "point", "listen", "hear", "wave", "shout", "call", "smile", "laugh", "aim", "shoot", "talk", "speak", "say", "tell", "ask", "think", "dream", "wish", "hope", "remember", "know"])
+_WISH = frozenset(["want", "wish", "like", "love", "hope", "need", "seek", "plan", "decide", "leave", "build", "make", "draw", "buy", "sell", "own", "have"])
+_NOT_THERE = frozenset({"out", "over", "past", "from", "like", "about", "than", "toward", "towards", "for", "without", "off", "as", "until"})
+_CARRY = frozenset(["take", "bring", "carry", "lead", "drive", "ride", "follow", "chase", "drag", "pull", "push", "accompany", "guide", "fly", "row", "sail", "walk", "find", "hide", "build"])
+_REACH = frozenset(["reach", "enter", "visit", "cross", "explore", "search", "climb", "approach", "roam", "wander", "patrol", "tour"])
+_LEAVE = frozenset(["leave", "exit", "escape", "depart", "flee", "quit"])
+_MOVE = frozenset(["go", "come", "run", "walk", "step", "creep", "sneak", "slip", "rush", "hurry", "march", "set", "climb", "fly", "ride", "drive", "sail", "hop", "jump", "skip", "crawl"])
+_SWIM = frozenset(["swim", "dive", "wade", "paddle", "snorkel", "bathe"])
+_SAIL = frozenset(["sail", "row"])
+_RIDE = frozenset(["drive", "ride", "board", "steer", "pilot"])
+_WAKE = frozenset(["wake", "awake", "awaken", "rise", "sleep"])
+_SAME_TIME = re.compile(r"\b(?:CONTINUOUS|LATER|SAME|MOMENTS)\b")
 
 
-def read_setting(before: Setting, clause: Clause, somebody: Container[NounPhrase], vocabulary: Vocabulary) -> Setting:
-    """The setting after a clause; phrases in `somebody` are characters, not places."""
-    tokens = clause.tokens
-    before = replace(before, outdoors=before.outdoors if before.scene in ("", *vocabulary.indoors) else before.scene)
-    if before.bound_for and clause.kind == "event":
-        before = replace(before, scene=before.bound_for, place="at home", exact=True, bound_for="")
-    now = _time_and_weather(replace(before, time_of_day=before.later or before.time_of_day, later=""), clause, vocabulary)
-    if before.scene in vocabulary.indoors and _goes_out(clause, somebody, vocabulary):
-        now = replace(now, scene=now.outdoors, place="", exact=True)     # where to is said, or it is back again
-    if begins_scene(tokens):
-        named = vocabulary.scan("scene", tokens[1:])
-        if vocabulary.scan("time_of_day", tokens):
-            now = replace(now, weather="")           # another day, or another hour
-        return replace(now, scene=named[-1].value, exact=named[-1].exact, place="", bound_for="") if named else now
-    places = [(phrase, found) for phrase in clause.phrases if (phrase not in somebody or phrase.head.lemma in _BUILT)
-              and (found := _place(clause, phrase, vocabulary, nowhere=not now.scene)) is not None]
-    if not places:
-        return _arrived(_named_place(now, clause, somebody, vocabulary), clause, vocabulary)
-    settled = ([item for item in places if item[0].preposition in _SETTLED]
-               or [item for item in places if not item[0].preposition] or places)
-    phrase, found = next((item for item in reversed(settled) if item[1].exact and item[0].preposition), settled[0])
-    if not found.exact and now.scene and phrase.preposition not in _SETTLED:
-        return now                                   # "under a tree": still in the meadow
-    if phrase.head.lemma in {"water", "wave"} and now.scene in table("waters"):
-        return now
-    preposition = phrase.preposition if phrase.preposition in table("locatives") else "at"
-    now = replace(now, scene=found.value, exact=found.exact, place=f"{preposition} {_spelled_within(phrase)}", bound_for="")
-    return replace(now, bound_for=_arrived(now, clause, vocabulary).bound_for)                    # "ran home through the woods"
+class SettingReader:
+    """Keeps the setting along a story."""
+
+    def __init__(self) -> None:
+        self.now = Setting()
+        self._base = Setting()                       # of the heading: where it is again when nothing else is told
+        self._around = Setting()                     # the place that a spot in it was set in: the lake with its jetty
+        self._water = "water"                        # that was spoken of last: "river"
+        self._in_water: tuple[Person, ...] = ()      # who went into it alone: "jumped into the pool"
+        self.jumped = False                          # the last clause began another day
+        self._bound_for: Setting | None = None       # where the next clause is: "walked through the wood to the river"
+
+    def begin(self, marks: tuple[Mark, ...], text: str, *, new_paragraph: bool = False) -> Setting:
+        """Read what stands before a sentence: a heading or a date ends all that was."""
+        for mark in marks:
+            if mark.kind in {"heading", "date"}:
+                before, self.now, self._bound_for = self.now, Setting(), None
+                self._base = self._around = Setting()
+            if mark.kind == "heading":
+                line = text[mark.start:mark.end]
+                self.now = self._base = read_heading(line)
+                if _SAME_TIME.search(line) or (HEADING.match(line) and not self.now.time_of_day):
+                    self.now = replace(self.now, time_of_day=before.time_of_day)
+        if new_paragraph and self.now.place.rpartition(" ")[2] in words("spot"):
+            self._go(self._around)
+        return self.now
+
+    def read(self, clause: Clause, meant: Mapping[int, tuple[Person, ...]], doers: tuple[Person, ...]) -> Setting:
+        """Return the setting of a clause. Args: doers: the people who are its subject, told or left out."""
+        if self._bound_for is not None and clause.kind == "event":
+            self.now, self._bound_for = self._bound_for, None
+        self._begin_day(clause)
+        if self._in_water and doers and not set(doers) & set(self._in_water):
+            self._go(self._around)
+        self.now = read_weather(clause, meant, read_time(clause, self.now))
+        self._water = next((t.lemma_.lower() for t in clause.tokens if t.lemma_.lower() in words("water body") - {"water"}
+                            and t.pos_ == "NOUN"), self._water)
+        before = self.now.place
+        for verb in _settling_verbs(clause):
+            self._read_place(clause, verb, meant, somebody=bool(doers) or verb is not clause.verb)
+        if before != self.now.place:
+            wet = self.now.preposition == "in" and self._head in words("water body") and clause.lemma in words("motion")
+            self._in_water = doers if wet else ()
+        if not self.now.place and not self.now.indoors and clause.kind != "speech":
+            self._guess(clause, meant)
+        if clause.verb is None:
+            self._settle([place_in(p, t) for p, t in clause.modifiers if t.i not in meant and is_where(p, t)], clause.lemma)
+        return self.now
+
+    @property
+    def _head(self) -> str:
+        """The last word of where it is: "palace"."""
+        return self.now.place.rpartition(" ")[2]
+
+    def _begin_day(self, clause: Clause) -> None:
+        """End what another day ends."""
+        new_day = begins_new_day(clause)
+        self.jumped = new_day or is_next_morning(clause, self.now)
+        if new_day:
+            self.now = replace(self.now, time_of_day="", weather="")
+        if new_day or (self.jumped and clause.lemma not in _WAKE):
+            self._go(self._base)
+
+    def _go(self, where: Setting) -> None:
+        """Be at another place, at the same time."""
+        self.now = replace(self.now, place=where.place, preposition=where.preposition, indoors=where.indoors, snow_lies=where.snow_lies)
+
+    # ── place ──
+
+    def _read_place(self, clause: Clause, verb: Token, meant: Mapping[int, tuple[Person, ...]], *, somebody: bool) -> None:
+        lemma, own = verb.lemma_.lower(), verb is clause.verb
+        modifiers = list(clause.modifiers) if own else list(_phrases(verb))
+        objects = list(clause.objects) if own else [c for c in verb.children if c.dep_ == "dobj"]
+        if clause.kind == "speech" and own:
+            modifiers = [(p, t) for p, t in modifiers if p in {"in", "on", "inside"}]
+        if (own and clause.negated and lemma != "leave") or _is_past_perfect(verb):
+            return
+        if somebody:
+            self._read_leaving(clause, verb, modifiers, objects)
+        places = [place_in(p, t) for p, t in modifiers if t.i not in meant and is_where(p, t)]
+        described = own and (clause.kind == "state" or lemma in {"smell", "look", "feel", "sound"})
+        if described and not places:                 # "The kitchen was dark", "The ship had a crew of three"
+            kinds = ("indoors", "vehicle") if lemma == "have" else ("indoors",)
+            places += [place_in("in", t) for t in clause.subjects if t.i not in meant and t.lemma_.lower() in words(*kinds)]
+        if lemma in _REACH:
+            places += [place_in("in" if lemma in {"enter", "explore"} else "at", t) for t in objects if is_where("", t)]
+        moved = [t for t in objects if t.i not in meant]
+        if moved and lemma not in _CARRY | _REACH:   # "poured the tea into a cup": it is the thing that goes there
+            places = [p for p in places if p.preposition not in GOAL | PATH]
+        if not somebody and self.now.place and not (described or _is_there(clause) or _is_fronted(clause, modifiers)):
+            return
+        if somebody and own and clause.kind != "speech":
+            told = any(p.preposition in STATIC | PATH | GOAL for p in places)
+            places += [] if told or (moved and lemma not in _RIDE | _SAIL) else list(self._implied(lemma, modifiers, objects))
+            if not places and self.now.indoors and is_in_weather(clause):
+                self._go(Setting(snow_lies=self.now.snow_lies))
+        self._settle(places, lemma, [p for p, _ in modifiers])
+
+    def _read_leaving(self, clause: Clause, verb: Token, modifiers: list[tuple[str, Token]], objects: list[Token]) -> None:
+        for other in clause.tokens if verb is clause.verb else ():
+            if other.dep_ == "relcl" and other.lemma_.lower() in _MOVE | _LEAVE:       # "him, who jumped out of a window"
+                self._leave(other, other.lemma_.lower(), list(read_modifiers(other, clause.tokens)), [])
+        self._leave(verb, verb.lemma_.lower(), modifiers, objects)
+        self._read_adverbs(verb, verb.lemma_.lower())
+
+    def _implied(self, lemma: str, modifiers: list[tuple[str, Token]], objects: list[Token]) -> Iterator[Place]:
+        """Yield where one must be who does something, or does it at a thing: "slept in his own bed", "rowed on"."""
+        head = self.now.place.rpartition(" ")[2]
+        ridden = next((t.lemma_.lower() for t in objects if t.lemma_.lower() in words("vehicle") - words("open")), "") if lemma in _RIDE else ""
+        for preposition, token in modifiers:
+            room = room_with(token.lemma_.lower())
+            if room and preposition in STATIC | GOAL | {"out of", "from"} and lemma not in _LOOK \
+                    and not any(c.dep_ == "compound" for c in token.children):
+                if not (self.now.indoors and head in words("dwelling")) and room.rpartition(" ")[2] != head:
+                    yield Place("in", room, room.rpartition(" ")[2], is_room=room != "boat")
+                return
+        if ridden and head != ridden:
+            yield Place("in", ridden, ridden)
+        elif lemma in _SAIL and head not in words("vehicle"):
+            yield Place("in", "boat", "boat")
+        if lemma in _SWIM and (not head or head in words("shore", "spot")) and head not in words("water body"):
+            yield Place("in", "water", "water")
+
+    def _guess(self, clause: Clause, meant: Mapping[int, tuple[Person, ...]]) -> None:
+        """Take a place that is only named, "locked the gate of the zoo", while nothing else tells where one is."""
+        for token in clause.tokens:
+            lemma = token.lemma_.lower()
+            part = any(a.lemma_.lower() in words("part") or a.dep_ == "relcl" for a in (token.head, token.head.head, token.head.head.head))
+            if token.i in meant or token.pos_ != "NOUN" or not is_place(lemma) or is_speech(token) or part or lemma in words("vehicle"):
+                continue
+            prepositions = {a.lower_ for a in (token.head, token.head.head) if a.pos_ == "ADP"}
+            if token.dep_ in {"pobj", "attr", "dobj"} and not prepositions & _NOT_THERE and not any(
+                    a.lemma_.lower() in _LOOK | _WISH for a in token.ancestors):
+                self.now = self._at(place_in("in" if prepositions & {"in", "inside"} else "at", token))
+                return
+
+    def _settle(self, places: list[Place], lemma: str, prepositions: Sequence[str] = ()) -> None:
+        """Be where the phrases say: a way and then its goal, or the first of several."""
+        if lemma in _LOOK:
+            places = [p for p in places if p.preposition in {"in", "on", "inside"}]
+        here = [p for p in places if p.preposition in STATIC | PATH or MIDST.fullmatch(p.preposition)]
+        goal = [p for p in places if p.preposition in GOAL] if lemma in words("motion") | _CARRY else []
+        if lemma in words("motion") and any(p in GOAL for p in prepositions):         # "came to the rock in boats"
+            here = [p for p in here if p.head not in words("vehicle")]
+        for chosen in (here or goal)[:1]:
+            if chosen.head == "water":               # of that lake
+                if self.now.place.rpartition(" ")[2] in words("water body"):
+                    return
+                chosen = replace(chosen, name=self._water, head=self._water)
+            if chosen.head in words("ground") and self.now.place and not self.now.indoors and (
+                    self.now.place.rpartition(" ")[2] not in words("water body", "spot")):
+                return                               # the sand of that beach
+            before, self.now = self.now, self._at(chosen)
+            if chosen.head in words("spot") or (chosen.preposition == "into" and chosen.head in words("water body")):
+                self._around = before if before.place.rpartition(" ")[2] not in words("spot") else self._around
+            self._bound_for = self._at(goal[0]) if here and goal and chosen.preposition in PATH else None
+
+    def _at(self, place: Place) -> Setting:
+        name, preposition, before = place.name, place.preposition, self.now
+        if before.place.split()[-1:] == name.split()[-1:]:
+            name = max(name, before.place, key=len)  # "the palace" is the golden one
+        enclosed = place.is_room or place.head in words("indoors", "vehicle") - words("open")
+        inside = preposition in {"in", "into", "inside", "back to", "back into", "on", "aboard"} or name == "home" or (
+            room_of(place.head) and preposition not in OUTSIDE)
+        if enclosed and preposition in OUTSIDE and before.place and not before.indoors:
+            return before                            # "waited outside the house", in the forest
+        short = "in" if preposition in {"into", "inside", "through", "within", "in", "back into"} or MIDST.fullmatch(preposition) else \
+            preposition if preposition in {"on", "under", "over", "along", *OUTSIDE} else "at"
+        indoors = place.is_room or (bool(inside) and enclosed) or (place.head in words("stairs") and before.indoors)
+        return replace(before, place=name, preposition=short, indoors=indoors, snow_lies=before.snow_lies and name == before.place)
+
+    def _leave(self, verb: Token, lemma: str, modifiers: list[tuple[str, Token]], objects: list[Token]) -> None:
+        if not self.now.place and not self.now.indoors:
+            return
+        head = self.now.place.rpartition(" ")[2]
+        left = [t.lemma_.lower() for p, t in modifiers if p in AWAY] + ([t.lemma_.lower() for t in objects] if lemma in _LEAVE else [])
+        inside = self.now.indoors or head in words("indoors")
+        gone = any(word == head or (inside and word in words("indoors") | {"window", "door", "gate"}) for word in left)
+        adverbs = {c.lower_ for c in verb.children if c.dep_ in {"prt", "advmod"}}
+        if lemma in _MOVE and ("away" in adverbs or (self.now.indoors and adverbs & {"out", "off", "outside", "outdoors"})):
+            gone = True
+        if gone or (lemma in _LEAVE and not objects):
+            self._go(Setting())
+        elif lemma in _MOVE - {"jump", "hop", "skip", "set"} and adverbs & {"up", "down", "upstairs", "downstairs"} and self.now.indoors:
+            self._go(Setting(indoors=True))          # another floor
+
+    def _read_adverbs(self, verb: Token, lemma: str) -> None:
+        for child in verb.children:
+            word = child.lower_
+            if word == "home" and child.dep_ in {"advmod", "npadvmod", "dobj"} and lemma not in {"leave", "build"}:
+                self._go(Setting("home", "at", indoors=True))
+            elif word in {"outside", "outdoors"} and self.now.indoors and lemma not in _LOOK:
+                self._go(Setting())
+            elif word in {"in", "inside", "indoors"} and child.dep_ in {"prt", "advmod"} and lemma in _MOVE and not self.now.indoors:
+                known = self.now.place.rpartition(" ")[2] in words("indoors")           # "unlocked the door and went in"
+                self._go(replace(self.now, indoors=True) if known else Setting(indoors=True))
 
 
-def begins_scene(tokens: Sequence[Token]) -> bool:
-    """Whether a clause is a heading of a script, or of a chapter."""
-    words = " ".join(t.text for t in tokens)
-    return HEADING.match(words + " ") is not None or LABEL.match(words) is not None
+def _settling_verbs(clause: Clause) -> Iterator[Token]:
+    """Yield the verbs that can say where one is: those of "when they reached the river", then the clause's own."""
+    if clause.verb is None:
+        return
+    for token in clause.tokens:
+        if token.dep_ == "advcl" and token.pos_ == "VERB" and token is not clause.verb and token.head in (clause.verb, clause.tokens.root) \
+                and not any(c.lower_ in {"if", "unless", "before", "until", "to", "like"} for c in token.children):
+            yield token
+    yield clause.verb
 
 
-def _arrived(now: Setting, clause: Clause, vocabulary: Vocabulary) -> Setting:
-    """After "went home", at home from the next event on; after "came home", "went home to sleep" and "ran inside", in it."""
-    tokens = [t for t in clause.tokens if not t.quoted]
-    if clause.verb is None or clause.kind == "speech":
-        return now
-    for phrase in clause.phrases:                    # "until they reached their house"
-        found = vocabulary.scan("scene", phrase.tokens)
-        if found and phrase.start > clause.verb + 1 and clause.tokens[phrase.start - 1].lemma == "reach":
-            return replace(now, bound_for=found[-1].value)
-    indoors = vocabulary.indoors[0] if vocabulary.indoors else ""
-    for i, token in enumerate(tokens):
-        ends = i + 1 == len(tokens) or tokens[i + 1].tag not in {*_OPENS_PHRASE, *NOUN}
-        if token.lower in {"inside", "indoors"} and ends and indoors and clause.tokens[clause.verb].lemma in _STAYING:
-            return replace(now, scene=indoors, place=token.lower, exact=True, bound_for="")
-        home = vocabulary.at("scene", [token], 0) if token.lower == "home" else None
-        verb = _verb_before(tokens, i)
-        to_bed = verb in _HOMEWARD and {"sleep", "bed"} & {t.lower for t in tokens[i:]}
-        if home and (to_bed or verb in {"come", "arrive", "get"}):
-            return replace(now, scene=home.value, place="at home", exact=True, bound_for="")
-        if home and verb in _HOMEWARD:
-            return replace(now, bound_for=home.value)
-    return now
+def _phrases(verb: Token) -> Iterator[tuple[str, Token]]:
+    for child in verb.children:
+        if child.dep_ == "prep":
+            yield from ((child.lower_, t) for t in child.children if t.dep_ == "pobj")
 
 
-def _verb_before(tokens: Sequence[Token], i: int) -> str:
-    """The verb that token i belongs to, "run" in "ran all the way back home"; "" when another word is between."""
-    while i and (tokens[i - 1].tag in {"RB", "RP"} or tokens[i - 1].lower in _ON_THE_WAY):
-        i -= 1
-    return tokens[i - 1].lemma if i and tokens[i - 1].tag.startswith("VB") else ""
+def _is_there(clause: Clause) -> bool:
+    return any(t.dep_ == "expl" for t in clause.tokens)
 
 
-def _named_place(now: Setting, clause: Clause, somebody: Container[NounPhrase], vocabulary: Vocabulary) -> Setting:
-    """After "in Paris": another place, of which only its name is known, and that it is no room."""
-    named = [p for p in clause.phrases if p.is_name and p.preposition in {"in", "at"} and p not in somebody
-             and p.head.text not in _MONTHS]
-    if not named or not (vocabulary.open or now.scene in vocabulary.indoors):
-        return now
-    return replace(now, scene="", place=f"{named[0].preposition} {spell(named[0].tokens)}")
+def _is_fronted(clause: Clause, modifiers: list[tuple[str, Token]]) -> bool:
+    """Tell whether a clause begins with its place: "In the lamp room a pane was broken"."""
+    subject = min((t.left_edge.i for t in clause.subjects), default=-1)
+    return any(p in STATIC and t.i < subject and is_where(p, t) for p, t in modifiers)
 
 
-def spell(tokens: Sequence[Token]) -> str:
-    """FrozenModel with blanks, clitics joined: "the child's bedroom"."""
-    text = ""
-    for token in tokens:
-        tight = not text or token.text[0] in "'’" or (not token.is_word and token.text not in {"(", "<", "“", "€", "°"})
-        text += token.text if tight or text.endswith(("(", "€")) else " " + token.text
-    return text
-
-
-def _spelled_within(phrase: NounPhrase) -> str:
-    """A phrase as it stands within a sentence: "The meadow" is "the meadow"."""
-    text = spell(phrase.tokens)
-    return text if phrase.tokens[0].tag.startswith("NNP") else text[:1].lower() + text[1:]
-
-
-def _place(clause: Clause, phrase: NounPhrase, vocabulary: Vocabulary, *, nowhere: bool) -> Found | None:
-    """The scene that a phrase names, if the clause happens there; `nowhere`: no scene was named before, so that "the lights of
-    the city" tell it.
-    """
-    tokens = clause.tokens
-    of = phrase.stop < len(tokens) and tokens[phrase.stop].lower == "of"            # "a bed of flowers", "a blanket of stars"
-    if phrase.head.lemma in _BEDDING and phrase.preposition in {"under", "beneath"} and not of:
-        return _scene_of("bed", vocabulary)
-    if nowhere and phrase.head.lower == "waves" and phrase.preposition in table("locatives"):
-        return _scene_of("sea", vocabulary)
-    found = [f for f in vocabulary.scan("scene", phrase.tokens) if f.stop == len(phrase.tokens)]
-    if not any(f.exact for f in found):              # "forest path", "city lights", "bedroom window"
-        near_end = [f for f in vocabulary.scan("scene", phrase.tokens) if len(phrase.tokens) - f.stop <= 1]
-        found = [f for f in near_end if f.exact][-1:] or found or near_end[-1:]
-    if not found or phrase.is_pronoun:
-        return None
-    if phrase.head.lemma == "bed" and of:
-        return None
-    if phrase.preposition == "to" and [t.lower for t in phrase.tokens] == ["snow"]:
-        return None                                  # "began to snow"
-    if (nowhere and _starts_where(phrase, clause)) or _is_room_looked_out_of(phrase, clause, found[-1], vocabulary):
-        return found[-1]
-    if phrase.preposition == "of":
-        owner = next((p for p in clause.phrases if p.stop == phrase.start - 1), None)
-        return found[-1] if owner and (owner.head.lemma in table("parts") or (nowhere and found[-1].exact)) else None
-    if phrase.preposition in table("locatives"):
-        looks = clause.verb is not None and tokens[clause.verb].lemma in {"look", "wave", "stare", "gaze", "point", "listen"}
-        elsewhere = (looks and phrase.preposition in {"at", "to", "up"}) or (
-            phrase.preposition in _OUTSIDE and found[-1].value in vocabulary.indoors)
-        return None if elsewhere else found[-1]
-    is_object = clause.verb is not None and tokens[clause.verb].lemma in _REACHED and phrase.start > clause.verb
-    is_object = is_object and phrase.head.lower != "home"                 # "walked home" is on the way
-    leaves = nowhere and clause.verb is not None and tokens[clause.verb].lemma == "leave" and found[-1].exact
-    is_object = is_object or (leaves and found[-1].value not in vocabulary.indoors)
-    is_object = is_object or (phrase.head.lemma in _BUILT and phrase not in clause.subjects)
-    acts = nowhere and found[-1].exact and phrase.tokens[0].lower == "the"           # "The city never sleeps"
-    is_described = (clause.kind == "state" or acts) and phrase in clause.subjects
-    return found[-1] if (is_object and not phrase.preposition) or is_described else None
-
-
-def _scene_of(noun: str, vocabulary: Vocabulary) -> Found | None:
-    return vocabulary.at("scene", [Token(noun, 0, 0, "NN")], 0)
-
-
-def _starts_where(phrase: NounPhrase, clause: Clause) -> bool:
-    """ "far away, where the mountains touch the sky"."""
-    return phrase.start > 0 and not phrase.preposition and clause.tokens[phrase.start - 1].lower == "where"
-
-
-def _is_room_looked_out_of(phrase: NounPhrase, clause: Clause, found: Found, vocabulary: Vocabulary) -> bool:
-    """ "leapt out of bed", "looked out of his bedroom window"."""
-    looks = clause.verb is not None and clause.tokens[clause.verb].lemma in _LOOKING
-    out = phrase.start > 1 and [t.lower for t in clause.tokens[phrase.start - 2:phrase.start]] == ["out", "of"]
-    return out and found.value in vocabulary.indoors and (looks or phrase.head.lemma == "bed")
-
-
-def _time_and_weather(before: Setting, clause: Clause, vocabulary: Vocabulary) -> Setting:
-    tokens = [t for t in clause.tokens if not t.quoted]
-    now, told = before, False
-    for found in vocabulary.scan("time_of_day", tokens):
-        if tokens[found.start].lower == "dark" and _describes_thing(tokens, found.start):
-            continue                                 # "a dark wood"
-        if any(t.lower in _UNTIL for t in tokens[max(0, found.start - 3):found.start]):
-            now = replace(now, later=found.value)
-            continue
-        if any(t.lower == "all" for t in tokens[max(0, found.start - 1):found.start]) and any(t.lower == "had" for t in tokens):
-            continue                                 # "it had snowed all night": now it is over
-        if not told and not any(t.lower in _NOT_NOW for t in tokens[max(0, found.start - 2):found.start]):
-            now, told = replace(now, time_of_day=found.value), True
-    if before.time_of_day and any(t.lower == "day" and last.lower in _ANOTHER for last, t in pairwise(tokens)):
-        now = replace(now, time_of_day="day", weather="")
-    if any(t.lower in table("weekdays") and last.lower == "on" for last, t in pairwise(tokens)):
-        now = replace(now, weather="", time_of_day=now.time_of_day if told else "")
-    for found in vocabulary.scan("weather", tokens):
-        near = tokens[max(0, found.start - 3):found.stop + 3]
-        ended = any(t.lemma in _ENDED for t in near) and tokens[found.start].lower not in {"clear"}
-        if not any(t.lower in _NOT_NOW | _DENIED for t in tokens[max(0, found.start - 2):found.start]):
-            now = replace(now, weather="clear" if ended and "clear" in vocabulary.kinds["weather"] else found.value)
-    return now
-
-
-def _describes_thing(tokens: Sequence[Token], i: int) -> bool:
-    """Whether an adjective stands before a noun that is no time."""
-    following = next((t for t in tokens[i + 1:] if t.tag != "JJ"), None)
-    return following is not None and following.tag in NOUN and following.lower not in {"sky", *table("time_nouns")}
-
-
-def _goes_out(clause: Clause, somebody: Container[NounPhrase], vocabulary: Vocabulary) -> bool:
-    """ "went outside", "ran out of the house", "left the bedroom"; who only looks out stays in."""
-    if clause.kind != "event" or clause.verb is None:
-        return False
-    if clause.subjects and not any(phrase in somebody for phrase in clause.subjects):
-        return False                                 # "the light went out"
-    verb, after = clause.tokens[clause.verb].lemma, [t.lower for t in clause.tokens[clause.verb + 1:clause.verb + 3]]
-    if verb in _LOOKING:
-        return False
-    if verb in _HOMEWARD and after[:1] == ["out"] and after[1:] != ["of"]:
-        return True
-    if any(t.lower in _OUTSIDE and not t.quoted for t in clause.tokens):
-        return True
-    leaves = verb == "leave"
-    return any(_is_inside(phrase, vocabulary) and (_is_after_out_of(phrase, clause) or (leaves and not phrase.preposition))
-               for phrase in clause.phrases if phrase.start > clause.verb)
-
-
-def _is_inside(phrase: NounPhrase, vocabulary: Vocabulary) -> bool:
-    """Whether it is a room or a house, or something of one; out of bed one is still in the bedroom."""
-    named = any(found.value in vocabulary.indoors for found in vocabulary.scan("scene", phrase.tokens))
-    return phrase.head.lemma in _HOUSE or (named and phrase.head.lemma != "bed")
-
-
-def _is_after_out_of(phrase: NounPhrase, clause: Clause) -> bool:
-    return phrase.preposition == "of" and clause.tokens[phrase.start - 2].lower == "out"
-
-
-def is_setting_word(token: Token, vocabulary: Vocabulary) -> bool:
-    """Whether a word only tells when or what weather it is."""
-    return token.lower in table("time_nouns") or any(vocabulary.at(kind, [token], 0) for kind in ("time_of_day", "weather"))
+def _is_past_perfect(verb: Token) -> bool:
+    """Tell whether a clause looks back: "The tooth had come out on the boat"."""
+    return verb.tag_ == "VBN" and any(c.lower_ in {"had", "'d"} and c.dep_ == "aux" for c in verb.children)

@@ -1,27 +1,28 @@
-"""A beat into a query and a prompt.
-
-A query names common nouns and an action that footage shows; a prompt says what to draw, with the pseudo-words of the cast in
-place of their looks (AaS 3.1: "A <new1> teddy bear walks ...").
-"""
+"""The beats of a story as shots: a query to look for footage, and a prompt in the words that the profile's model knows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from storyanim.planning.beats import Beat, Unit, unique
-from storyanim.planning.clauses import NounPhrase, hide
-from storyanim.planning.english import FINITE, Token, article, table, verb_ing
-from storyanim.planning.entity import Entity, are_same
-from storyanim.planning.setting import is_setting_word, spell
-from storyanim.planning.vocabulary import Actor, Picture, Vocabulary
+from storyanim.artifacts import CastMember, Role, Shot, ShotEntity, ShotEvent, Story
+from storyanim.config import PlanSettings
+from storyanim.planning.beats import read_narrative
+from storyanim.planning.casting import Part, actor_of, assign_parts, kind_of, list_roles
+from storyanim.planning.entities import deed_of, order_from_left, write_entities, write_events
+from storyanim.planning.forms import read_manuscript
+from storyanim.planning.inflection import lemma_of_noun
+from storyanim.planning.looks import listed
+from storyanim.planning.narrative import Beat, Event, Looks, Narrative, Person, Setting
+from storyanim.planning.prompt import split_prompt, write_prompt
+from storyanim.planning.query import is_time, write_entity_query, write_query
+from storyanim.planning.shorten import duration_of
+from storyanim.planning.staging import Stage, Staging, goes_along, unique
+from storyanim.planning.vocabulary import Actor, Found, Picture, Vocabulary
+from storyanim.planning.words import words as lexicon
 
-_LASTING = frozenset({"sleeping", "sitting", "swimming"})   # what a character goes on doing until it does something else
-_NOT = frozenset({"not", "n't", "never", "neither", "nor"})
-_TOGETHER = frozenset({"chase", "follow", "lead", "pursue", "race", "join", "guide"})
-_MEETING = frozenset({"meet", "greet", "hug", "kiss", "visit"})
-_MARKS = frozenset("*#_-")                           # of Markdown
-_WHERE = {"to": "at", "into": "in", "onto": "on", "through": "in", "across": "in", "toward": "near", "from": "near"}
+_POSES = ("sit", "sleep", "swim", "lie")              # that go on until somebody does something else
 
 
 @dataclass(frozen=True)
@@ -30,305 +31,301 @@ class Wording:
 
     query: str
     prompt: str
-    characters: tuple[str, ...]
-    unsupported_words: tuple[str, ...]
-    action: str = ""                                 # canonical, of its first actor
+    people: tuple[Person, ...] = ()                  # whom it shows
+    doers: tuple[Person, ...] = ()                   # who act in the story, shown or not
+    unsupported_words: tuple[str, ...] = ()
     figures: int = 1                                 # how many the prompt shows
+    entities: tuple[ShotEntity, ...] = ()            # who do different things, from the left
+    events: tuple[ShotEvent, ...] = ()               # what one does in a row
+
+    @property
+    def characters(self) -> tuple[str, ...]:
+        """Names of the user's characters in it."""
+        return tuple(dict.fromkeys(p.member.name for p in self.people if p.member))
 
 
-def describe(entity: Entity) -> str:
-    """A character in a few words: "a <bear> bear", "a small brown bear"."""
-    if entity.member:
-        return f"a {entity.member.token} {entity.member.noun}"
-    if entity.human and entity.names and entity.noun in entity.names:
-        return entity.noun.capitalize()
-    words = " ".join(dict.fromkeys([*entity.adjectives, *([entity.colour] if entity.colour else []), entity.noun]))
-    return f"{entity.noun}s" if entity.plural else f"{article(words)} {words}"
+def write_shots(
+    narrative: Narrative, vocabulary: Vocabulary | None, settings: PlanSettings, story: Story, cast: Sequence[CastMember]
+) -> tuple[list[Shot], tuple[Role, ...]]:
+    """Return the shots of a story, one a beat, and who plays in them.
+
+    Args:
+        narrative: the story as it is understood.
+        vocabulary: what the profile's model can draw; None: any words.
+        settings: length of shots, style, how roles are cast.
+        story: whose title and text the narrative is of.
+        cast: the user's characters; one that would be in no shot is shown where it is only spoken of.
+
+    Raises StoryError when `settings.cast` is "strict" and somebody cannot be drawn.
+    """
+    parts = assign_parts(narrative, vocabulary, settings.cast, settings.stand_ins) if vocabulary else {}
+    worded = word_beats(narrative, vocabulary, parts, settings.style)
+    if {m.name for m in cast} - {name for w in worded for name in w.characters}:
+        worded = word_beats(narrative, vocabulary, parts, settings.style, crowd=True)
+    shots, shown = [], dict[int, list[str]]()
+    for number, (beat, words) in enumerate(zip(narrative.beats, worded, strict=True), 1):
+        shot = _shot(f"s{number:02d}", story.text[beat.start:beat.end], beat, words, story.title, settings)
+        for person in unique([*words.people, *words.doers]):
+            shown.setdefault(id(person), []).append(shot.id)
+        shots.append(shot)
+    return shots, list_roles(narrative, shown, parts, vocabulary)
+
+
+def _shot(name: str, text: str, beat: Beat, words: Wording, title: str, settings: PlanSettings) -> Shot:
+    return Shot(id=name, text=text, query=words.query, prompt=words.prompt, characters=words.characters, figures=words.figures,
+                setting=beat.setting.words(), duration_s=duration_of(text, settings), seed=shot_seed(title, text),
+                unsupported_words=words.unsupported_words, entities=words.entities, events=words.events)
+
+
+def shot_seed(title: str, text: str) -> int:
+    """Return a shot's seed from its own words, wherever it stands: an edit elsewhere does not touch it."""
+    words = " ".join(text.split())
+    return int.from_bytes(hashlib.sha256(f"{title}\0{words}".encode()).digest()[:4], "big")
+
+
+def word_beats(
+    narrative: Narrative, vocabulary: Vocabulary | None, parts: Mapping[int, Part], style: str = "", *, crowd: bool = False
+) -> list[Wording]:
+    """Return the words of each beat.
+
+    Args:
+        narrative: the story.
+        vocabulary: what can be drawn; None: any words.
+        parts: who is drawn as what, of `assign_parts`.
+        style: put after prompts of any words.
+        crowd: the user's characters are shown where they are only spoken of, too.
+    """
+    stage, worded = Stage(), []
+    writer = _Writer(vocabulary, parts) if vocabulary else None
+    for beat in narrative.beats:
+        staging = stage.set(beat)
+        if crowd:
+            members = [p for p in staging.others if p.member]
+            staging = replace(staging, partners=(*staging.partners, *members),
+                              others=tuple(p for p in staging.others if p not in members))
+        if writer:
+            worded.append(writer.word(staging, beat))
+        else:
+            prompt = write_prompt(staging, beat, style)
+            entities, events = split_prompt(staging, beat, style, write_entity_query)
+            people = [p for p in _people(staging) if p.member is None or p.member.token in prompt]
+            worded.append(Wording(write_query(staging, beat.setting), prompt, unique(people), staging.doers,
+                                  figures=max(1, len(people)), entities=entities, events=events))
+    return worded
+
+
+def word_sentence(
+    text: str, where: str, members: Sequence[CastMember], vocabulary: Vocabulary, parts: Mapping[str, Part]
+) -> Wording:
+    """Return one picture that a plain sentence tells in the vocabulary's words.
+
+    Args:
+        text: "A girl in a red coat runs through a forest at night".
+        where: place, time and weather that the sentence may leave out.
+        members: the user's characters that are in it.
+        vocabulary: what can be drawn.
+        parts: name or noun in small letters → how it is drawn in the whole film.
+    """
+    told = read_narrative(read_manuscript(text), members)
+    mains = [beat.main for beat in told.beats if beat.main]
+    events = tuple(event for beat in told.beats for event in beat.events)
+    setting = _filled(told.beats[-1].setting, where, vocabulary)
+    main = next((e for e in mains if e.kind == "event"), mains[0] if mains else None)
+    beat = Beat(0, len(text), events, main, setting, told.beats[-1].looks)
+    given = assign_parts(told, vocabulary, "auto", {})
+    for person in told.people:
+        known = (parts[word.lower()] for word in (*person.names, kind_of(person)) if word.lower() in parts)
+        if part := next(known, None):
+            given[id(person)] = part
+    return word_beats(replace(told, beats=(beat,)), vocabulary, given, crowd=True)[0]
+
+
+def _filled(setting: Setting, where: str, vocabulary: Vocabulary) -> Setting:
+    """A setting with what it leaves open from a few words: "forest, night, rain"."""
+    known = {kind: vocabulary.find(kind, where) for kind in ("scene", "time_of_day", "weather")}
+    place, time, weather = (known[kind].value if known[kind] else "" for kind in known)  # type: ignore[union-attr]
+    return Setting(setting.place or place, setting.preposition, setting.time_of_day or time,          # type: ignore[arg-type]
+                   setting.weather or weather, setting.indoors)                                       # type: ignore[arg-type]
+
+
+def _people(staging: Staging) -> tuple[Person, ...]:
+    apart = [person for person, _ in staging.meanwhile]
+    return (*staging.doers, *staging.partners, *apart, *staging.others) if staging.doers or staging.partners else staging.people
 
 
 # ── with a vocabulary ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def say_with(vocabulary: Vocabulary, beat: Beat, hero: Entity | None, last_action: str, *, crowd: bool = False) -> Wording:
-    """The beat in the words that the model knows; `last_action` is what the hero did in the shot before.
+@dataclass
+class _Writer:
+    """Puts beats into the words that the model knows."""
 
-    Args: crowd: characters of the cast are shown where they are only spoken of, too.
-    """
-    unit = beat.main
-    named = unique([e for u in beat.units for who in u.meant.values() for e in who])
-    together = _together(unit, crowd)
-    most = max(vocabulary.max_actors, min(len(together), vocabulary.max_together))
-    wanted = unique([*unit.subjects, *together, *named])
-    if len(together) > most:                         # the cast is who the film is about
-        wanted = unique([*(e for e in together if e.member), *wanted])
-    drawn = [e for e in wanted if _is_drawable(e)][:most]
-    acts = bool(drawn) and (any(e is drawn[0] for e in unit.subjects) or _is_company(drawn[0], unit))
-    if not drawn and hero is not None and _is_drawable(hero) and hero.last > 0:
-        drawn = [hero]
-    action, said_verb = _action(vocabulary, unit)
-    seen = "" if acts or not drawn else _seen_doing(drawn[0], unit, vocabulary)
-    if seen:
-        action, said_verb = seen, True
-    elif not acts:
-        action = last_action if last_action in _LASTING and not unit.subjects else vocabulary.default_action
-    doing = [action if e is drawn[0] or _acts_too(e, unit) else vocabulary.default_action for e in drawn]
-    setting = unit.setting
-    if len(drawn) == 1 < vocabulary.max_actors and drawn[0].plural:          # "three ducklings": more than one, at least
-        drawn, doing = drawn * 2, doing * 2
-    actors = tuple(_actor(e, unit, vocabulary, act) for e, act in zip(drawn, doing, strict=True))
-    picture = Picture(actors, setting.scene, setting.time_of_day, setting.weather, _camera(vocabulary, beat))
-    unsupported_words = _unsupported_words(vocabulary, beat, drawn, said_verb and bool(acts or seen))
-    characters = tuple(dict.fromkeys(e.member.name for e in drawn if e.member))
-    return Wording(_plain_query(vocabulary, picture, drawn), vocabulary.say(picture), characters,
-                   unsupported_words, action, max(1, len(actors)))
+    vocabulary: Vocabulary
+    parts: Mapping[int, Part]
+    doing: dict[int, str] = field(default_factory=dict)          # id of a person → its action in the shot before
+    last: tuple[Person, ...] = ()                    # who was drawn in the shot before
+    place: str = ""                                  # where that was
 
+    def word(self, staging: Staging, beat: Beat) -> Wording:
+        """Return the beat's words."""
+        drawn = self._drawn(staging, beat)
+        action, is_said = self._action(staging, drawn)
+        actors, people = [], []
+        for person in drawn:
+            does = self._action_of(person, staging, drawn, action)
+            actors.append(self._actor(person, beat.looks.get(id(person), person.looks), does))
+            people.append(person)
+            self.doing[id(person)] = does
+        if len(actors) == 1 < self.vocabulary.max_actors and drawn[0].plural and not drawn[0].member:
+            actors *= 2                              # "three ducklings": more than one, at least
+        self.last = drawn or self.last
+        setting = beat.setting
+        scene = self._scene(setting)
+        indoors = next(iter(self.vocabulary.indoors), "") if setting.indoors else ""
+        picture = Picture(tuple(actors), scene.value if scene else indoors, self._value("time_of_day", setting.time_of_day),
+                          "" if setting.indoors else self._value("weather", setting.weather), self._camera(beat))
+        plain = tuple(Actor(self._plain(p), action=a.action) for p, a in zip(people * len(actors), actors, strict=False))
+        lacking = self._unsupported_words(staging, beat, drawn, scene, is_said)
+        return Wording(self.vocabulary.say(Picture(plain, picture.scene)), self.vocabulary.say(picture), tuple(people), staging.doers,
+                       lacking, max(1, len(actors)), self._entities(people, picture, beat), self._events(picture, beat))
 
-def _together(unit: Unit, crowd: bool) -> list[Entity]:
-    """Who share a unit's shot: who act, and whom they take along or meet."""
-    verb = unit.clause.verb
-    meet = verb is not None and unit.clause.tokens[verb].lemma in _MEETING
-    named = unique([*unit.subjects, *(entity for who in unit.meant.values() for entity in who)])
-    return [e for e in named if _is_drawable(e) and (meet or _acts_too(e, unit) or (crowd and e.member is not None))]
+    def _action_of(self, person: Person, staging: Staging, drawn: Sequence[Person], action: str) -> str:
+        """What somebody does where the first who is drawn does `action`."""
+        if own := deed_of(person, staging):
+            found = self._verbs(own)
+            return found[0].value if found else self._like(own) or self.vocabulary.default_action
+        along = staging.event is not None and goes_along(staging.event, person)
+        if person in staging.doers or person is drawn[0] or along:
+            return action
+        before = self.doing.get(id(person), "")      # who was told to sleep sleeps on, whoever comes
+        return before if before in {self._value("action", verb) for verb in _POSES} else self.vocabulary.default_action
 
+    def _entities(self, people: Sequence[Person], picture: Picture, beat: Beat) -> tuple[ShotEntity, ...]:
+        """An entity for each figure of a picture in which they do different things."""
+        if len(people) != len(picture.actors):
+            return ()
+        actors = {id(person): actor for person, actor in zip(people, picture.actors, strict=True)}
+        ordered = order_from_left(people, beat)
+        return write_entities(ordered, beat, [actors[id(p)].action for p in ordered], lambda action: self._say_all(
+            replace(picture, actors=tuple(actors[id(p)] for p in ordered)), action), lambda person, action: self.vocabulary.say(
+            Picture((Actor(self._plain(person), action=action),), picture.scene)))
 
-def _camera(vocabulary: Vocabulary, beat: Beat) -> str:
-    """What a script says of the camera: "as the camera pans left"."""
-    found = (f for unit in beat.units for f in vocabulary.scan("camera", [t for t in unit.clause.tokens if not t.quoted]))
-    return next((f.value for f in found), "")
+    def _events(self, picture: Picture, beat: Beat) -> tuple[ShotEvent, ...]:
+        """What all of a picture do in a row."""
+        verbs = [self._verbs(step) for step in beat.steps]
+        return write_events([found[0].value for found in verbs if found], lambda action: self._say_all(picture, action))
 
+    def _say_all(self, picture: Picture, action: str) -> str:
+        return self.vocabulary.say(replace(picture, actors=tuple(replace(a, action=action) for a in picture.actors)))
 
-def _is_drawable(entity: Entity) -> bool:
-    return bool(entity.member or entity.creature)
+    def _drawn(self, staging: Staging, beat: Beat) -> tuple[Person, ...]:
+        """Who fits into the picture: who act, then who are with them, and whom the clause speaks of where there is room."""
+        apart = [person for person, _ in staging.meanwhile]
+        together = unique([p for p in (*staging.doers, *staging.partners, *apart) if self._can(p)])
+        most = max(self.vocabulary.max_actors, min(len(together), self.vocabulary.max_together))
+        if len(together) > most:                     # the user's characters are who the film is about
+            together = tuple(sorted(together, key=lambda p: (p.member is None, p in staging.partners)))
+        wanted = unique([*together, *(p for p in staging.others if self._can(p))])
+        if not wanted and staging.event is not None and staging.event.kind != "heading" and beat.setting.place == self.place:
+            wanted = self.last                       # "the step creaked": those are still there who were
+        self.place = beat.setting.place
+        return wanted[:most]
 
+    def _can(self, person: Person) -> bool:
+        return person.member is not None or id(person) in self.parts
 
-def _acts_too(entity: Entity, unit: Unit) -> bool:
-    """Whether somebody else in the shot does the same: who acts too, is chased, or is taken along."""
-    if any(entity is subject for subject in unit.subjects):
-        return True
-    clause = unit.clause
-    joined = clause.verb is not None and clause.tokens[clause.verb].lemma in _TOGETHER
-    return joined or _is_along(entity, unit)
+    def _actor(self, person: Person, looks: Looks, action: str) -> Actor:
+        if person.member:
+            return Actor(f"{person.member.token} {person.member.noun}", action=action)
+        return actor_of(person, self.parts[id(person)], looks, self.vocabulary, action)
 
+    def _plain(self, person: Person) -> str:
+        return person.member.noun if person.member else self.parts[id(person)].creature
 
-def _is_company(entity: Entity, unit: Unit) -> bool:
-    """ "The sailors danced with the cat", and sailors cannot be drawn."""
-    return _is_along(entity, unit) and not any(_is_drawable(subject) for subject in unit.subjects)
+    def _action(self, staging: Staging, drawn: Sequence[Person]) -> tuple[str, bool]:
+        """The action of the first who is drawn, and whether the verb really says it."""
+        rest = self.vocabulary.default_action
+        acts = bool(drawn) and drawn[0] in (*staging.doers, *staging.partners)
+        if staging.deed is None or not acts:
+            before = self.doing.get(id(drawn[0]), rest) if drawn else rest
+            watches = staging.deed is not None and bool(drawn) and drawn[0] in self.last
+            goes_on = watches or before in {self._value("action", verb) for verb in _POSES}
+            return (before if goes_on else rest), staging.deed is None
+        found = self._verbs(staging.deed)
+        if not found and staging.event is not staging.deed and staging.event is not None:
+            found = self._verbs(staging.event)
+        if not found:
+            return self._like(staging.deed) or rest, False
+        best = min(found, key=lambda f: (not f.exact, f.value == rest, f.start))
+        return best.value, best.exact
 
+    def _verbs(self, deed: Event) -> list[Found]:
+        """What the verb of a clause, or one beside it, means in the vocabulary."""
+        speech = deed.tokens.doc.user_data.get("speech", ())
+        tokens = [t for t in deed.tokens if t.i not in speech]
+        main = [i for i, t in enumerate(tokens) if t.lemma_ == deed.verb and t.pos_ in {"VERB", "AUX"}][:1]
+        found = [f for i in main if (f := self.vocabulary.at("action", tokens, i))]
+        for verb in () if found else (deed.verb, *(["talk"] if deed.kind == "speech" else [])):
+            found = found or [f for f in [self._find("action", verb)] if f]
+        return found
 
-def _is_along(entity: Entity, unit: Unit) -> bool:
-    """ "With the cat"."""
-    return any(phrase.preposition == "with" and entity in who for phrase, who in unit.meant.items())
+    def _like(self, deed: Event) -> str:
+        """The action for a verb that nobody knows: who plods up a hill goes, who darns a sock makes something."""
+        moves = deed.verb in lexicon("motion") or deed.particle in listed("directions") or any(
+            p.preposition in listed("directions") for p in deed.modifiers)
+        cries = deed.verb in lexicon("voice")
+        return self._value("action", "make" if deed.objects else "go" if moves else "talk" if cries else "")
 
+    def _camera(self, beat: Beat) -> str:
+        """What a script says of the camera: "as the camera pans left"."""
+        found = (f for event in beat.events for f in self.vocabulary.scan("camera", list(event.tokens)))
+        return next((f.value for f in found), "")
 
-def _seen_doing(entity: Entity, unit: Unit, vocabulary: Vocabulary) -> str:
-    """What somebody does whom another sees do it: "the farmer found her asleep"; "" when no such thing is said."""
-    tokens, verb = unit.clause.tokens, unit.clause.verb
-    for phrase in (p for p, who in unit.meant.items() if entity in who and verb is not None and p.start > verb):
-        after = tokens[phrase.stop:]
-        if any(t.lower == "asleep" for t in after[:2]):
-            after = (Token("sleep", 0, 0, "VB"),)
-        elif not after or after[0].tag != "VBG":
-            continue
-        if found := vocabulary.at("action", after, 0):
-            return found.value
-    return ""
+    def _scene(self, setting: Setting) -> Found | None:
+        """The scene of a setting: who waits outside a house is not in it, and snow that lies is one."""
+        if setting.snow_lies and not setting.indoors and (snow := self._find("scene", "snow")):
+            return snow
+        found = self._find("scene", setting.place)
+        outside = not setting.indoors and setting.preposition in {"outside", "behind", "near", "beside", "by", "in front of", "outside of"}
+        return None if found and outside and found.value in self.vocabulary.indoors else found
 
+    def _find(self, kind: str, text: str) -> Found | None:
+        return self.vocabulary.find(kind, text) if text else None     # type: ignore[arg-type]
 
-def _actor(entity: Entity, unit: Unit, vocabulary: Vocabulary, action: str) -> Actor:
-    if entity.member:
-        return Actor(f"{entity.member.token} {entity.member.noun}", action=action)
-    worn, colour = unit.looks.get(id(entity), ("", ""))
-    known = entity.colour if entity.colour in vocabulary.kinds["colour"] else ""
-    return Actor(entity.creature, known, worn, colour, action)
+    def _value(self, kind: str, text: str) -> str:
+        found = self._find(kind, text)
+        return found.value if found else ""
 
+    # ── what cannot be drawn ──
 
-def _action(vocabulary: Vocabulary, unit: Unit) -> tuple[str, bool]:
-    """The canonical action of a unit, and whether its verb really says that."""
-    clause = unit.clause
-    if clause.verb is None or clause.kind in {"speech", "none"}:
-        return vocabulary.default_action, clause.kind == "speech"
-    hidden = hide(clause.tokens)
-    others = (i for i, t in enumerate(clause.tokens) if i > clause.verb and t.tag in FINITE and not hidden[i])
-    verbs = [i for i in (clause.verb, *others) if not _is_denied(clause.tokens, i)]
-    found = [f for i in verbs if (f := vocabulary.at("action", clause.tokens, i))]
-    if clause.kind == "state":
-        found = [f for f in found if f.exact and f.start == clause.verb]
-        return (found[0].value if found else vocabulary.default_action), True
-    if not found:
-        return vocabulary.default_action, False
-    best = min(found, key=lambda f: (not f.exact, f.value == vocabulary.default_action, f.start))
-    return best.value, best.exact
+    def _unsupported_words(
+        self, staging: Staging, beat: Beat, drawn: Sequence[Person], scene: Found | None, is_said: bool
+    ) -> tuple[str, ...]:
+        """Nouns, characters and the action that the prompt cannot say."""
+        words: list[str] = []
+        for event in beat.events:
+            for phrase in (*event.subjects, *event.objects, *event.modifiers):
+                words += [self._word_of(p) for p in phrase.people if not self._is_shown(p, drawn)]
+                if not phrase.people and not is_time(phrase) and not self._says_thing(phrase.head, phrase.text, beat):
+                    words.append(phrase.head)
+        if scene is not None and not scene.exact:
+            words.append(beat.setting.place.rpartition(" ")[2])
+        if staging.deed is not None and staging.deed.kind == "event" and staging.deed.verb and not is_said:
+            words.append(staging.deed.verb)
+        return tuple(dict.fromkeys(word for word in words if len(word) > 2))
 
+    def _is_shown(self, person: Person, drawn: Sequence[Person]) -> bool:
+        return person in drawn and (person.member is not None or self.parts[id(person)].exact)
 
-def _is_denied(tokens: Sequence[Token], verb: int) -> bool:
-    """ "could not sleep", "never danced", "did not want to sleep"."""
-    for token in reversed(tokens[max(0, verb - 5):verb]):
-        if token.lower in _NOT:
+    @staticmethod
+    def _word_of(person: Person) -> str:
+        return person.names[0] if person.noun == "person" and person.names else kind_of(person)
+
+    def _says_thing(self, head: str, text: str, beat: Beat) -> bool:
+        """Tell whether the prompt says a thing as place, time, weather or accessory, or it is none to draw."""
+        place = self.vocabulary.find("scene", head)
+        where = beat.setting.place.rpartition(" ")[2]
+        if place and place.exact and head in {where, lemma_of_noun(where)}:
             return True
-        if token.tag not in {"RB", "MD", "TO", "VB", *FINITE}:
-            return False
-    return False
-
-
-def _plain_query(vocabulary: Vocabulary, picture: Picture, drawn: Sequence[Entity]) -> str:
-    nouns = [e.creature or (e.member.noun if e.member else e.noun) for e in drawn]
-    plain = tuple(Actor(noun, action=actor.action) for noun, actor in zip(nouns, picture.actors, strict=True))
-    return vocabulary.say(Picture(plain, picture.scene))
-
-
-def _unsupported_words(
-    vocabulary: Vocabulary, beat: Beat, drawn: Sequence[Entity], said_verb: bool
-) -> tuple[str, ...]:
-    """Nouns, characters and the action that the prompt cannot say."""
-    words: list[str] = []
-    for unit in beat.units:
-        for phrase in unit.clause.phrases:
-            words += _unsupported_words_of(vocabulary, phrase, unit, drawn)
-    clause = beat.main.clause
-    if clause.kind == "event" and clause.verb is not None and not said_verb:
-        words.append(clause.tokens[clause.verb].lemma)
-    return tuple(dict.fromkeys(word for word in words if len(word) > 2 and "." not in word and word not in table("light_verbs")))
-
-
-def _unsupported_words_of(
-    vocabulary: Vocabulary, phrase: NounPhrase, unit: Unit, drawn: Sequence[Entity]
-) -> list[str]:
-    if phrase in unit.meant:
-        lost = [e for e in unit.meant[phrase] if not (any(e is d for d in drawn) and (e.member or e.exact))]
-        return [e.noun for e in lost if not _is_no_thing(e.noun)]
-    noun = phrase.head.lemma
-    if noun == "camera" and vocabulary.scan("camera", unit.clause.tokens):
-        return []
-    if phrase.is_pronoun or _is_no_thing(noun, phrase.head.lower) or is_setting_word(phrase.head, vocabulary):
-        return []
-    if any(f.value == entity.creature for f in vocabulary.scan("creature", phrase.tokens) for entity in drawn):
-        return []                                    # "Pinga and Lolo, two penguins"
-    place = vocabulary.scan("scene", phrase.tokens)
-    if any(f.exact and f.value == unit.setting.scene for f in place) or vocabulary.scan("accessory", phrase.tokens):
-        return []
-    return [phrase.head.lower if phrase.is_name else noun]
-
-
-def _is_no_thing(*forms: str) -> bool:
-    """Whether a noun, in any of its forms, is nothing to draw: "way", "Monday"."""
-    return bool(set(forms) & (table("not_things") | table("weekdays")))
-
-
-# ── without one ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def say_freely(vocabulary: Vocabulary, beat: Beat, hero: Entity | None, style: str) -> Wording:
-    """The beat in the story's own words: pronouns resolved, the cast's pseudo-words put in, the setting and style added."""
-    unit = beat.main
-    shown = unique([*unit.subjects, *(e for who in unit.meant.values() for e in who)])
-    if not shown and hero is not None and hero.member and unit.clause.kind != "event":
-        shown = (hero,)
-    sentence = _retold(unit, shown)
-    parts = [sentence, *_missing_setting(unit, vocabulary), style]
-    characters = tuple(dict.fromkeys(e.member.name for e in shown if e.member))
-    return Wording(_free_query(unit, shown), ", ".join(part for part in parts if part), characters, ())
-
-
-def _missing_setting(unit: Unit, vocabulary: Vocabulary) -> list[str]:
-    """The place and time that earlier sentences gave."""
-    words = {t.lower for t in unit.clause.tokens}
-    setting, parts = unit.setting, []
-    if setting.place and not set(setting.place.lower().split()[-1:]) & words:
-        parts.append(f"{_WHERE.get(setting.place.split()[0], setting.place.split()[0])} {setting.place.partition(' ')[2]}")
-    if setting.time_of_day in {"dusk", "night"} and not words & set(table("time_of_day")[setting.time_of_day]):
-        parts.append(f"at {setting.time_of_day}")
-    inside = setting.scene in vocabulary.indoors
-    if setting.weather and setting.weather != "clear" and not inside and not words & set(table("weather")[setting.weather]):
-        parts.append(setting.weather)
-    return parts
-
-
-def _retold(unit: Unit, shown: Sequence[Entity]) -> str:
-    """The clause without quotations and links, every character described."""
-    clause = unit.clause
-    if clause.kind in {"speech", "none"} and shown:
-        who = describe(shown[0])
-        who = who[:1].upper() + who[1:]
-        return f"{who} talking" if clause.kind == "speech" else who
-    words: list[str] = []
-    described: list[Entity] = []
-    i = _after_label(clause.tokens)
-    phrases = {phrase.start: phrase for phrase in clause.phrases if phrase in unit.meant}
-    said: NounPhrase | None = None                   # the phrase just before
-    while i < len(clause.tokens):
-        phrase = phrases.get(i)
-        if phrase and said and said.is_name and unit.meant[phrase] == unit.meant[said] and are_same(clause, said, phrase):
-            words = words[:-1] if words[-1] == "," else words                                     # "Benny, a bear": a bear
-            closed = phrase.stop < len(clause.tokens) and clause.tokens[phrase.stop].text == ","
-            i, said = phrase.stop + closed, None
-            continue
-        if phrase is not None:
-            said = phrase
-            named = phrase.is_name and any(t.lower in {"name", "names"} for t in clause.tokens)
-            words.append(spell(phrase.tokens) if named else _retold_phrase(phrase, unit.meant[phrase], described))
-            i = phrase.stop
-            continue
-        token = clause.tokens[i]
-        links = not words and (token.lower in table("links") or not token.is_word)
-        if not (links or token.quoted or token.text in _MARKS):
-            words.append(token.text)
-        i += 1
-    if not clause.subjects and unit.subjects:
-        words.insert(0, " and ".join(describe(e) for e in unit.subjects))
-    text = spell([Token(word, 0, 0) for word in words if word]).strip(" ,;:.!?—–-…\"“”()")
-    return text[:1].upper() + text[1:] if text else "the scene"
-
-
-def _after_label(tokens: Sequence[Token]) -> int:
-    """Index after "Scene 2:" or "NARRATOR:" at the beginning."""
-    colon = next((i for i, t in enumerate(tokens[:6]) if t.text == ":"), 0)
-    words = [t for t in tokens[:colon] if t.is_word]
-    return colon + 1 if words and words[0].lower in table("not_speakers") | table("weekdays") else 0
-
-
-def _retold_phrase(phrase: NounPhrase, who: Sequence[Entity], described: list[Entity]) -> str:
-    if phrase.preposition == "named" and any(e is d for e in who for d in described):
-        return spell(phrase.tokens)
-    texts = []
-    own_words = len(who) == 1 and not who[0].member and not phrase.is_pronoun and not phrase.is_name
-    for entity in who:
-        again = any(entity is d for d in described) and not entity.member
-        described.append(entity)
-        texts.append(f"the {entity.noun}" if again else describe(entity))
-    return spell(phrase.tokens) if own_words else " and ".join(texts)
-
-
-def _free_query(unit: Unit, shown: Sequence[Entity]) -> str:
-    """Subject, action and place in common nouns."""
-    clause = unit.clause
-    thing = clause.subjects[0] if clause.subjects and not unit.subjects else None
-    subject = " and ".join(_common(e) for e in (unit.subjects or shown)[:2])
-    if thing is not None and not thing.is_pronoun:
-        subject = f"the {thing.head.lower}"
-    if clause.kind == "speech" or clause.verb is None:
-        return f"{subject or 'a person'} talking"
-    lemma = clause.tokens[clause.verb].lemma
-    words = [subject, "" if lemma == "be" else verb_ing(lemma)]
-    after = [p for p in clause.phrases if p.start > clause.verb and not p.is_name and p.head.lower not in table("time_nouns")
-             and p.preposition != "of" and clause.kind == "event"]
-    placed = False
-    for phrase in after[:2]:
-        placed = placed or bool(phrase.preposition)
-        who = unit.meant.get(phrase)
-        if (who and any(e in unit.subjects for e in who)) or (not who and phrase.is_pronoun):
-            continue
-        noun = _common(who[0]) if who else "home" if phrase.head.lower == "home" else f"the {phrase.head.lower}"
-        words.append(f"{phrase.preposition} {noun}".strip() if phrase.preposition != "named" else "")
-    text = " ".join(word for word in words if word)
-    place = unit.setting.scene
-    return f"{text} {_at(place)}" if place and place not in text and not placed else text
-
-
-def _at(place: str) -> str:
-    preposition = "at" if place in table("waters") else "in"
-    return f"{preposition} the {place}"
-
-
-def _common(entity: Entity) -> str:
-    noun = entity.member.noun if entity.member else "person" if entity.human and entity.noun in entity.names else entity.noun
-    return f"{noun}s" if entity.plural else f"{article(noun)} {noun}"
+        known = any(self._find(kind, text) for kind in ("accessory", "time_of_day", "weather"))
+        return known or head == "camera" or not head.isalpha()

@@ -103,12 +103,6 @@ def test_pronouns_and_names_lead_to_the_same_character(text: str, last: str) -> 
     assert shots(text)[-1].prompt.startswith(last + " ")
 
 
-@pytest.mark.parametrize("start", ["My name is Bruno and I am a bear.", "I am Bruno, a bear.", "I'm a brown bear."])
-def test_who_tells_the_story_may_play_in_it(start: str) -> None:
-    found = shots(f"{start} I ran to the beach. A fox came. It waved at me. We danced.", BEAR)
-    assert [shot.prompt.split(" on the beach")[0] for shot in found[1:]] == [
-        "a <bear> bear running", "a fox walking", "a fox waving and a <bear> bear standing", "a <bear> bear and a fox dancing",
-    ]
 
 
 def test_a_teller_who_is_nobody_is_not_drawn() -> None:
@@ -125,12 +119,6 @@ def test_joined_subjects(text: str, last: str) -> None:
     assert shots(text)[-1].prompt.startswith(last + " ")
 
 
-def test_the_cast_stands_in_prompts_without_its_looks() -> None:
-    found = shots("A small brown bear with a red scarf lived in the forest. He ran to the lake. A cat came.", BEAR)
-    assert found[0].prompt == "a <bear> bear standing in the forest"
-    assert found[1].prompt == "a <bear> bear running at the lake"
-    assert found[1].query == "a bear running at the lake"
-    assert [shot.characters for shot in found] == [("bear",), ("bear",), ()]
 
 
 def test_a_cast_member_may_be_what_the_vocabulary_lacks() -> None:
@@ -154,7 +142,7 @@ def test_settings_last_until_they_change() -> None:
         "a fox walking in the forest at night",
         "a fox running in the forest at night in the rain",
         "a fox walking at the lake at night in the rain",
-        "a fox sleeping at the lake",
+        "a fox sleeping in a meadow",                # another day
     ]
 
 
@@ -166,19 +154,8 @@ def test_places_that_are_only_spoken_of_are_no_settings(text: str) -> None:
     assert all("in a meadow" in shot.prompt for shot in shots(text))
 
 
-def test_water_is_that_of_the_place() -> None:
-    found = shots("A cat sat on the beach. It ran into the water. A dog sat in the forest. It drank at the water.")
-    assert [shot.prompt.split(" ", 3)[3] for shot in found] == ["on the beach", "on the beach", "in the forest", "at the lake"]
 
 
-@pytest.mark.parametrize(("text", "prompts"), [
-    ("A fox ran at the lake until night fell. It slept.", ["a fox running at the lake", "a fox sleeping at the lake at night"]),
-    ("At night a cat sat until the next morning. It ran.", ["a cat sitting in a meadow at night", "a cat running in a meadow"]),
-    ("A cat ran in the rain until noon. It jumped. It slept.",
-     [f"a cat {doing} in a meadow in the rain" for doing in ("running", "jumping", "sleeping")]),
-])
-def test_until_then_and_from_then_on(text: str, prompts: list[str]) -> None:
-    assert [shot.prompt for shot in shots(text)] == prompts
 
 
 @pytest.mark.parametrize(("text", "last"), [
@@ -240,30 +217,8 @@ def test_the_sun_goes_down(text: str) -> None:
     assert [shot.prompt for shot in shots(text)] == ["a cat running in a meadow at dusk"]
 
 
-def test_of_too_many_the_cast_is_drawn() -> None:
-    alone = RulePlanner(PlanSettings(), make_vocabulary().model_copy(update={"max_actors": 1}))
-    told = Story(title="t", text="The bear ran. He saw a duck. They danced. A duck and a cat sat.")
-    found = alone.plan(told, [BEAR]).shots
-    assert [shot.prompt for shot in found[2:]] == [
-        "a <bear> bear and a duck dancing in a meadow", "a duck and a cat sitting in a meadow"]
 
 
-@pytest.mark.parametrize(("text", "prompt", "who"), [
-    ("The bear and the fox danced.", "a <bear> bear and a <fox> fox dancing in a meadow", ("bear", "fox")),
-    ("The fox danced with the bear.", "a <fox> fox and a <bear> bear dancing in a meadow", ("fox", "bear")),
-    ("The bear met the fox at the lake.", "a <bear> bear and a <fox> fox standing at the lake", ("bear", "fox")),
-    ("The bear chased the fox.", "a <bear> bear and a <fox> fox running in a meadow", ("bear", "fox")),
-    ("The bear looked at the fox.", "a <bear> bear standing in a meadow", ("bear",)),
-    ("A duck and the fox and the bear danced.", "a <fox> fox and a <bear> bear dancing in a meadow", ("fox", "bear")),
-    ("The bear danced with a duck.", "a <bear> bear and a duck dancing in a meadow", ("bear",)),
-    ("A duck and a cat swam.", "a duck and a cat swimming in a meadow", ()),
-    ("The bear saw a duck.", "a <bear> bear standing in a meadow", ("bear",)),
-])
-def test_two_who_do_the_same_share_a_shot_that_holds_one_else(text: str, prompt: str, who: tuple[str, ...]) -> None:
-    alone = RulePlanner(PlanSettings(), make_vocabulary())
-    fox = CastMember(name="fox", noun="fox", token="<fox>")
-    shot = alone.plan(Story(title="t", text=f"A fox slept. A bear slept. {text}"), [BEAR, fox]).shots[-1]
-    assert (shot.prompt, shot.characters, shot.figures) == (prompt, who, 1 + (" and a " in prompt))
 
 
 def test_who_of_the_cast_is_only_spoken_of_is_shown_then() -> None:
@@ -274,13 +229,8 @@ def test_who_of_the_cast_is_only_spoken_of_is_shown_then() -> None:
     assert [shot.characters for shot in alone.plan(story, [fox]).shots] == [(), ("fox",), ()]
 
 
-@pytest.mark.parametrize("text", ["The dog said goodbye and walked home.", "The dog said hello and then quietly walked home."])
-def test_verbs_that_share_a_subject(text: str) -> None:
-    assert [shot.prompt.split(" in ")[0] for shot in shots(text)] == ["a dog walking"]
 
 
-def test_who_wakes_walks_nowhere() -> None:
-    assert [shot.prompt for shot in shots("The bear woke up. It got up.")] == ["a bear standing in a meadow"] * 2
 
 
 @pytest.mark.parametrize("text", ["The cat slept until noon.", "Before night the cat slept.", "“Good night!” said the cat."])
@@ -301,56 +251,21 @@ def test_what_is_said_is_not_listed() -> None:
     assert shots("In the evening a kitten strolled through the woods.")[0].unsupported_words == ()
 
 
-def test_without_anybody_to_draw_the_scene_is_empty() -> None:
-    shot = shots("Two boys ran through the forest.")[0]
-    assert shot.prompt == "an empty scene in the forest"
-    assert "boy" in shot.unsupported_words
 
 
-def test_the_hero_stands_in_for_somebody_who_cannot_be_drawn() -> None:
-    found = shots("A bear walked in the forest. A boy ran to the lake.")
-    assert found[1].prompt == "a bear standing at the lake"
-    assert {"boy", "run"} <= set(found[1].unsupported_words)
 
 
 # ── in the story's own words ──
 
 
-def test_free_prompts_resolve_pronouns_and_keep_the_words() -> None:
-    found = free("A small brown bear lives in a green forest. Then he walks to the river and drinks.", BEAR, style="ink")
-    assert found[0].prompt == "A <bear> bear lives in a green forest, ink"
-    assert found[1].prompt == "A <bear> bear walks to the river and drinks, ink"
-    assert found[1].query == "a bear walking to the river"
 
 
-def test_free_prompts_add_the_setting_and_the_left_out_subject() -> None:
-    found = free("At night a wolf ran through the forest and chased a boy.")
-    assert found[1].prompt == "A wolf chased a boy, in the forest, at night"
-    assert found[1].query == "a wolf chasing a boy in the forest"
 
 
-def test_free_queries_have_no_names_or_colours() -> None:
-    found = free("Bruno was a red bear. Bruno ran to the lake.")
-    assert found[1].query == "a bear running to the lake"
-    assert found[1].prompt == "A red bear ran to the lake"
 
 
-def test_free_places_may_be_names() -> None:
-    found = free("A bear walked in the forest. In Paris he ate a cake. He danced.")
-    assert found[2].prompt == "A bear danced, in Paris"
 
 
-@pytest.mark.parametrize(("text", "prompt"), [
-    ("Benny the bear ran home.", "A bear ran home"),
-    ("Mimi, a small mouse, waves at the moon.", "A small mouse waves at the moon"),
-    ("**Scene 2:** A bear runs through the forest.", "A bear runs through the forest"),
-    ("NARRATOR: A bear ran home.", "A bear ran home"),
-    ("There was a bear, and its name was Benny.", "There was a bear, and its name was Benny"),
-    ("The meadow was green. A bear ran.", "A bear ran, at the meadow"),
-    ("It rained. A bear ran inside.", "A bear ran inside"),
-])
-def test_free_prompts_name_each_once_and_no_label(text: str, prompt: str) -> None:
-    assert free(text)[-1].prompt == prompt
 
 
 # ── seeds ──
@@ -371,13 +286,6 @@ def test_a_changed_sentence_changes_its_own_shot_only() -> None:
     assert json.loads(before[0].canonical())["prompt"] == "a red fox walking in the forest"
 
 
-def test_a_picture_holds_no_more_creatures_than_its_model_can_draw() -> None:
-    alone = make_vocabulary().model_copy(update={"max_together": 1})
-    assert alone.max_actors == 1
-    last = RulePlanner(PlanSettings(), alone).plan(Story(title="t", text="A dog and a cat met. They danced."), []).shots[-1]
-    assert "a dog dancing" in last.prompt
-    assert "cat" not in last.prompt
-    assert "cat" in last.unsupported_words
 
 
 @pytest.mark.parametrize(("text", "prompt"), [

@@ -10,14 +10,14 @@ import pytest
 from storyanim.config import Settings, load_settings
 from storyanim.errors import ModelError
 from storyanim.planning import Vocabulary, build_planner, load_vocabulary
-from storyanim.planning.english import tokenize
-from storyanim.planning.meanings import meanings
+from storyanim.planning.parse import load_model
 from storyanim.planning.vocabulary import KINDS, Actor, Picture
 from storyanim.stages import Planner
-from storybook.vocabulary import make_vocabulary, write
+from storybook.vocabulary import make_vocabulary, meanings, write
+from storybook.world import STORYBOOK_2
 from storybook.world.captions import caption
 from storybook.world.spec import ActorSpec, ClipSpec
-from storybook.world.words import WORDS
+from storybook.world.words import WORDS, WORDS_2
 
 WORDS_OF_STORIES = make_vocabulary()
 
@@ -48,7 +48,24 @@ def test_prompts_are_worded_as_the_training_captions(
 def test_the_vocabulary_is_the_worlds() -> None:
     assert {kind: set(values) for kind, values in WORDS_OF_STORIES.kinds.items()} == {k: set(v) for k, v in WORDS.items()}
     for kind, values in meanings().items():
-        assert set(values) == set(WORDS[kind]), kind
+        assert set(values) == set(WORDS_2[kind]), kind
+
+
+@pytest.mark.parametrize(("kind", "word", "narrow", "wide"), [
+    ("creature", "wolf", "dog", "wolf"), ("action", "talk", "waving", "talking"), ("scene", "park", "meadow", "garden"),
+    ("scene", "golden palace", "city", "palace"), ("time_of_day", "dawn", "dusk", "dawn"), ("accessory", "crown", "hat", "crown"),
+])
+def test_a_wider_world_takes_words_for_its_own(kind: str, word: str, narrow: str, wide: str) -> None:
+    found = [vocabulary.find(kind, word) for vocabulary in (WORDS_OF_STORIES, make_vocabulary(STORYBOOK_2))]  # type: ignore[arg-type]
+    assert [f.value for f in found if f] == [narrow, wide]
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    ("The camera approaches.", "approach"), ("A bear approaches.", ""), ("A barista approaches with a tray.", ""),
+    ("The camera pans left.", "pan_left"), ("She left the room.", ""),
+])
+def test_only_the_camera_moves_the_camera(text: str, value: str) -> None:
+    assert [f.value for f in WORDS_OF_STORIES.scan("camera", list(load_model()(text)))] == ([value] if value else [])
 
 
 @pytest.mark.parametrize(("kind", "text", "value"), [
@@ -64,7 +81,7 @@ def test_the_vocabulary_is_the_worlds() -> None:
 ])
 def test_words_of_stories_are_known(kind: str, text: str, value: str) -> None:
     sentence = f"The dog {text}." if kind == "action" else f"The {text}"
-    found = WORDS_OF_STORIES.scan(kind, tokenize(sentence, 0, len(sentence)))      # type: ignore[arg-type]
+    found = WORDS_OF_STORIES.scan(kind, list(load_model()(sentence)))              # type: ignore[arg-type]
     assert [(f.value, f.exact) for f in found[:1]] == [(value, True)]
 
 

@@ -1,0 +1,152 @@
+"""All that is wrong with a storyboard's file, each with line, column, shot, and the key that was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from functools import lru_cache
+from types import UnionType
+from typing import Any, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from storyanim.artifacts import YAML_LOADER, Storyboard
+
+_NO_FIELD = "extra_forbidden"
+_MISSING = "missing"
+Where = tuple[int | str, ...]
+
+
+@lru_cache(maxsize=4)                                # a long one takes a second, and is read again and again
+def parse_storyboard(text: str) -> tuple[Storyboard | None, tuple[str, ...]]:
+    """Return the storyboard of a file's text, or None and what is wrong with it, a line each.
+
+    A key that is there twice is wrong, too: YAML takes the last one in silence.
+    """
+    try:
+        node = yaml.compose(text, Loader=YAML_LOADER)
+        problems = () if node is None else tuple(_repeated(node, node, ()))
+        data = yaml.load(text, Loader=YAML_LOADER)
+    except yaml.YAMLError as error:
+        return None, (_not_yaml(error),)
+    try:
+        board = Storyboard.model_validate(data)
+    except ValidationError as error:
+        return None, (*_explained(error, node), *problems)
+    return (None, problems) if problems else (board, ())
+
+
+def _not_yaml(error: yaml.YAMLError) -> str:
+    mark, what = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error)
+    return f"line {mark.line + 1}, column {mark.column + 1}: not valid YAML: {what}" if mark else (
+        f"not valid YAML: {what}")
+
+
+def _explained(error: ValidationError, node: Any) -> list[str]:
+    """Return the errors in the order of the file; a misspelt key is one error, not also a missing one."""
+    found = error.errors()
+    spelt = {(problem["loc"][:-1], meant) for problem in found if problem["type"] == _NO_FIELD
+             if (meant := _meant(problem["loc"], node))}
+    lines: list[tuple[tuple[int, int], str]] = []
+    for problem in found:
+        where: Where = problem["loc"]
+        if problem["type"] == _MISSING and (where[:-1], where[-1]) in spelt:
+            continue
+        if where == ("shots",) and any(other["loc"][:1] == where != other["loc"] for other in found):
+            continue                                 # what is wrong with them is told one by one
+        mark = _mark_of(node, where)
+        lines.append((mark, f"{_place(mark)}{_said(problem, where, node)}"))
+    return [line for _, line in sorted(lines, key=lambda found: found[0])]
+
+
+def _said(problem: Any, where: Where, node: Any) -> str:
+    name, message = _spell(where, node), str(problem["msg"]).removeprefix("Value error, ")
+    if problem["type"] == _NO_FIELD:
+        meant = _meant(where, node)
+        message = f"no such field; did you mean {meant}?" if meant else "no such field"
+    return f"{name}: {message}" if name else message
+
+
+def _repeated(node: Any, root: Any, where: Where) -> Iterator[str]:
+    """Yield what is wrong with keys that are in a map twice."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            name = str(key.value)
+            if name in seen:
+                mark = (key.start_mark.line, key.start_mark.column)
+                yield f"{_place(mark)}{_spell((*where, name), root)}: given twice, only the last would count"
+            seen.add(name)
+            yield from _repeated(value, root, (*where, name))
+    elif isinstance(node, yaml.SequenceNode):
+        for k, value in enumerate(node.value):
+            yield from _repeated(value, root, (*where, k))
+
+
+# ── where ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _find(node: Any, where: Sequence[int | str]) -> Iterator[tuple[Any, Any]]:
+    """Yield key and value of each step on the way, as far as it goes."""
+    for part in where:
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            key, node = node.value[part], node.value[part]
+        elif isinstance(node, yaml.MappingNode):
+            pair = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if pair is None:
+                return
+            key, node = pair
+        else:
+            return
+        yield key, node
+
+
+def _mark_of(node: Any, where: Where) -> tuple[int, int]:
+    """Return line and column, counted from 0, of the key that is wrong, or of what lacks it."""
+    *_, last = [node, *(key for key, _ in _find(node, where))]
+    return (last.start_mark.line, last.start_mark.column) if last is not None else (0, 0)
+
+
+def _place(mark: tuple[int, int]) -> str:
+    return f"line {mark[0] + 1}, column {mark[1] + 1}: "
+
+
+def _spell(where: Where, node: Any) -> str:
+    """("shots", 2, "prompt") → "s03: prompt"; without an id "shots[2].prompt"."""
+    if where[:1] == ("shots",) and len(where) > 1:
+        for _, shot in list(_find(node, where[:2]))[1:]:
+            name = next((value.value for _, value in _find(shot, ("id",))), "")
+            if name and where[2:3] != ("id",):
+                rest = _spell(where[2:], None)
+                return f"{name}: {rest}" if rest else str(name)
+    text = ""
+    for part in where:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def _meant(where: Where, node: Any) -> str:
+    """Return the field that a misspelt key is nearest to and that its map lacks; "" without one."""
+    fields = _fields_at(Storyboard, where[:-1])
+    *_, around = [node, *(value for _, value in _find(node, where[:-1]))]
+    there = {key.value for key, _ in around.value} if isinstance(around, yaml.MappingNode) else set()
+    near = get_close_matches(str(where[-1]), [name for name in fields if name not in there], n=1, cutoff=0.7)
+    return near[0] if near else ""
+
+
+def _fields_at(model: Any, where: Sequence[int | str]) -> list[str]:
+    """Return the names of the fields of the model that a place in the file is to hold."""
+    for part in where:
+        if isinstance(part, str):
+            fields = model.model_fields if _is_model(model) else {}
+            model = fields[part].annotation if part in fields else None
+        else:
+            model = next((kind for kind in get_args(model) if kind is not Ellipsis), None)
+    while get_origin(model) is UnionType:
+        model = get_args(model)[0]
+    return list(model.model_fields) if _is_model(model) else []
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

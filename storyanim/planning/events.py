@@ -1,0 +1,434 @@
+"""Sentences into clauses: what could be a picture, and what is said, only described, or does not happen.
+
+A clause stands around a verb of the main line: the root of a sentence and the verbs that are coordinate with it. What is
+subordinate (relative clauses, "when ...", participles) stays with the verb that it belongs to and never wins over it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from storyanim.planning.inflection import lemma_of_verb
+from storyanim.planning.narrative import EventKind
+from storyanim.planning.parse import Sentence, is_known_noun, is_speech, story_offset
+from storyanim.planning.words import is_animate, is_place, words
+
+if TYPE_CHECKING:
+    from spacy.tokens import Span, Token
+
+SUBJECTS = frozenset({"nsubj", "nsubjpass", "csubj", "expl"})
+_OBJECTS = frozenset({"dobj", "dative", "oprd"})
+_PREDICATES = frozenset({"acomp", "attr", "oprd"})
+_NEVER = frozenset({"never", "hardly", "scarcely", "barely", "nearly", "almost", "no", "neither", "nor"})
+_NOBODY = frozenset({"nobody", "nothing", "none", "noone", "neither"})
+_UNREAL = frozenset({"could", "can", "might", "may", "should", "shall", "will", "ca", "wo", "'ll"})
+_PERCEIVE = frozenset({"see", "hear", "smell", "feel", "find", "remember", "only", "just"})
+_BELIEVE = frozenset(["think", "know", "believe", "suppose", "wish", "hope", "see", "hear", "feel", "seem", "guess", "mean", "remember", "understand"])
+_PREPARE = frozenset({"go", "come", "run", "try", "turn", "stop"})         # "went and sat down"
+_AT_ONCE = frozenset({"while", "whilst", "as"})      # of a clause that goes on at the same time
+_PARTICIPLES = frozenset({"advcl", "acl", "xcomp", "conj", "dep", "ccomp"})
+# "She gave a wave" is waving: light verbs, and the nouns that are deeds.
+_LIGHT = frozenset({"take", "have", "give", "make", "do", "let"})
+_DEEDS = {
+    "bath": "bathe", "breath": "breathe", "leap": "leap", "jump": "jump", "wave": "wave", "look": "look", "walk": "walk",
+    "run": "run", "swim": "swim", "nap": "sleep", "sleep": "sleep", "rest": "rest", "ride": "ride", "laugh": "laugh",
+    "smile": "smile", "yawn": "yawn", "sigh": "sigh", "shout": "shout", "cry": "cry", "scream": "scream", "dance": "dance",
+    "bow": "bow", "nod": "nod", "hug": "hug", "kiss": "kiss", "kick": "kick", "push": "push", "pull": "pull", "bite": "bite",
+    "sip": "drink", "drink": "drink", "shower": "shower", "stroll": "walk", "twirl": "twirl", "spin": "spin", "hop": "hop",
+    "stretch": "stretch", "glance": "look", "peek": "look", "dive": "dive", "step": "step", "shrug": "shrug", "sneeze": "sneeze",
+    "roar": "roar", "bark": "bark", "howl": "howl", "growl": "growl", "whistle": "whistle", "skip": "skip", "climb": "climb",
+}
+_FALLING = frozenset({"rain", "snow", "hail", "drizzle", "thunder", "pour", "storm"})
+_NEXT = frozenset({"next", "close", "near"})
+_DIRECTIONS = frozenset(["about", "ahead", "along", "around", "away", "back", "down", "downstairs", "forward", "in", "inside", "off", "on", "out",
+                         "outside", "over", "past", "up", "upstairs", "upward", "upwards"])
+_CAMERA_MOVES = frozenset({"pan", "zoom", "tilt", "track", "follow", "circle", "move", "pull", "push"})
+_NAMED = frozenset({"call", "name", "know"})
+_ACTS = 4                                            # clauses whose doer a thing is, to be somebody
+_VOICES = frozenset({"voice", "sign", "letter", "note", "word", "label", "book", "story", "newspaper"})
+_MEALS = dict.fromkeys(["breakfast", "lunch", "dinner", "supper", "snack", "picnic"], "eat")
+
+
+@dataclass(frozen=True)
+class Clause:
+    """What one verb of the main line says, as tokens; people are found later."""
+
+    tokens: Span                                     # its part of the sentence; all parts together are the sentence
+    kind: EventKind
+    verb: Token | None                               # that one would see: "run" of "began to run"
+    lemma: str
+    particle: str
+    negated: bool
+    passive: bool
+    subjects: tuple[Token, ...]                      # heads of noun phrases, conjuncts too
+    objects: tuple[Token, ...]
+    modifiers: tuple[tuple[str, Token], ...]         # preposition, head
+    while_doing: tuple[Clause, ...]
+    meanwhile: tuple[Clause, ...] = ()               # what somebody else does at the same time: "while the rabbit slept"
+
+    @property
+    def start(self) -> int:
+        """Return its offset in the story."""
+        return story_offset(self.tokens[0])
+
+
+def read_clauses(sentence: Sentence) -> list[Clause]:
+    """Return the clauses of a sentence, in order; together they are its tokens."""
+    span = sentence.tokens
+    if span is None:
+        return []
+    heads = _main_verbs(_verb_of(span, span.root) or span.root)
+    starts = sorted({span.start, *(_clause_start(head, heads[:i]) for i, head in enumerate(heads) if i)})
+    pieces = [span.doc[a:b] for a, b in pairwise([*starts, span.end])]
+    clauses = []
+    for piece in pieces:
+        head = next((h for h in heads if piece.start <= h.i < piece.end), None)
+        clauses.append(_read_clause(piece, head if head is not None else piece.root))
+    return clauses
+
+
+def find_beings(clauses: Iterable[Clause]) -> frozenset[str]:
+    """Return the lemmas of things that act like people in a story: they speak, or do a good deal."""
+    acts: Counter[str] = Counter()
+    for clause in clauses:
+        for subject in clause.subjects:
+            lemma = subject.lemma_.lower()
+            if subject.pos_ == "NOUN" and lemma not in words("body", "part", "time") and not clause.passive:
+                said = clause.kind == "speech" and any(is_speech(t) for t in clause.tokens) and lemma not in _VOICES
+                acts[lemma] += _ACTS if said else clause.kind == "event" and lemma not in words("backdrop") and not is_place(lemma)
+    return frozenset(lemma for lemma, count in acts.items() if count >= _ACTS)
+
+
+def conjuncts(head: Token) -> tuple[Token, ...]:
+    """Return a noun and the nouns that are coordinate with it: "the king and the queen"."""
+    found = [head]
+    for child in head.children:
+        listed = child.dep_ == "conj" or is_listed(child)
+        if listed and child.pos_ in {"NOUN", "PROPN", "PRON", "NUM", "ADJ"} and not is_speech(child):
+            found += conjuncts(child)
+    return tuple(found)
+
+
+def is_listed(token: Token) -> bool:
+    """Tell whether what the tree calls an apposition is one of several: "a goat, a man and a dog"."""
+    return token.dep_ == "appos" and any(c.dep_ == "conj" for c in token.children) and any(c.dep_ == "cc" for c in token.children)
+
+
+# ── where clauses begin ──
+
+def _main_verbs(root: Token) -> list[Token]:
+    """Return the root and the verbs of the main line, in the order of the text."""
+    found = [root]
+    for child in root.children:
+        if _is_coordinate(root, child):
+            found += _main_verbs(child)
+    return sorted(found, key=lambda token: token.i)
+
+
+def _is_coordinate(head: Token, child: Token) -> bool:
+    if child.pos_ not in {"VERB", "AUX"} or is_speech(child):
+        return False
+    own_subject = _has(child, SUBJECTS)
+    if head.lemma_ == "be" and child.tag_ in {"VBG", "VBN"} and not own_subject:
+        return False                                 # "was out of breath and trembling"
+    if child.dep_ in {"ccomp", "parataxis"}:         # "He ran; she hid", "He ran, she hid"
+        return own_subject and child.i < head.i and _divided(child, head) and not _has(child, {"mark"}) and not _says(head)
+    if child.dep_ != "conj" or head.pos_ not in {"VERB", "AUX"}:
+        return False
+    if own_subject:
+        return True
+    if head.lemma_ in _PREPARE and child.i - head.i <= 3 and not _own_words(head, child):
+        return False
+    instead = _is_denied(head) and any(c.lower_ in {"but", "instead"} for c in (*head.children, *child.children))
+    return (instead or _own_words(child, None)) and _seen(child) != _seen(head)
+
+
+def _divided(first: Token, second: Token) -> bool:
+    between = first.doc[min(first.i, second.i):max(first.i, second.i)]
+    return any(token.text in {";", ",", "-", "—", ":"} for token in between)
+
+
+def _own_words(verb: Token, before: Token | None) -> bool:
+    """Tell whether a verb has words of its own: an object, a place, a particle, how it is done."""
+    kids = [c for c in verb.children if before is None or c.i < before.i]
+    return any(c.dep_ in _OBJECTS | _PREDICATES | {"prep", "prt", "xcomp", "ccomp", "agent", "npadvmod"}
+               or (c.dep_ == "advmod" and c.i > verb.i) for c in kids)
+
+
+def _clause_start(head: Token, earlier: Sequence[Token]) -> int:
+    """Return the index of the token that a clause begins with: its "and", and what precedes its verb."""
+    start = max([head.left_edge.i, *(other.right_edge.i + 1 for other in earlier if other.head == head)])
+    while head.doc[start].is_punct and not is_speech(head.doc[start]) and start < head.i:
+        start += 1
+    while start > head.sent.start + 1 and (head.doc[start - 1].dep_ in {"cc", "preconj"} or head.doc[start - 1].lower_ in {"then", "so"}):
+        start -= 1
+    return int(start)
+
+
+# ── what a clause says ──
+
+def _read_clause(piece: Span, head: Token, *, depth: int = 0) -> Clause:
+    if head.pos_ not in {"VERB", "AUX"}:
+        if depth or (verbal := _verb_of(piece, head)) is None:
+            return _read_fragment(piece, head)
+        head = verbal
+    verb, outer = _visible_verb(head)
+    inside = [t for t in (*outer, verb)]
+    subjects, passive = _subjects(head, verb)
+    objects = [t for c in verb.children if c.dep_ in _OBJECTS and c not in subjects and c.pos_ != "ADP" and c.i > verb.i - 3 and not is_speech(c)
+               and c.pos_ in {"NOUN", "PROPN", "PRON", "NUM"} for t in conjuncts(c)]
+    objects += [t for c in verb.children if c.dep_ == "prt" for p in c.children if p.dep_ == "pobj" for t in conjuncts(p)]
+    modifiers = [found for token in inside for found in read_modifiers(token, piece)]
+    lemma = verb.lemma_.lower()
+    if lemma in _LIGHT and (deed := next((_DEEDS[o.lemma_] for o in objects if o.lemma_ in _DEEDS and _is_one(o)), "")):
+        lemma, objects = deed, [o for o in objects if o.lemma_ not in _DEEDS]
+    asleep = lemma in {"be", "fall", "lie"} and any(c.dep_ in {"acomp", "advmod"} and c.lower_ == "asleep" for c in verb.children)
+    lemma = "sleep" if asleep else lemma
+    meal = next((o for o in objects if lemma == "have" and o.lemma_ in _MEALS), None)
+    lemma, objects = ("eat", [o for o in objects if o is not meal]) if meal is not None else (lemma, objects)
+    agents = [t for c in verb.children if c.dep_ == "agent" for p in c.children if p.dep_ == "pobj" for t in conjuncts(p)]
+    if agents:
+        subjects, objects, passive = tuple(agents), [*subjects, *objects], False
+    participles = () if depth else tuple(_participles(verb, piece))
+    return Clause(piece, "event" if asleep else _kind(piece, head, verb, lemma, subjects), verb, lemma, _particle(verb),
+                  any(_is_denied(token) for token in inside) or _denies(objects), passive, subjects,
+                  tuple(objects), tuple(modifiers), participles, () if depth else tuple(_meanwhile(head, piece)))
+
+
+def _particle(verb: Token) -> str:
+    """Return "up" of "picked up", "around" of "looked around"; a direction that no phrase follows."""
+    told = [c for c in verb.children if c.dep_ == "prt" or (
+        c.dep_ == "advmod" and c.lower_ in _DIRECTIONS and c.i == verb.i + 1 and not any(k.dep_ in {"prep", "pobj"} for k in c.children))]
+    return str(told[0].lower_) if told else ""
+
+
+def _read_fragment(piece: Span, head: Token) -> Clause:
+    """Read a piece without a verb: "A lighthouse on a cliff", or what somebody says."""
+    kind: EventKind = "speech" if all(is_speech(t) or t.is_punct for t in piece) else "state"
+    deed = _DEEDS.get(head.lemma_.lower(), _MEALS.get(head.lemma_.lower(), ""))
+    misread = _misread(piece, head)
+    if deed and kind == "state" and not misread and sum(t.is_alpha for t in piece) <= 3:   # "Breakfast!!!"
+        return Clause(piece, "event", head, deed, "", False, False, (), (), (), ())
+    met = next((c for c in head.children if c.dep_ in {"appos", "dobj", "dep"} and c.i > head.i), None)
+    if met is not None and kind == "state" and head.i == piece.start and lemma_of_verb(head.lower_) not in {head.lower_, ""} \
+            and not is_known_noun(head) and head.tag_ != "NNS":                # "Met my neighbour", taken for a name
+        return Clause(piece, "event", head, lemma_of_verb(head.lower_), "", False, False, (), conjuncts(met),
+                      tuple(read_modifiers(met, piece)), ())
+    nouns = conjuncts(head) if head.pos_ in {"NOUN", "PROPN", "PRON"} and not is_speech(head) else ()
+    participles = tuple(_participles(head, piece))
+    acting = participles[0] if participles and nouns else None
+    if misread:
+        lemma = lemma_of_verb(head.lower_)
+        return Clause(piece, "event", head, lemma, "", False, False, (misread,), (), tuple(read_modifiers(head, piece)), ())
+    if acting is not None and kind == "state":       # "Medium shot: an old man climbing the stairs"
+        return Clause(piece, "event", acting.verb, acting.lemma, acting.particle, acting.negated, False, nouns,
+                      acting.objects, (*read_modifiers(head, piece), *acting.modifiers), participles[1:])
+    return Clause(piece, kind, None, "", "", False, False, nouns, (), tuple(read_modifiers(head, piece)), ())
+
+
+def _verb_of(piece: Span, head: Token) -> Token | None:
+    """Return the verb of a sentence whose tree has a noun for root: "A dog barked at the moon"."""
+    if head.pos_ not in {"NOUN", "PROPN"} or not (is_animate(head.lemma_.lower()) or head.pos_ == "PROPN"):
+        return None
+    verbs = [t for t in piece if t.pos_ in {"VERB", "AUX"} and t.dep_ != "conj"]
+    return next((c for c in head.children if c.dep_ == "acl" and c.tag_ in {"VBN", "VBD"} and verbs == [c]
+                 and not _has(c, {"agent"})), None)
+
+
+def _misread(piece: Span, head: Token) -> Token | None:
+    """Return who acts in "A bear approaches." where the tree has but a noun: of many approaches, those of bears."""
+    if head.tag_ not in {"NN", "NNS"} or is_animate(head.lemma_.lower()) or any(t.pos_ in {"VERB", "AUX"} for t in piece):
+        return None
+    if head.tag_ == "NN" and (is_known_noun(head) or lemma_of_verb(head.lower_) == head.lower_):
+        return None
+    return next((c for c in head.children if c.dep_ in {"compound", "nmod", "amod", "nsubj"} and c.tag_ in {"NN", "NNP"}
+                 and (is_animate(c.lemma_.lower()) or c.pos_ == "PROPN" or c.text[:1].isupper())), None)
+
+
+def _visible_verb(head: Token) -> tuple[Token, list[Token]]:
+    """Return the verb that one would see, "run" of "began to run", and the verbs around it."""
+    outer: list[Token] = []
+    verb = head
+    while True:
+        lemma = verb.lemma_.lower()
+        inner = next((c for c in verb.children if c.dep_ in {"xcomp", "ccomp", "advcl"} and c.i > verb.i
+                      and c.pos_ == "VERB" and not _has(c, SUBJECTS | {"mark"})), None)
+        if inner is None or lemma not in words("aspect"):
+            return verb, outer
+        if lemma in {"come", "go", "get", "keep"} and inner.tag_ != "VBG":
+            return verb, outer
+        if inner.dep_ == "advcl" and lemma not in {"come", "go"}:
+            return verb, outer
+        outer.append(verb)
+        verb = inner
+
+
+def _subjects(head: Token, verb: Token) -> tuple[tuple[Token, ...], bool]:
+    """Return the heads of a clause's subject, and whether what they suffer is told."""
+    passive = _has(verb, {"nsubjpass", "auxpass"})
+    found = [c for c in head.children if c.dep_ in {"nsubj", "nsubjpass"} and not is_speech(c)]
+    if _has(head, {"expl"}) or not found:            # "There was a girl"
+        found += [c for c in head.children if c.dep_ in {"attr", "dobj"} and _has(head, {"expl"}) and c.i > head.i]
+    if not found and _has(head, {"expl"}):
+        found = _introduced(head)
+    if not found and head.dep_ == "acl":             # "A dog barked at the moon", taken for a dog that is barked at
+        found = [head.head]
+    if not found and head.pos_ == "VERB":
+        found = _inverted_subject(head)
+    if not found and head.pos_ == "VERB":            # "The fox smiles and sits down", taken for fox smiles
+        found = [c for c in head.children if c.dep_ in {"compound", "nmod"} and c.i < head.i and c.pos_ in {"NOUN", "PROPN"}]
+    before = [c for c in head.children if (found and c.dep_ in {"nsubj", "npadvmod"} and c.i < found[0].i) or c in found[1:]]
+    listed = [c for c in before if c.pos_ in {"NOUN", "PROPN"} and c.right_edge.i + 1 < head.i and c.doc[c.right_edge.i + 1].text == ","
+              and (c.pos_ == "PROPN" or is_animate(c.lemma_.lower())) and any(c.dep_ == "conj" for t in found for c in t.children)]
+    listed += [t for t in found[1:] if t not in listed and any(c.dep_ == "conj" for c in t.children)]
+    return tuple(dict.fromkeys(t for c in sorted([*found[:1], *listed], key=lambda t: t.i) for t in conjuncts(c))), passive
+
+
+def _introduced(verb: Token) -> list[Token]:
+    """Return the subject of "There flew over the city a little swallow", whatever the tree calls it."""
+    for article in verb.doc[verb.i + 1:verb.sent.end]:
+        if article.lower_ not in {"a", "an", "two", "three", "some"} or any(a.dep_ == "prep" and a.i > verb.i for a in article.ancestors):
+            continue
+        for token in article.doc[article.i + 1:verb.sent.end]:
+            if token.pos_ in {"VERB", "AUX", "PUNCT", "ADP", "CCONJ"}:
+                break
+            follows = token.i + 1 < verb.sent.end and is_animate(token.nbor().lemma_.lower())
+            if is_animate(token.lemma_.lower()) and not follows:
+                return [token]
+    return []
+
+
+def _inverted_subject(verb: Token) -> list[Token]:
+    """Return the subject behind its verb, where the tree calls it an object: "In a tower lived Pim", "..." growled Bruno."""
+    before = [c for c in verb.children if c.i < verb.i and (c.dep_ in {"prep", "advmod", "npadvmod"} or is_speech(c))]
+    if not before or verb.tag_ not in {"VBD", "VBZ", "VBP"}:
+        return []
+    said = any(is_speech(c) for c in before)
+    for token in verb.doc[verb.i + 1:verb.sent.end]:
+        if token.left_edge.i == verb.i + 1 and token.pos_ in {"NOUN", "PROPN"} and token.dep_ in {"dobj", "nsubj", "npadvmod", "attr"}:
+            return [token] if said or token.dep_ != "dobj" or token.pos_ == "PROPN" or is_animate(token.lemma_.lower()) else []
+        if token.pos_ in {"VERB", "AUX", "PUNCT"}:
+            break
+    return []
+
+
+def read_modifiers(verb: Token, piece: Span) -> Iterator[tuple[str, Token]]:
+    """Yield the phrases with a preposition of a verb, and those within them: "in a house by the sea"."""
+    for child in verb.children:
+        if child.dep_ in {"prep", "dative", "agent"} and child.pos_ in {"ADP", "SCONJ", "ADV"} and piece.start <= child.i < piece.end:
+            yield from _prepositions(child, child.lower_)
+        elif child.dep_ in {"advmod", "prt"}:
+            for inner in child.children:             # "back to the house", "next to him", "Up in the tower"
+                if inner.dep_ == "prep":
+                    said = f"{child.lower_} {inner.lower_}" if child.lower_ in _NEXT else inner.lower_
+                    yield from _prepositions(inner, said)
+        if child.dep_ in {"attr", "acomp", "dobj", "nsubj"} and not is_speech(child):
+            for inner in child.children:
+                if inner.dep_ == "prep" and inner.lower_ != "of" and inner.i > child.i:
+                    yield from _prepositions(inner, inner.lower_)
+
+
+def _prepositions(preposition: Token, said: str) -> Iterator[tuple[str, Token]]:
+    for child in preposition.children:
+        if child.dep_ in {"prep", "pcomp"} and child.pos_ == "ADP":        # "out of the window"
+            yield from _prepositions(child, f"{said} {child.lower_}")
+        elif child.dep_ == "pobj" and not is_speech(child):
+            inner = next((p for c in child.children if c.lower_ == "of" for p in c.children if p.dep_ == "pobj"), None)
+            if child.lemma_ in words("part") and inner is not None:        # "at the side of the boat"
+                the = "the " if any(c.dep_ == "det" for c in child.children) else ""     # "in front of"
+                yield f"{said} {the}{child.lower_} of", inner
+                continue
+            for head in conjuncts(child):
+                yield said, head
+            for nested in child.children:
+                if nested.dep_ == "prep" and nested.lower_ != "of":
+                    yield from _prepositions(nested, nested.lower_)
+
+
+def _participles(verb: Token, piece: Span) -> Iterator[Clause]:
+    """Yield what is done at the same time: "shouted Mia, scrambling out after him"."""
+    late = [c for s in verb.children if s.dep_ == "nsubj" and s.i > verb.i for c in s.children if c.dep_ == "acl"]
+    for child in (*verb.children, *late):
+        if child.dep_ in _PARTICIPLES and child.tag_ == "VBG" and piece.start <= child.i < piece.end \
+                and not _has(child, SUBJECTS | {"mark", "prep", "aux"} - {"prep"}):
+            yield _read_clause(verb.doc[child.left_edge.i:child.right_edge.i + 1], child, depth=1)
+
+
+def _meanwhile(head: Token, piece: Span) -> Iterator[Clause]:
+    """Yield what others do at the same time: "while the rabbit slept", "as the wolf ran through the forest"."""
+    for child in head.children:
+        joined = any(c.lower_ in _AT_ONCE and c.dep_ in {"mark", "advmod"} and c.i < child.i for c in child.children)
+        if child.dep_ == "advcl" and child.pos_ == "VERB" and joined and _has(child, {"nsubj"}) \
+                and piece.start <= child.left_edge.i and child.right_edge.i < piece.end:
+            clause = _read_clause(child.doc[child.left_edge.i:child.right_edge.i + 1], child, depth=1)
+            if clause.kind == "event" and not clause.negated:
+                yield clause
+
+
+def _kind(piece: Span, head: Token, verb: Token, lemma: str, subjects: Sequence[Token]) -> EventKind:
+    said = any(is_speech(t) for t in piece)
+    tells = words("speech") | (words("voice") if said else frozenset())
+    if lemma in tells or (said and head.i > piece.start and _inverted(head, piece)):
+        return "speech"
+    named = lemma in _NAMED and _has(verb, {"nsubjpass", "auxpass"})       # "was called Bo"
+    if named or head.lemma_.lower() in words("state") or lemma in words("state"):
+        return "state"
+    if subjects and all(s.lemma_.lower() in words("backdrop") for s in subjects) and not any(
+            c.dep_ == "dobj" and c.pos_ in {"NOUN", "PRON"} for c in verb.children):    # "The wind took his cap"
+        return "state"
+    if lemma in _FALLING and subjects and subjects[0].lower_ == "it":
+        return "state"
+    if any(t.lemma_.lower() in _CAMERA_MOVES for t in piece) and subjects and all("camera" in {s.lower_, *(c.lower_ for c in s.children)} for s in subjects):
+        return "state"
+    return "event"
+
+
+def _inverted(head: Token, piece: Span) -> bool:
+    """Tell whether the verb follows what is said at once: "...," laughed Mia; "...," she laughed."""
+    before = [t for t in piece if t.i < head.i and not is_speech(t) and t.dep_ not in {"nsubj", "det", "compound", "amod", "punct", "cc"}]
+    return is_speech(piece[0]) and not before
+
+
+def _is_denied(verb: Token) -> bool:
+    """Tell whether what a verb says does not happen: "could not", "never", "would have", "almost"; "or drink" of "did not eat or drink"."""
+    shared = verb.dep_ == "conj" and verb.tag_ == "VB" == verb.head.tag_ and not _has(verb, SUBJECTS | {"aux"})
+    if shared and _is_denied(verb.head) and not any(c.lower_ == "but" for c in verb.head.children):
+        return True
+    for child in verb.children:
+        if child.dep_ == "neg" or (child.dep_ in {"advmod", "preconj"} and child.lower_ in _NEVER):
+            return True
+        if child.dep_ in SUBJECTS and (child.lower_ in _NOBODY or any(c.lower_ == "no" for c in child.children)):
+            return True
+        if child.tag_ == "MD" and child.lower_ in _UNREAL and verb.lemma_.lower() not in _PERCEIVE:
+            return True
+        if child.lower_ in {"would", "'d"} and child.tag_ == "MD" and any(
+                c.lemma_ == "have" or (c.dep_ == "advcl" and any(m.lower_ == "if" for m in c.children)) for c in verb.children):
+            return True
+        if child.lemma_ == "be" and child.dep_ == "aux" and verb.lemma_ == "go" and any(
+                c.dep_ == "xcomp" and c.tag_ == "VB" for c in verb.children):
+            return True                              # "was going to run"
+    return False
+
+
+def _denies(objects: Sequence[Token]) -> bool:
+    return any(o.lower_ in _NOBODY or any(c.lower_ == "no" and c.dep_ == "det" for c in o.children) for o in objects)
+
+
+def _says(verb: Token) -> bool:
+    return verb.lemma_.lower() in words("speech", "voice") | _BELIEVE
+
+
+def _seen(verb: Token) -> str:
+    return str(_visible_verb(verb)[0].lemma_.lower())
+
+
+def _is_one(noun: Token) -> bool:
+    return any(c.lower_ in {"a", "an", "another", "one", "his", "her", "its", "their"} for c in noun.children)
+
+
+def _has(token: Token, labels: frozenset[str] | set[str]) -> bool:
+    return any(c.dep_ in labels for c in token.children)

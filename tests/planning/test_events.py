@@ -1,0 +1,95 @@
+"""Which clauses are pictures, and of what."""
+
+from __future__ import annotations
+
+import pytest
+
+from storyanim.planning.events import Clause, read_clauses
+from storyanim.planning.forms import read_manuscript
+from storyanim.planning.parse import parse_sentences
+
+
+def clauses(text: str) -> list[Clause]:
+    return [clause for sentence in parse_sentences(read_manuscript(text)) for clause in read_clauses(sentence)]
+
+
+def words(text: str) -> list[str]:
+    return [clause.tokens.text.strip(" ,.;") for clause in clauses(text)]
+
+
+class TestKinds:
+    @pytest.mark.parametrize("text", [
+        "The girl opened the door.", "A dog barked at the moon.", "The wolf was chased by the farmer.", "Tom climbs the hill.",
+    ])
+    def test_deeds_are_events(self, text: str) -> None:
+        assert [(clause.kind, clause.negated) for clause in clauses(text)] == [("event", False)]
+
+    @pytest.mark.parametrize("text", [
+        "The girl was tired.", "He wanted a dog.", "Tom knew the way.", "There was a house in the wood.", "She loved her garden.",
+        "The sun was shining.", "It was a cold night.", "They wished to see the sea.",
+    ])
+    def test_states_are_none(self, text: str) -> None:
+        assert [clause.kind for clause in clauses(text)] == ["state"]
+
+    @pytest.mark.parametrize("text", [
+        "“Come in,” said the hen.", "“Ha!” laughed Mia.", "The king told them a story.", "“No,” he whispered, “not yet.”",
+    ])
+    def test_what_is_said_is_speech(self, text: str) -> None:
+        assert {clause.kind for clause in clauses(text)} == {"speech"}
+
+    @pytest.mark.parametrize(("text", "doing"), [
+        ("“Stop!” shouted Mia, scrambling out after him.", ["scramble"]),
+        ("“Good night,” said the old man, closing the door.", ["close"]),
+    ])
+    def test_what_is_done_while_speaking_is_kept(self, text: str, doing: list[str]) -> None:
+        assert [inner.lemma for inner in clauses(text)[0].while_doing] == doing
+
+
+class TestVerbs:
+    @pytest.mark.parametrize(("text", "verb"), [
+        ("The bear began to run.", "run"), ("She started singing.", "sing"), ("They went swimming in the lake.", "swim"),
+        ("He kept digging.", "dig"), ("The cat managed to climb the tree.", "climb"), ("Luna took a bath.", "bathe"),
+        ("He gave a wave.", "wave"), ("The fox, who had agreed to judge, marked the line.", "mark"),
+        ("The boy whom the king had sent opened the box.", "open"), ("When the bell rang, the children ran out.", "run"),
+        ("Confident he would win, Benny dashed off.", "dash"), ("Seeing nobody there, she lifted the latch.", "lift"),
+        ("She had to cross the bridge.", "cross"),
+    ])
+    def test_the_one_that_is_seen(self, text: str, verb: str) -> None:
+        assert [clause.lemma for clause in clauses(text)] == [verb]
+
+    @pytest.mark.parametrize("text", [
+        "He could not sleep.", "She never opened the box.", "They did not run.", "Nobody came.", "The cat almost fell.",
+        "Tom might jump.", "If he had a boat, he would have sailed away.", "She was going to sing.",
+    ])
+    def test_what_does_not_happen_is_denied(self, text: str) -> None:
+        assert any(clause.negated for clause in clauses(text))
+
+    @pytest.mark.parametrize(("text", "verb", "particle"), [
+        ("He picked up the shell.", "pick", "up"), ("She sat down.", "sit", "down"),
+    ])
+    def test_particles_are_kept(self, text: str, verb: str, particle: str) -> None:
+        assert [(clause.lemma, clause.particle) for clause in clauses(text)] == [(verb, particle)]
+
+    def test_who_did_it_is_the_subject_of_a_passive(self) -> None:
+        clause = clauses("The boat was pushed by a sailor.")[0]
+        assert [t.text for t in clause.subjects] == ["sailor"]
+        assert [t.text for t in clause.objects] == ["boat"]
+
+
+class TestCuts:
+    @pytest.mark.parametrize(("text", "expected"), [
+        ("He took the key and opened the gate.", ["He took the key", "and opened the gate"]),
+        ("The dog ran; the cat hid under the bed.", ["The dog ran", "the cat hid under the bed"]),
+        ("Mia found a boat, pushed it into the water, and rowed to the island.",
+         ["Mia found a boat", "pushed it into the water", "and rowed to the island"]),
+    ])
+    def test_coordinate_deeds_with_words_of_their_own(self, text: str, expected: list[str]) -> None:
+        assert words(text) == expected
+
+    @pytest.mark.parametrize("text", [
+        "She took flour and water and currants and sugar.", "There, between a lost sock and a puzzle piece, sat a dragon.",
+        "When the wolf came, the pigs hid.", "The bear who lived in the wood and ate honey slept.", "He wanted to eat and to sleep.",
+        "The king and the queen and all their children danced.", "She knew that he had gone and that he would not come back.",
+    ])
+    def test_nothing_is_cut_within(self, text: str) -> None:
+        assert len(clauses(text)) == 1

@@ -1,0 +1,121 @@
+"""Who is who along a story."""
+
+from __future__ import annotations
+
+import pytest
+from planned import deeds, name_of, narrative
+
+from storyanim.artifacts import CastMember
+from storyanim.planning.narrative import Person
+
+
+def person(text: str, called: str) -> Person:
+    return next(p for p in narrative(text).people if called in (*p.names, p.noun))
+
+
+class TestPronouns:
+    @pytest.mark.parametrize(("text", "doers"), [
+        # Who acted in the last clause, before whom the story names most.
+        ("The wolf sat. The wolf ate. The wolf slept. Then a girl came to the den. She opened the door.",
+         ["wolf", "wolf", "wolf", "girl", "girl"]),
+        ("The king met a tired man. The king waved. He rode home.", ["king", "king", "king"]),
+        # A bystander of one clause is nobody's "he".
+        ("“Look!” cried a lame man at the gate. One day a little hawk flew over the town. He circled round.",
+         ["man", "hawk", "hawk"]),
+        ("Tom ran. Tom saw a cow. He waved.", ["Tom", "Tom", "Tom"]),
+        # Names and kinship words tell gender.
+        ("Emma met Oliver in the park. He waved. She waved back.", ["Emma", "Oliver", "Emma"]),
+        ("Mrs. Gray saw Mr. Finch. He bowed. She smiled.", ["Mrs. Gray", "Mr. Finch", "Mrs. Gray"]),
+        ("The prince danced with the princess. She laughed.", ["prince", "princess"]),
+        # Groups.
+        ("The children ran to the tower. They climbed the stairs.", ["child", "child"]),
+        ("Rosa and Leo ran. They jumped.", ["Rosa+Leo", "Rosa+Leo"]),
+        ("Rosa found a boat with Leo. They sailed away.", ["Rosa", "Rosa+Leo"]),
+        # Who is brought in behind the verb, or in a clause before the main one.
+        ("There ran across the yard a brown Hen. She clucked.", ["hen", "hen"]),
+        ("There came an old Badger to the mill. He sat down.", ["badger", "badger"]),
+        ("The hare ate. When the badger was awake, it looked for the hare.", ["hare", "badger"]),
+        # A name with a number; a first name that is a hill as well; a dragon may be "it".
+        ("Unit 12 was a robot. Unit 12 dug a hole. It went home.", ["Unit 12", "Unit 12"]),
+        ("Glen came to the gate. He knocked.", ["Glen", "Glen"]),
+        ("A dragon slept in a hole. It spat fire.", ["dragon", "dragon"]),
+        # The king's daughter is a princess.
+        ("The king's daughter sat by the pond. The princess lost a ring.", ["princess", "princess"]),
+        # What an animal does is done by it; a thing does nothing.
+        ("A hen found a cake. It ran home.", ["hen", "hen"]),
+    ])
+    def test_mean_who_acts(self, text: str, doers: list[str]) -> None:
+        assert [who for who, _ in deeds(text)] == doers
+
+    def test_i_am_one_person_all_along(self) -> None:
+        text = "I got up at six. I made coffee. A boy waved. I fed the cat. Took the bus. We rode home."
+        story = narrative(text)
+        acting = [name_of(p) for beat in story.beats if beat.main for s in beat.main.subjects for p in s.people]
+        assert acting.count("I") == 5
+        assert sum(p.narrator for p in story.people) == 1
+
+    def test_a_thing_is_nobody(self) -> None:
+        assert all(p.noun != "jar" for p in narrative("Alice took a jar. The jar was empty. It fell.").people)
+
+
+    def test_they_in_a_refrain_are_those_who_were_last(self) -> None:
+        """Two groups are equally likely where sentences come again."""
+        refrain = ("Anna and her brother Tom packed a picnic basket in the kitchen. "
+                   "Their mother gave them two apples and a bottle of lemonade. ")
+        text = f"{refrain}Tom carried the basket. Anna picked flowers along the way. {refrain}{refrain}They walked down the road."
+        last = narrative(text).beats[-1].main
+        assert last is not None
+        assert len(last.subjects[0].people) > 1
+
+
+class TestNames:
+    @pytest.mark.parametrize(("text", "called", "noun"), [
+        ("Pim, the youngest dragon of the land, flew off. Pim slept.", "Pim", "dragon"),
+        ("A bear called Bruno ate honey.", "Bruno", "bear"),
+        ("There was a girl named Zofia.", "Zofia", "girl"),
+        ("Luna the cat took a nap.", "Luna", "cat"),
+        ("Old Sam was a sailor. Sam rowed.", "Sam", "sailor"),
+        ("Princess Ilse opened the gate.", "Princess Ilse", "princess"),
+    ])
+    def test_are_apart_from_what_somebody_is(self, text: str, called: str, noun: str) -> None:
+        found = [p for p in narrative(text).people if any(called in name for name in p.names)]
+        assert [p.noun for p in found] == [noun]
+
+    @pytest.mark.parametrize(("text", "called", "gender"), [
+        ("Tom ran.", "Tom", "m"), ("Maria ran.", "Maria", "f"), ("Mrs. Quill ran.", "Mrs. Quill", "f"),
+        ("Zub ran. Zub took her bag.", "Zub", "f"), ("Zub ran. Then he sat.", "Zub", "m"),
+    ])
+    def test_tell_gender(self, text: str, called: str, gender: str) -> None:
+        assert person(text, called).gender == gender
+
+    def test_a_name_that_no_list_knows(self) -> None:
+        assert deeds("Ziblo found a drum. Ziblo hit the drum. Everybody heard Ziblo.")[0] == ("Ziblo", "find")
+
+    def test_two_of_a_kind_are_two(self) -> None:
+        text = "Mama Duck swam. Baby Duck swam after Mama Duck. Mama Duck turned. Baby Duck dived."
+        people = [p for p in narrative(text).people if p.noun == "duck"]
+        assert sorted(p.acts for p in people) == [2, 2]
+
+    def test_places_are_nobody(self) -> None:
+        assert [name_of(p) for p in narrative("Nora flew to Paris. In Paris she bought a hat.").people] == ["Nora"]
+
+
+class TestActs:
+    def test_whom_a_clause_only_mentions_does_nothing(self) -> None:
+        text = "Tom jumped over the fence. Tom saw a cow. Tom danced."
+        assert {name_of(p): p.acts for p in narrative(text).people} == {"Tom": 3, "cow": 0}
+
+    def test_what_a_clause_leaves_out(self) -> None:
+        assert deeds("The fox took the key and opened the gate.") == [("fox", "take"), ("fox", "open")]
+
+
+class TestCast:
+    @pytest.mark.parametrize(("text", "noun", "plays"), [
+        ("Tom ran. He met a bear.", "bear", "Tom"), ("A bear ran. Tom waved.", "bear", ""), ("I ran home. A cow slept.", "fox", "I"),
+        ("A bunny hopped.", "rabbit", ""), ("He ran. He slept.", "bear", ""),
+    ])
+    def test_plays_one(self, text: str, noun: str, plays: str) -> None:
+        member = CastMember(name="it", noun=noun, token="<it>", plays=plays)
+        who = [p for p in narrative(text, member).people if p.member]
+        assert len(who) == 1
+        assert name_of(who[0]) in {plays, noun, "bunny", "person"}

@@ -1,0 +1,104 @@
+"""Where and when: what sets place, time and weather, and what ends them."""
+
+from __future__ import annotations
+
+import pytest
+from planned import narrative, places
+
+
+def times(text: str) -> list[str]:
+    return [beat.setting.time_of_day for beat in narrative(text).beats]
+
+
+def weathers(text: str) -> list[str]:
+    return ["" if beat.setting.indoors else beat.setting.weather for beat in narrative(text).beats]
+
+
+class TestPlace:
+    @pytest.mark.parametrize(("text", "expected"), [
+        ("The fox went into the kitchen. He sat down.", ["kitchen", "kitchen"]),
+        ("A girl lived in a small cottage. One day she sang a song.", ["small cottage"]),
+        ("They reached the old harbour. They sang.", ["old harbour", "old harbour"]),
+        ("Mia played on the beach. Mia ran to the forest. She sat down.", ["beach", "forest", "forest"]),
+        ("The boys ran home. They slept.", ["home", "home"]),
+        ("When they entered the castle, the king bowed. He smiled.", ["castle", "castle"]),
+    ])
+    def test_is_set_by_being_there(self, text: str, expected: list[str]) -> None:
+        assert places(text) == expected
+
+    @pytest.mark.parametrize("text", [
+        "The cow jumped over the moon. The dog laughed.", "The bear poured the tea into a cup. He drank.",
+        "The boy clung to the side of the boat. He shivered.", "She put the hat on the bed. She laughed.",
+        "The fox squeezed under the gate. He looked around.", "He ate a piece of the cake. He laughed.",
+    ])
+    def test_is_not_set_by_things(self, text: str) -> None:
+        assert set(places(text)) == {""}
+
+    @pytest.mark.parametrize("text", [
+        "Mia sat in the kitchen. Mia went out. Mia sang.", "Tom was in the barn. Tom left the barn. Tom sang.",
+        "Tom slept in the tent. He crept out of the tent. He sang.",
+        "# In the kitchen\n\nMia sang.\n\n# Later\n\nMia danced.",
+    ])
+    def test_ends(self, text: str) -> None:
+        assert places(text)[-1] == ""
+
+    @pytest.mark.parametrize(("text", "expected"), [
+        ("The bear sat on the beach. At night he slept in his own bed.", ["beach", "bedroom"]),
+        ("Mia stood at the stove. She laughed.", ["kitchen", "kitchen"]),
+        ("The captain rowed on. He sang.", ["boat", "boat"]),
+        ("Mr. Ode drove the bus. He sang.", ["bus", "bus"]),
+        ("They lived by a river. Tom waded into the water. Tom laughed.", ["river", "river"]),
+        ("Tom came to an oasis. Tom jumped into the pool. Ann climbed a tree.", ["oasis", "pool", "oasis"]),
+        ("Tom slept in a cottage. He lay in bed.", ["cottage", "cottage"]),
+    ])
+    def test_is_implied_by_what_stands_there(self, text: str, expected: list[str]) -> None:
+        assert places(text) == expected
+
+    @pytest.mark.parametrize("text", [
+        "Mia sat in the kitchen. On Monday she laughed.", "Mia sat in the kitchen. Two weeks later she laughed.",
+        "Mia sat in the kitchen at night. The next morning she laughed.", "Mia sat in the kitchen. Mia danced in the rain.",
+        "Mia sat in the kitchen. Mia ran upstairs.",
+    ])
+    def test_ends_with_its_day_and_out_of_doors(self, text: str) -> None:
+        assert places(text) == ["kitchen", ""]
+
+    def test_a_spot_is_left_with_its_paragraph(self) -> None:
+        assert places("Tom swam in the lake. Tom sat on the jetty.\n\nTom sang.") == ["lake", "jetty", "lake"]
+
+    @pytest.mark.parametrize("text", [
+        "On Wednesday the fox ran.", "The tooth had come out on the boat. The fox ran.", "The fox ran with one hand on the house wall.",
+    ])
+    def test_days_flashbacks_and_walls_are_none(self, text: str) -> None:
+        assert set(places(text)) == {""}
+
+    def test_a_chapter_is_no_place(self) -> None:
+        assert places("# Chapter One: The Village\n\nTom sang.") == [""]
+
+    def test_headings_of_scripts(self) -> None:
+        text = "INT. COFFEE SHOP - NIGHT\n\nNora smiles.\n\nEXT. PARK - DAY\n\nNora sits down.\n"
+        assert [b.setting.words() for b in narrative(text).beats] == ["in the coffee shop, night", "in the park, day"]
+
+
+class TestTimeAndWeather:
+    @pytest.mark.parametrize(("text", "expected"), [
+        ("At dawn the boy opened the window. He ate.", ["dawn", "dawn"]),
+        ("That night the fox ran. The next morning the fox slept.", ["night", "day"]),
+        ("At sunset they sailed. They sang.", ["dusk", "dusk"]),
+        ("Every night the cat sang. The cat ran.", ["", ""]),
+        ("As the sun went down, the fox ran. The moon rose and the fox slept.", ["dusk", "night"]),
+        ("The sun was rising. The fox ran.", ["dawn"]), ("The fox ran until the sun set.", [""]),
+        ("At six it was dark. The fox ran.", ["night"]), ("The fox counted the stars.", ["night"]),
+        ("They sat on the step all night. The sun rose.", ["day"]),
+    ])
+    def test_time(self, text: str, expected: list[str]) -> None:
+        assert times(text) == expected
+
+    @pytest.mark.parametrize(("text", "expected"), [
+        ("It was a stormy night. The fox slept in a hole. The next morning the fox ran.", ["storm", ""]),
+        ("It rained. The hen ran. The rain stopped. The hen sat.", ["rain", ""]),
+        ("The bear poured the porridge into the pots. The bear sat.", ["", ""]),
+        ("Tom danced in the rain. Tom ran into the house. Tom went out.", ["rain", "", "rain"]),
+        ("“It is raining,” said the hen. The hen ran.", ["", ""]),
+    ])
+    def test_weather(self, text: str, expected: list[str]) -> None:
+        assert weathers(text) == expected
