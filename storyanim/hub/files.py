@@ -1,0 +1,102 @@
+"""Which files of a repository are needed, and what the files of a folder are, by their bytes."""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from storyanim.config import cache_folder
+from storyanim.errors import ModelError
+
+_CONFIG_PATTERNS = ("*.json", "*.txt", "*.model")
+_FINGERPRINTED_SUFFIXES = {".json", ".txt", ".safetensors", ".bin", ".model"}
+_IGNORED_PATTERNS = ("*.ckpt", "*.msgpack", "*.h5", "*.onnx*", "*non_ema*", "safety_checker/*", "*/.*", ".*",
+                     "onnx/*", "flax_*", "tf_*")
+_MIN_REMEMBERED_BYTES = 64 * 2**20                   # of a file whose sha256 is kept between runs
+
+
+def cache_of(repo: str) -> Path:
+    """Return the folder of a repository in the hub's cache (`HF_HOME`): refs/, snapshots/COMMIT/, blobs/."""
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE) / f"models--{repo.replace('/', '--')}"
+
+
+def gigabytes(num_bytes: float) -> str:
+    """Return a size for people: "7.3 GB", "12 MB", "3 kB"."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if num_bytes >= size:
+            return f"{num_bytes / size:.{int(num_bytes < 10 * size)}f} {unit}"
+    return f"{num_bytes:.0f} B"
+
+
+def files_to_download(
+    names: Iterable[str], subfolder: str = "", variant: str | None = None, file: str = ""
+) -> list[str]:
+    """Return which files of a repository to download: settings, and each folder's weights in one format.
+
+    When one `file` is wanted, that is all, with the config.json beside it.
+    """
+    if file:
+        beside = f"{file.rpartition('/')[0]}/config.json".lstrip("/")
+        return sorted({file, beside}.intersection(names))
+    inside = [n for n in names if n.startswith(f"{subfolder}/" if subfolder else "")]
+    kept = [n for n in inside if not _matches(n, _IGNORED_PATTERNS)]
+    nested = any(n.endswith("model_index.json") for n in kept)
+    weights: list[str] = []
+    for folder in {n.rpartition("/")[0] for n in kept}:
+        if folder or not nested:                     # above a pipeline's subfolders lie whole checkpoints
+            weights += _weights([n for n in kept if n.rpartition("/")[0] == folder], variant)
+    return sorted([n for n in kept if _matches(n, _CONFIG_PATTERNS)] + weights)
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
+
+
+def _weights(names: Sequence[str], variant: str | None) -> list[str]:
+    """Return a folder's weights: of the variant, else of full precision; safetensors if there are any."""
+    for suffix in (".safetensors", ".bin"):
+        found = [n for n in names if n.endswith(suffix)]
+        plain = [n for n in found if ".fp16" not in n and ".bf16" not in n]
+        if chosen := [n for n in found if variant and f".{variant}" in n] or plain:
+            return chosen
+    return []
+
+
+def fingerprint_folder(folder: Path) -> str:
+    """Return the sha256 over the relative names and bytes of all weight and settings files below `folder`."""
+    if not folder.is_dir():
+        raise ModelError(f"there is no model folder {folder}", hint="check the profile's [models] table")
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in _FINGERPRINTED_SUFFIXES):
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{file_sha256(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """Return the sha256 of a file; that of a large one is remembered by its path, size and time of change."""
+    stat = path.stat()
+    if stat.st_size < _MIN_REMEMBERED_BYTES:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    memory = cache_folder() / "sha256" / f"{hashlib.sha256(str(path.resolve()).encode()).hexdigest()}.json"
+    mark = [stat.st_size, stat.st_mtime_ns]
+    try:
+        known = json.loads(memory.read_text("utf-8"))
+        if known["mark"] == mark:
+            return str(known["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass                                         # nothing remembered, or not readable: compute it
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        partial = memory.with_suffix(".partial")
+        partial.write_text(json.dumps({"mark": mark, "sha256": sha256}), "utf-8")
+        partial.replace(memory)
+    except OSError:
+        pass                                         # a read-only home only costs the computation
+    return sha256
