@@ -11,7 +11,7 @@ from storyanim import hub
 from storyanim.artifacts import DepthTrack, Float32, Frames, UInt8
 from storyanim.config import ModelRef, Settings
 from storyanim.depth.scale import scale_clip
-from storyanim.device import one_thread_if_small
+from storyanim.device import choose_device, leave_device, one_thread_if_small, within_memory
 from storyanim.stages import DepthEstimator
 
 # The first fusion layer has no residual input, so that published checkpoints lack its first residual block.
@@ -40,10 +40,19 @@ class DptEstimator:
 
     def estimate(self, frames: Frames) -> DepthTrack:
         """Return the depth at the size of the frames; a still picture is a clip of one. Raises ModelError."""
-        batches = [frames.rgb[i:i + self.batch_size] for i in range(0, len(frames.rgb), self.batch_size)]
         with one_thread_if_small(self.ref):
-            raw = np.concatenate([self._inverse_depth(batch) for batch in batches])          # (T, H, W)
+            self._model.to(choose_device())
+            raw = within_memory(lambda size: self._all_inverse_depth(frames.rgb, size), self.batch_size,
+                                self._model, "depth")                                        # (T, H, W)
         return DepthTrack(scale_clip(raw, self.percentile), frames.fps)
+
+    def leave_device(self) -> None:
+        """Make room on the device; the next call comes back."""
+        leave_device(self.__dict__.get("_model"))
+
+    def _all_inverse_depth(self, rgb: UInt8, batch_size: int) -> Float32:           # (T, H, W, 3) → (T, H, W)
+        batches = [rgb[i:i + batch_size] for i in range(0, len(rgb), batch_size)]
+        return np.concatenate([self._inverse_depth(batch) for batch in batches])
 
     def _inverse_depth(self, rgb: UInt8) -> Float32:                                # (B, H, W, 3) → (B, H, W)
         import torch

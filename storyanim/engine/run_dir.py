@@ -43,6 +43,7 @@ class RunDir:
 
     def __init__(self, path: Path, *, beside: bool = False) -> None:
         self.path = Path(os.path.abspath(path))
+        _check_name(self.path)
         self._beside = beside
         self._only_done = False
         self._lock: IO[str] | None = None
@@ -95,9 +96,25 @@ class RunDir:
         """Do the same as `step`, looking also into the cache that all runs share, and adding to it."""
         return self._step(name, function, _only_positional(inputs, named), shared=True)
 
+    def kept_step(
+        self, name: str, keep: str, function: Callable[P, T], *inputs: P.args, **named: P.kwargs
+    ) -> Step[T]:
+        """Do the same as `step`, and throw no result away.
+
+        What lies in folder `name` with another key goes to `keep`/KEY beside it when it is replaced, and
+        comes back from there, or from a neighbour named alike ("frames-2"), when its key is asked for again.
+        """
+        place = self._place(name)
+        key = step_key(function, _only_positional(inputs, named))
+        if _facts_for(place, key) is None and (found := _kept(place, keep, key)) is not None:
+            with folders.disk_errors(self.path):
+                _keep_old(place, keep)
+                found.rename(place)
+        return self._step(name, function, _only_positional(inputs, named), keep=keep)
+
     def _step(
         self, name: str, function: Callable[..., T], inputs: Sequence[object], *,
-        writes: bool = False, shared: bool = False,
+        writes: bool = False, shared: bool = False, keep: str = "",
     ) -> Step[T]:
         place = self._place(name)
         key = step_key(function, inputs)
@@ -108,7 +125,7 @@ class RunDir:
         if facts is None:
             if self._only_done:
                 raise StepNotDoneError(name)
-            facts = self._compute(place, key, function, inputs, writes=writes, shared=shared)
+            facts = self._compute(place, key, function, inputs, writes=writes, shared=shared, keep=keep)
         return _handle(name, place, facts, fresh)
 
     @contextmanager
@@ -129,8 +146,12 @@ class RunDir:
 
     def write(self, name: str, text: str) -> Path:
         """Write a file of the run's own (`run.json`, `report.html`), whole or not at all."""
+        return self.write_bytes(name, text.encode())
+
+    def write_bytes(self, name: str, data: bytes) -> Path:
+        """Do the same for bytes."""
         path = self._place(name)
-        folders.write_file(path, text.encode())
+        folders.write_file(path, data)
         return path
 
     def publish(self, source: Path, name: str) -> Path:
@@ -165,7 +186,7 @@ class RunDir:
 
     def _compute(
         self, place: Path, key: str, function: Callable[..., object], inputs: Sequence[object], *,
-        writes: bool, shared: bool,
+        writes: bool, shared: bool, keep: str,
     ) -> dict[str, Any]:
         name, start = place.relative_to(self.path).as_posix(), time.monotonic()
         partial = folders.partial_path(place)
@@ -179,6 +200,8 @@ class RunDir:
                 folders.write_manifest(partial, facts)
                 if shared:
                     _add_to_cache(partial, key)
+                if keep:
+                    _keep_old(place, keep)
                 folders.atomic_replace(partial, place)
             except BaseException as error:
                 folders.remove_path(partial)
@@ -226,6 +249,27 @@ def _facts_of(place: Path) -> dict[str, Any] | None:
     return facts if known else None
 
 
+def kept_name(key: str) -> str:
+    """Return the name under which the result with a key is kept."""
+    return key[:16]
+
+
+def _keep_old(place: Path, keep: str) -> None:
+    """Move a whole result from its place to where it is kept."""
+    if (facts := _facts_of(place)) is not None:
+        target = place.parent / keep / kept_name(facts["key"])
+        target.parent.mkdir(exist_ok=True)
+        folders.remove_path(target)
+        place.rename(target)
+
+
+def _kept(place: Path, keep: str, key: str) -> Path | None:
+    """Return where a result with this key lies whole beside `place`."""
+    stem = place.name.partition("-")[0]
+    others = (place.parent / keep / kept_name(key), *sorted(place.parent.glob(f"{stem}*")))
+    return next((other for other in others if other != place and _facts_for(other, key)), None)
+
+
 def _cached(key: str) -> Path:
     return cache_folder() / "steps" / key
 
@@ -240,6 +284,14 @@ def _add_to_cache(folder: Path, key: str) -> None:
         folders.atomic_replace(partial, place)
     except OSError:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _check_name(path: Path) -> None:
+    """Raise UsageError for a path that ffmpeg's lists and JSON cannot hold."""
+    text = str(path)
+    if any(char < " " or "\udc80" <= char <= "\udcff" for char in text):
+        raise UsageError(f"{text!a} has bytes that are no text, or a line break",
+                         hint="choose a folder with another name")
 
 
 def _check_is_run(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
@@ -25,20 +25,23 @@ class LocalShardExecutor:
 
 
 class RayShardExecutor:
-    """A ShardExecutor with a Ray actor for every `cpus` CPUs, one worker each; they share the GPUs.
+    """A ShardExecutor with a Ray actor for every `cpus` CPUs, or for every GPU, one worker each.
 
     Args:
         address: of a cluster, as `ray.init` takes it ("auto": the one that runs here); None: Ray is started
             on this machine.
         retries: further tries of what failed, each item then by itself and on an actor that did not fail.
         cpus: of an actor.
+        one_a_gpu: whether a worker's models fill a GPU; else actors share the GPUs.
 
     Raises UsageError when Ray is not installed.
     """
 
     shard_size = 8
 
-    def __init__(self, address: str | None = None, retries: int = 2, cpus: int = 1) -> None:
+    def __init__(
+        self, address: str | None = None, retries: int = 2, cpus: int = 1, one_a_gpu: bool = False
+    ) -> None:
         try:
             import ray
         except ImportError as error:
@@ -47,7 +50,7 @@ class RayShardExecutor:
         self._ray: Any = ray
         self.address = address
         self.retries = retries
-        self.cpus = cpus
+        self.cpus, self.one_a_gpu = cpus, one_a_gpu
 
     def map(self, start: Callable[[], Any], shards: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
         """Yield each shard with its result as they come, or an item that failed for good with its last error.
@@ -56,7 +59,7 @@ class RayShardExecutor:
         Raises ServiceError when there is no such cluster.
         """
         started = self._connect()
-        pool = _ActorPool(self._ray, start, self.cpus)
+        pool = _ActorPool(self._ray, start, self.cpus, self.one_a_gpu)
         try:
             yield from serve(pool, shards, self.retries)
         finally:
@@ -80,17 +83,32 @@ class RayShardExecutor:
         return True
 
 
+def actors_of(resources: Mapping[str, float], cpus: int, one_a_gpu: bool) -> tuple[int, int, float]:
+    """Return how many actors a cluster has room for, and CPUs and GPUs of each.
+
+    Args:
+        resources: of the cluster, as Ray counts them.
+        cpus: that an actor wants.
+        one_a_gpu: whether an actor fills a GPU: then there are as many as GPUs, if there are any. Else GPUs
+            are shared among as many actors as the CPUs allow.
+    """
+    num_cpus, num_gpus = max(1, int(resources.get("CPU", 1))), resources.get("GPU", 0)
+    if one_a_gpu and num_gpus >= 1:
+        count = int(num_gpus)
+        return count, max(1, min(cpus, num_cpus // count)), 1
+    cpus = min(cpus, num_cpus)
+    count = num_cpus // cpus
+    gpus = num_gpus / count
+    return count, cpus, int(gpus) if gpus > 1 else gpus
+
+
 class _ActorPool:
     """The actors, and what each was asked."""
 
-    def __init__(self, ray: Any, start: Callable[[], Any], cpus: int) -> None:
+    def __init__(self, ray: Any, start: Callable[[], Any], cpus: int, one_a_gpu: bool) -> None:
         self._ray = ray
-        resources = ray.cluster_resources()
-        num_cpus = max(1, int(resources.get("CPU", 1)))
-        cpus = min(cpus, num_cpus)
-        count = num_cpus // cpus
-        gpus = resources.get("GPU", 0) / count       # of an actor
-        self._kind = ray.remote(num_cpus=cpus, num_gpus=int(gpus) if gpus > 1 else gpus)(_Actor)
+        count, cpus, gpus = actors_of(ray.cluster_resources(), cpus, one_a_gpu)
+        self._kind = ray.remote(num_cpus=cpus, num_gpus=gpus)(_Actor)
         self._start = ray.put(start)
         self._load: dict[Any, int] = {self._new(): 0 for _ in range(count)}      # actor → shards it was asked
         # Ray's object ref → actor, shard, tries before, load

@@ -45,6 +45,8 @@ class Step(Generic[T]):
 @overload
 def output_of(step: Step[T]) -> T: ...
 @overload
+def output_of(step: Step[T] | None) -> T | None: ...
+@overload
 def output_of(step: T) -> T: ...
 def output_of(step: Any) -> Any:
     """Return the step itself, typed as its value: as an input of another step, loaded only if that runs."""
@@ -141,18 +143,23 @@ def _describe(value: object) -> object:
     if isinstance(fingerprint := getattr(value, "fingerprint", None), str):
         return ["tool", fingerprint]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+        fields = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)
+                  if not field.metadata.get("left_out_when_empty") or getattr(value, field.name)}
         return [type(value).__name__, _named(fields)]
     raise TypeError(f"{type(value).__name__} has no key; give it a `fingerprint`, or hand over its parts")
 
 
 def _fields_that_count(model: BaseModel) -> dict[str, object]:
-    """Return a model's fields without those that only change speed, or the path of a file with a sha256."""
+    """Return a model's fields without those that only change speed, or the path of a file with a sha256.
+
+    Fields that came later count only where they say something: see `artifacts.LATER`.
+    """
     kept: dict[str, object] = {}
     for name, info in type(model).model_fields.items():
-        extra = info.json_schema_extra
-        speed_only = isinstance(extra, dict) and extra.get("changes_results") is False
-        if not speed_only and not (name == "path" and "sha256" in type(model).model_fields):
+        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+        speed_only = extra.get("changes_results") is False
+        empty = extra.get("left_out_when_empty") is True and not getattr(model, name)
+        if not speed_only and not empty and not (name == "path" and "sha256" in type(model).model_fields):
             kept[name] = getattr(model, name)
     return kept
 

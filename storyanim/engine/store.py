@@ -15,21 +15,25 @@ from pydantic import BaseModel
 from storyanim.artifacts import (
     Candidates,
     Character,
+    Check,
     Clip,
     ClipMatch,
     DepthTrack,
     Film,
     Frames,
     FrozenModel,
+    Reading,
     Shot,
+    Speech,
     Story,
     Storyboard,
     UInt8,
 )
 from storyanim.engine.character_file import character_bytes, load_character_token, save_character_token
+from storyanim.engine.motion_file import load_motion, motion_bytes
 from storyanim.sheet import evenly_spaced, png_bytes, strip
 
-__all__ = ["CODECS", "Codec", "load", "load_character_token", "save", "save_character_token"]
+__all__ = ["CODECS", "Codec", "json_codec", "load", "load_character_token", "save", "save_character_token"]
 
 _PREVIEW_FRAMES, _PREVIEW_HEIGHT_PX = 8, 128
 W = TypeVar("W", bound=FrozenModel)
@@ -70,7 +74,8 @@ def load(kind: str, folder: Path) -> Any:
 # ── text ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _json_codec(kind: type[W], file: str) -> Codec:
+def json_codec(kind: type[W], file: str) -> Codec:
+    """Return the codec of words: one JSON file."""
     def encode(value: W, folder: Path, root: Path) -> bytes:
         data = _portable(value.model_dump(mode="python"), folder, root)
         return (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode()
@@ -138,18 +143,21 @@ def _preview(frames: UInt8) -> bytes:
 
 
 CODECS: dict[str, Codec] = {
-    "Story": _json_codec(Story, "story.json"),
-    "Shot": _json_codec(Shot, "shot.json"),
+    "Story": json_codec(Story, "story.json"),
+    "Shot": json_codec(Shot, "shot.json"),
     "Storyboard": Codec(
         "storyboard.yaml",
         lambda board, folder, root: board.to_yaml().encode(),
         lambda path: Storyboard.from_yaml(path.read_text("utf-8")),
     ),
-    "ClipMatch": _json_codec(ClipMatch, "match.json"),
-    "Candidates": _json_codec(Candidates, "match.json"),
-    "Clip": _json_codec(Clip, "clip.json"),
-    "Film": _json_codec(Film, "film.json"),
-    "Character": _json_codec(Character, "character.json"),
+    "ClipMatch": json_codec(ClipMatch, "match.json"),
+    "Candidates": json_codec(Candidates, "match.json"),
+    "Reading": json_codec(Reading, "reading.json"),
+    "Check": json_codec(Check, "check.json"),
+    "Clip": json_codec(Clip, "clip.json"),
+    "Speech": json_codec(Speech, "speech.json"),
+    "Film": json_codec(Film, "film.json"),
+    "Character": json_codec(Character, "character.json"),
     "Frames": Codec(
         "frames.safetensors", _track_bytes("rgb"), _track_from(Frames, "rgb"),
         lambda frames: _preview(frames.rgb)),
@@ -158,6 +166,7 @@ CODECS: dict[str, Codec] = {
         lambda depth: _preview(np.rint(depth.inverse_depth * 255).astype(np.uint8))),    # white is nearest
     "CharacterToken": Codec(
         "character.safetensors", lambda token, folder, root: character_bytes(token), load_character_token),
+    "Motion": Codec("motion.safetensors", lambda motion, folder, root: motion_bytes(motion), load_motion),
     "Path": Codec(
         "path.json",
         lambda value, folder, root: json.dumps(_portable(value, folder, root)).encode(),

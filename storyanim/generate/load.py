@@ -23,11 +23,13 @@ from diffusers import (
     T2IAdapter,
     UNet2DConditionModel,
     UNetMotionModel,
+    WanVACEPipeline,
 )
 
 from storyanim import hub
 from storyanim.config import ModelRef, Models
 from storyanim.errors import ModelError, ResourceError, StoryanimError
+from storyanim.generate import extras
 from storyanim.generate.memory import is_out_of_memory
 from storyanim.generate.story_pipeline import StoryVideoPipeline
 
@@ -43,25 +45,57 @@ def load_pipeline(models: Models) -> StoryVideoPipeline:
         ModelError: a component is missing, broken, of another kind, or does not fit the others.
         ResourceError: memory ran out.
     """
-    folder, branch = hub.locate(models.pipeline), hub.locate(models.structure)
+    folder = hub.locate(models.pipeline)
     with hub.silence_libraries():
-        return _assemble(folder, branch, models)
+        return _assemble(folder, models)
 
 
-def _assemble(folder: Path, branch: Path, models: Models) -> StoryVideoPipeline:
+def load_wan(models: Models, dtype: torch.dtype) -> WanVACEPipeline:
+    """Return the pipeline of a profile of the family wan_vace on the CPU; its VAE is float32.
+
+    Raises:
+        ModelError: a component is missing, broken, or of another kind.
+        ResourceError: memory ran out.
+    """
+    folder = hub.locate(models.pipeline)
+    dtypes = {"transformer": dtype, "text_encoder": dtype, "default": torch.float32}
+    with hub.silence_libraries(), _mapped("the pipeline", models.pipeline):
+        name = json.loads((folder / "model_index.json").read_text("utf-8")).get("_class_name")
+        if name != "WanVACEPipeline":
+            raise ValueError(f"it is a {name}, not a WanVACEPipeline")
+        pipeline = WanVACEPipeline.from_pretrained(folder, torch_dtype=dtypes, local_files_only=True)
+    if models.scheduler is not None or models.scheduler_settings:
+        pipeline.scheduler = extras.scheduler_of(models.scheduler, models.scheduler_settings, pipeline.scheduler)
+    pipeline.set_progress_bar_config(disable=True)
+    for part in (pipeline.transformer, pipeline.text_encoder, pipeline.vae):
+        part.eval().requires_grad_(False)
+    return pipeline
+
+
+def _assemble(folder: Path, models: Models) -> StoryVideoPipeline:
+    extras.check_pipeline_folder(folder, models.pipeline.repo)
     parts = load_components(folder, models.pipeline)
+    if models.base is not None:
+        with _mapped("the single-file checkpoint", models.pipeline):
+            parts |= extras.load_base(models.base, folder)
+    if models.vae is not None:
+        with _mapped("the VAE", models.vae):
+            parts["vae"] = extras.load_vae(models.vae)
     inflate = isinstance(parts["unet"], UNet2DConditionModel)
     if inflate:
         parts["unet"] = _with_motion(parts["unet"], models)
         parts["scheduler"] = _animatediff_scheduler(parts["scheduler"])
-    structure = _load(STRUCTURES[models.structure_kind], branch, models.structure)
+    if models.scheduler is not None or models.scheduler_settings:
+        parts["scheduler"] = extras.scheduler_of(models.scheduler, models.scheduler_settings, parts["scheduler"])
+    structure = None if models.structure is None else _load_structure(models.structure, models)
     with _mapped("the pipeline", models.pipeline):
         pipeline = StoryVideoPipeline(**parts, structure=structure)
     check_fit(pipeline, models)
+    extras.add_to_pipeline(pipeline, models)
     if inflate:
         pipeline.vae.enable_slicing()                # its pictures are large
     pipeline.set_progress_bar_config(disable=True)   # progress is the command line's
-    for part in (pipeline.unet, pipeline.text_encoder, pipeline.vae, structure):
+    for part in filter(None, (pipeline.unet, pipeline.text_encoder, pipeline.vae, structure)):
         part.eval().requires_grad_(False)
     return pipeline
 
@@ -84,9 +118,10 @@ def check_fit(pipeline: StoryVideoPipeline, models: Models) -> None:
     widths = [
         ("text encoder", pipeline.text_encoder.config.hidden_size, unet.cross_attention_dim),
         ("VAE", pipeline.vae.config.latent_channels, unet.in_channels),
-        ("structure branch", list(structure.config["block_out_channels" if controlnet else "channels"]),
-         list(unet.block_out_channels)),
     ]
+    if structure is not None:
+        branch = structure.config["block_out_channels" if controlnet else "channels"]
+        widths.append(("structure branch", list(branch), list(unet.block_out_channels)))
     if controlnet:
         widths.append(("ControlNet's text", structure.config.cross_attention_dim, unet.cross_attention_dim))
     for name, has, wanted in widths:
@@ -97,6 +132,20 @@ def check_fit(pipeline: StoryVideoPipeline, models: Models) -> None:
             )
 
 
+def _load_structure(ref: ModelRef, models: Models) -> T2IAdapter | ControlNetModel:
+    folder = hub.locate(ref)
+    return _load(STRUCTURES[_structure_kind(folder, models)], folder, ref)
+
+
+def _structure_kind(folder: Path, models: Models) -> str:
+    """Return what kind of structure branch a folder says that it holds, else what the profile says."""
+    try:
+        name = json.loads((folder / "config.json").read_text("utf-8")).get("_class_name")
+    except (OSError, ValueError, AttributeError):
+        return models.structure_kind
+    return next((kind for kind, cls in STRUCTURES.items() if cls.__name__ == name), models.structure_kind)
+
+
 def _with_motion(unet: UNet2DConditionModel, models: Models) -> UNetMotionModel:
     ref = models.motion_adapter
     if ref is None:
@@ -105,7 +154,9 @@ def _with_motion(unet: UNet2DConditionModel, models: Models) -> UNetMotionModel:
             hint="name a motion_adapter in the profile's [models], such as "
                  "guoyww/animatediff-motion-adapter-v1-5-3",
         )
-    adapter = _load(MotionAdapter, hub.locate(ref), ref)
+    path = hub.locate(ref)
+    with _mapped("the motion adapter", ref):
+        adapter = extras.load_motion_file(path) if path.is_file() else _load(MotionAdapter, path, ref)
     with _mapped("the motion adapter", ref):
         return UNetMotionModel.from_unet2d(unet, adapter)
 
@@ -129,8 +180,10 @@ def _load(cls: Any, folder: Path, ref: ModelRef) -> Any:
         if not issubclass(cls, torch.nn.Module):
             return cls.from_pretrained(folder)
         variant = ref.variant if ref.variant and any(folder.glob(f"*.{ref.variant}.*")) else None
+        pickled = any(folder.glob("*.bin")) and not any(folder.glob("*.safetensors"))
         model, info = cls.from_pretrained(
-            folder, torch_dtype=torch.float32, variant=variant, output_loading_info=True
+            folder, torch_dtype=torch.float32, variant=variant, output_loading_info=True,
+            use_safetensors=False if pickled else None,              # else diffusers remarks on what it tried first
         )
         if missing := sorted(info["missing_keys"]):
             raise ValueError(f"{len(missing)} weights are missing, such as {missing[0]}")

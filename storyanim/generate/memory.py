@@ -1,25 +1,26 @@
 """The dtype of the denoiser, and offloading when memory is short.
 
-The ladder: everything on the device (fast); one component at a time (offload); one layer at a time
+The ladder: everything on the device (fast); the same, with the halves of guidance one after the other, the VAE
+in tiles and the text encoder off after its call (halves); one component at a time (offload); one layer at a time
 (sequential). A shot that runs out of memory is drawn again from the same seed one rung lower. Device and
 dtype are facts of the machine, not of the film.
 """
 
 from __future__ import annotations
 
-import gc
 import logging
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
 
 import torch
 
-from storyanim.device import cpu_has_bfloat16
+from storyanim.device import cpu_has_bfloat16, free_cached_memory, is_out_of_memory
 from storyanim.errors import ResourceError
 
 log = logging.getLogger(__name__)
+__all__ = ["DTYPES", "MemoryLadder", "cast", "choose_dtype", "is_out_of_memory"]
 Result = TypeVar("Result")
-Rung = Literal["fast", "offload", "sequential"]
+Rung = Literal["fast", "halves", "offload", "sequential"]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -52,13 +53,18 @@ class MemoryLadder:
         """The present rung."""
         return self._rungs[0]
 
+    def begin_at(self, rung: Rung) -> None:
+        """Leave out the rungs above one, if it is there."""
+        if rung in self._rungs:
+            self._rungs = self._rungs[self._rungs.index(rung):]
+
     def run(self, work: Callable[[], Result]) -> Result:
         """Do the work, again one rung lower when memory runs out. Raises ResourceError below the last."""
         while True:
             try:
                 self._place()
                 return work()
-            except (RuntimeError, MemoryError) as error:
+            except Exception as error:               # libraries have classes of their own for it
                 if not is_out_of_memory(error):
                     raise
                 if len(self._rungs) == 1:
@@ -74,7 +80,8 @@ class MemoryLadder:
     def _place(self) -> None:
         if self._placed:
             return
-        if self.rung == "fast":
+        save_memory(self._pipeline, self.rung != "fast", off=self.rung == "halves")
+        if self.rung in {"fast", "halves"}:
             self._pipeline.to(self._device)
         elif self.rung == "offload":
             self._pipeline.enable_model_cpu_offload(device=self._device)
@@ -85,9 +92,7 @@ class MemoryLadder:
     def _free(self) -> None:
         self._pipeline.remove_all_hooks()
         self._pipeline.to("cpu")
-        gc.collect()
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
+        free_cached_memory()
 
 
 def cast(pipeline: Any, dtype: torch.dtype) -> None:
@@ -97,12 +102,22 @@ def cast(pipeline: Any, dtype: torch.dtype) -> None:
             torch.nn.Module.to(module, dtype=dtype)
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether this error of torch, or Python's own, means that memory ran out."""
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
+def save_memory(pipeline: Any, on: bool, off: bool) -> None:
+    """Have a pipeline compute the halves of guidance one after the other, and decode in tiles, or not.
+
+    Args:
+        pipeline: a StoryVideoPipeline.
+        on: whether to save.
+        off: whether the text encoder leaves the device by itself; where components are offloaded it does.
+    """
+    pipeline.halves_of_guidance, pipeline.text_encoder_leaves = on, on and off
+    if on and hasattr(pipeline.vae, "enable_tiling"):
+        pipeline.vae.enable_slicing()
+        pipeline.vae.enable_tiling()
 
 
 def _rungs(device: torch.device, memory: str) -> tuple[Rung, ...]:
     if device.type == "cpu" or memory == "fast":
         return ("fast",)
-    return ("offload", "sequential") if memory == "offload" else ("fast", "offload", "sequential")
+    whole: tuple[Rung, ...] = ("fast", "halves", "offload", "sequential")
+    return whole[2:] if memory == "offload" else whole

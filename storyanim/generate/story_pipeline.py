@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import torch
@@ -24,7 +25,11 @@ from torch import Tensor
 from transformers import CLIPImageProcessor, CLIPTextModel, CLIPTokenizer, CLIPVisionModelWithProjection
 
 from storyanim.errors import ModelError, UsageError
+from storyanim.generate.chunks import chunked_feed_forward
+from storyanim.generate.finite import FiniteSteps
 from storyanim.generate.noise import Generators, correlated_noise
+from storyanim.generate.regions import Region, RegionAttention
+from storyanim.generate.step_cache import StepCache
 from storyanim.generate.structure import StructureGuide, make_guide, steps_of
 from storyanim.generate.tokens import (
     TokenTable,
@@ -49,14 +54,16 @@ class Conditioning:
     structure_steps: range                           # indices of the steps with structure
     guidance_steps: range                            # indices of the steps with classifier-free guidance
     guidance_scale: float
+    # (B, n, ...) of n pictures, and of none; None without an IP-Adapter
+    image_embeds: tuple[Tensor, Tensor] | None = None
 
 
 class StoryVideoPipeline(AnimateDiffPipeline):
     """Text, depth and character tokens to video latents to video (AaS 3.2, 3.3).
 
     It loads and saves the diffusers layout. All components are diffusers' and transformers' own; `structure`,
-    a T2IAdapter or a ControlNetModel for depth, may be absent. LoRA and FreeNoise work as in
-    `AnimateDiffPipeline`; its FreeInit and IP-Adapters are not part of this loop.
+    a T2IAdapter or a ControlNetModel for depth, may be absent. LoRA, IP-Adapters and FreeNoise work as
+    in `AnimateDiffPipeline`; its FreeInit is not part of this loop.
 
     To draw, it is called with:
         prompt: one text or B; words of `tokens` in it are drawn as that character.
@@ -65,8 +72,12 @@ class StoryVideoPipeline(AnimateDiffPipeline):
             control_guidance_end × N, rounded with halves up. The rest never touches the branch.
         conditioning_scale: of what the branch adds.
         tokens: of characters; those whose word stands in no prompt have no effect.
+        regions: texts that parts of the picture hear in place of the prompt, for one prompt; see `regions`.
+        ip_adapter_image: pictures (H, W, 3) uint8 of who is drawn, for a loaded IP-Adapter; none: it does nothing.
+        ip_adapter_scale: of what the IP-Adapter adds.
         num_frames, height, width: T frames of H × W pixels; the U-Net's own size when not given.
         guidance_scale: of classifier-free guidance; 1 or less is none.
+        cache_interval: steps of which one computes all of the U-Net, see `step_cache`; 1: each does.
         guidance_interval: part of the trajectory, counted like control_guidance_end, that is guided;
             elsewhere the unconditional half is not computed.
         generator: on the CPU whatever the device, so that a seed means the same noise everywhere.
@@ -98,6 +109,10 @@ class StoryVideoPipeline(AnimateDiffPipeline):
             scheduler=scheduler, feature_extractor=feature_extractor, image_encoder=image_encoder,
         )
         self.register_modules(structure=structure)
+        # one after the other, and feed-forward layers in parts: less than half of the activations
+        self.halves_of_guidance = False
+        self.text_encoder_leaves = False             # the device, after its one call
+        self._finite_steps = FiniteSteps()
         self._tokenizers: dict[tuple[str, ...], Any] = {}         # pseudo-words → a tokenizer that knows them
 
     # ── the parts that training shares with drawing ─────────────────────────────────────────────────────────
@@ -115,6 +130,8 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         if words not in self._tokenizers:
             self._tokenizers[words] = with_pseudo_words(self.tokenizer, words)
         tokenizer = self._tokenizers[words] if words else self.tokenizer
+        if self.tokenizer.added_tokens_encoder:      # an embedding of several vectors is as many words
+            prompts = [self.maybe_convert_prompt(prompt, self.tokenizer) for prompt in prompts]
         return encode(tokenizer, self.text_encoder, prompts, embeddings, self._execution_device)
 
     def structure_guide(self, inverse_depth: Any, conditioning_scale: float = 1.0) -> StructureGuide:
@@ -126,10 +143,16 @@ class StoryVideoPipeline(AnimateDiffPipeline):
             raise ModelError("this pipeline has no structure branch",
                              hint="name one as `structure` in the profile's [models]")
         inverse_depth = torch.as_tensor(inverse_depth).to(self._execution_device)
+        if isinstance(self.structure, T2IAdapter):
+            # an autoencoder may make a picture smaller than the adapter does
+            ratio = self.vae_scale_factor // self.structure.config.downscale_factor
+            if ratio > 1:
+                inverse_depth = torch.nn.functional.avg_pool2d(inverse_depth.float(), ratio)
         return make_guide(self.structure, self.unet, inverse_depth, conditioning_scale)
 
     def predict(
-        self, sample: Tensor, timestep: Tensor, prompt_embeds: Tensor, guide: StructureGuide | None = None
+        self, sample: Tensor, timestep: Tensor, prompt_embeds: Tensor, guide: StructureGuide | None = None,
+        image_embeds: Tensor | None = None,
     ) -> Tensor:
         """Call the U-Net once; differentiable.
 
@@ -138,12 +161,16 @@ class StoryVideoPipeline(AnimateDiffPipeline):
             timestep: one number, or (B,).
             prompt_embeds: (B, L, D).
             guide: structure of B clips, or of fewer that are then repeated; None: no structure.
+            image_embeds: (B, n, ...) of pictures, for an IP-Adapter.
 
         Returns: (B, C, T, h, w) float32, what the scheduler's prediction type says.
         """
         sample = sample.to(self.unet.dtype)
         states = prompt_embeds.to(self.unet.dtype).repeat_interleave(sample.shape[2], dim=0)  # (B × T, L, D)
-        with guide.applied(sample, timestep, states) if guide else nullcontext({}) as more:
+        plain = states[:, : self.tokenizer.model_max_length]      # a branch reads the prompt, not the regions' texts
+        with guide.applied(sample, timestep, plain) if guide else nullcontext({}) as more:
+            if image_embeds is not None:
+                more = more | {"added_cond_kwargs": {"image_embeds": [image_embeds.to(self.unet.dtype)]}}
             output = self.unet(sample, timestep, encoder_hidden_states=states, return_dict=False, **more)[0]
         return output.float()
 
@@ -154,10 +181,11 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         self,
         prompt: str | Sequence[str], *,
         structure_frames: Any = None, control_guidance_end: float = 1.0, conditioning_scale: float = 1.0,
-        tokens: Sequence[TokenTable] = (),
+        tokens: Sequence[TokenTable] = (), regions: Sequence[Region] = (),
+        ip_adapter_image: Sequence[Any] = (), ip_adapter_scale: float = 1.0,
         num_frames: int = 16, height: int | None = None, width: int | None = None,
         num_inference_steps: int = 20, negative_prompt: str = "",
-        guidance_scale: float = 3.0, guidance_interval: tuple[float, float] = (0.0, 1.0),
+        guidance_scale: float = 3.0, guidance_interval: tuple[float, float] = (0.0, 1.0), cache_interval: int = 1,
         generator: Generators = None, latents: Tensor | None = None, eta: float = 0.0,
         noise_correlation: float = 0.0, noise_shift: float = 0.0,
         output_type: str = "np", return_dict: bool = True, decode_chunk_size: int = 4,
@@ -175,8 +203,17 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         guidance_steps = _steps_within(guidance_interval, timesteps, guidance_scale > 1)
 
         # 3. Text at each timestep
-        prompt_embeds = self._prompt_embeds(prompts, tokens, timesteps)
-        negative = self.encode_prompts([negative_prompt] * len(prompts), {}) if guidance_steps else None
+        self._come(self.text_encoder)
+        attention = self._region_attention(regions, shape)
+        texts = [*prompts, *(region.prompt for region in regions)]
+        prompt_embeds = self._prompt_embeds(texts, tokens, timesteps)
+        negative = self.encode_prompts([negative_prompt] * len(texts), {}) if guidance_steps else None
+        if attention:                                # the texts of one clip behind one another, (N, 1, texts × L, D)
+            prompt_embeds = prompt_embeds.flatten(1, 2)[:, None]
+            negative = None if negative is None else negative.flatten(0, 1)[None]
+
+        self._leave(self.text_encoder)
+        image_embeds = self._image_embeds(ip_adapter_image, ip_adapter_scale, len(prompts))
 
         # 4. Structure, once
         guide = self._guide(structure_frames, shape, conditioning_scale) if structure_steps else None
@@ -186,10 +223,14 @@ class StoryVideoPipeline(AnimateDiffPipeline):
 
         # 6. Denoising
         conditioning = Conditioning(
-            timesteps, prompt_embeds, negative, guide, structure_steps, guidance_steps, guidance_scale
+            timesteps, prompt_embeds, negative, guide, structure_steps, guidance_steps, guidance_scale, image_embeds
         )
         step_kwargs = self.prepare_extra_step_kwargs(generator, eta)
-        latents = self._denoise(latents, conditioning, step_kwargs, callback_on_step_end)
+        cache = StepCache(cache_interval) if cache_interval > 1 else None
+        in_parts = chunked_feed_forward(self.unet) if self.halves_of_guidance else nullcontext()
+        kept = cache.applied(self.unet) if cache else nullcontext()
+        with in_parts, kept, attention.applied(self.unet) if attention else nullcontext():
+            latents = self._denoise(latents, conditioning, step_kwargs, callback_on_step_end, cache)
 
         # 7. Pixels
         video = latents
@@ -237,6 +278,15 @@ class StoryVideoPipeline(AnimateDiffPipeline):
             raise UsageError("FreeInit is not part of this pipeline", hint="call disable_free_init()")
         return batch, num_frames, height, width
 
+    def _region_attention(self, regions: Sequence[Region], shape: Shape) -> RegionAttention | None:
+        """Return the masks of the regions; None where there are none. Raises UsageError."""
+        if not regions:
+            return None
+        if shape[0] != 1:
+            raise UsageError(f"regions belong to one clip, there are {shape[0]} prompts", hint="draw them one by one")
+        size = shape[2] // self.vae_scale_factor, shape[3] // self.vae_scale_factor
+        return RegionAttention(regions, shape[1], size, self.tokenizer.model_max_length)
+
     def _prompt_embeds(self, prompts: list[str], tokens: Sequence[TokenTable], timesteps: Tensor) -> Tensor:
         """Return (N, B, L, D) from one batch of N × B prompts, or (1, B, L, D) when no prompt has a token."""
         warn_if_truncated(self.tokenizer, prompts)
@@ -251,6 +301,30 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         }
         states = self.encode_prompts(prompts * len(timesteps), embeddings)                     # (N × B, L, D)
         return states.unflatten(0, (len(timesteps), len(prompts)))
+
+    def _come(self, network: torch.nn.Module) -> None:
+        if self.text_encoder_leaves:
+            network.to(self._execution_device)
+
+    def _leave(self, network: torch.nn.Module) -> None:
+        if self.text_encoder_leaves:                 # it is not needed again
+            network.to("cpu")
+
+    def _image_embeds(self, pictures: Sequence[Any], scale: float, batch: int) -> tuple[Tensor, Tensor] | None:
+        """Return embeddings (B, n, ...) of n pictures and of none, for the IP-Adapter; None where there is none."""
+        if self.unet.config.encoder_hid_dim_type != "ip_image_proj":
+            if pictures:
+                raise UsageError("this pipeline has no IP-Adapter to see pictures with",
+                                 hint="name one as ip_adapter in the profile's [models]")
+            return None
+        self.set_ip_adapter_scale(scale if pictures else 0.0)
+        side = self.image_encoder.config.image_size
+        shown = list(pictures) or [torch.zeros(side, side, 3, dtype=torch.uint8).numpy()]
+        self._come(self.image_encoder)
+        (both,) = self.prepare_ip_adapter_image_embeds([shown], None, self._execution_device, batch, True)
+        self._leave(self.image_encoder)
+        hidden, visible = both.chunk(2)
+        return visible, hidden
 
     def _guide(self, frames: Any, shape: Shape, conditioning_scale: float) -> StructureGuide:
         inverse_depth = torch.as_tensor(frames)
@@ -276,26 +350,41 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         return latents.to(self._execution_device)
 
     def _denoise(
-        self, latents: Tensor, conditioning: Conditioning, step_kwargs: dict[str, Any], callback: Any
+        self, latents: Tensor, conditioning: Conditioning, step_kwargs: dict[str, Any], callback: Any,
+        cache: StepCache | None,
     ) -> Tensor:
+        networks = [network for network in (self.unet, self.structure) if network is not None]
         with self.progress_bar(total=len(conditioning.timesteps)) as bar:
             for i, t in enumerate(conditioning.timesteps):
-                noise_pred = self._noise_pred(self.scheduler.scale_model_input(latents, t), i, conditioning)
+                sample = self.scheduler.scale_model_input(latents, t)
+                noise_pred = self._finite_steps.predicted(
+                    partial(self._noise_pred, sample, i, conditioning, cache), networks,
+                    f"step {i + 1} of {len(conditioning.timesteps)}")
                 latents = self.scheduler.step(noise_pred, t, latents, **step_kwargs).prev_sample
                 if callback is not None:
                     latents = callback(self, i, t, {"latents": latents}).get("latents", latents)
                 bar.update()
         return latents
 
-    def _noise_pred(self, sample: Tensor, i: int, conditioning: Conditioning) -> Tensor:
+    def _noise_pred(self, sample: Tensor, i: int, conditioning: Conditioning, cache: StepCache | None) -> Tensor:
+        if cache:
+            cache.begin(i)
         t, embeds = conditioning.timesteps[i], conditioning.prompt_embeds
         prompt_embeds = embeds[i % len(embeds)]                                                   # (B, L, D)
         guide = conditioning.guide if i in conditioning.structure_steps else None
         negative = conditioning.negative_prompt_embeds
+        shown, hidden = conditioning.image_embeds or (None, None)
         if negative is None or i not in conditioning.guidance_steps:
-            return self.predict(sample, t, prompt_embeds, guide)
-        both = self.predict(torch.cat([sample] * 2), t, torch.cat([negative, prompt_embeds]), guide)
-        noise_pred_uncond, noise_pred_text = both.chunk(2)
+            return self.predict(sample, t, prompt_embeds, guide, shown)
+        if self.halves_of_guidance:
+            noise_pred_uncond, noise_pred_text = (
+                self.predict(sample, t, embeds, guide, pictures)
+                for embeds, pictures in ((negative, hidden), (prompt_embeds, shown)))
+        else:
+            pictures = None if shown is None or hidden is None else torch.cat([hidden, shown])
+            both = self.predict(
+                torch.cat([sample] * 2), t, torch.cat([negative, prompt_embeds]), guide, pictures)
+            noise_pred_uncond, noise_pred_text = both.chunk(2)
         return noise_pred_uncond + conditioning.guidance_scale * (noise_pred_text - noise_pred_uncond)
 
 

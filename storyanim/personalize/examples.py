@@ -66,7 +66,7 @@ class ExampleMaker:
         for number, path in enumerate(character.images):
             rng = np.random.default_rng([self._seed, number])
             views = self._views(path, number, rng)
-            latents_of = self._latents(np.stack([view.rgb for view in views]))
+            latents_of = encode_latents(self._pipeline.vae, np.stack([view.rgb for view in views]))
             for place, (view, latents) in enumerate(zip(views, latents_of, strict=True)):
                 captions = [caption.format(name) for caption in view.kind.captions]
                 if contexts and place < VIEWS:
@@ -84,7 +84,8 @@ class ExampleMaker:
         """
         for clip in clips:
             frames = self._frames(clip)
-            inverse_depth, latents = self._depth.estimate(frames).inverse_depth, self._latents(frames.rgb)
+            inverse_depth = self._depth.estimate(frames).inverse_depth
+            latents = encode_latents(self._pipeline.vae, frames.rgb)
             captions = (clip.caption or f"a {character.noun}",)
             example = Example(latents, _half(inverse_depth), torch.ones(latents.shape[-2:]), captions)
             yield example
@@ -114,18 +115,18 @@ class ExampleMaker:
         held = np.minimum(np.arange(self._num_frames), len(rgb) - 1)   # a short clip stops at its end
         return Frames(rgb[held], self._fps)
 
-    def _latents(self, rgb: UInt8) -> Tensor:
-        """Return (N, C, h, w) float32 on the CPU, scaled as the U-Net knows them, of (N, H, W, 3) uint8."""
-        vae = self._pipeline.vae
-        parts = []
-        for first in range(0, len(rgb), _VAE_BATCH):
-            batch = torch.from_numpy(rgb[first:first + _VAE_BATCH]).to(vae.device).permute(0, 3, 1, 2)
-            pixels = batch.to(vae.dtype) / 127.5 - 1
-            with torch.no_grad():
-                coded = vae.encode(pixels)
-            latents = coded.latent_dist.mode() if hasattr(coded, "latent_dist") else coded.latents
-            parts.append((latents - (vae.config.get("shift_factor") or 0.0)) * vae.config.scaling_factor)
-        return torch.cat(parts).float().cpu()
+
+def encode_latents(vae: Any, rgb: UInt8) -> Tensor:
+    """Return (N, C, h, w) float32 on the CPU, scaled as the U-Net knows them, of (N, H, W, 3) uint8."""
+    parts = []
+    for first in range(0, len(rgb), _VAE_BATCH):
+        batch = torch.from_numpy(rgb[first:first + _VAE_BATCH]).to(vae.device).permute(0, 3, 1, 2)
+        pixels = batch.to(vae.dtype) / 127.5 - 1
+        with torch.no_grad():
+            coded = vae.encode(pixels)
+        latents = coded.latent_dist.mode() if hasattr(coded, "latent_dist") else coded.latents
+        parts.append((latents - (vae.config.get("shift_factor") or 0.0)) * vae.config.scaling_factor)
+    return torch.cat(parts).float().cpu()
 
 
 def contexts_of(clips: Sequence[ClipMatch], noun: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import cached_property, partial
@@ -13,13 +14,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from transformers import get_cosine_with_min_lr_schedule_with_warmup
 
 from storyanim import hub
 from storyanim.artifacts import Character, CharacterToken, ClipMatch
 from storyanim.config import Settings, canonical
-from storyanim.device import choose_device
+from storyanim.device import choose_device, free_cached_memory, is_out_of_memory, leave_device
 from storyanim.errors import ResourceError
+from storyanim.motion_layers import motion_modules_disabled
 from storyanim.personalize.checkpoint import TrainCheckpoint
 from storyanim.personalize.diffusion_classifier import (
     best_appearance_phrase,
@@ -32,7 +33,6 @@ from storyanim.personalize.lora import (
     frozen_weights_in_bfloat16,
     gradient_checkpointing,
     lora_adapter,
-    motion_modules_disabled,
     numpy_arrays,
     single_frame_attention,
 )
@@ -42,6 +42,7 @@ from storyanim.personalize.validation import BestCheckpoint
 from storyanim.stages import DepthEstimator
 
 VERSION = 8                                          # of the learning: a change of what equal settings give
+log = logging.getLogger(__name__)
 Watch = Callable[[float, dict[str, float]], None]    # share done in [0, 1], figures
 _SAME_RESULT_SETTINGS = {"guidance_scale", "gradient_checkpointing"}   # they leave what is learned as it is
 _MAX_CURVE_POINTS = 50                               # of the loss curve in the metadata
@@ -66,6 +67,7 @@ class TimeInvLearner:
             depth: for the pictures' own static depth.
         """
         self._settings, self._load_pipeline, self._depth = settings, load_pipeline, depth
+        self._short_of_memory = settings.personalize.gradient_checkpointing
 
     @cached_property
     def fingerprint(self) -> str:
@@ -73,15 +75,15 @@ class TimeInvLearner:
         models, drawn, wanted = self._settings.models, self._settings.generate, self._settings.personalize
         facts = {
             "version": VERSION,
-            "base": hub.fingerprint(models.pipeline),
+            "base": hub.base_fingerprint(models),
             "motion_adapter": hub.fingerprint(models.motion_adapter) if models.motion_adapter else None,
-            "structure": [models.structure_kind, hub.fingerprint(models.structure)],
+            "structure": hub.structure_key(models),
             "depth": self._depth.fingerprint,
             "settings": wanted.model_dump(mode="json", exclude=_SAME_RESULT_SETTINGS),
             "size_px": [drawn.width_px, drawn.height_px],
             "fps": drawn.fps,
             "num_inference_steps": drawn.num_inference_steps if wanted.inference_timesteps_only else None,
-        }
+        } | hub.extras_key(models)
         return f"timeinv:{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"
 
     def learn(
@@ -102,20 +104,35 @@ class TimeInvLearner:
 
         Raises CharacterError, VideoError, ModelError, ResourceError.
         """
+        try:
+            return self._learn(character, class_clips, watch, checkpoint)
+        except ResourceError:
+            if self._short_of_memory:
+                raise
+            self._short_of_memory = True             # each block is computed twice then; the result is equal
+            log.warning("out of memory while learning %s, again with gradient checkpointing", character.name)
+        free_cached_memory()
+        return self._learn(character, class_clips, watch, checkpoint)
+
+    def _learn(
+        self, character: Character, class_clips: Sequence[ClipMatch], watch: Watch | None,
+        checkpoint: Path | None,
+    ) -> CharacterToken:
         wanted = self._settings.personalize
         class_clips = class_clips[:wanted.num_class_clips]
         with self._ready() as pipeline, self._trainable_weights(pipeline.unet) as weights, \
                 self._in_bfloat16(pipeline):
             trained_clips = class_clips if weights and wanted.prior_loss_weight else ()
             trainer = self._make_trainer(pipeline, character, class_clips, trained_clips)
-            appearance, state = self._start(pipeline, trainer, character.noun, weights)
+            word, appearance, state = self._start(pipeline, trainer, character.noun, weights)
             best = BestCheckpoint(
                 state, wanted.num_steps, wanted.num_validations, trainer.num_validation_losses)
             unfinished = TrainCheckpoint(
                 checkpoint, self._key(character, class_clips), state.tensors | best.tensors, state.optimizer)
             self._train(trainer, state, best, unfinished, watch)
             facts = {"chosen_step": str(best.restore_best()), "held_out_curve": _curve_json(best.curve),
-                     "class_clips": str(len(trained_clips)), "appearance": appearance}
+                     "class_clips": str(len(trained_clips)), "appearance": appearance,
+                     "initializer_word": word}
             token = self._token(character, state, facts)
         unfinished.remove()
         return token
@@ -124,6 +141,8 @@ class TimeInvLearner:
         self, trainer: TimeInvTrainer, state: TrainState, best: BestCheckpoint, unfinished: TrainCheckpoint,
         watch: Watch | None,
     ) -> None:
+        from transformers import get_cosine_with_min_lr_schedule_with_warmup  # imports peft: seconds
+
         wanted = self._settings.personalize
         start = unfinished.load()
         schedule = get_cosine_with_min_lr_schedule_with_warmup(
@@ -147,7 +166,7 @@ class TimeInvLearner:
 
     @cached_property
     def _pipeline(self) -> Any:
-        return self._load_pipeline().to(choose_device())
+        return self._load_pipeline()
 
     @contextmanager
     def _ready(self) -> Iterator[Any]:
@@ -155,11 +174,12 @@ class TimeInvLearner:
 
         Running out of memory becomes a ResourceError.
         """
-        pipeline, wanted = self._pipeline, self._settings.personalize
+        pipeline, wanted = self._pipeline.to(choose_device()), self._settings.personalize
         with ExitStack() as after:
+            after.callback(leave_device, pipeline)   # last of all: drawing needs the room
             parts = pipeline.unet, pipeline.text_encoder, pipeline.vae, pipeline.structure
             after.enter_context(frozen(*parts))
-            if wanted.gradient_checkpointing:
+            if wanted.gradient_checkpointing or self._short_of_memory:
                 after.enter_context(gradient_checkpointing(pipeline.unet))
             if wanted.num_frames == 1:
                 on = wanted.motion_modules_on_images
@@ -167,7 +187,9 @@ class TimeInvLearner:
                 after.enter_context(images(pipeline.unet))
             try:
                 yield pipeline
-            except (MemoryError, torch.OutOfMemoryError) as error:
+            except Exception as error:
+                if not is_out_of_memory(error):
+                    raise
                 hint = "set personalize.gradient_checkpointing, or a smaller batch_size or num_frames"
                 raise ResourceError("not enough memory to learn a character", hint=hint) from error
 
@@ -184,13 +206,19 @@ class TimeInvLearner:
         few_surroundings = self._settings.personalize.background_loss_weight < 1
         contexts = contexts_of(class_clips, character.noun) if few_surroundings else ()
         instances = list(maker.of_character(character, contexts))
-        return self._trainer(pipeline, self._settings, character.token, instances,
-                             list(maker.of_clips(trained_clips, character)))
+        trainer = self._trainer(pipeline, self._settings, character.token, instances,
+                                list(maker.of_clips(trained_clips, character)))
+        trainer.one_at_a_time = self._short_of_memory
+        getattr(self._depth, "leave_device", bool)()     # the examples are made: it makes room
+        return trainer
 
     def _start(
         self, pipeline: Any, trainer: TimeInvTrainer, noun: str, weights: dict[str, nn.Parameter]
-    ) -> tuple[str, TrainState]:
-        """Choose the words to start from; return the appearance, then in captions, and what is trained."""
+    ) -> tuple[str, str, TrainState]:
+        """Choose the words to start from; return the embeddings' and the appearance, and what is trained.
+
+        The appearance is in captions from then on.
+        """
         wanted, steps = self._settings.personalize, pipeline.scheduler.config.num_train_timesteps
         grid = sampling_grid(pipeline.scheduler, self._settings.generate.num_inference_steps)
         of_captions, words = partial(trainer.caption_losses, grid=grid), wanted.initializer_words
@@ -208,7 +236,7 @@ class TimeInvLearner:
             [{"params": params, "lr": rate, "initial_lr": rate, "weight_decay": decay}
              for params, rate, decay in groups if params])
         losses = torch.zeros(wanted.num_steps)
-        return appearance, TrainState(table, weights, optimizer, torch.zeros(1), losses)
+        return word, appearance, TrainState(table, weights, optimizer, torch.zeros(1), losses)
 
     def _make_table(self, start: Tensor, timesteps: Tensor, num_train_timesteps: int) -> TimeInvTable:
         """Return the embeddings to train, all equal to `start` (d)."""
@@ -241,7 +269,7 @@ class TimeInvLearner:
         }
         return CharacterToken(
             name=character.name, token=character.token, noun=character.noun, table=state.table.full().numpy(),
-            lora=numpy_arrays(state.weights), base=hub.fingerprint(self._settings.models.pipeline),
+            lora=numpy_arrays(state.weights), base=hub.base_fingerprint(self._settings.models),
             metadata=metadata,
         )
 

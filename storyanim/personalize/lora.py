@@ -31,8 +31,12 @@ def lora_adapter(unet: Any, rank: int, seed: int) -> Iterator[dict[str, nn.Param
         yield {}
         return
     try:
-        _add(unet, rank, seed)
-        yield _matrices(unet)
+        matrices = add_lora(unet, _NAME, rank, LAYERS, seed, ModelError(
+            "the U-Net has no spatial attention layers to personalise",
+            hint="take a base model with cross-attention, such as Stable Diffusion 1.5"))
+        for weight in matrices.values():
+            weight.requires_grad_(True)
+        yield matrices
     finally:
         unet.unload_lora()
 
@@ -40,20 +44,6 @@ def lora_adapter(unet: Any, rank: int, seed: int) -> Iterator[dict[str, nn.Param
 def numpy_arrays(matrices: dict[str, nn.Parameter]) -> dict[str, Any]:
     """Return the matrices as float32 numpy arrays, by name in order."""
     return {key: matrices[key].detach().float().cpu().numpy().copy() for key in sorted(matrices)}
-
-
-@contextmanager
-def motion_modules_disabled(unet: Any) -> Iterator[None]:
-    """Let the motion modules of a video U-Net pass everything on: its frames are single images."""
-    layers = [layer for name, module in unet.named_modules() if name.endswith("motion_modules")
-              for layer in module]
-    for layer in layers:
-        layer.forward = _unchanged
-    try:
-        yield
-    finally:
-        for layer in layers:
-            del layer.forward
 
 
 @contextmanager
@@ -147,28 +137,32 @@ def frozen(*modules: nn.Module | None) -> Iterator[None]:
             part.training = training
 
 
-def _add(unet: Any, rank: int, seed: int) -> None:
+def add_lora(
+    unet: Any, name: str, rank: int, layers: str, seed: int, missing: ModelError
+) -> dict[str, nn.Parameter]:
+    """Add a LoRA and return its matrices, float32, by the keys under which diffusers loads them.
+
+    The second halves are zero, so that it does nothing at first.
+
+    Args:
+        unet: that gets it.
+        name: of the adapter.
+        rank: of its matrices.
+        layers: a regular expression of the layers' names.
+        seed: of the first halves.
+        missing: raised when no layer has such a name.
+    """
     from peft import LoraConfig
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
-            unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=LAYERS), _NAME)
-        except ValueError as error:                  # peft's, when no layer has such a name
-            raise ModelError(
-                "the U-Net has no spatial attention layers to personalise",
-                hint="take a base model with cross-attention, such as Stable Diffusion 1.5") from error
-
-
-def _matrices(unet: Any) -> dict[str, nn.Parameter]:
-    inside = f".{_NAME}."
-    found = {f"unet.{name.replace(inside, '.')}": weight for name, weight in unet.named_parameters()
-             if inside in name}
+            unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=layers), name)
+        except ValueError as error:                  # peft's
+            raise missing from error
+    inside = f".{name}."
+    found = {f"unet.{key.replace(inside, '.')}": weight for key, weight in unet.named_parameters()
+             if inside in key and "lora_" in key}
     for weight in found.values():
         weight.data = weight.data.float()
-        weight.requires_grad_(True)
     return dict(sorted(found.items()))
-
-
-def _unchanged(hidden_states: Tensor, *_args: Any, **_kwargs: Any) -> Tensor:
-    return hidden_states

@@ -62,11 +62,19 @@ class _Batch:
     noise: Tensor                                    # (B, C, T, h, w)
     captions: list[str]
 
+    def part(self, some: slice) -> _Batch:
+        """Return some of the examples."""
+        return _Batch(self.latents[some], self.inverse_depth[some], self.weight[some], self.noise[some],
+                      self.captions[some])
+
 
 class TimeInvTrainer:
     """Steps of training on one character. What step k draws depends on the seed and k alone."""
 
     static_depth = True                              # train under the pictures' own depth
+    # whether a step's examples go through the networks one by one: half of the memory with one picture a
+    # step, and the same sum of gradients, but for rounding
+    one_at_a_time = False
 
     def __init__(
         self, pipeline: Any, settings: Settings, token: str, instances: list[Example],
@@ -97,27 +105,37 @@ class TimeInvTrainer:
         Raises ModelError when it is no number.
         """
         batch, places = self._draw(np.random.default_rng([self._settings.seed, step]), state.table)
-        losses = self._losses(batch, state.table.timesteps[places], state.table.rows(places))     # (B)
-        pictures = self._settings.batch_size         # class examples follow
-        own = losses[:pictures].mean()
-        loss = own
-        if self._class_examples:
-            loss = own + self._settings.prior_loss_weight * losses[pictures:].mean()
-        if not bool(torch.isfinite(loss)):
-            raise ModelError("the model gave values that are not numbers while it learned",
-                             hint="set generate.dtype to float32, or smaller learning rates")
         state.optimizer.zero_grad(set_to_none=True)
-        if loss.requires_grad:                       # not when the table is alone and every caption is empty
-            with self._attention():                  # checkpointed blocks are computed twice, alike
-                loss.backward()
-            nn.utils.clip_grad_norm_(state.parameters, _MAX_GRAD_NORM)
+        size = 1 if self.one_at_a_time else len(places)
+        now = sum(self._add_gradients(batch, places, state.table, np.s_[first:first + size])
+                  for first in range(0, len(places), size))
+        nn.utils.clip_grad_norm_(state.parameters, _MAX_GRAD_NORM)
         state.optimizer.step()
         named = [self._token in caption for caption in batch.captions]
         state.table.mark(places[torch.tensor(named, device=places.device)])
-        now = float(own.detach())
         state.losses[step] = now
         state.loss.copy_(_LOSS_DECAY * state.loss + (1 - _LOSS_DECAY) * now if step else torch.tensor([now]))
         return now
+
+    def _add_gradients(self, batch: _Batch, places: Tensor, table: TimeInvTable, some: slice) -> float:
+        """Add the gradients of some of a step's examples; return their share of the loss of own pictures."""
+        now = places[some]
+        losses = self._losses(batch.part(some), table.timesteps[now], table.rows(now))            # (B)
+        pictures = self._settings.batch_size         # class examples follow
+        split = max(0, pictures - some.start)
+        of_pictures, of_class = losses[:split], losses[split:]
+        own = of_pictures.sum() / pictures if self.one_at_a_time else of_pictures.mean()
+        loss = own
+        if len(of_class):
+            prior = of_class.sum() / (len(places) - pictures) if self.one_at_a_time else of_class.mean()
+            loss = own + self._settings.prior_loss_weight * prior
+        if not bool(torch.isfinite(loss)):
+            raise ModelError("the model gave values that are not numbers while it learned",
+                             hint="set generate.dtype to float32, or smaller learning rates")
+        if loss.requires_grad:                       # not when the table is alone and every caption is empty
+            with self._attention():                  # checkpointed blocks are computed twice, alike
+                loss.backward()
+        return float(own.detach())
 
     @torch.no_grad()
     def caption_losses(self, captions: Sequence[str], num_views: int, grid: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from safetensors.numpy import load_file, save_file
 
 from storyanim.artifacts import CharacterToken
 from storyanim.engine.character_file import load_character_token, save_character_token
+from storyanim.engine.steps import content_key
 from storyanim.errors import CharacterError
 
 LAYER = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
@@ -33,6 +35,21 @@ def token(lora: bool = True) -> CharacterToken:
 def file(tmp_path: Path) -> Path:
     save_character_token(tmp_path / "bruno.safetensors", token())
     return tmp_path / "bruno.safetensors"
+
+
+@pytest.mark.parametrize("learned", [True, False])
+def test_pictures_go_with_it_and_their_absence_changes_no_key(tmp_path: Path, learned: bool) -> None:
+    rgb = tuple(np.random.default_rng(1).integers(0, 255, (11, 6, 5, 3)).astype(np.uint8))
+    shown = replace(token(), pictures=rgb)
+    shown = shown if learned else replace(shown, table=np.zeros((0, 0), np.float32), lora={})
+    save_character_token(tmp_path / "shown.safetensors", shown)
+    read = load_character_token(tmp_path / "shown.safetensors")
+    assert all((one == other).all() for one, other in zip(read.pictures, rgb, strict=True))
+    assert read.is_learned is learned
+    assert content_key(read) == content_key(shown) != content_key(token())
+    # as before there were pictures
+    assert content_key(token()) == "998b3e25a30552120a54b44486f0cb19569d3cb5bb188a0c68985c0124c9ea06"
+    assert read.expand_prompt("a <bruno> bear runs to <bruno>") == ("a <bruno> bear runs to <bruno>" if learned else "a bear runs to bear")
 
 
 Change = Callable[[dict[str, Any], dict[str, Any]], None]

@@ -13,7 +13,7 @@ import pytest
 from coloured import ColourEncoder, save_video
 from doubler import Start, done, shards_of
 
-from storyanim.engine.shard_executors import LocalShardExecutor, RayShardExecutor
+from storyanim.engine.shard_executors import LocalShardExecutor, RayShardExecutor, actors_of
 from storyanim.errors import ModelError, PartialError, PlannerError, ServiceError, StoryanimError, UsageError
 from storyanim.retrieve.build import build_index
 from storyanim.retrieve.index import VideoIndex
@@ -86,6 +86,13 @@ def test_a_video_that_no_worker_survives_is_listed(tmp_path: Path) -> None:
     assert VideoIndex(tmp_path / "index").info.num_videos == 2
     build_index([tmp_path], tmp_path / "index", ColourEncoder(), append=True)          # it is tried again
     assert VideoIndex(tmp_path / "index").info.num_videos == 3
+
+
+@pytest.mark.parametrize(("resources", "one_a_gpu", "actors"), [
+    ({"CPU": 64.0}, True, (4, 16, 0)), ({"CPU": 64.0, "GPU": 8.0}, True, (8, 8, 1)), ({"CPU": 64.0, "GPU": 2.0}, True, (2, 16, 1)),
+    ({"CPU": 4.0, "GPU": 8.0}, True, (8, 1, 1)), ({"CPU": 64.0, "GPU": 2.0}, False, (4, 16, 0.5))])
+def test_large_models_have_a_gpu_each(resources: dict[str, float], one_a_gpu: bool, actors: tuple[int, int, float]) -> None:
+    assert actors_of(resources, 16, one_a_gpu) == actors
 
 
 def test_without_ray_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from peft import LoraConfig, get_peft_model_state_dict
 from tolerance import assert_same_picture
 
 from storyanim import hub
-from storyanim.artifacts import CharacterToken, DepthTrack, Frames, Shot
+from storyanim.artifacts import CharacterToken, DepthTrack, Frames, Shot, ShotEntity
 from storyanim.config import Settings, load_settings
 from storyanim.errors import CharacterError, ModelError, ResourceError, UsageError
 from storyanim.generate.generator import StoryGenerator, build_generator, fit_depth
@@ -222,9 +222,37 @@ class TestCharacters:
         drawn = ours.draw(both, ramp(), [bear, cat]).rgb
         assert (drawn != ours.draw(both, ramp(), [bear, character(ours, 1, token="<cat>", name="cat")]).rgb).any()
 
+    def test_two_characters_with_regions_wear_their_own_weights_in_full(
+        self, ours: StoryGenerator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bear = character(ours, lora=lora_of(ours, 1))
+        cat = character(ours, 1, token="<cat>", name="cat", noun="cat", lora=lora_of(ours, 2))
+        prompt = "a <bear> bear and a <cat> cat"
+        shot = NAMED.model_copy(update={"prompt": f"{prompt} there", "figures": 2, "entities": (
+            ShotEntity(name="bear", prompt=f"{prompt} run"), ShotEntity(name="cat", prompt=f"{prompt} sleep"))})
+        seen: list[Any] = []
+        real = type(ours._loaded.pipeline).__call__
+
+        def call(pipeline: Any, *args: Any, **given: Any) -> Any:
+            seen.append((given["regions"], {name: layer.scaling for name, layer in pipeline.unet.named_modules()
+                                            if hasattr(layer, "lora_B")}))
+            return real(pipeline, *args, **given)
+
+        monkeypatch.setattr(type(ours._loaded.pipeline), "__call__", call)
+        both = ours.draw(shot, None, [bear, cat]).rgb
+        (one, other), scales = seen[0]
+        assert len({*one.adapters, *other.adapters}) == 2                      # each its own, in its own region
+        assert all(set(scale.values()) == {1.0} for scale in scales.values())
+        plain = ours.draw(shot.model_copy(update={"entities": ()}), None, [bear, cat]).rgb
+        assert any(0.5 in scale.values() for scale in seen[1][1].values())     # without regions each has half a say
+        assert not np.array_equal(both, plain)
+        swapped = shot.model_copy(update={"entities": tuple(entity.model_copy(update={"name": name}) for entity, name
+                                                            in zip(shot.entities, ("cat", "bear"), strict=True))})
+        assert not np.array_equal(both, ours.draw(swapped, None, [bear, cat]).rgb)
+
     def test_structure_may_end_sooner_for_two(self, tables: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
         ended: list[float] = []
-        ends = {"control_guidance_end": 0.7, "control_guidance_end_multi": 0.2}
+        ends = {"control_guidance_end": 0.7, "control_guidance_end_multi": 0.2, "control_guidance_end_entities": 0.5}
         ours = build_generator(settings(tables["storybook"], ends))
         own = ours._loaded.pipeline.__class__.__call__
 
@@ -237,7 +265,9 @@ class TestCharacters:
         for tokens in ([], [bear], [bear, cat]):
             ours.draw(SHOT, ramp(), tokens)
         ours.draw(SHOT.model_copy(update={"figures": 2}), ramp(), [bear])
-        assert ended == [0.7, 0.7, 0.2, 0.2]
+        entities = (ShotEntity(prompt="both run"), ShotEntity(prompt="both sleep"))
+        ours.draw(SHOT.model_copy(update={"figures": 2, "entities": entities}), ramp(), [])
+        assert ended == [0.7, 0.7, 0.2, 0.2, 0.5]
 
     def test_characters_have_their_own_guidance(self, tables: dict[str, Any]) -> None:
         own = build_generator(settings(tables["storybook"], personalize={"guidance_scale": 4.0}))

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
+import tiny
 import torch
 
 from storyanim.device import choose_device
 from storyanim.errors import ResourceError
-from storyanim.generate.memory import MemoryLadder, choose_dtype, is_out_of_memory
+from storyanim.generate.memory import MemoryLadder, choose_dtype, is_out_of_memory, save_memory
 
 GPU = torch.device("cuda")
 
@@ -18,6 +20,7 @@ class FakePipeline:
 
     def __init__(self) -> None:
         self.log: list[str] = []
+        self.vae, self.halves_of_guidance, self.text_encoder_leaves = None, False, False
 
     def to(self, device: Any) -> None:
         self.log.append(f"to {torch.device(device).type}")
@@ -55,12 +58,13 @@ class TestLadder:
         pipeline = FakePipeline()
         ladder = MemoryLadder(pipeline, GPU)
         with caplog.at_level(logging.WARNING):
-            assert ladder.run(fails(2, torch.OutOfMemoryError("CUDA out of memory"))) == "drawn"
+            assert ladder.run(fails(3, torch.OutOfMemoryError("CUDA out of memory"))) == "drawn"
         assert ladder.run(lambda: "again") == "again"
-        assert pipeline.log == ["to cuda", "unhook", "to cpu", "offload", "unhook", "to cpu", "sequential"]
-        assert len(caplog.records) == 2
+        assert pipeline.log == ["to cuda", "unhook", "to cpu", "to cuda", "unhook", "to cpu", "offload", "unhook", "to cpu", "sequential"]
+        assert len(caplog.records) == 3
+        assert pipeline.halves_of_guidance
 
-    @pytest.mark.parametrize(("memory", "tries"), [("auto", 3), ("offload", 2), ("fast", 1)])
+    @pytest.mark.parametrize(("memory", "tries"), [("auto", 4), ("offload", 2), ("fast", 1)])
     def test_below_the_last_rung_is_a_resource_error(self, memory: Any, tries: int, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
         pipeline = FakePipeline()
@@ -104,3 +108,19 @@ class TestDtype:
 
     def test_device_is_one_of_three(self) -> None:
         assert choose_device().type in {"cuda", "mps", "cpu"}
+
+
+@pytest.mark.parametrize("structure", [tiny.t2i_adapter, lambda: tiny.controlnet(tiny.unet_2d())])
+def test_a_pipeline_that_saves_memory_draws_the_same(tmp_path: Path, structure: Any) -> None:
+    depth = torch.rand((2, tiny.SIZE_PX, tiny.SIZE_PX), generator=torch.Generator().manual_seed(3))
+    drawn = []
+    for on in (False, True):
+        torch.manual_seed(5)
+        pipeline = tiny.story_pipeline(tmp_path, structure=structure())
+        save_memory(pipeline, on, off=on)
+        calls: list[int] = []
+        pipeline.unet.register_forward_pre_hook(lambda module, args, calls=calls: calls.append(len(args[0])))
+        drawn.append(pipeline("a bear", num_frames=2, num_inference_steps=2, structure_frames=depth, guidance_scale=3.0, output_type="pt",
+                              generator=torch.Generator().manual_seed(7)).frames)
+        assert calls == ([1, 1, 1, 1] if on else [2, 2])
+    assert (drawn[0] - drawn[1]).abs().max() < 1e-4

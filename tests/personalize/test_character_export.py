@@ -18,10 +18,11 @@ from tolerance import assert_close
 
 from storyanim.artifacts import CharacterToken
 from storyanim.errors import UsageError
-from storyanim.generate.lora import CharacterLoras
+from storyanim.generate.lora import UNetLoras
 from storyanim.generate.story_pipeline import StoryVideoPipeline
+from storyanim.motion_layers import motion_modules_disabled
 from storyanim.personalize.export import collapsed, embedding_file, lora_file
-from storyanim.personalize.lora import lora_adapter, motion_modules_disabled, numpy_arrays
+from storyanim.personalize.lora import lora_adapter, numpy_arrays
 
 T = 1000
 PROMPTS = ["a <bruno> bear walks", "<bruno>s", "a bear"]
@@ -81,7 +82,7 @@ class TestLora:
         plain = drawn(unet)
         stock = image_pipeline(tmp_path / "stock", unet)
         stock.load_lora_weights(written(tmp_path, lora_file(token)))
-        CharacterLoras(tiny.story_pipeline(tmp_path / "ours", unet=motion)).set_adapters([token])
+        UNetLoras(tiny.story_pipeline(tmp_path / "ours", unet=motion)).set_adapters([token])
         with motion_modules_disabled(motion):
             ours = drawn(motion, num_frames=1)[:, :, 0]
         assert_close(drawn(stock.unet), ours)
@@ -93,7 +94,7 @@ class TestLora:
         plain = drawn(motion, num_frames=2)
         stock = AnimateDiffPipeline(**tiny.parts(tmp_path / "stock") | {"unet": copy.deepcopy(motion)}, motion_adapter=None)
         stock.load_lora_weights(written(tmp_path, lora_file(token)))
-        CharacterLoras(tiny.story_pipeline(tmp_path / "ours", unet=motion)).set_adapters([token])
+        UNetLoras(tiny.story_pipeline(tmp_path / "ours", unet=motion)).set_adapters([token])
         ours = drawn(motion, num_frames=2)
         assert_close(drawn(stock.unet, num_frames=2), ours)
         assert not torch.allclose(ours, plain, atol=1e-2)

@@ -15,12 +15,12 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from storyanim.artifacts import CharacterToken
 from storyanim.errors import ModelError
 from storyanim.generate.load import load_pipeline
-from storyanim.generate.lora import CharacterLoras
+from storyanim.generate.lora import UNetLoras
+from storyanim.motion_layers import motion_modules_disabled
 from storyanim.personalize.lora import (
     frozen,
     frozen_weights_in_bfloat16,
     lora_adapter,
-    motion_modules_disabled,
     numpy_arrays,
     single_frame_attention,
 )
@@ -72,7 +72,7 @@ class TestLora:
         assert (learned - plain).abs().max() > 1e-3
         table = np.zeros((1000, WIDTH), np.float32)
         token = CharacterToken(name="bear", token="<bear>", noun="bear", table=table, lora=lora, base="b")
-        CharacterLoras(pipeline).set_adapters([token])
+        UNetLoras(pipeline).set_adapters([token])
         assert_close(predict(unet), learned)
         with pytest.raises(ModelError, match="has a LoRA"), lora_adapter(unet, 2, seed=0):
             pass
@@ -89,7 +89,7 @@ class TestLora:
         half = {key: value / 2 if ".lora_B." in key else value for key, value in lora.items()}
         bear, half_a_bear, plain = (CharacterToken(name="bear", token="<bear>", noun="bear", table=table, lora=each, base="b")
                                     for each in (lora, half, nothing))
-        loras = CharacterLoras(pipeline)
+        loras = UNetLoras(pipeline)
         drawn = []
         for tokens in ([bear], [half_a_bear], [bear, plain], [bear]):
             loras.set_adapters(tokens)

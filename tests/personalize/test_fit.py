@@ -232,8 +232,8 @@ class TestLearning:
 
     @pytest.mark.parametrize(("num_frames", "dtype"), [(1, "float32"), (2, "float32"), (2, "bfloat16")])
     def test_gradient_checkpointing_teaches_the_same_with_less_kept(
-        self, settings: Make, shared_pipeline: StoryVideoPipeline, character: Character, monkeypatch: pytest.MonkeyPatch,
-        num_frames: int, dtype: str,
+        self, settings: Make, shared_pipeline: StoryVideoPipeline, character: Character, class_clips: list[ClipMatch],
+        monkeypatch: pytest.MonkeyPatch, num_frames: int, dtype: str,
     ) -> None:
         monkeypatch.setattr(trainer, "cpu_has_bfloat16", lambda: True)
         kept, tokens = [], []
@@ -242,7 +242,7 @@ class TestLearning:
             wanted = wanted.model_copy(update={"generate": wanted.generate.model_copy(update={"dtype": dtype})})
             sizes: list[int] = []
             with torch.autograd.graph.saved_tensors_hooks(lambda t, s=sizes: (s.append(t.nbytes), t)[1], lambda t: t):
-                tokens.append(TimeInvLearner(wanted, lambda: shared_pipeline, BrightnessDepth()).learn(character))
+                tokens.append(TimeInvLearner(wanted, lambda: shared_pipeline, BrightnessDepth()).learn(character, class_clips))
             kept.append(sum(sizes))
         assert kept[1] < 0.8 * kept[0]
         start = word_embedding(shared_pipeline.tokenizer, shared_pipeline.text_encoder, "bear").numpy()

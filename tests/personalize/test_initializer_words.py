@@ -17,6 +17,7 @@ from storyanim.artifacts import CharacterToken
 from storyanim.config import PersonalizeSettings, Settings, load_settings
 from storyanim.depth.dpt import build_depth_estimator
 from storyanim.generate.load import load_pipeline
+from storyanim.motion_layers import motion_modules_disabled
 from storyanim.personalize.diffusion_classifier import (
     best_appearance_phrase,
     best_initializer_word,
@@ -24,7 +25,6 @@ from storyanim.personalize.diffusion_classifier import (
 )
 from storyanim.personalize.examples import ExampleMaker
 from storyanim.personalize.images import read_character
-from storyanim.personalize.lora import motion_modules_disabled
 from storyanim.personalize.timeinv import sampling_grid
 from storyanim.personalize.trainer import TimeInvTrainer
 from storybook.world import COLOURS

@@ -1,0 +1,70 @@
+"""What each family of models can do: what `doctor` prints, and what a run checks before it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from storyanim.artifacts import Storyboard
+from storyanim.config import Settings
+from storyanim.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a family draws with; each a yes or a no."""
+
+    learned_characters: bool                         # TimeInv's table and LoRA
+    pictures_of_characters: bool                     # seen as they are
+    structure: bool                                  # depth of footage
+    structure_end: bool                              # generate.control_guidance_end below 1
+    guidance_interval: bool                          # that begins later than the first step
+    regions: bool                                    # entities and events, each with a text of its own
+    learned_motions: bool
+    long_shots: bool                                 # longer than the frames that are drawn at once
+    loras: bool                                      # and a checkpoint, embeddings, another VAE of a person's
+
+    def told(self) -> dict[str, str]:
+        """Return them for people, as in {"learned characters": "yes"}."""
+        return {field.name.replace("_", " "): "yes" if getattr(self, field.name) else "no" for field in fields(self)}
+
+
+ANIMATEDIFF = Capabilities(
+    learned_characters=True, pictures_of_characters=False, structure=True, structure_end=True, guidance_interval=True,
+    regions=True, learned_motions=True, long_shots=True, loras=True)
+WITH_IP_ADAPTER = Capabilities(**{**vars(ANIMATEDIFF), "pictures_of_characters": True})
+WAN_VACE = Capabilities(
+    learned_characters=False, pictures_of_characters=True, structure=True, structure_end=True, guidance_interval=False,
+    regions=False, learned_motions=False, long_shots=False, loras=False)
+
+
+def capabilities_of(settings: Settings) -> Capabilities:
+    """Return what the models of the settings can do."""
+    if settings.models.family == "wan_vace":
+        return WAN_VACE
+    return ANIMATEDIFF if settings.models.ip_adapter is None else WITH_IP_ADAPTER
+
+
+def check_settings(settings: Settings) -> None:
+    """Raise UsageError for settings that the family of models cannot follow."""
+    can, models = capabilities_of(settings), settings.models
+    brought = [name for name in ("base", "loras", "embeddings", "vae", "ip_adapter") if getattr(models, name)]
+    asked = [
+        (can.learned_characters or not settings.personalize.num_steps, "learns no characters",
+         "set personalize.num_steps to 0"),
+        (can.pictures_of_characters or bool(settings.personalize.num_steps), "sees no pictures of characters",
+         "let them be learned, or name an ip_adapter in the profile's [models]"),
+        (can.learned_motions or not settings.motion.files, "takes no learned motions", "leave --motion out"),
+        (can.guidance_interval or not settings.generate.guidance_interval[0], "is guided from the first step on",
+         "let generate.guidance_interval begin at 0"),
+        (can.loras or not brought, f"takes no {', '.join(brought)}", "leave it out of the profile's [models]"),
+    ]
+    for fine, what, hint in asked:
+        if not fine:
+            raise UsageError(f"the family {models.family} {what}", hint=hint)
+
+
+def shots_beyond(board: Storyboard, settings: Settings) -> list[str]:
+    """Return the ids of shots whose entities and events the family cannot keep apart."""
+    if capabilities_of(settings).regions:
+        return []
+    return [shot.id for shot in board.shots if len(shot.entities) > 1 or shot.events]

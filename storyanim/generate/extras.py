@@ -1,0 +1,219 @@
+"""What people bring beside a profile's repositories: checkpoints, LoRAs, embeddings, schedulers, by stock loading.
+
+Everything is loaded as diffusers loads it, and LoRAs are fused into the weights, so that a character's own come
+on top. What cannot be used is named for what it is.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+from diffusers import AutoencoderKL, MotionAdapter, SchedulerMixin, StableDiffusionPipeline
+from torch import Tensor
+from transformers import CLIPVisionModelWithProjection
+
+from storyanim import hub
+from storyanim.config import FileRef, ModelRef, Models
+from storyanim.errors import ModelError, UsageError
+
+_KINDS = {                                           # what `infer_diffusers_model_type` calls a checkpoint
+    "xl": "an SDXL checkpoint", "v2": "a Stable Diffusion 2 checkpoint", "sd3": "a Stable Diffusion 3 checkpoint",
+    "inpainting": "an inpainting checkpoint", "flux": "a FLUX checkpoint", "wan": "a Wan checkpoint",
+    "ltx": "an LTX-Video checkpoint", "controlnet": "a ControlNet", "animatediff": "a motion module",
+    "playground": "a Playground (SDXL) checkpoint", "stable_cascade": "a Stable Cascade checkpoint",
+}
+_PIPELINES = {"XL": "an SDXL pipeline", "Wan": "a Wan pipeline", "CogVideoX": "a CogVideoX pipeline",
+              "Flux": "a FLUX pipeline", "StableDiffusion3": "a Stable Diffusion 3 pipeline"}
+_USE = "storyanim draws with Stable Diffusion 1.5 and AnimateDiff: use a model of that kind"
+
+
+def load_base(ref: FileRef, folder: Path) -> dict[str, Any]:
+    """Return text encoder, VAE and U-Net of a single-file checkpoint in the layout of Stable Diffusion 1.5.
+
+    Args:
+        ref: the file.
+        folder: the profile's base repository, for the networks' configurations.
+
+    Raises ModelError.
+    """
+    path = hub.locate_file(ref)
+    weights = read_weights(path)
+    if not any(name.startswith("model.diffusion_model.") for name in weights):
+        raise ModelError(f"{path.name} is no base checkpoint: it is {name_of(weights)}", hint=_USE)
+    if (kind := _kind(weights)) is not None:
+        raise ModelError(f"{path.name} cannot be the base: this is {kind}", hint=_USE)
+    with hub.silence_libraries():
+        loaded = StableDiffusionPipeline.from_single_file(
+            str(path), config=str(folder), local_files_only=True, safety_checker=None, torch_dtype=torch.float32)
+    return {name: getattr(loaded, name) for name in ("text_encoder", "vae", "unet")}
+
+
+def load_vae(ref: ModelRef) -> AutoencoderKL:
+    """Return another VAE: of a folder or repository, or of a single file. Raises ModelError."""
+    path = Path(ref.repo).expanduser()
+    if path.is_file():
+        return AutoencoderKL.from_single_file(str(path), torch_dtype=torch.float32)
+    return AutoencoderKL.from_pretrained(hub.locate(ref), torch_dtype=torch.float32)
+
+
+def load_motion_file(path: Path) -> MotionAdapter:
+    """Return motion layers of one file: of the published modules (.ckpt), or of diffusers' names.
+
+    Their widths are read off the weights; a config.json beside the file goes before. Raises ModelError.
+    """
+    weights = read_weights(path)
+    if not any("motion_modules" in name for name in weights):
+        raise ModelError(f"{path.name} holds no motion layers: it is {name_of(weights)}",
+                         hint="give AnimateDiff's, as v3_sd15_mm.ckpt or animatediff_lightning_4step_diffusers")
+    if any("temporal_transformer" in name for name in weights):
+        return MotionAdapter.from_single_file(str(path), torch_dtype=torch.float32)
+    weights = {name.removeprefix("module."): value.float() for name, value in weights.items()}
+    config = path.with_name("config.json")
+    facts = json.loads(config.read_text("utf-8")) if config.is_file() else _motion_config(weights)
+    adapter = MotionAdapter.from_config(facts)
+    adapter.load_state_dict(weights)
+    return adapter
+
+
+def scheduler_of(name: str | None, changes: Mapping[str, Any], before: Any) -> Any:
+    """Return the scheduler of diffusers by its class name, with the settings of the one before, but for changes.
+
+    Args:
+        name: of its class; None: the same as before.
+        changes: of its settings.
+        before: that it stands in for.
+
+    Raises UsageError for a name that diffusers does not have, or a setting that it does not have.
+    """
+    name = name or type(before).__name__
+    cls: Any = getattr(diffusers, name, None)
+    if not inspect.isclass(cls) or not issubclass(cls, SchedulerMixin):
+        known = sorted(found for found in dir(diffusers) if found.endswith("Scheduler") and "Flax" not in found)
+        raise UsageError(f"diffusers has no scheduler {name!r}", hint=f"known are {', '.join(known)}")
+    if odd := set(changes) - set(inspect.signature(cls.__init__).parameters):
+        raise UsageError(f"{name} has no setting {min(odd)!r}", hint="see its page in the documentation of diffusers")
+    scheduler_class: Any = cls
+    return scheduler_class.from_config(before.config, **changes)
+
+
+def add_to_pipeline(pipeline: Any, models: Models) -> None:
+    """Load embeddings, LoRAs and an IP-Adapter into a pipeline, in this order. Raises ModelError."""
+    for ref in models.embeddings:
+        path = hub.locate_file(ref)
+        with _named(path):
+            pipeline.load_textual_inversion(str(path), token=ref.token)
+    for number, ref in enumerate(models.loras):
+        path = hub.locate_file(ref)
+        weights = read_weights(path)
+        if not any("lora" in name.lower() for name in weights):
+            raise ModelError(f"{path.name} is no LoRA: it is {name_of(weights)}",
+                             hint="give a LoRA of Stable Diffusion 1.5 or of AnimateDiff's motion layers")
+        with _named(path), hub.silence_libraries():
+            pipeline.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=f"given_{number}")
+            pipeline.fuse_lora(lora_scale=ref.weight, adapter_names=[f"given_{number}"])
+            pipeline.unload_lora_weights()
+    if models.ip_adapter is not None and models.image_encoder is not None:
+        _add_ip_adapter(pipeline, models.ip_adapter, models.image_encoder)
+
+
+def _add_ip_adapter(pipeline: Any, ref: FileRef, encoder: ModelRef) -> None:
+    path, folder = hub.locate_file(ref), hub.locate(encoder)
+    weights = read_weights(path)
+    if not any(name.startswith(("image_proj", "ip_adapter")) for name in weights):
+        raise ModelError(f"{path.name} is no IP-Adapter: it is {name_of(weights)}",
+                         hint="give one of Stable Diffusion 1.5, as ip-adapter_sd15.safetensors")
+    with _named(path), hub.silence_libraries():
+        pipeline.register_modules(image_encoder=CLIPVisionModelWithProjection.from_pretrained(
+            folder, torch_dtype=torch.float32))
+        pipeline.load_ip_adapter(str(path.parent), subfolder="", weight_name=path.name, image_encoder_folder=None)
+    pipeline.image_encoder.eval().requires_grad_(False)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a .safetensors file, or of another that torch reads without running code."""
+    from safetensors.torch import load_file
+
+    with _named(path):
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        found = torch.load(path, map_location="cpu", weights_only=True)
+        inner = dict(_flat(found.get("state_dict", found)))
+        return {name: value for name, value in inner.items() if isinstance(value, Tensor)}
+
+
+def _flat(tree: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield what lies in nested dicts, under names joined by points, as safetensors has them."""
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value
+
+
+def name_of(weights: Mapping[str, Tensor]) -> str:
+    """Return what a file of weights is, by their names: "an SDXL checkpoint", "a LoRA"."""
+    if kind := _kind(weights):
+        return kind
+    names = " ".join(list(weights)[:400])
+    if "lora" in names.lower():
+        return "a LoRA"
+    if "ip_adapter" in names or "image_proj" in names:
+        return "an IP-Adapter"
+    if "motion_modules" in names:
+        return "a motion module"
+    if len(weights) <= 4:
+        return "a textual inversion" if all(value.ndim <= 2 for value in weights.values()) else "too little"
+    if "model.diffusion_model." in names:
+        return "a checkpoint of Stable Diffusion 1.5"
+    return f"a file of other weights ({next(iter(weights), 'empty')}, ...)"
+
+
+def check_pipeline_folder(folder: Path, repo: str) -> None:
+    """Raise ModelError for a diffusers folder of another family, named for what it is."""
+    try:
+        name = str(json.loads((folder / "model_index.json").read_text("utf-8")).get("_class_name", ""))
+    except (OSError, ValueError, AttributeError):
+        return                                       # whoever loads it says what is wrong
+    for part, kind in _PIPELINES.items():
+        if part in name:
+            raise ModelError(f"{repo} cannot be the base: this is {kind} ({name})", hint=_USE)
+
+
+def _kind(weights: Mapping[str, Tensor]) -> str | None:
+    from diffusers.loaders.single_file_utils import infer_diffusers_model_type
+
+    try:
+        kind = str(infer_diffusers_model_type(weights))
+    except (KeyError, IndexError, AttributeError):
+        return None
+    return next((words for part, words in _KINDS.items() if kind.startswith(part)), None)
+
+
+def _motion_config(weights: Mapping[str, Tensor]) -> dict[str, Any]:
+    downs = {int(name.split(".")[1]) for name in weights if name.startswith("down_blocks.")}
+    widths = [len(weights[f"down_blocks.{i}.motion_modules.0.norm.weight"]) for i in sorted(downs)]
+    layers = {name.split(".")[3] for name in weights if name.startswith("down_blocks.0.motion_modules.")}
+    length = next((value.shape[1] for name, value in weights.items() if name.endswith("pos_embed.pe")), 32)
+    return {"block_out_channels": widths, "motion_layers_per_block": len(layers), "motion_max_seq_length": length,
+            "use_motion_mid_block": any(name.startswith("mid_block") for name in weights)}
+
+
+class _named:
+    """Maps what the libraries raise over a file to a ModelError that names it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if isinstance(error, Exception) and not isinstance(error, (ModelError, UsageError)):
+            reason = str(error).strip().split("\n")[0][:160] or type(error).__name__
+            raise ModelError(f"{self.path.name} cannot be used: {reason}",
+                             hint="it must be made for the profile's base model") from error

@@ -1,0 +1,294 @@
+"""Regions: who does what in one shot (DreamRunner's SR3AI in a U-Net, arXiv 2411.16657, section 3.3).
+
+A region is a text that some cells of the picture hear, for all of the shot or a part of it. Only cross-attention is
+masked: each cell reads the text of its region and no other. Self-attention and the temporal layers, which never see
+text, stay whole, so one mask (T, h, w) separates texts in space and in time. All texts go through the text encoder
+in one call; the U-Net runs once a step, as without regions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from storyanim.artifacts import Box, Motion, Shot
+from storyanim.errors import UsageError
+
+_HEARD = 0.5                                         # share of a cell that lies in a box, for it to be the box's
+
+
+@dataclass(frozen=True)
+class Region:
+    """A text, and where and when it is heard."""
+
+    prompt: str
+    boxes: tuple[Box, ...] = ()                      # at key moments, linear between; none: the whole picture
+    start: float = 0.0                               # of the shot, in [0, 1]
+    end: float = 1.0
+    adapters: tuple[str, ...] = ()                   # names of the LoRAs that act on no other part of the picture
+
+
+def regions_of(
+    shot: Shot, adapters: Mapping[str, str] | None = None, motions: Sequence[Motion] = ()
+) -> list[Region]:
+    """Return the regions of a shot's entities and events; none where one text is enough.
+
+    Entities without boxes share the picture in equal columns, in their order from the left.
+
+    Args:
+        shot: to draw.
+        adapters: name of a character or a motion → name of its LoRA.
+        motions: each acts in the regions whose prompts name it; one that none names acts everywhere.
+    """
+    regions = [Region(event.prompt, start=event.start, end=event.end) for event in shot.events]
+    for k, entity in enumerate(shot.entities if len(shot.entities) > 1 else ()):
+        worn = (adapters or {}).get(entity.name)
+        regions.append(Region(entity.prompt, shot.boxes_of(k), adapters=(worn,) if worn else ()))
+    return [_with_motions(region, adapters or {}, motions) for region in regions]
+
+
+def _with_motions(region: Region, adapters: Mapping[str, str], motions: Sequence[Motion]) -> Region:
+    named = tuple(adapters[motion.name] for motion in motions if motion.is_named_in(region.prompt))
+    return replace(region, adapters=(*region.adapters, *named))
+
+
+def assign_cells(regions: Sequence[Region], num_frames: int, size: tuple[int, int]) -> Tensor:
+    """Return which text each cell hears, (T, h, w) int64: 0 the shot's own, r the r-th region's, counted from 1.
+
+    A cell hears the region that covers most of it, at least half; of equal ones the later, which is in front.
+    """
+    found = torch.zeros(num_frames, *size, dtype=torch.long)
+    most = torch.full((num_frames, *size), _HEARD)
+    for number, region in enumerate(regions, 1):
+        covered = coverage(region, num_frames, size)
+        wins = covered >= most
+        found[wins], most[wins] = number, covered[wins]
+    return found
+
+
+class RegionAttention:
+    """Masks of the cross-attention of one clip, for every level of a U-Net; made once a shot."""
+
+    def __init__(self, regions: Sequence[Region], num_frames: int, size: tuple[int, int], text_length: int) -> None:
+        """Take regions for T frames of (h, w) latent cells, and the length L of one text.
+
+        Raises UsageError for a region that no cell hears.
+        """
+        self._regions, self._num_frames, self._text_length = tuple(regions), num_frames, text_length
+        self._sizes = {h * w: (h, w) for h, w in _levels(size)}
+        self._cells: dict[int, Tensor] = {}
+        self._masks: dict[tuple[int, torch.device, torch.dtype], Tensor] = {}
+        self.batch = 1                               # B of the U-Net's present call
+        self.texts = torch.arange(self.num_texts)    # numbers of those that cross-attention is given
+        heard = set(self.cells(size[0] * size[1]).unique().tolist())
+        if lost := [region.prompt for number, region in enumerate(regions, 1) if number not in heard]:
+            raise UsageError(f"no part of the picture shows {lost[0]!r}",
+                             hint="make its box larger, or let it be seen longer")
+
+    @property
+    def num_texts(self) -> int:
+        """The shot's own and one a region."""
+        return 1 + len(self._regions)
+
+    def cells(self, count: int) -> Tensor:
+        """Return (T, h × w): which text each cell hears at the level of `count` cells."""
+        if count not in self._cells:
+            found = assign_cells(self._regions, self._num_frames, self._sizes[count])
+            self._cells[count] = found.flatten(1)
+        return self._cells[count]
+
+    def mask(self, hidden_states: Tensor) -> Tensor:
+        """Return the additive mask (B × T, h × w, texts × L) of cross-attention: 0 or -inf.
+
+        Args:
+            hidden_states: (B × T, h × w, C), frames of a clip behind one another.
+        """
+        frames, count, _ = hidden_states.shape
+        place = (count, hidden_states.device, hidden_states.dtype)
+        if place not in self._masks:
+            texts = torch.arange(self.num_texts).repeat_interleave(self._text_length)           # (texts × L,)
+            hears = self.cells(count)[..., None] == texts                                       # (T, h × w, texts × L)
+            mask = torch.zeros(hears.shape, dtype=hidden_states.dtype).masked_fill(~hears, -torch.inf)
+            self._masks[place] = mask.to(hidden_states.device)
+        return self._masks[place].repeat(frames // self._num_frames, 1, 1)
+
+    def only_text(self, count: int) -> int | None:
+        """Return the one text that all cells of a level hear, by its number; None where they hear several."""
+        heard = self.cells(count).unique().tolist()
+        return heard[0] if len(heard) == 1 else None
+
+    def text_at(self, number: int) -> slice:
+        """Return where a text stands among the L × texts."""
+        return slice(number * self._text_length, (number + 1) * self._text_length)
+
+    @contextmanager
+    def reading(self, number: int) -> Iterator[None]:
+        """Within it the layers of cross-attention are given this text alone."""
+        self.texts = torch.tensor([number])
+        try:
+            yield
+        finally:
+            self.texts = torch.arange(self.num_texts)
+
+    @property
+    def worn_by(self) -> dict[str, list[int]]:
+        """LoRA's name → numbers of the texts that it acts on."""
+        found: dict[str, list[int]] = {}
+        for number, region in enumerate(self._regions, 1):
+            for adapter in region.adapters:
+                found.setdefault(adapter, []).append(number)
+        return found
+
+    @contextmanager
+    def applied(self, unet: Any) -> Iterator[None]:
+        """Mask the U-Net's cross-attention, and its LoRAs, while the context is open."""
+        before = dict(unet.attn_processors)
+        masked = {name: _Masked(processor, self) if reads_text(name) else processor
+                  for name, processor in before.items()}
+        unet.set_attn_processor(masked)
+        hooks = [unet.register_forward_pre_hook(self._note_batch), *_lora_hooks(unet, self)]
+        try:
+            yield
+        finally:
+            unet.set_attn_processor(before)
+            for hook in hooks:
+                hook.remove()
+
+
+    def _note_batch(self, unet: Any, args: tuple[Any, ...]) -> None:
+        self.batch = len(args[0])                    # of the sample (B, C, T, h, w)
+
+
+class _Masked:
+    """An attention processor with the mask of the regions."""
+
+    def __init__(self, processor: Any, regions: RegionAttention) -> None:
+        self._processor, self._regions = processor, regions
+
+    def __call__(self, attn: Any, hidden_states: Tensor, encoder_hidden_states: Tensor | None = None,
+                 attention_mask: Tensor | None = None, **more: Any) -> Tensor:
+        alone = self._regions.only_text(hidden_states.shape[1])
+        if alone is not None and encoder_hidden_states is not None:      # the same bits as without regions
+            heard = _texts_at(encoder_hidden_states, self._regions.text_at(alone))
+            with self._regions.reading(alone):
+                return self._processor(attn, hidden_states, heard, attention_mask=attention_mask, **more)
+        mask = self._regions.mask(hidden_states)
+        output: Tensor = self._processor(attn, hidden_states, encoder_hidden_states, attention_mask=mask, **more)
+        return output
+
+
+def _texts_at(states: Any, place: slice) -> Any:
+    """Return some of the texts' states, (B × T, L, D); an IP-Adapter's pictures beside them stay."""
+    return (states[0][:, place], *states[1:]) if isinstance(states, tuple) else states[:, place]
+
+
+def reads_text(name: str) -> bool:
+    """Tell whether a layer of this name belongs to cross-attention; motion layers have an `attn2` without text."""
+    return ".attn2." in f"{name}." and "motion_modules" not in name
+
+
+# ── LoRAs where their entity is ──────────────────────────────────────────────────────────────────────────
+
+
+def _lora_hooks(unet: Any, attention: RegionAttention) -> Iterator[Any]:
+    """Let each LoRA act on the cells and the texts of its regions only: W x + Σ m_i · B_i A_i x, m_i in {0, 1}.
+
+    The second half of peft's layers is what is masked.
+    """
+    worn_by = attention.worn_by
+    for name, module in unet.named_modules() if worn_by else ():
+        adapters = getattr(module, "lora_B", None)
+        if adapters is None:
+            continue
+        of_text = reads_text(name) and name.rsplit(".", 1)[-1] in {"to_k", "to_v"}
+        for adapter, texts in worn_by.items():
+            if adapter in adapters:
+                mask = (_temporal_lora_mask(attention, tuple(texts)) if "motion_modules" in name
+                        else _lora_mask(attention, tuple(texts), of_text=of_text))
+                yield adapters[adapter].register_forward_hook(mask)
+
+
+def _lora_mask(attention: RegionAttention, texts: tuple[int, ...], *, of_text: bool) -> Any:
+    def hook(module: Any, args: Any, output: Tensor) -> Tensor:
+        if of_text:                                  # (B × T, texts × L, C)
+            length = output.shape[1] // len(attention.texts)
+            worn = torch.isin(attention.texts, torch.tensor(texts)).repeat_interleave(length)[None]
+        else:
+            count = output.shape[1] if output.ndim == 3 else output.shape[2] * output.shape[3]
+            worn = torch.isin(attention.cells(count), torch.tensor(texts))                      # (T, h × w)
+            worn = worn.repeat(len(output) // len(worn), 1)
+        mask = worn.to(output)
+        return output * (mask[..., None] if output.ndim == 3 else mask.view(len(output), 1, *output.shape[2:]))
+
+    return hook
+
+
+def _temporal_lora_mask(attention: RegionAttention, texts: tuple[int, ...]) -> Any:
+    """Mask a layer of a motion module, which sees each cell over time, (B × h × w, T, C).
+
+    Of a long shot it sees a window at a time, whose place in the shot it does not know: there a LoRA acts
+    where its region ever is.
+    """
+    found: dict[tuple[int, int], Tensor] = {}
+
+    def hook(module: Any, args: Any, output: Tensor) -> Tensor:
+        rows, num_frames, _ = output.shape
+        if (rows, num_frames) not in found:
+            worn = torch.isin(attention.cells(rows // attention.batch), torch.tensor(texts)).T      # (h × w, T)
+            if num_frames != worn.shape[1]:
+                worn = worn.any(dim=1, keepdim=True)
+            found[rows, num_frames] = worn.repeat(rows // len(worn), 1)[..., None]
+        return output * found[rows, num_frames].to(output)
+
+    return hook
+
+
+# ── boxes to cells ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def coverage(region: Region, num_frames: int, size: tuple[int, int]) -> Tensor:
+    """Return the share of each cell within a region, (T, h, w)."""
+    moments = (torch.arange(num_frames) + 0.5) / num_frames
+    if not region.boxes:
+        inside = torch.ones(num_frames, *size)
+    else:
+        corners = _corners(region.boxes, moments)                                               # (T, 4)
+        across = _overlap(corners[:, 0], corners[:, 2], size[1])
+        down = _overlap(corners[:, 1], corners[:, 3], size[0])
+        inside = down[:, :, None] * across[:, None, :]
+    within = (moments >= region.start) & (moments < region.end)
+    return inside * within[:, None, None]
+
+
+def _overlap(low: Tensor, high: Tensor, count: int) -> Tensor:
+    """Return the share of each of `count` equal parts of [0, 1] that lies between, (T,) → (T, count)."""
+    edges = torch.linspace(0, 1, count + 1)
+    upper = torch.minimum(high[:, None], edges[None, 1:])
+    lower = torch.maximum(low[:, None], edges[None, :-1])
+    return (upper - lower).clamp(min=0) * count
+
+
+def _corners(boxes: Sequence[Box], moments: Tensor) -> Tensor:
+    """Return x0, y0, x1, y1 at moments of the shot, linear between key moments and held outside of them, (T, 4)."""
+    ordered = sorted(boxes, key=lambda box: box.at)
+    found = torch.tensor([ordered[0].corners]).repeat(len(moments), 1)
+    for before, after in pairwise(ordered):
+        share = ((moments - before.at) / max(after.at - before.at, 1e-6)).clamp(0, 1)[:, None]
+        moving = torch.tensor([before.corners]) * (1 - share) + torch.tensor([after.corners]) * share
+        found = torch.where((moments >= before.at)[:, None], moving, found)
+    return found
+
+
+def _levels(size: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """Yield the sizes of a U-Net's levels, each half of the one before, rounded up."""
+    while True:
+        yield size
+        if size == (1, 1):
+            return
+        size = (size[0] + 1) // 2, (size[1] + 1) // 2

@@ -1,0 +1,346 @@
+"""What people bring beside the repositories, each equal to stock diffusers, and named for what it is when it cannot be used."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from diffusers import (
+    AnimateDiffPipeline,
+    ControlNetModel,
+    DDIMScheduler,
+    EulerDiscreteScheduler,
+    LCMScheduler,
+    MotionAdapter,
+    StableDiffusionPipeline,
+    T2IAdapter,
+)
+from ip_adapter import save_image_encoder, save_ip_adapter
+from safetensors.torch import load_file, save_file
+from single_file import save_single_file
+
+from storyanim.artifacts import Box, CharacterToken, Frames, Shot
+from storyanim.config import FileRef, ModelRef, Models, load_settings
+from storyanim.errors import StoryanimError, UsageError
+from storyanim.generate.generator import StoryGenerator
+from storyanim.generate.load import load_pipeline
+from storyanim.generate.regions import Region
+
+TOLERANCE = 1e-5
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sd15")
+    tiny.save_stable_diffusion(folder)
+    return folder
+
+
+def models_of(folder: Path, **changes: Any) -> Models:
+    table: dict[str, Any] = {name: ModelRef(repo=str(folder / where)) for name, where in
+                             (("pipeline", "base"), ("motion_adapter", "motion"), ("structure", "t2i"))}
+    return Models(**{**table, "depth": ModelRef(repo="unused"), "encoder": ModelRef(repo="unused"), **changes})
+
+
+def stock(folder: Path) -> AnimateDiffPipeline:
+    pipeline = AnimateDiffPipeline.from_pretrained(folder / "base", motion_adapter=MotionAdapter.from_pretrained(folder / "motion"))
+    pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config, beta_schedule="linear", clip_sample=False, steps_offset=1,
+                                                   timestep_spacing="linspace")
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def draw(pipeline: Any, prompt: str = "a bear", **changes: Any) -> torch.Tensor:
+    size = {} if not isinstance(pipeline, AnimateDiffPipeline) else {"height": 64, "width": 64}
+    return pipeline(prompt, num_frames=2, num_inference_steps=2, guidance_scale=3.0, output_type="pt",
+                    generator=torch.Generator().manual_seed(7), **{**size, **changes}).frames
+
+
+def assert_equal_to(pipeline: Any, reference: Any, plain: Any, **how: Any) -> None:
+    ours, theirs = draw(pipeline, **how), draw(reference, **how)
+    assert (ours - theirs).abs().max() <= TOLERANCE
+    assert (ours - draw(plain, **how)).abs().max() > 100 * TOLERANCE
+
+
+def lora_file(folder: Path, style: str, file: Path) -> Path:
+    unet, rng = tiny.unet_motion(), torch.Generator().manual_seed(5)
+    temporal = style == "motion"
+    layer = next(name for name, _ in unet.named_modules() if name.endswith("attn1.to_q") and ("motion_modules" in name) == temporal)
+    width = unet.get_submodule(layer).in_features
+    down, up = torch.randn(2, width, generator=rng), torch.randn(width, 2, generator=rng)
+    if style == "kohya":
+        name = f"lora_unet_{layer.replace('.', '_')}"
+        save_file({f"{name}.lora_down.weight": down, f"{name}.lora_up.weight": up, f"{name}.alpha": torch.tensor(1.0)}, file)
+    else:
+        save_file({f"unet.{layer}.lora_A.weight": down, f"unet.{layer}.lora_B.weight": up}, file)
+    return file
+
+
+@pytest.mark.parametrize("style", ["kohya", "diffusers", "motion"])
+@pytest.mark.parametrize("weight", [1.0, 0.5])
+def test_a_lora(saved: Path, tmp_path: Path, style: str, weight: float) -> None:
+    file = lora_file(saved, style, tmp_path / f"{style}.safetensors")
+    reference = stock(saved)
+    reference.load_lora_weights(str(tmp_path), weight_name=file.name, adapter_name="x")
+    reference.set_adapters(["x"], [weight])
+    pipeline = load_pipeline(models_of(saved, loras=(FileRef(file=str(file), weight=weight),)))
+    assert_equal_to(pipeline, reference, stock(saved))
+
+
+def test_a_textual_inversion_of_two_vectors(saved: Path, tmp_path: Path) -> None:
+    file = tmp_path / "cat.safetensors"
+    save_file({"emb_params": torch.randn(2, tiny.WIDTH, generator=torch.Generator().manual_seed(1))}, file)
+    reference = stock(saved)
+    reference.load_textual_inversion(str(file), token="<cat>")
+    pipeline = load_pipeline(models_of(saved, embeddings=(FileRef(file=str(file)),)))
+    assert_equal_to(pipeline, reference, stock(saved), prompt="a <cat> bear")
+
+
+def test_another_vae(saved: Path, tmp_path: Path) -> None:
+    torch.manual_seed(9)
+    vae = tiny.vae_kl()
+    vae.save_pretrained(tmp_path / "vae")
+    reference = stock(saved)
+    reference.vae = vae
+    assert_equal_to(load_pipeline(models_of(saved, vae=ModelRef(repo=str(tmp_path / "vae")))), reference, stock(saved))
+
+
+def test_a_scheduler_by_its_class(saved: Path) -> None:
+    reference = stock(saved)
+    reference.scheduler = LCMScheduler.from_config(reference.scheduler.config)
+    assert_equal_to(load_pipeline(models_of(saved, scheduler="LCMScheduler")), reference, stock(saved))
+    with pytest.raises(UsageError, match="NoSuchScheduler") as caught:
+        load_pipeline(models_of(saved, scheduler="NoSuchScheduler"))
+    assert "EulerDiscreteScheduler" in caught.value.hint
+
+
+def test_settings_of_a_scheduler(saved: Path) -> None:
+    reference = stock(saved)
+    reference.scheduler = EulerDiscreteScheduler.from_config(reference.scheduler.config, timestep_spacing="trailing")
+    few = {"scheduler": "EulerDiscreteScheduler", "scheduler_settings": {"timestep_spacing": "trailing"}}
+    assert_equal_to(load_pipeline(models_of(saved, **few)), reference, stock(saved))
+    with pytest.raises(UsageError, match="no setting 'spacing'"):
+        load_pipeline(models_of(saved, scheduler_settings={"spacing": "trailing"}))
+
+
+@pytest.fixture
+def seen(saved: Path, tmp_path: Path) -> dict[str, Any]:
+    file = save_ip_adapter(stock(saved).unet, tiny.WIDTH, tmp_path / "ip-adapter_tiny.safetensors")
+    return {"ip_adapter": FileRef(file=str(file), weight=0.7), "image_encoder": ModelRef(repo=str(save_image_encoder(tmp_path / "seer")))}
+
+
+def pictures(count: int) -> list[Any]:
+    return list(np.random.default_rng(4).integers(0, 255, (count, 40, 40, 3)).astype(np.uint8))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("halves", [False, True])
+def test_an_ip_adapter(saved: Path, tmp_path: Path, seen: dict[str, Any], count: int, halves: bool) -> None:
+    reference, pipeline = stock(saved), load_pipeline(models_of(saved, **seen))
+    pipeline.halves_of_guidance = halves
+    reference.register_modules(image_encoder=pipeline.image_encoder)
+    reference.load_ip_adapter(str(tmp_path), subfolder="", weight_name="ip-adapter_tiny.safetensors", image_encoder_folder=None)
+    reference.set_ip_adapter_scale(0.7)
+    theirs = draw(reference, ip_adapter_image=[pictures(count)])
+    ours = draw(pipeline, ip_adapter_image=pictures(count), ip_adapter_scale=0.7)
+    assert (ours - theirs).abs().max() <= TOLERANCE
+    assert (ours - draw(stock(saved))).abs().max() > 100 * TOLERANCE
+
+
+def test_an_ip_adapter_without_pictures_does_nothing(saved: Path, seen: dict[str, Any]) -> None:
+    pipeline = load_pipeline(models_of(saved, **seen))
+    shown = draw(pipeline, ip_adapter_image=pictures(1))
+    hidden = draw(pipeline)
+    assert (hidden - draw(stock(saved))).abs().max() <= TOLERANCE < (hidden - shown).abs().max()
+    with pytest.raises(UsageError, match="no IP-Adapter"):
+        draw(load_pipeline(models_of(saved)), ip_adapter_image=pictures(1))
+
+
+def test_regions_beside_pictures(saved: Path, seen: dict[str, Any]) -> None:
+    pipeline = load_pipeline(models_of(saved, **seen))
+    halves = [Region("a bear", (Box(x1=0.5),)), Region("a bee", (Box(x0=0.5),))]
+    assert draw(pipeline, regions=halves, ip_adapter_image=pictures(1)).isfinite().all()
+    one = draw(pipeline, regions=[Region("a bear")], ip_adapter_image=pictures(1))
+    assert (one - draw(pipeline, ip_adapter_image=pictures(1))).abs().max() <= TOLERANCE
+
+
+def test_a_generator_shows_a_character_by_its_pictures_alone(saved: Path, seen: dict[str, Any]) -> None:
+    settings = load_settings("storybook", generate={"num_frames": 2, "width_px": 64, "height_px": 64, "num_inference_steps": 2, "dtype": "float32",
+                                                    "noise_correlation": 0.0, "temporal_filter_range": 0.0, "max_duration_s": 0.25})
+    settings = settings.model_copy(update={"models": models_of(saved, **seen)})
+    generator = StoryGenerator(settings)
+    shot = Shot(id="s01", text="", query="", prompt="a <bear> bear", characters=("bear",), duration_s=0.25, seed=1)
+
+    def token(count: int) -> CharacterToken:
+        return CharacterToken("bear", "<bear>", "bear", np.zeros((0, 0), np.float32), {}, generator.base, pictures=tuple(pictures(count)))
+
+    one, two = (generator.draw(shot, None, [token(count)]).rgb for count in (1, 2))
+    plain = generator.draw(shot.model_copy(update={"prompt": "a bear", "characters": ()}), None, []).rgb
+    assert (one != two).any()
+    assert (one != plain).any()
+    assert (plain == StoryGenerator(settings.model_copy(update={"models": models_of(saved)})).draw(
+        shot.model_copy(update={"prompt": "a bear"}), None, []).rgb).all()
+
+
+def test_structure_by_one_word(saved: Path) -> None:
+    words = {"t2i_adapter": ModelRef(repo=str(saved / "t2i")), "controlnet": ModelRef(repo=str(saved / "control"))}
+    chosen = {word: load_pipeline(models_of(saved, structures=words, structure=word)).structure for word in words}
+    assert [type(branch) for branch in chosen.values()] == [T2IAdapter, ControlNetModel]
+    with pytest.raises(ValueError, match="known are t2i_adapter, controlnet"):
+        models_of(saved, structures=words, structure="canny")
+
+
+@pytest.mark.parametrize(("name", "steps", "scale"), [("sd15-lightning", 4, 1.0), ("sd15-lcm", 6, 2.0)])
+def test_profiles_of_few_steps_are_sd15_but_for_their_motion(name: str, steps: int, scale: float) -> None:
+    base, few = load_settings("sd15"), load_settings(name)
+    assert (few.generate.num_inference_steps, few.generate.guidance_scale) == (steps, scale)
+    assert few.models.pipeline == base.models.pipeline
+    assert few.models.structure == base.models.structure == base.models.structures["t2i_adapter"]
+    assert few.models.motion_adapter != base.models.motion_adapter
+    assert few.personalize == base.personalize
+
+
+def test_single_pictures_pass_by_the_motion_layers(saved: Path) -> None:
+    def drawn(frames: int, on: bool) -> Any:
+        settings = load_settings("storybook", personalize={"motion_modules_on_images": on}, generate={
+            "num_frames": frames, "width_px": 64, "height_px": 64, "num_inference_steps": 2, "dtype": "float32", "max_duration_s": frames / 8,
+            "noise_correlation": 0.0})
+        generator = StoryGenerator(settings.model_copy(update={"models": models_of(saved)}))
+        shot = Shot(id="s01", text="", query="", prompt="a bear", characters=(), duration_s=frames / 8, seed=1)
+        return generator.draw(shot, None, []).rgb, generator.fingerprint
+
+    (with_layers, one), (without, other) = drawn(1, True), drawn(1, False)
+    assert (with_layers != without).any()
+    assert one != other
+    assert (drawn(2, True)[0] == drawn(2, False)[0]).all()
+
+
+def test_motion_layers_of_one_file(saved: Path, tmp_path: Path) -> None:
+    torch.manual_seed(11)
+    adapter = tiny.motion_adapter()
+    adapter.save_pretrained(tmp_path / "other")
+    file = shutil.copy(tmp_path / "other" / "diffusion_pytorch_model.safetensors", tmp_path / "lightning.safetensors")
+    shutil.copy(tmp_path / "other" / "config.json", tmp_path)                    # heads are not to be read off weights
+    shutil.copytree(saved / "base", tmp_path / "base")
+    reference = AnimateDiffPipeline.from_pretrained(tmp_path / "base", motion_adapter=adapter)
+    reference.scheduler = stock(saved).scheduler
+    assert_equal_to(load_pipeline(models_of(saved, motion_adapter=ModelRef(repo=str(file)))), reference, stock(saved))
+
+
+def test_a_single_file_checkpoint(saved: Path, tmp_path: Path) -> None:
+    torch.manual_seed(13)
+    unet, vae, text = tiny.unet_2d(), tiny.vae_kl(), tiny.text_encoder()
+    file = save_single_file(unet, vae, text, tmp_path / "civitai.safetensors")
+    by_stock = StableDiffusionPipeline.from_single_file(str(file), config=str(saved / "base"), local_files_only=True, safety_checker=None)
+    reference = AnimateDiffPipeline(**{name: getattr(by_stock, name) for name in ("vae", "text_encoder", "tokenizer", "unet")},
+                                    motion_adapter=MotionAdapter.from_pretrained(saved / "motion"), scheduler=stock(saved).scheduler)
+    assert torch.equal(by_stock.unet.conv_in.weight, unet.conv_in.weight)
+    assert all(torch.equal(ours, theirs) for ours, theirs in
+               zip(by_stock.vae.state_dict().values(), vae.state_dict().values(), strict=True))
+    assert_equal_to(load_pipeline(models_of(saved, base=FileRef(file=str(file)))), reference, stock(saved))
+
+
+@pytest.mark.parametrize(("folder", "cls"), [("t2i", T2IAdapter), ("control", ControlNetModel)])
+@pytest.mark.parametrize("said", ["t2i_adapter", "controlnet"])
+def test_structure_is_what_its_folder_is(saved: Path, folder: str, cls: type, said: str) -> None:
+    models = models_of(saved, structure=ModelRef(repo=str(saved / folder)), structure_kind=said)
+    assert isinstance(load_pipeline(models).structure, cls)
+
+
+def test_all_of_it_is_in_the_key_and_nothing_is_nothing(saved: Path, tmp_path: Path) -> None:
+    def key(**changes: Any) -> str:
+        settings = load_settings("storybook")
+        return StoryGenerator(settings.model_copy(update={"models": models_of(saved, **changes)})).fingerprint
+
+    file = lora_file(saved, "kohya", tmp_path / "style.safetensors")
+    other = lora_file(saved, "motion", tmp_path / "zoom.safetensors")
+    keys = [key(), key(loras=(FileRef(file=str(file)),)), key(loras=(FileRef(file=str(file), weight=0.5),)), key(base=FileRef(file=str(file))),
+            key(loras=(FileRef(file=str(other)),)), key(embeddings=(FileRef(file=str(file)),)), key(scheduler="LCMScheduler"),
+            key(vae=ModelRef(repo=str(saved / "base" / "vae")))]
+    assert len(set(keys)) == len(keys)
+    assert keys[0] == key()
+
+
+class TestNamedForWhatItIs:
+    def told(self, saved: Path, **changes: Any) -> str:
+        with pytest.raises(StoryanimError) as caught:
+            load_pipeline(models_of(saved, **changes))
+        assert caught.value.hint
+        return caught.value.message
+
+    def test_sdxl_as_the_base(self, saved: Path, tmp_path: Path) -> None:
+        file = tmp_path / "xl.safetensors"
+        save_file({"conditioner.embedders.1.model.transformer.resblocks.9.mlp.c_proj.bias": torch.zeros(8),
+                   "model.diffusion_model.input_blocks.0.0.weight": torch.zeros(8, 4, 3, 3)}, file)
+        assert "this is an SDXL checkpoint" in self.told(saved, base=FileRef(file=str(file)))
+
+    def test_a_lora_as_the_base_and_a_base_as_a_lora(self, saved: Path, tmp_path: Path) -> None:
+        lora = lora_file(saved, "kohya", tmp_path / "style.safetensors")
+        assert "it is a LoRA" in self.told(saved, base=FileRef(file=str(lora)))
+        base = save_single_file(tiny.unet_2d(), tiny.vae_kl(), tiny.text_encoder(), tmp_path / "base.safetensors")
+        assert "no LoRA: it is a checkpoint of Stable Diffusion 1.5" in self.told(saved, loras=(FileRef(file=str(base)),))
+        assert "no motion layers: it is a LoRA" in self.told(saved, motion_adapter=ModelRef(repo=str(lora)))
+
+    @pytest.mark.parametrize(("name", "kind"), [("StableDiffusionXLPipeline", "SDXL"), ("WanVACEPipeline", "Wan"),
+                                                ("CogVideoXPipeline", "CogVideoX")])
+    def test_a_folder_of_another_family(self, saved: Path, tmp_path: Path, name: str, kind: str) -> None:
+        (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": name}))
+        assert f"this is a{'n' if kind == 'SDXL' else ''} {kind} pipeline" in self.told(saved, pipeline=ModelRef(repo=str(tmp_path)))
+
+    def test_no_file_and_no_weights(self, saved: Path, tmp_path: Path) -> None:
+        assert "there is no file" in self.told(saved, loras=(FileRef(file=str(tmp_path / "none")),))
+        (tmp_path / "broken.safetensors").write_bytes(b"0" * 100)
+        assert "broken.safetensors cannot be used" in self.told(saved, base=FileRef(file=str(tmp_path / "broken.safetensors")))
+
+    def test_a_lora_of_other_widths(self, saved: Path, tmp_path: Path) -> None:
+        file = lora_file(saved, "kohya", tmp_path / "wide.safetensors")
+        save_file({name: torch.zeros(2, 640) if "down" in name else value for name, value in load_file(file).items()}, file)
+        assert "wide.safetensors cannot be used" in self.told(saved, loras=(FileRef(file=str(file)),))
+
+
+def test_depth_anything_beside_dpt(tmp_path: Path) -> None:
+    from transformers import (
+        DepthAnythingConfig,
+        DepthAnythingForDepthEstimation,
+        Dinov2Config,
+        DPTImageProcessor,
+    )
+
+    from storyanim.depth.dpt import DptEstimator
+    from storyanim.depth.scale import scale_clip
+
+    backbone = Dinov2Config(hidden_size=16, num_hidden_layers=4, num_attention_heads=2, intermediate_size=16, image_size=28, patch_size=14,
+                            out_features=["stage1", "stage2", "stage3", "stage4"], reshape_hidden_states=False)
+    torch.manual_seed(0)
+    network = DepthAnythingForDepthEstimation(DepthAnythingConfig(
+        backbone_config=backbone, reassemble_hidden_size=16, neck_hidden_sizes=[8] * 4, fusion_hidden_size=8, head_hidden_size=8,
+        patch_size=14)).eval()
+    for weight in network.head.parameters():         # as they are made, their ReLU lets nothing through
+        torch.nn.init.normal_(weight, mean=0.3, std=0.3)
+    network.save_pretrained(tmp_path)
+    processor = DPTImageProcessor(size={"height": 28, "width": 28}, ensure_multiple_of=14, keep_aspect_ratio=True)
+    processor.save_pretrained(tmp_path)
+    rgb = np.random.default_rng(0).integers(0, 255, (2, 64, 64, 3)).astype(np.uint8)
+    track = DptEstimator(ModelRef(repo=str(tmp_path))).estimate(Frames(rgb, 8.0))
+    with torch.no_grad():
+        raw = network(**processor(images=list(rgb), return_tensors="pt")).predicted_depth
+    resized = torch.nn.functional.interpolate(raw[:, None], size=(64, 64), mode="bicubic", align_corners=False)[:, 0]
+    assert np.ptp(resized.numpy()) > 0
+    assert np.abs(track.inverse_depth - scale_clip(resized.numpy(), 0.5)).max() <= TOLERANCE
+
+
+def test_weights_of_a_flag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.safetensors").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    assert FileRef.parse("a.safetensors") == FileRef(file=str(tmp_path / "a.safetensors"))
+    assert FileRef.parse("a.safetensors:0.8").weight == 0.8
+    with pytest.raises(UsageError, match=r"b\.safetensors"):
+        FileRef.parse("b.safetensors:0.8")
+
+
