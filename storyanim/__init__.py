@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 # what an editor and a type checker see; _HOMES is what runs
 if TYPE_CHECKING:
-    from storyanim.api import CharacterFiles, Hit, build_index, learn_character, make_film, plan, search
+    from storyanim.api import (
+        CharacterFiles,
+        Hit,
+        MotionFiles,
+        build_index,
+        learn_character,
+        learn_motion,
+        make_film,
+        plan,
+        search,
+    )
     from storyanim.artifacts import (
         Candidates,
         CastMember,
@@ -22,6 +32,7 @@ if TYPE_CHECKING:
         DepthTrack,
         Film,
         Frames,
+        Motion,
         Shot,
         Story,
         Storyboard,
@@ -36,10 +47,12 @@ if TYPE_CHECKING:
         IndexFolderError,
         InputError,
         ModelError,
+        MotionError,
         PartialError,
         PlannerError,
         ResourceError,
         ServiceError,
+        StaleEditError,
         StoryanimError,
         StoryError,
         UsageError,
@@ -64,11 +77,14 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 _ARTIFACTS = ("Candidates", "CastMember", "Character", "CharacterToken", "Clip", "ClipMatch", "DepthTrack",
               "Film",
-              "Frames", "Shot", "Story", "Storyboard")
-_ERRORS = ("CharacterError", "FilmError", "IndexFolderError", "InputError", "ModelError", "PartialError",
+              "Frames", "Motion", "Shot", "Story", "Storyboard")
+_ERRORS = ("CharacterError", "FilmError", "IndexFolderError", "InputError", "ModelError", "MotionError",
+           "PartialError",
            "PlannerError",
-           "ResourceError", "ServiceError", "StoryError", "StoryanimError", "UsageError", "VideoError")
-_API = ("CharacterFiles", "Hit", "build_index", "learn_character", "make_film", "plan", "search")
+           "ResourceError", "ServiceError", "StaleEditError", "StoryError", "StoryanimError", "UsageError",
+           "VideoError")
+_API = ("CharacterFiles", "Hit", "MotionFiles", "build_index", "learn_character", "learn_motion", "make_film",
+        "plan", "search")
 _HOMES = {
     **dict.fromkeys(_API, "api"),
     **dict.fromkeys(_ARTIFACTS, "artifacts"),
@@ -109,6 +125,9 @@ __all__ = [
     "IndexInfo",
     "InputError",
     "ModelError",
+    "Motion",
+    "MotionError",
+    "MotionFiles",
     "PartialError",
     "PlannerError",
     "ResourceError",
@@ -116,6 +135,7 @@ __all__ = [
     "ServiceError",
     "Settings",
     "Shot",
+    "StaleEditError",
     "Story",
     "StoryError",
     "StoryVideoPipeline",
@@ -130,6 +150,7 @@ __all__ = [
     "build_generator",
     "build_index",
     "learn_character",
+    "learn_motion",
     "load_character_token",
     "load_pipeline",
     "load_settings",

@@ -19,34 +19,40 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from storyanim.artifacts import ClipMatch, Story, Storyboard
-from storyanim.config import PROFILE_NAMES, Quality, Settings, load_settings
+from storyanim.config import Quality, Settings, load_settings
 from storyanim.engine.folders import check_writable, write_file
+from storyanim.engine.motion_file import save_motion
 from storyanim.engine.run_dir import RunDir
 from storyanim.engine.store import save_character_token
 from storyanim.errors import CharacterError, InputError, UsageError
 from storyanim.film.character_report import CharacterReport, render_character
 from storyanim.film.sheet import character_sheet, search_sheet
-from storyanim.planning import build_planner, load_vocabulary, read_story, reads_english
+from storyanim.planning import STDIN, build_planner, load_vocabulary, read_story, require_english
+from storyanim.planning.chat_store import last_reply_saved
 from storyanim.retrieve.build import build_index as _build_index
 from storyanim.retrieve.encoders import build_encoder
 from storyanim.retrieve.filters import parse_filter
-from storyanim.retrieve.index_format import IndexInfo, read_info
+from storyanim.retrieve.index_format import INFO, IndexInfo, read_info
+from storyanim.run import models as run_models
 from storyanim.run import pipeline
 from storyanim.run.characters import LearnedCharacter, learn_from_folder, read_cast
 from storyanim.run.components import build_components, open_index
+from storyanim.run.models import Confirm, index_pins, ready_settings
 from storyanim.run.pipeline import FilmResult
-from storyanim.run.quality import examine, with_figures
-from storyanim.run.request import CharacterRequest, FilmRequest, read_request, read_source
-from storyanim.stages import Executor, Progress
+from storyanim.run.quality import measure_character, with_metrics
+from storyanim.run.request import CharacterRequest, FilmRequest, read_pins, read_request, read_source
+from storyanim.run.storyboard import Replan
+from storyanim.stages import Executor, Progress, no_progress
+from storyanim.video import check_ffmpeg
 
+if TYPE_CHECKING:
+    from storyanim.run.motions import LearnedMotion
+
+log = logging.getLogger(__name__)
 ExecutorName = Literal["local", "ray"]
-_LOG = logging.getLogger(__name__)
-
-
-def _no_progress(done: float, text: str) -> None: ...
 
 
 # ── films ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -56,50 +62,70 @@ def make_film(  # noqa: PLR0913  one argument a flag of `storyanim run`
     story: str | Path | Story | Storyboard,
     *,
     characters: Sequence[str | Path] = (),
+    motions: Sequence[str | Path] = (),
     out: str | Path | None = None,
     index: str | Path | None = None,
     profile: str | Path | None = None,
     quality: Quality | None = None,
     planner: Literal["rules", "openai"] | None = None,
+    cast: Literal["auto", "strict", "none"] | None = None,
     seed: int | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     executor: ExecutorName = "local",
     ray_address: str | None = None,
     workers: int = 0,
-    progress: Progress = _no_progress,
+    replan: Replan = "keep",
+    confirm: Confirm | None = None,
+    progress: Progress = no_progress,
 ) -> FilmResult:
     """Make the film of a story, or go on with it: what is done already is not done again.
 
     Args:
-        story: a text file, a storyboard.yaml, a run folder to go on with, or a Story or Storyboard.
-        characters: folders of 3 to 30 pictures, `FOLDER=NOUN`, or files of `learn_character`.
+        story: a text, Word, EPUB or PDF file, a storyboard.yaml, a run folder to go on with, "-" for standard
+            input, or a Story or Storyboard.
+        characters: folders of 3 to 30 pictures, `FOLDER=WHOM`, or files of `learn_character`.
+        motions: files of `learn_motion`, for the shots that name the motion.
         out: run folder; None: `runs/TITLE`.
         index: folder of `build_index`; None: the bundled footage.
-        profile: "storybook", "sd15", or a TOML file.
+        profile: "auto", "storybook", "sd15", or a TOML file; None: auto, or what the run folder has.
         quality: how many denoising steps, and how large.
         planner: who splits the story: rules, offline, or a language model at a server.
+        cast: whom the model cannot draw: another plays the part, an error, or left out.
         seed: another seed, another film.
         settings: section → settings, as in {"generate": {"guidance_scale": 3}}.
         executor: where shots are drawn: on this machine, or by Ray's workers.
         ray_address: of a Ray cluster; None: on this machine.
         workers: shots drawn at once, each by a process of its own; 0: as many as cores and memory allow for
             small models on a CPU, else one. The film does not depend on it.
+        replan: what becomes of edits in the run when story, cast, planner or the storyboard that is given
+            changed: "keep" what can be kept, "discard", or a function that is told what cannot be kept and
+            may raise. Either way `storyanim.run.edits.undo` goes back.
+        confirm: told what has to be downloaded before the first byte; may raise to refuse it.
         progress: called with the share done and what is being done.
 
     Shots that fail are left out and listed in `FilmResult.failed`. Raises StoryanimError.
     """
+    if motions:
+        files = {"files": [str(Path(file).resolve()) for file in motions]}
+        settings = {**(settings or {}), "motion": {**(settings or {}).get("motion", {}), **files}}
     given = {
         "characters": tuple(CharacterRequest.parse(str(who)) for who in characters) or None,
         "index": None if index is None else str(Path(index).resolve()),
         "profile": None if profile is None else _profile(profile),
-        "quality": quality, "seed": seed, "flags": _sections(settings, planner) or None,
+        "quality": quality, "seed": seed, "flags": _sections(settings, planner, cast) or None,
     }
     request, board, folder = _requested(story, given, out)
+    request, why = _with_profile(request, folder)
     loaded = _checked_settings(request)
-    with (RunDir(folder) as run,
+    index_folder = Path(request.index) if request.index else None
+    pins = index_pins(index_folder, loaded) | read_pins(folder)
+    loaded = ready_settings(loaded, pins, confirm=confirm, progress=progress)
+    with (last_reply_saved(folder.with_name(f"{folder.name}.last_reply.txt")), RunDir(folder) as run,
           _shots_executor(run, loaded, request.index, executor, ray_address, workers) as shots):
-        components = replace(build_components(loaded, request.index), executor=shots)
-        result = pipeline.make_film(run, request, components, progress, board)
+        if why:
+            log.info("profile %s: %s", request.profile, why)
+        components = replace(build_components(loaded, request.index, progress), executor=shots)
+        result = pipeline.make_film(run, request, components, progress, board, replan)
     return replace(result, folder=folder)
 
 
@@ -109,36 +135,46 @@ def plan(
     characters: Sequence[str | Path] = (),
     profile: str | Path | None = None,
     planner: Literal["rules", "openai"] | None = None,
+    cast: Literal["auto", "strict", "none"] | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
+    progress: Progress = no_progress,
 ) -> Storyboard:
     """Split a story into shots (arguments as in `make_film`).
 
     Raises StoryError, CharacterError, ServiceError.
     """
-    loaded = load_settings(_profile(profile or PROFILE_NAMES[0]), "normal", **_sections(settings, planner))
+    files = [str(who) for who in characters if Path(who).is_file()]
+    loaded = load_settings(_chosen(profile, None, files), "normal", **_sections(settings, planner, cast))
+    if files:                                        # they must fit the base model, at its commit
+        loaded = run_models.bind(loaded, {}, ("pipeline",))
     text = story if isinstance(story, Story) else read_story(Path(story))
-    _warn_of_language(text, loaded)
+    _check_language(text, loaded)
     vocabulary = load_vocabulary(loaded)
-    cast = read_cast([CharacterRequest.parse(str(who)) for who in characters], text.text, loaded, vocabulary)
-    return build_planner(loaded, vocabulary).plan(text, cast.members)
+    given = read_cast([CharacterRequest.parse(str(who)) for who in characters], text.text, loaded, vocabulary)
+    return build_planner(loaded, vocabulary, progress).plan(text, given.members)
 
 
 def _checked_settings(request: FilmRequest) -> Settings:
-    """Load the settings and look at the index before anything is written: what is wrong leaves no folder."""
+    """Load the settings, and look at ffmpeg and the index, before anything is written.
+
+    What is wrong leaves no folder.
+    """
     loaded = request.settings()
+    check_ffmpeg()
     if request.index:
         read_info(Path(request.index))
     if request.story is not None:
-        _warn_of_language(request.story, loaded)
+        _check_language(request.story, loaded)
     return loaded
 
 
 def _sections(
-    settings: Mapping[str, Mapping[str, Any]] | None, planner: str | None
+    settings: Mapping[str, Mapping[str, Any]] | None, planner: str | None, cast: str | None
 ) -> dict[str, dict[str, Any]]:
     sections = {name: dict(values) for name, values in (settings or {}).items()}
-    if planner is not None:
-        sections["plan"] = sections.get("plan", {}) | {"planner": planner}
+    given = {name: value for name, value in (("planner", planner), ("cast", cast)) if value is not None}
+    if given:
+        sections["plan"] = sections.get("plan", {}) | given
     return sections
 
 
@@ -149,16 +185,22 @@ def _requested(
     given = {name: value for name, value in given.items() if value is not None}
     if isinstance(story, (str, Path)):
         path = Path(story)
-        if not path.exists():
+        if not path.exists() and str(path) != STDIN:
             raise InputError(f"there is no file {path}",
                              hint="give a text file with a story, a storyboard.yaml, or a run folder")
         if path.is_dir():
             if out is not None and Path(out).resolve() != path.resolve():
                 raise UsageError("a run goes on in its own folder",
                                  hint="leave out --out, or give the story again")
-            return FilmRequest.model_validate({**read_request(path).model_dump(), **given}), None, path
+            had = read_request(path)
+            if "flags" in given:                     # those that the run had and are not given again stay
+                sections = {*had.flags, *given["flags"]}
+                given["flags"] = {name: had.flags.get(name, {}) | dict(given["flags"].get(name, {}))
+                                  for name in sections}
+            return FilmRequest.model_validate({**had.model_dump(), **given}), None, path
         story = read_source(path)
     folder = Path(out) if out is not None else Path("runs") / slug(story.title)
+    given = {"profile": run_models.AUTO} | given
     if isinstance(story, Story):
         return FilmRequest(story=story, **given), None, folder
     return FilmRequest(story=None, **given), story, folder
@@ -168,6 +210,33 @@ def slug(title: str) -> str:
     """Return a title as the name of a folder: "The Bear & the Lake" → "the-bear-the-lake"."""
     words = re.findall(r"\w+", unicodedata.normalize("NFC", title).lower().replace("'", "").replace("’", ""))
     return "-".join(words)[:60].rstrip("-") or "story"
+
+
+def _with_profile(request: FilmRequest, folder: Path) -> tuple[FilmRequest, str]:
+    """Return the request with "auto" settled, by what the run folder had or by the machine, and why."""
+    if request.profile != run_models.AUTO:
+        return request, ""
+    if (folder / "run.json").is_file():
+        return request.model_copy(update={"profile": read_request(folder).profile}), "as this run began"
+    if request.index is not None:
+        read_info(Path(request.index))               # a broken one is reported as such
+    files = [who.path for who in request.characters if Path(who.path).is_file()]
+    name, why = run_models.choose_profile(request.index, files)
+    return request.model_copy(update={"profile": name}), why
+
+
+def _chosen(profile: str | Path | None, index: str | None, character_files: Sequence[str] = ()) -> str:
+    """Return the profile that was given, or the one that fits machine, index and characters."""
+    return run_models.settle_profile(run_models.AUTO if profile is None else _profile(profile),
+                                     index, character_files)[0]
+
+
+def _with_models(
+    settings: Settings, index: str | Path | None, confirm: Confirm | None, progress: Progress
+) -> Settings:
+    """Return the settings bound to commits, the encoder to the index's, with all weights on this disk."""
+    pins = index_pins(None if index is None else Path(index), settings)
+    return ready_settings(settings, pins, confirm=confirm, progress=progress)
 
 
 def _profile(name: str | Path) -> str:
@@ -190,11 +259,10 @@ def _shots_executor(
             yield shots
 
 
-def _warn_of_language(story: Story, settings: Settings) -> None:
-    if settings.plan.planner == "rules" and not reads_english(story.text):
-        _LOG.warning("this story does not look like English, which is all that the rules read: they will "
-                     "find nobody and "
-                     "nothing in it; translate it, or let a language model plan it (`--planner openai`)")
+def _check_language(story: Story, settings: Settings) -> None:
+    """Raise StoryError for a story that the planner of the settings cannot read."""
+    if settings.plan.planner == "rules":
+        require_english(story)
 
 
 # ── characters ───────────────────────────────────────────────────────────────────────────────────────────
@@ -212,7 +280,7 @@ class CharacterFiles:
     quality: CharacterReport | None = None           # the same
 
 
-def learn_character(
+def learn_character(  # noqa: PLR0913  one argument a flag of `storyanim personalize`
     folder: str | Path,
     out: str | Path = "character.safetensors",
     *,
@@ -221,7 +289,8 @@ def learn_character(
     profile: str | Path | None = None,
     quality: Quality = "normal",
     report: bool = True,
-    progress: Progress = _no_progress,
+    confirm: Confirm | None = None,
+    progress: Progress = no_progress,
 ) -> CharacterFiles:
     """Learn a character from a folder of 3 to 30 pictures, and write its file (AaS 3.3).
 
@@ -230,9 +299,10 @@ def learn_character(
         out: a .safetensors to write.
         noun: what it is: "bear"; None: guessed from the folder's name.
         index: folder of `build_index`; None: the bundled footage, for regularisation.
-        profile: "storybook", "sd15", or a TOML file.
+        profile: "auto", "storybook", "sd15", or a TOML file; None: auto.
         quality: of the drawings of the report.
         report: also draw with it, and write how well it was learned beside the file.
+        confirm: told what has to be downloaded before the first byte; may raise to refuse it.
         progress: called with the share done and what is being done.
 
     Raises CharacterError, UsageError, ModelError, ResourceError.
@@ -242,8 +312,9 @@ def learn_character(
         raise UsageError(f"{path} is no character file", hint="name it something.safetensors")
     if not source.is_dir():
         raise CharacterError(f"there is no folder {source}", hint="give a folder of 3 to 30 pictures")
-    settings = load_settings(_profile(profile or PROFILE_NAMES[0]), quality)
+    settings = load_settings(_chosen(profile, None if index is None else str(index)), quality)
     check_writable(path)
+    settings = _with_models(settings, index, confirm, progress)
     learned = learn_from_folder(source, noun, settings, None if index is None else str(index), progress)
     save_character_token(path, learned.token)
     return _examined(path, learned, settings, progress) if report else CharacterFiles(learned, path)
@@ -252,14 +323,76 @@ def learn_character(
 def _examined(path: Path, learned: LearnedCharacter, settings: Settings,
               progress: Progress) -> CharacterFiles:
     """Draw, measure, write the report's files, and the character's again with its figures."""
-    quality, drawings = examine(learned, settings, progress)
-    token = with_figures(learned.token, quality)
+    quality, drawings = measure_character(learned, settings, progress)
+    token = with_metrics(learned.token, quality)
     sheet, page, figures = (path.with_suffix(suffix) for suffix in (".png", ".report.html", ".report.json"))
     write_file(sheet, character_sheet(drawings.photos, drawings.before, drawings.after))
     write_file(page, render_character(quality, drawings).encode())
     write_file(figures, (quality.model_dump_json(indent=1) + "\n").encode())
     save_character_token(path, token)
     return CharacterFiles(replace(learned, token=token), path, sheet, page, figures, quality)
+
+
+# ── motions ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class MotionFiles:
+    """A learned motion, and the files that were written of it."""
+
+    learned: LearnedMotion
+    file: Path                                       # for `make_film(motions=[...])`
+    sheet: Path | None = None                        # clips, scores, and drawings, PNG
+    figures: Path | None = None                      # the same as JSON
+
+
+def learn_motion(  # noqa: PLR0913  one argument a flag of `storyanim motion learn`
+    motion: str,
+    out: str | Path = "motion.safetensors",
+    *,
+    index: str | Path | None = None,
+    profile: str | Path | None = None,
+    quality: Quality = "normal",
+    report: bool = True,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    confirm: Confirm | None = None,
+    progress: Progress = no_progress,
+) -> MotionFiles:
+    """Learn a motion from clips of an index, and write its file (DreamRunner 3.2).
+
+    Args:
+        motion: as in "bow" or "bowing".
+        out: a .safetensors to write.
+        index: folder of `build_index`; None: the bundled footage.
+        profile: "storybook", "sd15", or a TOML file.
+        quality: of the drawings of the report.
+        report: also draw with it, and write a sheet of clips and drawings beside the file.
+        settings: section → settings, as in {"motion": {"num_steps": 100}}.
+        confirm: told what has to be downloaded before the first byte; may raise to refuse it.
+        progress: called with the share done and what is being done.
+
+    Raises MotionError, UsageError, IndexFolderError, ModelError, ResourceError.
+    """
+    path = Path(out)
+    if path.suffix != ".safetensors":
+        raise UsageError(f"{path} is no motion file", hint="name it something.safetensors")
+    if not motion.strip():
+        raise UsageError("the motion is empty", hint='say what is done, as in "bowing"')
+    profile = _chosen(profile, None if index is None else str(index))
+    loaded = load_settings(profile, quality, **(settings or {}))
+    check_writable(path)
+    loaded = _with_models(loaded, index, confirm, progress)
+    from storyanim.run.motion_report import draw_motion_report, motion_figures  # they load torch
+    from storyanim.run.motions import learn_motion as learn_motion_from_index
+
+    learned = learn_motion_from_index(motion, loaded, None if index is None else str(index), progress)
+    save_motion(path, learned.motion)
+    if not report:
+        return MotionFiles(learned, path)
+    sheet, figures = path.with_suffix(".png"), path.with_suffix(".report.json")
+    write_file(sheet, draw_motion_report(learned, loaded, progress))
+    write_file(figures, motion_figures(learned))
+    return MotionFiles(learned, path, sheet, figures)
 
 
 # ── footage ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -284,7 +417,7 @@ def build_index(  # noqa: PLR0913  one argument a flag of `storyanim index`
     profile: str | Path | None = None,
     executor: ExecutorName = "local",
     ray_address: str | None = None,
-    progress: Progress = _no_progress,
+    progress: Progress = no_progress,
 ) -> IndexInfo:
     """Index videos, so that shots can move as they do.
 
@@ -303,7 +436,7 @@ def build_index(  # noqa: PLR0913  one argument a flag of `storyanim index`
     Raises InputError, UsageError, IndexFolderError, ResourceError, and PartialError after writing when some
     could not be read.
     """
-    settings = load_settings(_profile(profile or PROFILE_NAMES[0]),
+    settings = load_settings(_chosen(profile, None),
                              retrieve={} if index_factory is None else {"index_factory": index_factory})
     listed = [sources] if isinstance(sources, (str, Path)) else list(sources)
     shards = None
@@ -312,6 +445,8 @@ def build_index(  # noqa: PLR0913  one argument a flag of `storyanim index`
 
         shards = RayShardExecutor(ray_address)
     check_writable(Path(out))
+    pins = index_pins(Path(out), settings) if append and (Path(out) / INFO).is_file() else {}
+    settings = ready_settings(settings, pins, ("encoder",), progress=progress)
     return _build_index(
         [Path(source) for source in listed], Path(out), build_encoder(settings),
         window_s=settings.retrieve.window_s,
@@ -351,9 +486,10 @@ def search(
         parse_filter(text)                            # a mistake is reported before anything is loaded
     wanted: dict[str,
                  Any] = ({"exact": True} if exact else {}) | ({"filters": list(filters)} if filters else {})
-    settings = load_settings(_profile(profile or PROFILE_NAMES[0]), retrieve=wanted)
+    settings = load_settings(_chosen(profile, str(index)), retrieve=wanted)
     if sheet is not None:
         check_writable(Path(sheet))
+    settings = ready_settings(settings, index_pins(Path(index), settings), ("encoder",))
     opened = open_index(Path(index), settings, load_vocabulary(settings))
     matches = opened.search(query, build_encoder(settings), count)
     reasons = opened.explain(query, matches)

@@ -8,17 +8,24 @@ channels last.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic.config import JsonDict
+
+from storyanim.errors import CharacterError, MotionError
 
 UInt8 = NDArray[np.uint8]
 Float32 = NDArray[np.float32]
+
+YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)      # libyaml's, where it is there
 
 ShotId = Annotated[str, Field(pattern=r"^s\d{2,4}$")]
 
@@ -46,6 +53,11 @@ def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Yaml.add_representer(str, _quoted)
 
 
+def to_yaml(value: object) -> str:
+    """Return plain values as YAML for people: fields in their order."""
+    return yaml.dump(value, Dumper=_Yaml, sort_keys=False, allow_unicode=True, width=110)
+
+
 # ── words ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -56,12 +68,80 @@ class Story(FrozenModel):
     text: str
 
 
+MAX_TAKES = 16                                       # drawings of a shot at once
+# Fields that came later: a value without them has the key that it had before there were any.
+LATER: JsonDict = {"left_out_when_empty": True}
+
+
 class CastMember(FrozenModel):
     """Who a personalised character is in the storyboard."""
 
     name: str                                        # "bear", from the folder or file
-    noun: str                                        # "bear", what the story calls it
+    noun: str                                        # "bear", what its pictures show
     token: str = Field(pattern=r"^<[\w-]+>$")        # "<bear>", the pseudo-word in prompts
+    plays: str = ""                                  # whom, in the story's words: "Tom", "I"; "": its noun
+
+
+class Role(FrozenModel):
+    """Somebody of the story, and who plays it in the film."""
+
+    name: str = Field(min_length=1)                  # "Tom", or what the story calls it: "girl"
+    noun: str                                        # what it is: "girl", "dragon", "person"
+    pronouns: Literal["he", "she", "they", "it", "I"] = "it"
+    first_shot: ShotId
+    num_shots: int = Field(ge=1)                     # that show it
+    looks: str = ""                                  # that the story tells: "old, with a red scarf"
+    # a character's name, or what the profile draws: "brown bear"; "": nobody, or as the story has it
+    played_by: str = ""
+    # how it speaks: "en-gb female 2, pitch 60, speed 150"; "": by its kind
+    voice: str = Field(default="", json_schema_extra=LATER)
+
+
+class Box(FrozenModel):
+    """A part of the picture at a moment of a shot; shares of width and height from the upper left corner."""
+
+    x0: float = Field(default=0.0, ge=0, le=1)
+    y0: float = Field(default=0.0, ge=0, le=1)
+    x1: float = Field(default=1.0, ge=0, le=1)
+    y1: float = Field(default=1.0, ge=0, le=1)
+    at: float = Field(default=0.0, ge=0, le=1)       # of the shot; between two moments a box moves in a line
+
+    @model_validator(mode="after")
+    def _check(self) -> Box:
+        if self.x1 <= self.x0 or self.y1 <= self.y0:
+            raise ValueError(f"a box ends where it begins or before: {self.corners}")
+        return self
+
+    @property
+    def corners(self) -> tuple[float, float, float, float]:
+        """x0, y0, x1, y1."""
+        return self.x0, self.y0, self.x1, self.y1
+
+
+class ShotEntity(FrozenModel):
+    """Somebody who does something of its own in a shot (DreamRunner 3.1)."""
+
+    name: str = ""                                   # of a character, whose learned weights act there only
+    prompt: str = Field(min_length=1)                # what its part of the picture shows
+    query: str = ""                                  # what to look for in real footage
+    boxes: tuple[Box, ...] = ()                      # at key moments; none: equal columns, in order
+    # clip_id that a person chose for it, and those that they refused
+    pinned: str | None = Field(default=None, json_schema_extra=LATER)
+    banned: tuple[str, ...] = Field(default=(), json_schema_extra=LATER)
+
+
+class ShotEvent(FrozenModel):
+    """What a shot shows in a part of its time."""
+
+    prompt: str = Field(min_length=1)
+    start: float = Field(default=0.0, ge=0, lt=1)    # of the shot
+    end: float = Field(default=1.0, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _check(self) -> ShotEvent:
+        if self.end <= self.start:
+            raise ValueError(f"an event ends where it begins or before: {self.start:g} to {self.end:g}")
+        return self
 
 
 class Shot(FrozenModel):
@@ -80,6 +160,22 @@ class Shot(FrozenModel):
     pinned: str | None = None
     banned: tuple[str, ...] = ()                     # clip_ids that a person refused
     unsupported_words: tuple[str, ...] = ()          # words of the story that the model's vocabulary lacks
+    # who does something of its own, from the back to the front
+    entities: tuple[ShotEntity, ...] = Field(default=(), json_schema_extra=LATER)
+    events: tuple[ShotEvent, ...] = Field(default=(), json_schema_extra=LATER)       # one after the other
+    # how it begins; "": as film.transition says
+    transition: Literal["", "cut", "crossfade", "fade", "dip"] = Field(default="", json_schema_extra=LATER)
+    # drawings, each with the next seed, whatever they score, the best is shown; 0: as the settings say
+    takes: int = Field(default=0, ge=0, le=MAX_TAKES, json_schema_extra=LATER)
+
+    def reseeded(self, offset: int = 1) -> Shot:
+        """Return the shot with `offset` added to its seed: it is drawn anew."""
+        return self.model_copy(update={"seed": (self.seed + offset) % 2**63})
+
+    def boxes_of(self, index: int) -> tuple[Box, ...]:
+        """Return where an entity is: its boxes, else its column, counted from the left."""
+        count = len(self.entities)
+        return self.entities[index].boxes or (Box(x0=index / count, x1=(index + 1) / count),)
 
 
 class Storyboard(FrozenModel):
@@ -88,7 +184,9 @@ class Storyboard(FrozenModel):
     title: str
     style: str = ""
     characters: tuple[CastMember, ...] = ()
+    cast: tuple[Role, ...] = ()                      # everybody of the story
     shots: tuple[Shot, ...] = Field(min_length=1)
+    notes: tuple[str, ...] = ()                      # what the planner could not do as asked
 
     @model_validator(mode="after")
     def _check(self) -> Storyboard:
@@ -97,14 +195,14 @@ class Storyboard(FrozenModel):
             raise ValueError(f"shot ids repeat: {sorted(i for i in set(ids) if ids.count(i) > 1)}")
         known = {member.name for member in self.characters}
         for shot in self.shots:
-            if missing := set(shot.characters) - known:
+            named = {*shot.characters, *(entity.name for entity in shot.entities if entity.name)}
+            if missing := named - known:
                 raise ValueError(f"{shot.id} names characters that the storyboard lacks: {sorted(missing)}")
         return self
 
     def to_yaml(self) -> str:
         """Return the storyboard for people: YAML, fields in reading order."""
-        return yaml.dump(self.model_dump(mode="json"), Dumper=_Yaml, sort_keys=False, allow_unicode=True,
-                         width=110)
+        return to_yaml(self.model_dump(mode="json"))
 
     @classmethod
     def from_yaml(cls, text: str) -> Storyboard:
@@ -112,7 +210,31 @@ class Storyboard(FrozenModel):
 
         Raises yaml.YAMLError or pydantic.ValidationError.
         """
-        return cls.model_validate(yaml.safe_load(text))
+        return _parse_storyboard(text)
+
+
+@lru_cache(maxsize=4)                                # a long one takes a second, and is read again and again
+def _parse_storyboard(text: str) -> Storyboard:
+    return Storyboard.model_validate(yaml.load(text, Loader=YAML_LOADER))
+
+
+class FootageQuery(FrozenModel):
+    """What footage is asked for: words that somebody wrote, and a plan's, which count less."""
+
+    text: str
+    planned: str = ""
+
+    @classmethod
+    def of(cls, query: Query) -> FootageQuery:
+        """Return a query of either form."""
+        return cls(text=query) if isinstance(query, str) else query
+
+    def __str__(self) -> str:
+        """All words, as an encoder reads them."""
+        return " ".join(filter(None, (self.planned, self.text)))
+
+
+Query = str | FootageQuery
 
 
 class ClipMatch(FrozenModel):
@@ -127,26 +249,73 @@ class ClipMatch(FrozenModel):
     caption: str = ""
     rank: int = Field(ge=1)                          # after joining vector and word ranks
     motion: float = Field(default=0.0, ge=0)         # mean absolute frame difference, in [0, 1]
+    # share of the query's words that its caption has, rare ones count more
+    words: float = Field(default=0.0, ge=0, le=1)
+    fits: bool = True                                # False: neither picture nor caption fits the query
 
 
 class Candidates(FrozenModel):
-    """What retrieval found for one shot; `chosen` indexes `matches`."""
+    """What retrieval found for one shot; `chosen` indexes `matches`, None: no footage fits."""
 
     query: str
     matches: tuple[ClipMatch, ...] = Field(min_length=1)
-    chosen: int = Field(default=0, ge=0)
+    chosen: int | None = Field(default=0, ge=0)
     why: str = ""
 
     @model_validator(mode="after")
     def _check(self) -> Candidates:
-        if self.chosen >= len(self.matches):
+        if self.chosen is not None and self.chosen >= len(self.matches):
             raise ValueError(f"chosen is {self.chosen}, but there are {len(self.matches)} matches")
         return self
 
     @property
-    def match(self) -> ClipMatch:
-        """The chosen clip."""
-        return self.matches[self.chosen]
+    def match(self) -> ClipMatch | None:
+        """The chosen clip; None: the shot is drawn from its text alone."""
+        return None if self.chosen is None else self.matches[self.chosen]
+
+
+class AskedPart(FrozenModel):
+    """One thing that a prompt asks to be seen."""
+
+    figure: int = Field(ge=0)                        # in the prompt's order; 0: of the picture
+    attribute: str                                   # creature, colour, accessory, action, scene
+    value: str
+    remark: str                                      # where it is not seen: "the fox does not jump"
+
+
+class Asked(FrozenModel):
+    """What a drawn shot is to show."""
+
+    text: str                                        # the prompt
+    parts: tuple[AskedPart, ...] = ()                # that can be looked for one by one
+
+
+class Reading(FrozenModel):
+    """What was read back of a drawing."""
+
+    by: str = ""                                     # "reader", "clip", a vision model; "": nobody could
+    score: float = 1.0                               # how well it is what was asked
+    mark: float = 0.0                                # below it a shot is drawn again
+    scores: dict[str, float] = Field(default_factory=dict)           # "1 action" → likelihood, by figure
+    remarks: tuple[str, ...] = ()                    # what is wrong, in plain words
+    faults: tuple[str, ...] = ()                     # that make it no picture of anything: "black"
+
+    @property
+    def is_right(self) -> bool:
+        """Whether it need not be drawn again."""
+        return not self.faults and self.score >= self.mark
+
+
+class Check(FrozenModel):
+    """All drawings of a shot as they were read, and which of them is in the film."""
+
+    readings: tuple[Reading, ...] = Field(min_length=1)              # of the shot's seed, the next one, ...
+    chosen: int = Field(default=0, ge=0)
+
+    @property
+    def reading(self) -> Reading:
+        """Of the drawing that is in the film."""
+        return self.readings[self.chosen]
 
 
 class Clip(FrozenModel):
@@ -163,6 +332,22 @@ class Clip(FrozenModel):
     def duration_s(self) -> float:
         """Seconds."""
         return self.num_frames / self.fps
+
+
+class Word(FrozenModel):
+    """A spoken word: where in its shot's text, and when in its track, it begins."""
+
+    at: int
+    start_s: float
+
+
+class Speech(FrozenModel):
+    """What is spoken in a shot, a WAV file as long as the shot has to be."""
+
+    path: Path
+    duration_s: float                                # with silence before and after
+    end_s: float                                     # of the last word
+    words: tuple[Word, ...]
 
 
 class Film(FrozenModel):
@@ -233,17 +418,64 @@ class CharacterToken:
     name: str
     token: str                                       # "<bear>"
     noun: str
-    table: Float32                                   # (num_train_timesteps, d): one embedding a timestep
+    table: Float32                                   # (num_train_timesteps, d), or (0, 0) with pictures
     lora: dict[str, Float32]                         # diffusers' LoRA keys → arrays; may be empty
     base: str                                        # fingerprint of the base model it fits
     metadata: dict[str, str] = field(default_factory=dict)
+    # (H, W, 3) each, for models that see pictures; with them the table may be empty
+    pictures: tuple[UInt8, ...] = field(default=(), metadata=LATER)
 
     def __post_init__(self) -> None:
-        _check_array("table", self.table, "(num_train_timesteps, d)", 2, np.float32)
+        if self.table.size or not self.pictures:
+            _check_array("table", self.table, "(num_train_timesteps, d)", 2, np.float32)
+        for picture in self.pictures:
+            _check_array("a picture", picture, "(H, W, 3)", 3, np.uint8)
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether there is more of it than pictures."""
+        return bool(self.table.size)
+
+    def check_base(self, base: str, profile: str) -> None:
+        """Raise CharacterError unless the token was learned for the base model of this fingerprint."""
+        if self.base != base:
+            raise CharacterError(**_of_another_base(f"the character {self.name}", profile, "personalize"))
 
     def expand_prompt(self, prompt: str) -> str:
-        """Return a prompt with the appearance behind the character's name: "a <bear> bear with a hat"."""
+        """Return a prompt with the appearance behind the character's name: "a <bear> bear with a hat".
+
+        Without anything learned the noun stands alone: "a bear".
+        """
+        if not self.is_learned:
+            return prompt.replace(f"{self.token} ", "").replace(self.token, self.noun)
         return insert_appearance(prompt, f"{self.token} {self.noun}", self.metadata.get("appearance", ""))
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """A motion that the model learned from footage (DreamRunner 3.2), with its best clip's depth."""
+
+    name: str                                        # as prompts say it: "bowing"
+    lora: dict[str, Float32]                         # diffusers' LoRA keys → arrays, of temporal layers
+    depth: DepthTrack                                # that guides who moves so
+    base: str                                        # fingerprint of the base model it fits
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    def check_base(self, base: str, profile: str) -> None:
+        """Raise MotionError unless the motion was learned for the base model of this fingerprint."""
+        if self.base != base:
+            raise MotionError(**_of_another_base(f"the motion {self.name}", profile, "motion learn"))
+
+    def is_named_in(self, *texts: str) -> bool:
+        """Return whether one of the texts says the motion's name."""
+        return any(re.search(rf"(?<!\w){re.escape(self.name)}(?!\w)", text, re.IGNORECASE) for text in texts)
+
+
+def _of_another_base(what: str, profile: str, command: str) -> dict[str, str]:
+    """Return message and hint for what was learned for another base model than the profile's."""
+    return {"message": f"{what} was learned for another base model than that of the profile {profile}",
+            "hint": f"learn it again with this profile (`storyanim {command}`), or run with the profile "
+                    "that it was learned with"}
 
 
 def insert_appearance(text: str, name: str, appearance: str) -> str:

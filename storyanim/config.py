@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer, model_validator
 from pydantic.config import JsonDict
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from storyanim.errors import UsageError
 
 Quality = Literal["draft", "normal", "fine"]
-PROFILE_NAMES = ("storybook", "sd15")
+PROFILE_NAMES = ("storybook", "sd15", "sd15-lightning", "sd15-lcm", "wan-vace")
 ASSETS = "assets:"                                   # prefix of a repo that ships with the package
 SPEED: JsonDict = {"changes_results": False}         # marks fields that the keys of steps leave out
 
@@ -40,14 +41,16 @@ class ModelRef(Section):
     revision: str = "main"
     subfolder: str = ""
     variant: str | None = None                       # "fp16" where the repository has such files
+    file: str = ""                                   # one file of the repository, and nothing else of it
 
     @cached_property
     def folder(self) -> Path | None:
         """The folder on this disk; None for a hub repository."""
         if self.repo.startswith(ASSETS):
-            return asset(self.repo.removeprefix(ASSETS)) / self.subfolder
+            return asset(self.repo.removeprefix(ASSETS)) / (self.file or self.subfolder)
         path = Path(self.repo).expanduser()
-        return path / self.subfolder if path.exists() or self.repo.startswith((".", "/", "~")) else None
+        here = path.exists() or self.repo.startswith((".", "/", "~"))
+        return path / (self.file or self.subfolder) if here else None
 
     @cached_property
     def weight_bytes(self) -> int:
@@ -56,17 +59,71 @@ class ModelRef(Section):
         return sum(path.stat().st_size for path in files if path.is_file())
 
 
+class FileRef(Section):
+    """A file of weights that a person brings: a checkpoint, a LoRA, an embedding, an IP-Adapter."""
+
+    file: str                                        # on this disk, or in `repo`
+    weight: float = 1.0                              # of a LoRA or an IP-Adapter
+    repo: str = ""                                   # of the hub; "": the file lies on this disk
+    revision: str = "main"
+
+    @property
+    def hub(self) -> ModelRef | None:
+        """The file as a model of the hub; None of one on this disk."""
+        return ModelRef(repo=self.repo, revision=self.revision, file=self.file) if self.repo else None
+
+    @property
+    def token(self) -> str:
+        """The word by which prompts call it as a textual inversion: its file's name, "<easynegative>"."""
+        return f"<{Path(self.file).stem}>"
+
+    @classmethod
+    def parse(cls, text: str) -> FileRef:
+        """Read `FILE` or `FILE:0.8`. Raises UsageError for a file that is not there."""
+        name, colon, weight = text.rpartition(":")
+        if colon and not os.path.exists(text) and re.fullmatch(r"-?\d*\.?\d+", weight):
+            text, factor = name, float(weight)
+        else:
+            factor = 1.0
+        if not os.path.isfile(text):
+            raise UsageError(f"there is no file {text!r}", hint="give a .safetensors, as FILE or FILE:0.8")
+        return cls(file=str(Path(text).resolve()), weight=factor)
+
+
+def public_url(url: str) -> str:
+    """Return a URL without what may be secret: user, password, query and fragment."""
+    scheme, authority, path, rest = re.findall(r"(\A[\w+.-]+://|\A)([^/?#]*)([^?#]*)(.*)", url, re.DOTALL)[0]
+    if "@" in path + rest and "@" not in authority:  # a password with a / in it ends up there
+        return f"{scheme}..."
+    return f"{scheme}{authority.rpartition('@')[2]}{path}"
+
+
 class PlanSettings(Section):
     """Story to storyboard."""
 
     planner: Literal["rules", "openai"] = "rules"
     model: str = "gpt-4o-mini"                       # of the chat planner
-    base_url: str | None = None                      # any server that speaks the OpenAI chat protocol
-    timeout_s: float = Field(60.0, gt=0)             # for one reply
+    # any server that speaks the OpenAI chat protocol; user, password and query are never shown or saved
+    base_url: str | None = Field(None, repr=False)
+    timeout_s: float = Field(60.0, gt=0)             # for one whole reply, however slowly it drips
+    max_tokens: int | None = Field(None, ge=16)      # of one reply; None: what the server allows by itself
     attempts: int = Field(3, ge=1, le=10)            # replies asked for a batch of shots
     max_shots_a_batch: int = Field(8, ge=1, le=8)
     shot_duration_s: float = Field(2.0, gt=0, le=60)
     style: str = ""                                  # put after every prompt
+    # whom the model cannot draw: another plays the part (auto), an error (strict), left out (none)
+    cast: Literal["auto", "strict", "none"] = "auto"
+    # name in the story → who plays it, as in {"Tom": "brown bear with a red scarf"}; others are chosen
+    stand_ins: dict[str, str] = Field(default_factory=dict)
+    # a shot lasts as long as reading its words takes, up to 8 s; 0: shot_duration_s
+    words_per_second: float = Field(0.0, ge=0, le=20)
+    max_shots: int | None = Field(None, ge=1)        # what matters least is merged until no more are left
+    # of the film with its cards: shots are merged, and share what is left
+    length_s: float | None = Field(None, gt=0)
+
+    @field_serializer("base_url", when_used="json")
+    def _without_secrets(self, value: str | None) -> str | None:
+        return value and public_url(value)
 
 
 # of FAISS: lists, neighbours, times as many to refine
@@ -81,7 +138,11 @@ class RetrieveSettings(Section):
     window_s: float = Field(2.0, gt=0)               # length of an indexed window
     # mean absolute frame difference under which a clip ranks lower
     min_motion: float = Field(0.004, ge=0)
+    # cosine under which a clip does not fit a shot, unless its caption does; None: all fit
+    min_score: float | None = Field(None, ge=-1, le=1)
     caption_weight: float = Field(1.0, ge=0)         # of BM25 ranks against vector ranks
+    # ask other footage than the bundled in the story's words, too, beside the planned query
+    story_words: bool = True
     # FAISS `index_factory` string of a new index; None: by its size
     index_factory: str | None = None
     # before what the index says that it is searched with
@@ -117,9 +178,13 @@ class GenerateSettings(Section):
     guidance_scale: float = Field(3.0, ge=0)
     # part of the trajectory, from the noisy end, that is guided
     guidance_interval: tuple[float, float] = (0.0, 1.0)
+    # steps of which one computes the whole U-Net (DeepCache); 1: each does
+    cache_interval: int = Field(1, ge=1, le=10)
     conditioning_scale: float = Field(1.0, ge=0)  # of what the structure branch adds
     control_guidance_end: float = Field(1.0, ge=0, le=1)  # part of the steps, noisy end first, with structure
     control_guidance_end_multi: float | None = Field(None, ge=0, le=1)  # with several figures; None: the same
+    # with figures that do different things, each one's depth from footage of its own; None: as with several
+    control_guidance_end_entities: float | None = Field(None, ge=0, le=1)
     noise_correlation: float = Field(0.0, ge=0, lt=1)  # of any two frames' start noise (arXiv 2305.10474)
     # picture widths a second by which noise moves when a prompt's camera pans
     pan_speed: float = Field(0.0, ge=0, le=1)
@@ -128,10 +193,14 @@ class GenerateSettings(Section):
     negative_prompt: str = ""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     memory: Literal["auto", "fast", "offload"] = Field("auto", json_schema_extra=SPEED)
+    # of a GPU that this program may take; None: all that is free
+    max_memory_gb: float | None = Field(None, gt=0, json_schema_extra=SPEED)
 
-    def control_guidance_end_of(self, figures: int) -> float:
-        """Return `control_guidance_end` of a shot that shows so many."""
+    def control_guidance_end_of(self, figures: int, *, entities: bool = False) -> float:
+        """Return `control_guidance_end` of a shot that shows so many; entities: each does something else."""
         multi = self.control_guidance_end_multi
+        if entities and self.control_guidance_end_entities is not None:
+            return self.control_guidance_end_entities
         return self.control_guidance_end if figures < 2 or multi is None else multi
 
     def frames_of(self, duration_s: float) -> int:
@@ -142,7 +211,8 @@ class GenerateSettings(Section):
 class PersonalizeSettings(Section):
     """Pictures to a character's token (AaS 3.3)."""
 
-    num_steps: int = Field(1000, ge=1)
+    # 0: nothing is learned, an IP-Adapter sees the pictures
+    num_steps: int = Field(1000, ge=0)
     batch_size: int = Field(4, ge=1)                 # pictures a step; half as many class clips come on top
     embedding_learning_rate: float = Field(1e-4, gt=0)
     lora_learning_rate: float = Field(1e-4, gt=0)
@@ -170,6 +240,42 @@ class PersonalizeSettings(Section):
     seed: int = 0
 
 
+class MotionSettings(Section):
+    """Retrieved clips to a motion's LoRA (DreamRunner 3.2), and the motions of a run."""
+
+    # of `storyanim motion learn`; each for the shots and entities whose prompt says its name
+    files: tuple[str, ...] = ()
+    query: str = "a person or an animal is {}"       # that captions are ranked for; {} is the motion
+    # what a clip must pass, as in `retrieve.filters`
+    filters: tuple[str, ...] = ("duration>=1.9", "aspect>=0.9")
+    # leave out what has cuts or black, hardly moves, or shows no figure
+    check_quality: bool = True
+    crop_to_figure: bool = True
+    max_clips: int = Field(20, ge=1, le=100)
+    # mean cosine of a clip and of its frames with the query; None: a standard deviation below that of all
+    min_score: float | None = Field(None, ge=-1, le=1)
+    num_steps: int = Field(50, ge=1)
+    rank: int = Field(32, ge=1)                      # of the LoRA on temporal layers
+    learning_rate: float = Field(5e-4, gt=0)
+    # of the LoRA on spatial layers that takes up the looks of one clip and is thrown away; 0: none
+    appearance_rank: int = Field(4, ge=0)
+    temporal_only: float = Field(0.2, ge=0, le=1)    # share of the steps without that LoRA
+    debiased_loss_weight: float = Field(1.0, ge=0)   # of the loss on differences from an anchor frame
+    caption: str = ""                                # of all clips; "": each has its own
+    seed: int = 0
+
+
+class CheckSettings(Section):
+    """Drawn shots are read back."""
+
+    retries: int = Field(1, ge=0, le=9)              # times that a shot below the mark is drawn again
+    takes: int = Field(1, ge=1, le=16)               # drawings of each shot, of which the best is shown
+    # of a shot's score, below which it is drawn again; None: the reader's own, and of CLIP none
+    mark: float | None = Field(None, ge=-1, le=1)
+    # a model that sees, at plan.base_url, which then reads them; None: the profile's own means
+    vision_model: str | None = None
+
+
 class FilmSettings(Section):
     """Frames to film."""
 
@@ -179,20 +285,77 @@ class FilmSettings(Section):
     crf: int = Field(18, ge=0, le=51)
     title_s: float = Field(2.0, ge=0)                # title card; 0: none
     reading_chars_per_s: float = Field(17.0, gt=0)   # a shot is held until its words can be read
-    max_hold_s: float = Field(2.0, ge=0)
+    max_hold_s: float = Field(60.0, ge=0)
     subtitles: Literal["soft", "burned", "none"] = "soft"
+    language: str = ""                               # of the words, a tag: "en", "pt-br"; "": as it seems
+    # from shot to shot; auto: a fade to black where the scene changes, else a cut
+    transition: Literal["auto", "cut", "crossfade", "fade", "dip"] = "auto"
+    transition_s: float = Field(0.5, ge=0.1, le=2)   # of a crossfade, and of each half of a fade or dip
+    interpolate: bool = False                        # draw the frames between by the motion that is seen
+    author: str = ""                                 # on the title card, and in the film's metadata
+    font: str = ""                                   # file of the one that cards and burned subtitles have
+
+
+class SoundSettings(Section):
+    """What is heard in a film; by default nothing."""
+
+    narrate: bool = False                            # speak the story's words
+    # of the narrator, as in "en-gb female 2, pitch 60, speed 150"; others by the storyboard's cast
+    voice: str = ""
+    breath_s: float = Field(0.4, ge=0, le=10)        # of silence after a shot's words
+    music: str | None = None                         # a file, of any length
+    ambience: bool = False                           # rain, waves, wind, night, fire, where a shot has them
+    seed: int = Field(0, ge=0)                       # of the ambience
 
 
 class Models(Section):
     """The repositories of a profile."""
 
+    # what they are: Stable Diffusion 1.5 with motion layers, or Wan-VACE (generate/capabilities.py)
+    family: Literal["animatediff", "wan_vace"] = "animatediff"
     pipeline: ModelRef                               # tokenizer, text encoder, VAE, U-Net, scheduler
     # AnimateDiff's; None when the U-Net has its motion layers
     motion_adapter: ModelRef | None = None
-    structure: ModelRef
+    # None: the pipeline has its own, or none
+    structure: ModelRef | None = None
     structure_kind: Literal["t2i_adapter", "controlnet"] = "t2i_adapter"
+    # word → branch: then `structure = "controlnet"` is enough
+    structures: dict[str, ModelRef] = Field(default_factory=dict)
     depth: ModelRef
     encoder: ModelRef
+    # of what drawn shots show; None: the encoder tells how well they fit their prompts
+    reader: ModelRef | None = None
+    # What people bring, by stock loading (generate/extras.py). A single-file checkpoint in place of the
+    # pipeline's weights; LoRAs of U-Net, text encoder or motion layers; textual inversions, `<FILENAME>` in
+    # prompts; another VAE; a scheduler by its class in diffusers.
+    base: FileRef | None = None
+    loras: tuple[FileRef, ...] = ()
+    embeddings: tuple[FileRef, ...] = ()
+    vae: ModelRef | None = None
+    scheduler: str | None = None
+    # of it, in place of those of the scheduler before
+    scheduler_settings: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    # that draws a character as its pictures show it, with its image encoder (arXiv 2308.06721)
+    ip_adapter: FileRef | None = None
+    image_encoder: ModelRef | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_structure(cls, data: Any) -> Any:
+        """Take a word for the branch that `structures` has under it."""
+        word = data.get("structure") if isinstance(data, dict) else None
+        if not isinstance(word, str):
+            return data
+        known = data.get("structures") or {}
+        if word not in known:
+            raise ValueError(f"no structure is called {word!r}; known are {', '.join(known) or 'none'}")
+        return data | {"structure": known[word]}
+
+    @model_validator(mode="after")
+    def _has_image_encoder(self) -> Models:
+        if self.ip_adapter is not None and self.image_encoder is None:
+            raise ValueError("an ip_adapter needs the image_encoder that it was trained with")
+        return self
 
 
 class _ProfileFile(PydanticBaseSettingsSource):
@@ -238,7 +401,10 @@ class Settings(BaseSettings):
     depth: DepthSettings = DepthSettings()
     generate: GenerateSettings = GenerateSettings()
     personalize: PersonalizeSettings = PersonalizeSettings()
+    motion: MotionSettings = MotionSettings()
+    check: CheckSettings = CheckSettings()
     film: FilmSettings = FilmSettings()
+    sound: SoundSettings = SoundSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -277,7 +443,20 @@ def load_settings(profile: str = "storybook", quality: Quality = "normal", **fla
 
 
 def read_profile(name: str) -> dict[str, Any]:
-    """Return the TOML of a bundled profile, or of a file."""
+    """Return the TOML of a bundled profile, or of a file, with that of the bundled one that it `extends`.
+
+    Raises UsageError.
+    """
+    data = _profile_toml(name)
+    if (below := data.pop("extends", None)) is None:
+        return data
+    if below not in PROFILE_NAMES:
+        raise UsageError(f"{name} extends {below!r}, which is no bundled profile",
+                         hint=f"known are {', '.join(PROFILE_NAMES)}")
+    return _merge(read_profile(below), data)
+
+
+def _profile_toml(name: str) -> dict[str, Any]:
     if name in PROFILE_NAMES:
         bundled = resources.files("storyanim.profiles").joinpath(f"{name}.toml")
         return tomllib.loads(bundled.read_text("utf-8"))

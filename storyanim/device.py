@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gc
+import logging
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from storyanim.config import ModelRef
+from storyanim.errors import ResourceError
 
 if TYPE_CHECKING:
     import torch
 
+log = logging.getLogger(__name__)
+Result = TypeVar("Result")
+# What torch and the libraries below it say; most of them are plain RuntimeErrors.
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "CUDNN_STATUS_ALLOC_FAILED",
+                  "CUBLAS_STATUS_ALLOC_FAILED", "HIPBLAS_STATUS_ALLOC_FAILED", "failed to allocate memory",
+                  "not enough memory")
 _SMALL_BYTES = 512 * 2**20  # of weights; the bundled family has 50 MB, Stable Diffusion 1.5 over 3 GB
 
 
@@ -69,3 +78,64 @@ def one_thread_if_small(*models: ModelRef | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(count)
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Return whether an error, of torch or Python or what it was raised from, means that memory ran out."""
+    import torch
+
+    while error is not None:
+        if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+            return True
+        if isinstance(error, RuntimeError) and any(text in str(error) for text in _OUT_OF_MEMORY):
+            return True
+        error = error.__cause__
+    return False
+
+
+def free_cached_memory() -> None:
+    """Give back what the device's allocator holds of what is gone."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    elif torch.backends.mps.is_available():
+        torch.mps.empty_cache()
+
+
+def leave_device(model: Any) -> None:
+    """Move a network to the CPU's memory, to make room on the device for the next one; nothing on a CPU."""
+    if model is not None and choose_device().type != "cpu":
+        model.to("cpu")
+        free_cached_memory()
+
+
+def within_memory(compute: Callable[[int], Result], batch_size: int, model: Any, what: str) -> Result:
+    """Compute in batches; when memory runs out with half as many at once, at last on the CPU.
+
+    Args:
+        compute: called with the batch size, which does not change its result.
+        batch_size: to begin with.
+        model: the network, which `compute` follows to the device that it is on.
+        what: is computed, for the log: "depth".
+
+    Raises ResourceError when a single one is too much for the CPU.
+    """
+    while True:
+        try:
+            return compute(batch_size)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            on_cpu = next(iter(model.parameters())).device.type == "cpu"
+            if batch_size == 1 and on_cpu:
+                raise ResourceError(f"not enough memory to compute {what}, even one frame at a time",
+                                    hint="close other programs") from error
+        free_cached_memory()
+        if batch_size > 1:
+            batch_size //= 2
+            log.warning("out of memory at %s, trying %d at once", what, batch_size)
+        else:
+            log.warning("out of memory at %s, going on on the CPU", what)
+            model.to("cpu")

@@ -2,10 +2,12 @@
 
     StoryanimError
     ├── UsageError      2   flags or settings that cannot be
+    │   └── StaleEditError        an edit of a storyboard that was changed meanwhile
     ├── PartialError    3   done in part: the failed items are listed, the rest exists
     ├── InputError      4   bad input data
     │   ├── StoryError            the story text or the storyboard
     │   ├── CharacterError        a character's folder or file
+    │   ├── MotionError           a motion's file, or footage that shows too little of it
     │   ├── IndexFolderError      an index folder that is broken or does not fit
     │   ├── VideoError            a video that cannot be read
     │   └── ModelError            a model that is missing or does not fit
@@ -20,6 +22,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
 
@@ -29,14 +32,16 @@ class StoryanimError(Exception):
     Args:
         message: what is wrong, one line, without a final full stop.
         hint: what to do about it, one line.
+        details: what is wrong one by one, a line each, where the message says that it is several things.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, hint: str) -> None:
+    def __init__(self, message: str, *, hint: str, details: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.details = tuple(details)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """With all that it carries to another process: what Python does by itself forgets the hint."""
@@ -53,6 +58,10 @@ class UsageError(StoryanimError):
     """Flags or settings that cannot be."""
 
     exit_code = 2
+
+
+class StaleEditError(UsageError):
+    """The storyboard that a person edits is no longer what they looked at."""
 
 
 class PartialError(StoryanimError):
@@ -77,6 +86,10 @@ class StoryError(InputError):
 
 class CharacterError(InputError):
     """A character's folder or file cannot be used."""
+
+
+class MotionError(InputError):
+    """A motion's file cannot be used, or there is too little footage to learn it from."""
 
 
 class IndexFolderError(InputError):

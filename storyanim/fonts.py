@@ -7,6 +7,7 @@ be drawn.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -28,20 +29,31 @@ _SPELLED = str.maketrans({
 })
 
 
-def font_for(text: str, size_px: int) -> tuple[FreeTypeFont, str] | None:
-    """Return a font and the words as it can draw them; None when no font here has their letters."""
-    for words in (text, _without_accents(text)):
-        for name in (*_FONTS, ""):
+def font_for(text: str, size_px: int, own: str = "") -> tuple[FreeTypeFont, str] | None:
+    """Return a font and the words as it can draw them; None when no font here has their letters.
+
+    A person's `own` font file comes first. Where none has all, emoji are left out, then accents.
+    """
+    plain = _without_pictures(text)
+    for words in dict.fromkeys((text, plain, _without_accents(plain))):
+        if text.strip() and not words.strip():
+            return None
+        for name in (*([own] if own else []), *_FONTS, ""):
             font = _font(name, size_px)
             if font is not None and _has_letters(font, words):
                 return font, words
     return None
 
 
-def drawable(text: str) -> str | None:
+def drawable(text: str, own: str = "") -> str | None:
     """Return the words as this machine's fonts can draw them; None when they cannot."""
-    found = font_for(text, 16)
+    found = font_for(text, 16, own)
     return found[1] if found else None
+
+
+def is_font(path: str) -> bool:
+    """Return whether a file is a font that can be drawn with."""
+    return _font(path, 16) is not None
 
 
 def wrap(text: str, font: FreeTypeFont, width_px: float) -> list[str]:
@@ -75,12 +87,20 @@ def _font(name: str, size_px: int) -> FreeTypeFont | None:
 
 def _has_letters(font: FreeTypeFont, text: str) -> bool:
     missing = _glyph(font, _NO_LETTER)
-    return all(_glyph(font, letter) != missing for letter in set(text) if not letter.isspace())
+    return all(_glyph(font, letter) != missing for letter in set(text)
+               if not letter.isspace() and unicodedata.category(letter) != "Cf")
 
 
 def _glyph(font: FreeTypeFont, letter: str) -> tuple[tuple[int, int], bytes]:
     mask = font.getmask(letter)
     return mask.size, bytes(mask)
+
+
+def _without_pictures(text: str) -> str:
+    """Return the text without emoji and the marks that join or colour them."""
+    kept = (letter for letter in text if unicodedata.category(letter) not in ("So", "Sk", "Cn")
+            and letter not in "\ufe0e\ufe0f\u200d\u20e3")
+    return re.sub(r"[ \t]+", " ", "".join(kept)).strip()
 
 
 def _without_accents(text: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from storyanim.artifacts import (
+    Asked,
     CastMember,
     Character,
     CharacterToken,
@@ -19,6 +20,9 @@ from storyanim.artifacts import (
     DepthTrack,
     Float32,
     Frames,
+    Motion,
+    Query,
+    Reading,
     Shot,
     Story,
     Storyboard,
@@ -26,6 +30,10 @@ from storyanim.artifacts import (
 
 Item = TypeVar("Item")
 Progress = Callable[[float, str], None]              # share done in [0, 1], what is being done
+
+
+def no_progress(done: float, text: str) -> None:
+    """Tell nobody."""
 
 
 class Planner(Protocol):
@@ -70,12 +78,18 @@ class FootageIndex(Protocol):
     @property
     def fingerprint(self) -> str: ...
 
-    def search(self, query: str, encoder: TextVideoEncoder, k: int) -> list[ClipMatch]:
+    def search(self, query: Query, encoder: TextVideoEncoder, k: int) -> list[ClipMatch]:
         """Return at most k clips, best first. Raises IndexFolderError for the encoder of another index."""
         ...
 
-    def find(self, clip_id: str, query: str, encoder: TextVideoEncoder, *, rank: int = 1) -> ClipMatch | None:
+    def find(
+        self, clip_id: str, query: Query, encoder: TextVideoEncoder, *, rank: int = 1
+    ) -> ClipMatch | None:
         """Return one clip by its id, scored for the query; None when there is no such clip."""
+        ...
+
+    def windows_near(self, clip_id: str, query: Query, encoder: TextVideoEncoder) -> list[ClipMatch]:
+        """Return the other windows near to a clip in its video, scored for the query, best first."""
         ...
 
     def near_duplicates_of(self, clip_id: str, among: Sequence[str]) -> set[str]:
@@ -100,8 +114,25 @@ class ShotGenerator(Protocol):
     @property
     def fingerprint(self) -> str: ...
 
-    def draw(self, shot: Shot, depth: DepthTrack | None, tokens: Sequence[CharacterToken]) -> Frames:
-        """Return frames of the shot under `depth` (None: text only) with the characters' `tokens`."""
+    def draw(
+        self, shot: Shot, depth: DepthTrack | None, tokens: Sequence[CharacterToken],
+        motions: Sequence[Motion] = (),
+    ) -> Frames:
+        """Return frames of the shot under `depth` (None: text only) with the characters' `tokens`.
+
+        `motions` are learned ones that its prompts name.
+        """
+        ...
+
+
+class ClipReader(Protocol):
+    """Reads a drawn clip back."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def read(self, frames: Frames, asked: Asked) -> Reading:
+        """Return how well a clip shows what was asked. Raises ModelError, ServiceError."""
         ...
 
 

@@ -239,13 +239,14 @@ def _duration_s(container: Any, stream: Any) -> float:
     return own_s or float(container.duration or 0) / 1_000_000          # AV_TIME_BASE: microseconds
 
 
-def write(
+def write(  # noqa: PLR0913
     frames: Frames, path: Path | str, *, width_px: int, height_px: int, fps: float, crf: int = 18,
-    preset: str = "medium",
+    preset: str = "medium", key_frame: int = 0, interpolate: bool = False,
 ) -> None:
     """Write frames as H.264 in mp4 (yuv420p, BT.709), scaled, and repeated or dropped to reach `fps`.
 
-    Equal arguments give equal bytes. Raises FilmError.
+    A part that begins at `key_frame` can be copied alone. With `interpolate`, frames between are drawn by the
+    motion that is seen, not repeated. Equal arguments give equal bytes. Raises FilmError.
     """
     length, height, width, _ = frames.rgb.shape
     rate, given_rate = (Fraction(one).limit_denominator(1001) for one in (fps, frames.fps))
@@ -253,7 +254,8 @@ def write(
         f"scale={width_px}:{height_px}:flags=lanczos+accurate_rnd+full_chroma_int:"
         "out_color_matrix=bt709:out_range=tv",
         "setsar=1,format=yuv420p,setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv",
-        f"fps={rate}", f"tpad=stop_mode=clone:stop={math.ceil(rate)}",
+        f"minterpolate=fps={rate}:mc_mode=aobmc:vsbmc=1" if interpolate else f"fps={rate}",
+        f"tpad=stop_mode=clone:stop={math.ceil(rate)}",
     ]
     with _replacing(Path(path)) as partial:
         _ffmpeg(["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}",
@@ -261,32 +263,58 @@ def write(
                  "-frames:v", str(max(1, round(Fraction(length) * rate / given_rate))),
                  # Without B-frames no edit list is needed, and joined clips keep exact times.
                  "-c:v", "libx264", "-preset", preset, "-crf", str(crf), "-bf", "0",
+                 "-force_key_frames", f"expr:eq(n,0)+eq(n,{key_frame})",
                  "-x264-params", "open-gop=0", "-video_track_timescale", str(_TIME_BASE),
                  "-flags:v", "+bitexact"], partial, stdin=frames.rgb.tobytes())
 
 
+@dataclass(frozen=True)
+class Part:
+    """A part of a clip that `write` made: it begins at a key frame."""
+
+    path: Path
+    fps: float
+    start: int                                       # of its frames
+    end: int                                         # not any more in it
+
+    def listed(self) -> str:
+        """Return what ffmpeg's concat demuxer wants to know, in whole microseconds within the part."""
+        name = str(self.path.absolute()).replace("'", "'\\''")
+        start_us, end_us = math.ceil(1e6 * self.start / self.fps), math.floor(1e6 * self.end / self.fps)
+        return (f"file '{name}'\ninpoint {start_us}us\noutpoint {end_us}us\n"
+                f"duration {round(1e6 * (self.end - self.start) / self.fps)}us\n")
+
+
 def concat(
-    paths: Sequence[Path | str], out: Path | str, *, subtitles: Path | None = None,
-    metadata: dict[str, str] | None = None,
+    parts: Sequence[Part], out: Path | str, *, subtitles: Path | None = None, sound: Path | None = None,
+    chapters: Path | None = None, language: str = "und", metadata: dict[str, str] | None = None,
 ) -> None:
     """Join clips that `write` made by stream copy, with SRT subtitles as a track that players can switch on.
 
-    Raises FilmError, also when the clips differ in codec, size, rate or time base.
+    `sound` is a file of AAC, whose track is copied; `language`, by ISO 639-2, is that of both. `chapters` is
+    a file in ffmpeg's own format. Raises FilmError, also when clips differ in codec, size, rate or time base.
     """
-    if not paths:
+    if not parts:
         raise FilmError("there are no clips to join", hint="draw a shot first")
-    _check_equal([Path(path) for path in paths])
-    inputs = ["-f", "srt", "-i", str(subtitles.absolute())] if subtitles else []
-    track = ["-map", "1:s:0", "-c:s", "mov_text", "-disposition:s:0", "0"] if subtitles else []
+    _check_equal(list(dict.fromkeys(part.path for part in parts)))
+    inputs = ["-i", str(sound.absolute())] if sound else []
+    track = ["-map", "1:a:0", "-c:a", "copy"] if sound else []
+    if subtitles:
+        track += ["-map", f"{2 if sound else 1}:s:0", "-c:s", "mov_text", "-disposition:s:0", "0"]
+        inputs += ["-f", "srt", "-i", str(subtitles.absolute())]
+    if chapters:
+        track += ["-map_chapters", str(1 + bool(sound) + bool(subtitles))]
+        inputs += ["-f", "ffmetadata", "-i", str(chapters.absolute())]
+    for kind in "as":
+        track += [f"-metadata:s:{kind}", f"language={language}"] if f"-c:{kind}" in track else []
     tags = [part for key, value in sorted((metadata or {}).items())
             for part in ("-metadata", f"{key}={value}")]
     with _replacing(Path(out)) as partial, tempfile.TemporaryDirectory() as folder:
         listing = Path(folder) / "clips.txt"
-        names = [str(Path(path).absolute()).replace("'", "'\\''") for path in paths]
-        listing.write_text("".join(f"file '{name}'\n" for name in names), "utf-8")
+        listing.write_text("ffconcat version 1.0\n" + "".join(part.listed() for part in parts), "utf-8")
         _ffmpeg(["-f", "concat", "-safe", "0", "-i", str(listing), *inputs, "-map", "0:v:0", "-c:v", "copy",
-                 *track, "-map_metadata", "-1", *tags, "-video_track_timescale", str(_TIME_BASE),
-                 "-movflags", "+faststart"], partial)
+                 *track, "-map_metadata:g", "-1", "-map_metadata:s", "-1", *tags,
+                 "-video_track_timescale", str(_TIME_BASE), "-movflags", "+faststart"], partial)
 
 
 def ffmpeg_exe() -> str:
@@ -305,7 +333,7 @@ def _check_equal(paths: Sequence[Path]) -> None:
     for path in paths:
         with _open(path) as (_, stream):
             codec = stream.codec_context
-            here = {"codec": codec.name, "size": (codec.width, codec.height), "rate": stream.average_rate,
+            here = {"codec": codec.name, "size": (codec.width, codec.height), "rate": round(_fps(stream), 1),
                     "time base": stream.time_base, "codec parameters": codec.extradata}
         first = first or here
         if differing := [name for name, value in here.items() if value != first[name]]:
@@ -328,11 +356,40 @@ def _replacing(path: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
-def _ffmpeg(arguments: Sequence[str], out: Path, *, stdin: bytes | None = None) -> None:
-    fixed = ["-threads", "1", "-filter_threads", "1", "-fflags", "+bitexact", "-f", "mp4"]
-    command = [ffmpeg_exe(), "-hide_banner", "-v", "error", "-y", *arguments, *fixed, str(out.absolute())]
-    done = subprocess.run(command, input=stdin or b"", capture_output=True, check=False)
+def check_ffmpeg() -> None:
+    """Raise FilmError when the ffmpeg binary does not run, so that this is known before anything is drawn."""
+    exe = ffmpeg_exe()
+    try:
+        done = subprocess.run([exe, "-hide_banner", "-version"], capture_output=True, timeout=60, check=False)
+        works = done.returncode == 0 and done.stdout.startswith(b"ffmpeg")
+    except (OSError, subprocess.SubprocessError):
+        works = False
+    if not works:
+        raise FilmError(f"{exe} is no ffmpeg that runs here",
+                        hint="let IMAGEIO_FFMPEG_EXE lead to one, or unset it")
+
+
+def _ffmpeg(arguments: Sequence[str], out: Path, *, stdin: bytes = b"") -> None:
+    run_ffmpeg([*arguments, "-f", "mp4", str(out.absolute())], stdin=stdin)
+
+
+def run_ffmpeg(
+    arguments: Sequence[str], *, stdin: bytes = b"", level: str = "error", timeout_s: float | None = None
+) -> str:
+    """Run ffmpeg, whose last argument is the output, so that equal input gives equal bytes.
+
+    Returns what it prints at that level. Raises FilmError.
+    """
+    *options, out = arguments
+    fixed = ["-threads", "1", "-filter_threads", "1", "-filter_complex_threads", "1",
+             "-fflags", "+bitexact", "-flags:a", "+bitexact"]
+    command = [ffmpeg_exe(), "-hide_banner", "-nostats", "-v", level, "-y", *options, *fixed, out]
+    try:
+        done = subprocess.run(command, input=stdin, capture_output=True, check=False, timeout=timeout_s)
+    except subprocess.TimeoutExpired as error:
+        raise FilmError("ffmpeg refused", hint=f"it did not end in {timeout_s:.0f} s") from error
+    printed = done.stderr.decode("utf-8", "replace").strip()
     if done.returncode != 0:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        reason = lines[-1] if lines else f"it ended with code {done.returncode}"
+        reason = printed.splitlines()[-1] if printed else f"it ended with code {done.returncode}"
         raise FilmError("ffmpeg refused", hint=reason)
+    return printed

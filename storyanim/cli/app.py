@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from storyanim.cli import character, convert, doctor, export, index, personalize, run, shot
+from storyanim.cli import (
+    character,
+    convert,
+    doctor,
+    export,
+    fetch,
+    index,
+    motion,
+    personalize,
+    review,
+    run,
+    shot,
+    take,
+)
 
 app = typer.Typer(
     name="storyanim", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -21,10 +34,14 @@ app.command("index-info")(index.index_info)
 app.command()(index.search)
 app.command()(personalize.personalize)
 app.add_typer(character.app, name="character")
+app.add_typer(motion.app, name="motion")
 app.add_typer(shot.app, name="shot")
 app.command()(run.report)
+app.command()(review.review)
+app.command()(take.clean)
 app.add_typer(export.app, name="export")
 app.add_typer(convert.app, name="convert")
+app.command()(fetch.fetch)
 app.command()(doctor.doctor)
 
 

@@ -28,15 +28,19 @@ def _group() -> None:
 @app.command("show")
 def show_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file made by `storyanim personalize`.")],
-    profile: flags.Profile = "storybook",
+    profile: flags.Profile = "auto",
     json_: flags.AsJson = False,
 ) -> None:
     """Tell all that a character file holds, and whether it fits a profile."""
     from storyanim.config import load_settings
     from storyanim.engine.character_file import FORMAT, load_character_token
+    from storyanim.run.models import settle_profile
 
-    models = load_settings(profile).models
+    if profile != "auto":
+        load_settings(profile)                       # a mistake is reported before the file is read
     token = load_character_token(file)
+    profile, _ = settle_profile(profile, character_files=[str(file)])
+    models = load_settings(profile).models
     facts = {"file": str(file), "bytes": file.stat().st_size, "format": FORMAT, **_facts(token),
              "profile": profile, "fits": _fits(token, models.pipeline)}
     console.result(facts, "" if json_ else console.table(_rows(facts)), json_)
@@ -51,7 +55,8 @@ def _facts(token: CharacterToken) -> dict[str, Any]:
     return {
         "name": token.name, "token": token.token, "noun": token.noun, "base": token.base,
         **{name: _value(said[name]) if name in said else None for name in _NAMED},
-        "table": {"shape": list(token.table.shape), "different_rows": len(np.unique(token.table, axis=0))},
+        "table": {"shape": list(token.table.shape),
+                  "different_rows": len(np.unique(token.table, axis=0)) if token.is_learned else 0},
         "lora": {"rank": max(halves, default=0), "modules": modules},
         "metrics": {name: _value(text) for name, text in said.items() if name not in _NAMED},
     }

@@ -11,7 +11,7 @@ import typer
 
 from storyanim import console
 from storyanim.cli import flags
-from storyanim.errors import InputError, UsageError
+from storyanim.errors import UsageError
 
 if TYPE_CHECKING:
     from storyanim.artifacts import CharacterToken
@@ -23,6 +23,22 @@ class CharacterFormat(StrEnum):
 
     lora = "diffusers-lora"
     embedding = "ti-embedding"
+
+
+class PageFormat(StrEnum):
+    """What is printed."""
+
+    pdf = "pdf"
+    html = "html"
+
+
+class ProjectFormat(StrEnum):
+    """What editing programs open."""
+
+    otio = "otio"
+    edl = "edl"
+    fcpxml = "fcpxml"
+    zip = "zip"
 
 
 app = typer.Typer(no_args_is_help=True, help="A run's film, or a character, in other forms.")
@@ -58,21 +74,52 @@ def preview(
 ) -> None:
     """Write the film as a small moving picture."""
     from storyanim.engine.folders import check_writable
-    from storyanim.engine.run_dir import RunDir
-    from storyanim.film.film import write_preview
-    from storyanim.run.report import finished_film
-    from storyanim.run.request import read_request
+    from storyanim.run.exports import write_run_preview
 
     if out.suffix not in {".webp", ".gif"}:
         raise UsageError(f"{out} is neither .webp nor .gif", hint="choose one of the two with -o")
-    read_request(run)
     check_writable(out)
-    with RunDir(run) as opened:
-        film = finished_film(opened)
-        if film is None:
-            raise InputError(f"{run} has no film yet", hint=f"make it: storyanim run {run}")
-        write_preview(film.value, out, width_px=width)
+    write_run_preview(run, out, width)
     print(out)
+
+
+@app.command()
+def film(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder with a finished film.")],
+    format_: Annotated[ProjectFormat, typer.Option("--format", help="otio: OpenTimelineIO; edl: CMX 3600, "
+                                                   "pictures alone; fcpxml: Final Cut Pro; zip: all, in "
+                                                   "one archive.")] = ProjectFormat.otio,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="[default: the run's name, here]",
+                                             show_default=False)] = None,
+    json_: flags.AsJson = False,
+) -> None:
+    """Write the film as a project of an editing program, its clips and sounds beside it."""
+    from storyanim.run.exports import export_film
+
+    path = out or Path(f"{run.absolute().name}.{format_.value}")
+    written = [str(one) for one in export_film(run, path, format_.value)]
+    console.result({"written": written}, "\n".join(written), json_)
+
+
+@app.command()
+def storyboard(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, drawn or not.")],
+    format_: Annotated[PageFormat, typer.Option("--format", help="pdf: A4, seven shots a page; html: one "
+                                                                 "file.")] = PageFormat.pdf,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="[default: the run's name, here]",
+                                             show_default=False)] = None,
+) -> None:
+    """Write the storyboard for print: each shot's pictures, words, prompt and seconds."""
+    from storyanim.engine.folders import check_writable
+    from storyanim.run.exports import print_storyboard
+
+    path = out or Path(f"{run.absolute().name}.{format_.value}")
+    if path.suffix != f".{format_.value}":
+        raise UsageError(f"{path} does not end in .{format_.value}",
+                         hint=f"name it {path.stem}.{format_.value} with -o")
+    check_writable(path)
+    print_storyboard(run, path)
+    print(path)
 
 
 @app.command()

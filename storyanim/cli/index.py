@@ -29,7 +29,7 @@ def index(
     ] = None,
     executor: flags.Executor = flags.ExecutorFlag.local,
     ray_address: flags.RayAddress = None,
-    profile: flags.Profile = "storybook",
+    profile: flags.Profile = "auto",
     json_: flags.AsJson = False,
 ) -> None:
     """Index videos so that shots can move as they do."""
@@ -68,7 +68,7 @@ def search(
                        "'motion>=0.01'; names: duration, aspect, motion, fps, source, licence.")] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Compare with all clips, whatever kind of index it "
                                                         "is.")] = False,
-    profile: flags.Profile = "storybook",
+    profile: flags.Profile = "auto",
     json_: flags.AsJson = False,
 ) -> None:
     """Find clips in an index, and draw them as a sheet, with scores and why."""
@@ -79,7 +79,7 @@ def search(
     lines = [f"{hit.match.rank:3d}  {hit.match.score:6.3f}  {hit.match.clip_id:24s}  {hit.match.caption}  "
              f"({hit.why})"
              for hit in hits]
-    shown = {"clip_id", "path", "start_s", "end_s", "score", "caption"}
+    shown = {"clip_id", "path", "start_s", "end_s", "score", "caption", "words", "fits"}
     facts = [hit.match.model_dump(mode="json", include=shown) | {"why": hit.why} for hit in hits]
     console.result(facts, "\n".join([*lines, str(sheet)]), json_)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +10,7 @@ import typer
 
 from storyanim import console
 from storyanim.cli import flags
+from storyanim.cli.fetch import confirm_downloads
 
 if TYPE_CHECKING:
     from storyanim.api import CharacterFiles
@@ -23,11 +25,12 @@ def personalize(
         str | None, typer.Option(help="What it is: bear, dog, ... [default: from the folder's name]")
     ] = None,
     index: flags.Index = None,
-    profile: flags.Profile = "storybook",
+    profile: flags.Profile = "auto",
     quality: flags.Quality = flags.QualityFlag.normal,
     report: Annotated[
         bool, typer.Option("--report/--no-report", help="Draw with what was learned, and measure it.")
     ] = True,
+    yes: flags.Yes = False,
     json_: flags.AsJson = False,
 ) -> None:
     """Learn a character from pictures, for `storyanim run --character FILE`.
@@ -40,7 +43,7 @@ def personalize(
     with console.progress(f"personalize {folder.name}") as bar:
         files = api.learn_character(folder, out, noun=noun, index=index, profile=profile,
                                     quality=quality.value,
-                                    report=report, progress=bar)
+                                    report=report, confirm=partial(confirm_downloads, yes), progress=bar)
     _show(files, json_)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,19 +11,25 @@ import typer
 
 from storyanim import console
 from storyanim.cli import flags
+from storyanim.cli.fetch import confirm_downloads
+from storyanim.errors import UsageError
 
 if TYPE_CHECKING:
     from storyanim.run.pipeline import FilmResult
+    from storyanim.run.storyboard import Replan
 
 
 def run(
     source: Annotated[
-        Path, typer.Argument(metavar="STORY|STORYBOARD|RUN", help="A story, a storyboard, or a run to go on.")
+        Path, typer.Argument(metavar="STORY|STORYBOARD|RUN",
+                             help="A story (- is standard input), a storyboard, or a run.")
     ],
     character: flags.Characters = None,
+    motion: flags.Motions = None,
     index: flags.Index = None,
     profile: flags.GivenProfile = None,
     planner: flags.Planner = None,
+    cast: flags.Cast = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Run folder. [default: runs/TITLE]")] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Another seed, another film. [default: 0]")
@@ -39,9 +47,27 @@ def run(
     ] = None,
     executor: flags.Executor = flags.ExecutorFlag.local,
     ray_address: flags.RayAddress = None,
+    max_shots: flags.MaxShots = None,
+    length: flags.Length = None,
+    retries: flags.Retries = None,
+    takes: flags.Takes = None,
     workers: Annotated[
         int, typer.Option("--workers", min=0, help="Shots drawn at once. 0: as the machine allows.")
     ] = 0,
+    replan: flags.Replan = None,
+    base: flags.Base = None,
+    lora: flags.Loras = None,
+    subtitles: flags.Subtitles = None,
+    font: flags.Font = None,
+    size: flags.Size = None,
+    fps: flags.Fps = None,
+    author: flags.Author = None,
+    narrate: flags.Narrate = None,
+    voice: flags.Voice = None,
+    music: flags.Music = None,
+    ambience: flags.Ambience = None,
+    max_memory: flags.MaxMemory = None,
+    yes: flags.Yes = False,
     json_: flags.AsJson = False,
 ) -> None:
     """Make the film of a story.
@@ -52,40 +78,78 @@ def run(
     from storyanim import api
 
     given = {} if control_guidance_end is None else {"control_guidance_end": control_guidance_end}
-    settings = {"generate": given} if given else {}
+    given |= flags.memory_settings(max_memory)
+    settings = flags.plan_settings(max_shots, length) | ({"generate": given} if given else {})
+    settings |= flags.model_settings(base, lora) | flags.sound_settings(narrate, voice, music, ambience)
+    check = {name: number for name, number in (("retries", retries), ("takes", takes)) if number is not None}
+    if check:
+        settings["check"] = check
+    film = flags.film_settings(subtitles, font, size, fps, author)
+    if film := settings.get("film", {}) | film:
+        settings["film"] = film
     with console.progress("film") as bar:
         result = api.make_film(
-            source, characters=character or (), out=out, index=index, profile=profile,
+            source, characters=character or (), motions=motion or (), out=out, index=index, profile=profile,
             quality=None if quality is None else quality.value,
             planner=None if planner is None else planner.value,
+            cast=None if cast is None else cast.value,
             seed=seed, settings=settings, executor=executor.value, ray_address=ray_address,
-            workers=workers, progress=bar)
+            workers=workers, replan=_replan(replan), confirm=partial(confirm_downloads, yes), progress=bar)
     _show(result, json_)
     result.check_complete()
 
 
+def _replan(flag: flags.ReplanFlag | None) -> Replan:
+    """Return what becomes of edits; asking is left to a terminal. Raises UsageError when asked elsewhere."""
+    def ask(conflicts: Sequence[str]) -> None:
+        console.say("\n".join(conflicts))
+        if flag is None and not console.can_ask():
+            console.say("the storyboard before is kept: `storyanim shot undo` goes back to it")
+        elif not console.ask("Go on with the rest?"):
+            raise UsageError("some edits cannot be kept, nothing was changed",
+                             hint="--replan keep goes on without them, --replan discard drops all edits")
+
+    if flag is None or flag is flags.ReplanFlag.ask:
+        return ask
+    return "keep" if flag is flags.ReplanFlag.keep else "discard"
+
+
 def plan(
-    story: Annotated[Path, typer.Argument(help="A text file.")],
+    story: Annotated[Path, typer.Argument(help="A text, Word, EPUB or PDF file; - is standard input.")],
     out: Annotated[Path | None,
                    typer.Option("--out", "-o", help="YAML to write. [default: print it]")] = None,
     character: flags.Characters = None,
     profile: flags.GivenProfile = None,
     planner: flags.Planner = None,
+    cast: flags.Cast = None,
+    max_shots: flags.MaxShots = None,
+    length: flags.Length = None,
     json_: flags.AsJson = False,
 ) -> None:
     """Split a story into shots, as a file to edit; `storyanim run` takes it."""
     from storyanim import api
+    from storyanim.cli.cast import cast_lines, chosen_parts
     from storyanim.engine.folders import check_writable, write_file
+    from storyanim.planning.chat_store import last_reply_saved
 
     if out is not None:
         check_writable(out)
-    board = api.plan(story, characters=character or (), profile=profile,
-                     planner=None if planner is None else planner.value)
+    settings = flags.plan_settings(max_shots, length)
+    if chosen := chosen_parts(out):
+        settings["plan"] = settings.get("plan", {}) | {"stand_ins": chosen}
+    beside = (out or (Path("story") if str(story) == "-" else story)).with_suffix(".last_reply.txt")
+    with last_reply_saved(beside), console.progress("plan") as bar:
+        board = api.plan(story, characters=character or (), profile=profile,
+                         planner=None if planner is None else planner.value,
+                         cast=None if cast is None else cast.value,
+                         settings=settings, progress=bar)
     if out is None:
         console.result(board.model_dump(mode="json"), board.to_yaml().rstrip("\n"), json_)
+        console.say(cast_lines(board), quiet=json_ or not board.cast)
         return
     write_file(out, board.to_yaml().encode())
-    console.result(board.model_dump(mode="json"), f"{out}: {len(board.shots)} shots", json_)
+    lines = [f"{out}: {len(board.shots)} shots", cast_lines(board)]
+    console.result(board.model_dump(mode="json"), "\n".join(filter(None, lines)), json_)
 
 
 def report(
@@ -94,28 +158,46 @@ def report(
 ) -> None:
     """Write the report of a run again, from what lies in its folder."""
     from storyanim.engine.run_dir import RunDir
+    from storyanim.run.models import bind
     from storyanim.run.report import write_report
-    from storyanim.run.request import read_request
+    from storyanim.run.request import read_pins, read_request
 
-    settings = read_request(run_folder).settings()
+    settings = bind(read_request(run_folder).settings(), read_pins(run_folder), only_pinned=True)
     with RunDir(run_folder) as opened:
         path = write_report(opened, settings)
     console.result({"report": str(path)}, str(path), json_)
 
 
 def _show(result: FilmResult, as_json: bool) -> None:
+    from storyanim.cli.cast import cast_lines
+    from storyanim.run.checked import what_is_wrong
+
     shots = result.storyboard.shots
+    without_footage = [made.shot.id for made in result.shots if made.depth is None]
     facts = {
         "run": str(result.folder), "film": str(result.path), "report": str(result.report),
         "duration_s": round(result.film.value.duration_s, 3), "shots": len(shots),
-        "drawn": list(result.redrawn), "failed": dict(result.failed),
+        "drawn": list(result.redrawn), "without_footage": without_footage, "failed": dict(result.failed),
         "unsupported_words": {
             shot.id: list(shot.unsupported_words) for shot in shots if shot.unsupported_words
         },
+        "cast": [role.model_dump(mode="json") for role in result.storyboard.cast],
+        "faults": {shot: list(check.reading.faults) for shot, check in result.checks.items()
+                   if check.reading.faults},
+        "seeds": {made.shot.id: made.shot.reseeded(made.check.value.chosen).seed for made in result.shots
+                  if made.check.value.chosen},
+        "checks": {shot: check.model_dump(mode="json") for shot, check in result.checks.items()},
+        "profile": result.profile, "models": dict(result.models),
         "pictures": {name: survey.findings() for name, survey in result.surveys.items()},
     }
     lines = [f"{result.path}: {len(result.shots)} shots, {facts['duration_s']:.1f} s",
              f"{result.report}: how it came about"]
+    if without_footage:
+        lines.append(f"no footage fits, drawn from the text alone: {', '.join(without_footage)}")
+    lines += [f"{shot}: {what_is_wrong(check.reading)}" for shot, check in result.checks.items()
+              if not check.reading.is_right]
     if unsupported_words := sorted({word for shot in shots for word in shot.unsupported_words}):
         lines.append(f"not drawn, the model lacks the words: {', '.join(unsupported_words)}")
+    if who := cast_lines(result.storyboard):
+        lines.append(who)
     console.result(facts, "\n".join(lines), as_json)

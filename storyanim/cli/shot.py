@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from storyanim import console
-from storyanim.errors import StoryError, UsageError
-
-if TYPE_CHECKING:
-    from storyanim.artifacts import Shot, Storyboard
+from storyanim.cli import take
+from storyanim.cli.flags import AsJson
+from storyanim.cli.layout import layout
+from storyanim.errors import UsageError
 
 app = typer.Typer(no_args_is_help=True,
                   help="Change a shot of a run; `storyanim run RUN` then draws what changed.")
@@ -20,12 +19,50 @@ Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")]
 ShotId = Annotated[str, typer.Argument(metavar="SHOT", help="s01, s02, ...")]
 ClipId = Annotated[str, typer.Argument(metavar="CLIP",
                                        help="A candidate's name, from the report or `storyanim search`.")]
+Figure = Annotated[int | None, typer.Option(min=1, metavar="N", help="Of several that do different things: "
+                                            "this one's footage, as `layout` counts them.")]
+_MAX_TEXT = 60                                       # characters of a shot's words in a list
+
+
+@app.command("list")
+def list_(run: Run, json_: AsJson = False) -> None:
+    """List the shots of a run."""
+    from storyanim.run.edits import list_shots
+
+    shots = list_shots(run)
+    rows = [(made.shot.id, f"{made.shot.duration_s:g} s", f"seed {made.shot.seed}",
+             "drawn" if made.drawn else "not drawn", made.footage or "-",
+             _shortened(made.shot.text or made.shot.prompt)) for made in shots]
+    facts = [made.shot.model_dump(mode="json") | {"drawn": made.drawn, "footage": made.footage}
+             for made in shots]
+    console.result(facts, console.columns((), rows), json_)
 
 
 @app.command()
-def redo(run: Run, shot: ShotId) -> None:
-    """Draw a shot again with another seed."""
-    _change(run, shot, lambda old: old.model_copy(update={"seed": (old.seed + 1) % 2**63}))
+def redo(
+    run: Run, shot: ShotId,
+    takes: Annotated[int, typer.Option("--takes", min=0, max=16, metavar="N",
+                                       help="Drawings, each with another seed, of which the best is shown. "
+                                            "0: as for other shots.")] = 0,
+) -> None:
+    """Draw a shot again with another seed; what was drawn is kept as a take."""
+    from storyanim.run.edits import redo_shot
+
+    redo_shot(run, shot, takes)
+    _say_changed(run)
+
+
+app.command()(take.takes)
+app.command()(take.choose)
+
+
+@app.command()
+def seed(run: Run, shot: ShotId, seed: Annotated[int, typer.Argument(min=0, help="From 0 on.")]) -> None:
+    """Give a shot this seed; that of `storyanim run --seed` is added to it."""
+    from storyanim.run.edits import set_seed
+
+    set_seed(run, shot, seed)
+    _say_changed(run)
 
 
 @app.command()
@@ -35,10 +72,12 @@ def replace(
     query: Annotated[str | None, typer.Option(help="What footage to look for.")] = None,
 ) -> None:
     """Give a shot another prompt or query."""
-    changes = {name: value for name, value in (("prompt", prompt), ("query", query)) if value}
-    if not changes:
+    if not (prompt or query):
         raise UsageError("nothing to replace", hint="give --prompt or --query")
-    _change(run, shot, lambda old: old.model_copy(update=changes))
+    from storyanim.run.edits import replace_shot
+
+    replace_shot(run, shot, prompt, query)
+    _say_changed(run)
 
 
 @app.command()
@@ -49,21 +88,54 @@ def insert(
     text: Annotated[str, typer.Option(help="Its subtitle.")] = "",
 ) -> None:
     """Put a new shot behind SHOT."""
-    from storyanim.planning.keep import insert_shot
+    from storyanim.run.edits import insert_shot
 
-    _edit(run, lambda board: insert_shot(board, _known(board, shot).id, prompt, query or prompt, text))
+    insert_shot(run, shot, prompt, query, text)
+    _say_changed(run)
 
 
 @app.command()
 def remove(run: Run, shot: ShotId) -> None:
     """Take a shot out of the film."""
-    def without(board: Storyboard) -> Storyboard:
-        gone = _known(board, shot)
-        if len(board.shots) == 1:
-            raise StoryError("a film needs at least one shot", hint="insert another shot first")
-        return board.model_copy(update={"shots": tuple(s for s in board.shots if s is not gone)})
+    from storyanim.run.edits import remove_shot
 
-    _edit(run, without)
+    remove_shot(run, shot)
+    _say_changed(run)
+
+
+@app.command()
+def move(
+    run: Run, shot: ShotId,
+    behind: Annotated[str | None, typer.Option("--behind", metavar="SHOT", help="Show it after.")] = None,
+    before: Annotated[str | None, typer.Option("--before", metavar="SHOT", help="Or before.")] = None,
+) -> None:
+    """Show a shot at another place of the film."""
+    if (behind is None) == (before is None):
+        raise UsageError("one place is needed", hint="give --behind SHOT or --before SHOT")
+    from storyanim.run.edits import move_shot
+
+    move_shot(run, shot, behind=behind, before=before)
+    _say_changed(run)
+
+
+@app.command()
+def order(
+    run: Run,
+    project: Annotated[Path, typer.Argument(metavar="PROJECT", help="An .otio, .edl or .fcpxml that "
+                                            "`storyanim export film` wrote and an editor changed.")],
+    drop_missing: Annotated[bool, typer.Option("--drop-missing",
+                                               help="Shots that it lacks leave the film.")] = False,
+    json_: AsJson = False,
+) -> None:
+    """Show the shots in the order that an editor's project has."""
+    from storyanim.run.exports import take_order
+
+    ordered, missing = take_order(run, project, drop_missing=drop_missing)
+    what = "removed" if drop_missing else "not in the project, kept"
+    left = f"\n{what}: {', '.join(missing)}" if missing else ""
+    console.result({"order": ordered, "missing": missing}, f"{', '.join(ordered)}{left}", json_)
+    if not json_:
+        _say_changed(run)
 
 
 @app.command()
@@ -74,53 +146,59 @@ def pin(
     footage: Annotated[str | None, typer.Option("--clip", metavar="FILE[@START-END]",
                                                 help="A video of your own, in seconds: "
                                                 "dog.mp4@3.2-5.2. [default: its beginning]")] = None,
+    figure: Figure = None,
 ) -> None:
-    """Let a shot move as this clip does, or as a video of your own."""
+    """Let a shot, or one of its figures, move as this clip does, or as a video of your own."""
     if (clip is None) == (footage is None):
         raise UsageError("one clip is pinned", hint="give a candidate's name, or a video with --clip FILE")
-    from storyanim.retrieve.choose import read_user_footage, with_absolute_path
+    from storyanim.run.edits import pin_clip, pin_file
 
-    def pinned(old: Shot) -> Shot:
-        if footage is not None:
-            read_user_footage(footage, old.duration_s)  # what is wrong with it is told now
-        name = clip if footage is None else with_absolute_path(footage)
-        return old.model_copy(update={"pinned": name, "banned": tuple(c for c in old.banned if c != name)})
-
-    _change(run, shot, pinned)
+    if footage is not None:
+        pin_file(run, shot, footage, figure)
+    elif clip is not None:
+        pin_clip(run, shot, clip, figure)
+    _say_changed(run)
 
 
 @app.command()
-def ban(run: Run, shot: ShotId, clip: ClipId) -> None:
-    """Never let a shot move as this clip does."""
-    def banned(old: Shot) -> Shot:
-        pinned = None if old.pinned == clip else old.pinned
-        return old.model_copy(update={"pinned": pinned, "banned": tuple(sorted({*old.banned, clip}))})
+def ban(run: Run, shot: ShotId, clip: ClipId, figure: Figure = None) -> None:
+    """Never let a shot, or one of its figures, move as this clip does."""
+    from storyanim.run.edits import ban_clip
 
-    _change(run, shot, banned)
-
-
-def _known(board: Storyboard, shot_id: str) -> Shot:
-    for shot in board.shots:
-        if shot.id == shot_id:
-            return shot
-    raise StoryError(f"the storyboard has no shot {shot_id}",
-                     hint=f"it has {', '.join(shot.id for shot in board.shots)}")
+    ban_clip(run, shot, clip, figure)
+    _say_changed(run)
 
 
-def _change(run: Path, shot_id: str, change: Callable[[Shot], Shot]) -> None:
-    def changed(board: Storyboard) -> Storyboard:
-        old = _known(board, shot_id)
-        return board.model_copy(update={"shots": tuple(change(s) if s is old else s for s in board.shots)})
+@app.command()
+def undo(
+    run: Run,
+    to: Annotated[int | None, typer.Option("--to", min=1, metavar="N",
+                                           help="The storyboard with this number, also a later one.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List the storyboards that the run had.")] = False,
+    json_: AsJson = False,
+) -> None:
+    """Go back to the storyboard before the last change; again, to the one before that."""
+    from storyanim.run.edits import list_versions
+    from storyanim.run.edits import undo as go_back
 
-    _edit(run, changed)
+    if list_:
+        kept = list_versions(run)
+        facts = [{"number": old.number, "made_by": old.made_by, "file": str(old.path)} for old in kept]
+        console.result(facts, console.columns((), [(f"{old.number}", old.made_by) for old in kept]), json_)
+        return
+    found = go_back(run, to)
+    facts = [{"number": found.number, "made_by": found.made_by, "file": str(found.path)}]
+    console.result(facts, f"back at storyboard {found.number} ({found.made_by})", json_)
+    console.say(f"now draw it: storyanim run {run}", quiet=json_)
 
 
-def _edit(run: Path, change: Callable[[Storyboard], Storyboard]) -> None:
-    from storyanim.engine.run_dir import RunDir
-    from storyanim.run.request import read_request
-    from storyanim.run.storyboard import edit_storyboard
+app.command()(layout)
 
-    read_request(run)
-    with RunDir(run) as opened:
-        edit_storyboard(opened, change)
+
+def _say_changed(run: Path) -> None:
     console.say(f"changed; now draw it: storyanim run {run}")
+
+
+def _shortened(text: str) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= _MAX_TEXT else f"{words[:_MAX_TEXT - 1].rstrip()}…"

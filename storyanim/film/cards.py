@@ -11,6 +11,7 @@ from PIL.ImageFont import FreeTypeFont
 
 from storyanim.artifacts import Clip, Frames, UInt8
 from storyanim.config import FilmSettings
+from storyanim.engine.steps import step_version
 from storyanim.film.clip import save_clip
 from storyanim.fonts import font_for, wrap
 
@@ -22,11 +23,13 @@ _INK, _RULE, _LEAF = (74, 52, 36), (164, 122, 78), (122, 140, 84)
 _SUPERSAMPLING = 2                                   # for smooth edges of lines
 
 
+@step_version(2)
 def title_card(folder: Path, title: str, settings: FilmSettings) -> Clip:
     """Write the title, fading in on a page, `title_s` long. Raises FilmError."""
-    return save_clip(folder, TITLE_ID, Frames(_appearing(title, settings), FPS), settings)
+    return save_clip(folder, TITLE_ID, Frames(_appearing(title, settings, settings.author), FPS), settings)
 
 
+@step_version(2)
 def end_card(folder: Path, words: str, settings: FilmSettings) -> Clip:
     """Write the last page, fading in with its words, then to black. Raises FilmError."""
     rgb = _appearing(words, settings)
@@ -35,7 +38,7 @@ def end_card(folder: Path, words: str, settings: FilmSettings) -> Clip:
     return save_clip(folder, END_ID, Frames(dimmed, FPS), settings)
 
 
-def draw_page(words: str, width_px: int, height_px: int) -> UInt8:
+def draw_page(words: str, width_px: int, height_px: int, font: str = "", author: str = "") -> UInt8:
     """Return (H, W, 3): a page with centred `words`, or without where no font here has their letters."""
     size = (width_px * _SUPERSAMPLING, height_px * _SUPERSAMPLING)
     page = Image.fromarray(_paper(*size))
@@ -49,15 +52,19 @@ def draw_page(words: str, width_px: int, height_px: int) -> UInt8:
         for y, sign_y in ((near, 1), (low, -1)):
             _twig(draw, (x, y), unit, (sign_x, sign_y))
     if words:
-        bottom = _words(draw, words, size, unit)
+        bottom = _words(draw, words, size, unit, font)
         _flourish(draw, size[0] / 2, bottom + 7 * unit, unit)
+        if lettered := font_for(author, round(5 * unit), font) if author else None:
+            name = wrap(lettered[1], lettered[0], size[0] * 0.74)[0]
+            draw.text((size[0] / 2, bottom + 15 * unit), name, _RULE, lettered[0], anchor="mm")
     return np.asarray(page.resize((width_px, height_px), Image.Resampling.LANCZOS))
 
 
-def _appearing(words: str, settings: FilmSettings) -> UInt8:
+def _appearing(words: str, settings: FilmSettings, author: str = "") -> UInt8:
     """Return (T, H, W, 3): an empty page, on which the words fade in."""
     size = (settings.width_px, settings.height_px)
-    empty, full = np.float32(draw_page("", *size)), np.float32(draw_page(words, *size))
+    empty, full = np.float32(draw_page("", *size)), np.float32(
+        draw_page(words, *size, settings.font, author))
     num_frames = max(1, round(settings.title_s * FPS))
     fade_frames = FADE_S * FPS
     shares = np.ones(num_frames)
@@ -75,9 +82,11 @@ def _paper(width_px: int, height_px: int) -> UInt8:
     return np.clip(np.rint(paper), 0, 255).astype(np.uint8)
 
 
-def _words(draw: ImageDraw.ImageDraw, words: str, size: tuple[int, int], unit: float) -> float:
+def _words(
+    draw: ImageDraw.ImageDraw, words: str, size: tuple[int, int], unit: float, own: str
+) -> float:
     """Draw the words in the largest size that fits; return the height at which they end."""
-    fitted = _fitted(words.strip(), size[0] * 0.74, size[1] * 0.5, unit)
+    fitted = _fitted(words.strip(), size[0] * 0.74, size[1] * 0.5, unit, own)
     if fitted is None:
         return size[1] / 2 - 7 * unit
     font, lines, step = fitted
@@ -88,10 +97,10 @@ def _words(draw: ImageDraw.ImageDraw, words: str, size: tuple[int, int], unit: f
 
 
 def _fitted(
-    words: str, width: float, height: float, unit: float
+    words: str, width: float, height: float, unit: float, own: str
 ) -> tuple[FreeTypeFont, list[str], float] | None:
     for size in (11, 9.5, 8, 7, 6, 5, 4):
-        lettered = font_for(words, round(size * unit)) if words else None
+        lettered = font_for(words, round(size * unit), own) if words else None
         if lettered is None:
             return None
         font, drawn = lettered

@@ -1,4 +1,4 @@
-"""A page that shows how well a character was learned; its pictures are in it, so that it can be sent as one file."""
+"""A page that shows how well a character was learned; with its pictures in it, one file to send."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class DrawnPrompt(FrozenModel):
 
 
 class SceneCheck(FrozenModel):
-    """Whether the text still decides what is around the character: one prompt, one footage, one noise, N places."""
+    """Whether the text still decides on the surroundings: one prompt, one footage, one noise, N places."""
 
     prompts: tuple[str, ...]
     figure_hidden: bool  # whether the figure was made grey before pictures were compared
@@ -39,8 +39,8 @@ class SceneCheck(FrozenModel):
     read_after: int
 
     @property
-    def holds_on(self) -> bool:
-        """Whether the token keeps to a scene: drawings differ too little, or two more of them are read as another place."""
+    def overfits(self) -> bool:
+        """Whether the token keeps to a scene: drawings differ too little, or two more show another place."""
         return self.ratio < self.least or self.read_after < self.read_before - 1
 
 
@@ -79,12 +79,13 @@ class Drawings:
 
 
 def render_character(report: CharacterReport, drawings: Drawings) -> str:
-    """The page, as HTML that needs no other file."""
-    return render_template("character.html", {"inlined": _inlined}, report=report, drawings=drawings, chart=_chart(report))
+    """Return the page, as HTML that needs no other file."""
+    return render_template(
+        "character.html", {"inlined": _inlined}, report=report, drawings=drawings, chart=_chart(report))
 
 
 def _inlined(rgb: UInt8) -> str:
-    """A picture as a data address."""
+    """Return a picture as a data address."""
     from PIL import Image
 
     out = BytesIO()
@@ -93,7 +94,7 @@ def _inlined(rgb: UInt8) -> str:
 
 
 def _chart(report: CharacterReport) -> dict[str, Any]:
-    """Both curves over the steps as SVG points, the numbers at the axes, and where the chosen step lies."""
+    """Return both curves over the steps as SVG points, the axes' numbers, and where the chosen step lies."""
     width, height = _CHART_PX
     values = [value for curve in (report.loss_curve, report.held_out_curve) for _, value in curve]
     low, high = min(values), max(values)
@@ -109,7 +110,8 @@ def _chart(report: CharacterReport) -> dict[str, Any]:
         return " ".join(f"{across(step):.1f},{down(value):.1f}" for step, value in curve)
 
     return {
-        "width": width, "height": height, "left": _EDGE_PX, "bottom": down(low), "chosen": across(report.chosen_step),
+        "width": width, "height": height, "left": _EDGE_PX, "bottom": down(low),
+        "chosen": across(report.chosen_step),
         "loss": points(report.loss_curve), "held_out": points(report.held_out_curve),
         "steps": [(across(step), step) for step in sorted({0, report.steps // 2, report.steps})],
         "values": [(down(value), f"{value:.3g}") for value in (low, (low + high) / 2, high)],

@@ -11,24 +11,31 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 from PIL.ImageFont import FreeTypeFont
 
 from storyanim import video
-from storyanim.artifacts import Clip, Frames, Shot, UInt8
+from storyanim.artifacts import Clip, Frames, Shot, Speech, UInt8, Word
 from storyanim.config import FilmSettings
+from storyanim.engine.steps import step_version
 from storyanim.errors import UsageError
 from storyanim.film.subtitles import cues_of
 from storyanim.fonts import drawable, font_for
 
+_AROUND_LIGHT = 0.55                                 # of the blurred picture around one of another shape
 
-def write_clip(folder: Path, shot: Shot, frames: Frames, settings: FilmSettings) -> Clip:
+
+@step_version(2)
+def write_clip(
+    folder: Path, shot: Shot, frames: Frames, settings: FilmSettings, speech: Speech | None = None
+) -> Clip:
     """Write the shot as `folder`/clip.mp4 in the film's size and rate.
 
     The last frame is held until the shot has its duration and its words can be read, but no longer than
-    `max_hold_s`. Raises FilmError, and UsageError when words are to be burned in that no font here can draw.
+    `max_hold_s`; until they are spoken, however long that takes. Raises FilmError, and UsageError when words
+    are to be burned in that no font here can draw.
     """
     large = enlarge(frames.rgb, settings.width_px, settings.height_px)
-    held = num_hold_frames(shot, frames, settings)
+    held = num_hold_frames(shot, frames, settings, speech)
     large = np.concatenate([large, np.repeat(large[-1:], held, axis=0)])
     if settings.subtitles == "burned":
-        burn_subtitles(large, shot.text, frames.fps)
+        burn_subtitles(large, shot.text, frames.fps, speech.words if speech else (), settings.font)
     return save_clip(folder, shot.id, Frames(large, frames.fps), settings)
 
 
@@ -36,22 +43,26 @@ def save_clip(folder: Path, shot_id: str, frames: Frames, settings: FilmSettings
     """Write frames as `folder`/clip.mp4, with the parameters that all clips of a film share."""
     path = folder / "clip.mp4"
     width_px, height_px = settings.width_px, settings.height_px
-    video.write(frames, path, width_px=width_px, height_px=height_px, fps=settings.fps, crf=settings.crf)
+    video.write(frames, path, width_px=width_px, height_px=height_px, fps=settings.fps, crf=settings.crf,
+                key_frame=round(settings.transition_s * settings.fps), interpolate=settings.interpolate)
     num_frames = video.probe(path).num_frames
     return Clip(shot_id=shot_id, path=path, width_px=width_px, height_px=height_px, fps=settings.fps,
                 num_frames=num_frames)
 
 
-def num_hold_frames(shot: Shot, frames: Frames, settings: FilmSettings) -> int:
+def num_hold_frames(
+    shot: Shot, frames: Frames, settings: FilmSettings, speech: Speech | None = None
+) -> int:
     """Return how many times the last frame is shown again."""
     length_s = len(frames.rgb) / frames.fps
     reading_s = len(shot.text) / settings.reading_chars_per_s if settings.subtitles != "none" else 0.0
-    wanted_s = max(reading_s, shot.duration_s) - length_s
-    return math.ceil(round(min(max(wanted_s, 0.0), settings.max_hold_s) * frames.fps, 6))
+    held_s = min(max(reading_s, shot.duration_s) - length_s, settings.max_hold_s)
+    spoken_s = speech.duration_s - length_s if speech else 0.0
+    return math.ceil(round(max(held_s, spoken_s, 0.0) * frames.fps, 6))
 
 
 def enlarge(rgb: UInt8, width_px: int, height_px: int) -> UInt8:
-    """Return (T, H, W, 3) frames as (T, height_px, width_px, 3), with black bars where the shapes differ.
+    """Return (T, H, W, 3) frames as (T, height_px, width_px, 3), over itself, blurred, where shapes differ.
 
     From twice the size on, Lanczos alone shows the old pixels as stairs along slanted edges: a blur of under
     half an old pixel removes them, and an unsharp mask brings the edges back.
@@ -60,21 +71,39 @@ def enlarge(rgb: UInt8, width_px: int, height_px: int) -> UInt8:
     return np.stack([_enlarge_one(Image.fromarray(picture), (width_px, height_px), scale) for picture in rgb])
 
 
-def burn_subtitles(rgb: UInt8, text: str, fps: float) -> None:
+def burn_subtitles(
+    rgb: UInt8, text: str, fps: float, spoken: Sequence[Word] = (), own: str = ""
+) -> None:
     """Draw a text into (T, H, W, 3) frames, in place. Raises UsageError when no font has its letters."""
     if not text.strip():
         return
-    words = drawable(text)
+    words = drawable(text, own)
     if words is None:
-        raise UsageError(f"no font on this machine has the letters of {text[:40]!r}",
-                         hint="install a Noto font for the story's script, or take soft subtitles")
-    cues = cues_of(words, len(rgb) / fps)
-    font = _subtitle_font(words, [line for cue in cues for line in cue.lines], rgb.shape[2], rgb.shape[1])
+        raise no_font(text)
+    cues = cues_of(words, len(rgb) / fps, words=spoken if words == text else ())
+    lines = [line for cue in cues for line in cue.lines]
+    font = _subtitle_font(words, lines, rgb.shape[2], rgb.shape[1], own)
     for cue in cues:
         for index in range(round(cue.start_s * fps), round(cue.end_s * fps)):
             picture = Image.fromarray(rgb[index])
             _draw_subtitle(picture, cue.lines, font)
             rgb[index] = np.asarray(picture)
+
+
+def check_drawable(title: str, texts: Sequence[str], settings: FilmSettings) -> None:
+    """Raise UsageError for words that are to be in the picture and that no font here can draw."""
+    drawn = [title] if settings.title_s > 0 else []
+    drawn += texts if settings.subtitles == "burned" else []
+    for text in drawn:
+        if text.strip() and drawable(text, settings.font) is None:
+            raise no_font(text)
+
+
+def no_font(text: str) -> UsageError:
+    """Return the error of words that no font has."""
+    return UsageError(f"no font on this machine has the letters of {text[:40]!r}",
+                      hint="give one that has (--font FILE), or install a Noto font for its script; or take "
+                           "soft subtitles, and no title (film.title_s)")
 
 
 def _draw_subtitle(picture: Image.Image, lines: Sequence[str], font: FreeTypeFont) -> None:
@@ -88,13 +117,15 @@ def _draw_subtitle(picture: Image.Image, lines: Sequence[str], font: FreeTypeFon
                   stroke_fill="#16130f")
 
 
-def _subtitle_font(words: str, lines: Sequence[str], width_px: int, height_px: int) -> FreeTypeFont:
+def _subtitle_font(
+    words: str, lines: Sequence[str], width_px: int, height_px: int, own: str
+) -> FreeTypeFont:
     """Return the font for burned subtitles of drawable words, small enough for the widest of `lines`."""
     size_px = max(8, round(min(height_px / 23, width_px / 24)))
-    font = font_for(words, size_px)
+    font = font_for(words, size_px, own)
     while font is not None and size_px > 8 and max(map(font[0].getlength, lines)) > 0.95 * width_px:
         size_px -= 1
-        font = font_for(words, size_px)
+        font = font_for(words, size_px, own)
     return font[0] if font else ImageFont.load_default(size_px)
 
 
@@ -104,5 +135,8 @@ def _enlarge_one(picture: Image.Image, size: tuple[int, int], scale: float) -> U
         whole = whole.filter(ImageFilter.GaussianBlur(0.4 * scale)).filter(
             ImageFilter.UnsharpMask(0.75 * scale, 110, 2))
     if whole.size != size:
-        whole = ImageOps.pad(whole, size)
+        around = ImageOps.fit(picture, size, Image.Resampling.BICUBIC).filter(
+            ImageFilter.GaussianBlur(min(size) / 20)).point(lambda value: round(_AROUND_LIGHT * value))
+        around.paste(whole, ((size[0] - whole.width) // 2, (size[1] - whole.height) // 2))
+        return np.asarray(around)
     return np.asarray(whole)

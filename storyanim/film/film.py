@@ -2,35 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import tempfile
 from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
 
 from storyanim import video
-from storyanim.artifacts import Clip, Film
+from storyanim.artifacts import Film
 from storyanim.config import FilmSettings
 from storyanim.engine.folders import write_file
+from storyanim.engine.steps import step_version
 from storyanim.film.cards import END_ID, TITLE_ID
-from storyanim.film.subtitles import film_cues, to_srt
+from storyanim.film.cut import cut
+from storyanim.film.languages import iso_639_2
+from storyanim.film.subtitles import srt_to_vtt, to_srt
+from storyanim.film.timeline import Timeline
 
 
-def join(
-    folder: Path, title: str, clips: Sequence[Clip], texts: Sequence[str], settings: FilmSettings
+@step_version(2)
+def assemble(
+    folder: Path, timeline: Timeline, sound: Path | None, settings: FilmSettings, made_by: str = ""
 ) -> Film:
-    """Join all clips, in order, as `folder`/film.mp4 by stream copy.
+    """Join the timeline's clips as `folder`/film.mp4, with the sound that was mixed for it.
 
-    `texts[i]` is the part of the story that `clips[i]` tells, "" for a card. With soft subtitles they become
-    film.srt and a track of the film; burned ones are in the pictures already. Raises FilmError.
+    Clips are copied; only frames of transitions are encoded again. The metadata tell that the film is
+    AI-made, and by what.
+    Soft subtitles become film.srt, film.vtt and a track of the film; burned ones are in the pictures already.
+    Raises FilmError.
     """
     path, srt = folder / "film.mp4", folder / "film.srt"
-    cues = film_cues(texts, clips) if settings.subtitles == "soft" else ()
+    cues = timeline.cues() if settings.subtitles == "soft" else ()
     if cues:
         srt.write_text(to_srt(cues), "utf-8")
-    video.concat(
-        [clip.path for clip in clips], path, subtitles=srt if cues else None, metadata={"title": title})
-    return Film(path=path, clips=tuple(clips), duration_s=sum(clip.duration_s for clip in clips))
+        (folder / "film.vtt").write_text(srt_to_vtt(to_srt(cues)), "utf-8")
+    about = {"title": timeline.title, "artist": settings.author,
+             "comment": f"AI-made: drawn by a video diffusion model from a story. {made_by}".strip()}
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        chapters = Path(temporary) / "chapters.txt"
+        if any(piece.chapter for piece in timeline.pieces):
+            chapters.write_text(_chapters(timeline), "utf-8")
+        video.concat(
+            cut(Path(temporary), timeline, settings), path, subtitles=srt if cues else None, sound=sound,
+            chapters=chapters if chapters.is_file() else None,
+            metadata=about, language=iso_639_2(timeline.language))
+    return Film(path=path, clips=timeline.clips, duration_s=timeline.duration_s)
+
+
+def _chapters(timeline: Timeline) -> str:
+    """Return the chapters in ffmpeg's own format."""
+    begun = [piece for piece in timeline.pieces if piece.chapter]
+    ends_s = [*(piece.start_s for piece in begun[1:]), timeline.duration_s]
+    lines = [";FFMETADATA1"]
+    for piece, end_s in zip(begun, ends_s, strict=True):
+        title = re.sub(r"([=;#\\])", r"\\\1", " ".join(piece.chapter.split()))
+        lines.append(f"[CHAPTER]\nTIMEBASE=1/1000\nSTART={round(1000 * piece.start_s)}\n"
+                     f"END={round(1000 * end_s)}\ntitle={title}")
+    return "\n".join(lines) + "\n"
 
 
 def write_preview(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
@@ -11,8 +13,31 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from storyanim.artifacts import Candidates, Clip, Film, FrozenModel, Shot, Storyboard, insert_appearance
+from storyanim.artifacts import (
+    Candidates,
+    Check,
+    Clip,
+    Film,
+    FrozenModel,
+    Reading,
+    Shot,
+    Storyboard,
+    insert_appearance,
+)
 from storyanim.config import GenerateSettings
+
+MAX_UNFOLDED = 12                                    # shots; those of a longer film are folded
+
+
+class ReportTake(FrozenModel):
+    """One drawing of a shot."""
+
+    number: int
+    seed: int
+    prompt: str
+    reading: Reading
+    picture: Path                                    # strip of its frames
+    in_film: bool
 
 
 class ReportShot(FrozenModel):
@@ -20,12 +45,15 @@ class ReportShot(FrozenModel):
 
     shot: Shot
     candidates: Candidates | None = None             # what was found
+    figures: tuple[Candidates, ...] = ()             # what was found for each of several figures
     thumbnails: tuple[Path, ...] = ()                # one picture a candidate, in their order
     depth: Path | None = None                        # strip of depth frames
     frames: Path | None = None                       # strip of drawn frames
     clip: Clip | None = None
     seconds: dict[str, float] = Field(default_factory=dict)  # step → how long it took when it was computed
     error: str = ""                                  # why there is no clip
+    takes: tuple[ReportTake, ...] = ()               # in the order of drawing
+    check: Check | None = None                       # how its drawings were read back
 
 
 class ReportCharacter(FrozenModel):
@@ -48,6 +76,7 @@ class Report(FrozenModel):
     shots: tuple[ReportShot, ...]
     cast: tuple[ReportCharacter, ...] = ()
     film: Film | None = None
+    captions: str = ""                               # of the film, WebVTT
     sheet: Path | None = None
     settings: dict[str, Any] = Field(default_factory=dict)  # of the run, nested
     versions: dict[str, str] = Field(default_factory=dict)  # package → version
@@ -63,31 +92,47 @@ class Report(FrozenModel):
     def guided(self, shot: Shot) -> bool:
         """Return whether depth guided a shot."""
         drawn = GenerateSettings.model_validate(self.settings.get("generate", {}))
-        return drawn.control_guidance_end_of(max(shot.figures, len(shot.characters))) > 0
+        figures = max(shot.figures, len(shot.characters))
+        return drawn.control_guidance_end_of(figures, entities=len(shot.entities) > 1) > 0
 
 
 def render(report: Report, folder: Path) -> str:
     """Return the page as HTML in `folder`, which loads nothing but files, by relative paths."""
-    filters = {"link": lambda path: _link(Path(path), folder), "duration": _duration}
+    filters: dict[str, Callable[..., str]] = {
+        "link": lambda path: _link(Path(path), folder), "duration": _duration, "inlined": _inlined}
     total_s = sum(report.seconds.values()) + sum(sum(shot.seconds.values()) for shot in report.shots)
     settings = list(_rows(report.settings))
+    script = read_beside("report.js")
     return render_template(
-        "report.html", filters, report=report, board=report.storyboard, settings=settings, total_s=total_s)
+        "report.html", filters, report=report, board=report.storyboard, settings=settings, total_s=total_s,
+        run=folder.name, folded=len(report.shots) > MAX_UNFOLDED, script=script, script_hash=_hash(script))
 
 
 def render_template(template: str, filters: dict[str, Callable[..., Any]], **values: Any) -> str:
     """Return a template beside this file, rendered; an undefined value is an error, text is escaped."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-    def read(name: str) -> str:
-        return resources.files("storyanim.film").joinpath(name).read_text("utf-8")
-
     environment = Environment(
-        loader=FunctionLoader(read), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        loader=FunctionLoader(read_beside), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters.update(filters)
     return environment.get_template(template).render(**values)
+
+
+def read_beside(name: str) -> str:
+    """Return the text of a file beside this one."""
+    return resources.files("storyanim.film").joinpath(name).read_text("utf-8")
+
+
+def _hash(script: str) -> str:
+    """Return what a policy of the page calls a script by: sha256 of the text between its tags."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _inlined(captions: str) -> str:
+    """Return WebVTT as a data address: a page from the disk may load no other file of words."""
+    return "data:text/vtt;base64," + base64.b64encode(captions.encode()).decode()
 
 
 def _link(path: Path, folder: Path) -> str:

@@ -10,11 +10,12 @@ from storyanim.artifacts import Candidates, ClipMatch, Frames, Shot, UInt8
 from storyanim.errors import VideoError
 from storyanim.sheet import Layout, Row, contact_sheet, evenly_spaced, png_bytes
 
-FRAMES_PER_SHOT, FRAMES_PER_MATCH = 5, 3
+FRAMES_PER_SHOT, FRAMES_PER_MATCH, FRAMES_PER_MOTION = 5, 3, 8
 THUMBNAIL_PX = 96
 _FILM = Layout(gap_px=10, label_px=300)
 _MATCHES = Layout(cell_px=(160, 120), columns=2, font_px=12, empty_color="#e6dfd5")
 _CHARACTER = Layout(label_px=150)
+_MOTION = Layout(cell_px=(112, 112), label_px=260)
 _THUMBNAILS = Layout(cell_px=(THUMBNAIL_PX, THUMBNAIL_PX), gap_px=0)
 
 
@@ -56,12 +57,30 @@ def character_sheet(photos: Sequence[UInt8], before: Sequence[UInt8], after: Seq
     return png_bytes(contact_sheet([Row(images, label) for label, images in rows.items()], _CHARACTER))
 
 
+def motion_sheet(
+    title: str, clips: Sequence[tuple[UInt8, str]], samples: Sequence[tuple[UInt8, str]]
+) -> bytes:
+    """Return a PNG of clips that a motion was learned from, or not, and of what is drawn with it.
+
+    Args:
+        title: of the page.
+        clips: (T, H, W, 3) or (T, H, W) frames and what to say of them, one a row.
+        samples: the same, below.
+    """
+    rows = [Row(evenly_spaced(frames, FRAMES_PER_MOTION), label) for frames, label in (*clips, *samples)]
+    return png_bytes(contact_sheet(rows, _MOTION, title))
+
+
+def moments(path: Path | str, start_s: float, end_s: float, count: int = FRAMES_PER_MATCH) -> list[UInt8]:
+    """Return frames at the middle of each of `count` equal parts of a video. Raises VideoError."""
+    part_s = (end_s - start_s) / count
+    return list(video.sample(path, [start_s + (i + 0.5) * part_s for i in range(count)]))
+
+
 def _moments(match: ClipMatch, *, may_be_gone: bool) -> list[UInt8] | list[None]:
-    """Return frames at the middle of each third of a clip."""
-    third_s = (match.end_s - match.start_s) / FRAMES_PER_MATCH
+    """Return three moments of a match."""
     try:
-        return list(
-            video.sample(match.path, [match.start_s + (i + 0.5) * third_s for i in range(FRAMES_PER_MATCH)]))
+        return list(moments(match.path, match.start_s, match.end_s))
     except VideoError:
         if not may_be_gone:
             raise

@@ -134,7 +134,7 @@ def _make_plan(
         if not before:
             raise IndexFolderError(f"the index {out} does not say what it was made of",
                                    hint="make it again with all its sources, without --append")
-        if (info.encoder, info.window_s) != (encoder.fingerprint, window_s):
+        if not hub.is_same_model(info.encoder, encoder.fingerprint) or info.window_s != window_s:
             raise IndexFolderError(
                 f"the index {out} was made with another encoder, or other windows",
                 hint="choose the profile that it was made with, or make it again without --append")

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storyanim import hub, video
-from storyanim.artifacts import Candidates, ClipMatch, Frames
+from storyanim.artifacts import Candidates, ClipMatch, Frames, Query
 from storyanim.errors import StoryError, VideoError
 from storyanim.retrieve.windows import read_window
 from storyanim.stages import FootageIndex, TextVideoEncoder
 
 _FILE_AND_SPAN = re.compile(r"(?P<path>.+?)(?:@(?P<start>\d+(?:\.\d+)?)-(?P<end>\d+(?:\.\d+)?))?", re.DOTALL)
+NOTHING_FITS = "no footage fits: drawn from the text alone"
+_MIN_PART_OF_BEST = 0.5                              # of the best match's words, that one in its place has
 _HINT = "give FILE, or FILE@START-END in seconds, as in dog.mp4@3.2-5.2"
 
 
@@ -32,15 +34,16 @@ class UserFootage:
 
 
 def choose(
-    query: str, index: FootageIndex, encoder: TextVideoEncoder, k: int = 8, *,
+    query: Query, index: FootageIndex, encoder: TextVideoEncoder, k: int = 8, *,
     pinned: str | None = None, banned: Sequence[str] = (), previous: Sequence[str] = (),
 ) -> Candidates:
     """Return the k candidates for a shot, and the chosen one (AaS 3.1).
 
-    A pinned clip wins. Else it is the best candidate that was not banned and that is not the clip of the shot
-    just before, nor a near-duplicate of it; only when there is no other is one taken, and at last that one
-    again. Of the shots before only the last counts, so that a changed shot can change the choice of its
-    neighbour but hardly that of the whole film.
+    A pinned clip wins. Else it is the best candidate that fits and was not banned. When that is the clip of
+    the shot just before, or a near-duplicate of it, another takes its place: the next candidate that fits at
+    least half as well by its caption, else another window of the same video, else a copy, and at last that
+    one again. Of the shots before only the last counts, so that a changed shot can change the choice of its
+    neighbour but hardly that of the whole film. When no candidate fits, none is chosen.
 
     Args:
         query: what to look for.
@@ -61,19 +64,46 @@ def choose(
     if pinned is not None:
         return _choose_pinned(pinned, query, index, encoder, matches)
     if not matches:
-        raise StoryError(f"every clip that was found for {query!r} is banned",
+        raise StoryError(f"every clip that was found for {str(query)!r} is banned",
                          hint="take some out of the shot's `banned` list")
-    last = set(previous[-1:])
-    same = index.near_duplicates_of(previous[-1], [match.clip_id for match in allowed]) if previous else set()
-    if all(match.clip_id in same for match in matches):
-        matches = allowed  # only with k = 1: show one more rather than the same clip twice
-    remaining = ([
-        i for i, match in enumerate(matches) if match.clip_id not in avoided] for avoided in (same, last, ()))
-    chosen = next(indices[0] for indices in remaining if indices)
+    best = next((match for match in matches if match.fits), None)
+    if best is None:
+        return Candidates(query=str(query), matches=tuple(matches), chosen=None, why=NOTHING_FITS)
+    last = previous[-1] if previous else ""
+    same = index.near_duplicates_of(last, [match.clip_id for match in allowed]) if last else set()
+    if best.clip_id not in same:
+        return Candidates(
+            query=str(query), matches=tuple(matches), chosen=matches.index(best), why="best match")
+    windows = [match for match in index.windows_near(best.clip_id, query, encoder)
+               if match.clip_id not in refused]
+    same |= index.near_duplicates_of(last, [match.clip_id for match in windows])
+    chosen = _instead_of(best, last, same, allowed, windows)
+    if all(match.clip_id != chosen.clip_id for match in matches):   # one more is shown
+        matches = [*matches, chosen.model_copy(update={"rank": len(matches) + 1})]
+    ids = [match.clip_id for match in matches]
     why = "best match"
-    if chosen > 0:
-        why += " but for the clip of the shot before" + ", or a copy" * (same > last)
-    return Candidates(query=query, matches=tuple(matches), chosen=chosen, why=why)
+    if chosen.clip_id != best.clip_id:
+        why += " but for the clip of the shot before" + ", or a copy" * bool(same - {last})
+    return Candidates(query=str(query), matches=tuple(matches), chosen=ids.index(chosen.clip_id), why=why)
+
+
+def _instead_of(
+    best: ClipMatch, last: str, same: set[str], candidates: Sequence[ClipMatch], windows: Sequence[ClipMatch]
+) -> ClipMatch:
+    """Return what is taken for the best match when the shot before has it, or a near-duplicate.
+
+    Args:
+        best: the match.
+        last: clip_id of the shot before.
+        same: clip_ids of it and of its near-duplicates.
+        candidates: that are allowed, best first.
+        windows: others of the best match's video.
+    """
+    fitting = [match for match in candidates if match.fits]
+    others = [match for match in fitting if match.words >= _MIN_PART_OF_BEST * best.words]
+    fresh = [match for match in (*others, *windows) if match.clip_id not in same]
+    copies = [match for match in (*fitting, *windows) if match.clip_id in same - {last}]
+    return next(iter((*fresh, *copies)), best)
 
 
 def is_user_footage(pinned: str | None) -> bool:
@@ -114,7 +144,7 @@ def read_user_footage(pinned: str, duration_s: float) -> UserFootage:
 
 
 def choose_user_footage(
-    footage: UserFootage, found: Candidates | None, query: str, encoder: TextVideoEncoder
+    footage: UserFootage, found: Candidates | None, query: Query, encoder: TextVideoEncoder
 ) -> Candidates:
     """Return the footage as the chosen candidate behind those that a search found, scored as in an index.
 
@@ -123,7 +153,7 @@ def choose_user_footage(
     window = read_window(Path(footage.path), footage.start_s, footage.end_s)
     rgb = window.frames.rgb
     frames = Frames(rgb[encoder.sample_frame_indices(len(rgb))], window.frames.fps)
-    score = float(encoder.encode_clips([frames])[0] @ encoder.encode_texts([query])[0])
+    score = float(encoder.encode_clips([frames])[0] @ encoder.encode_texts([str(query)])[0])
     others = found.matches if found else ()
     name = Path(footage.path).name
     match = ClipMatch(
@@ -131,11 +161,11 @@ def choose_user_footage(
         sha256=footage.sha256, start_s=footage.start_s, end_s=footage.end_s, score=score, caption=name,
         rank=len(others) + 1, motion=window.motion)
     why = f"footage of your own, pinned by a person: {name} from {footage.start_s:g} s to {footage.end_s:g} s"
-    return Candidates(query=query, matches=(*others, match), chosen=len(others), why=why)
+    return Candidates(query=str(query), matches=(*others, match), chosen=len(others), why=why)
 
 
 def _choose_pinned(
-    clip_id: str, query: str, index: FootageIndex, encoder: TextVideoEncoder, matches: list[ClipMatch]
+    clip_id: str, query: Query, index: FootageIndex, encoder: TextVideoEncoder, matches: list[ClipMatch]
 ) -> Candidates:
     ids = [match.clip_id for match in matches]
     if clip_id not in ids:
@@ -145,7 +175,7 @@ def _choose_pinned(
                              hint="pin one of the candidates in the report, or remove `pinned`")
         matches, ids = [*matches, match], [*ids, clip_id]
     return Candidates(
-        query=query, matches=tuple(matches), chosen=ids.index(clip_id), why="pinned by a person")
+        query=str(query), matches=tuple(matches), chosen=ids.index(clip_id), why="pinned by a person")
 
 
 def _path_and_span(pinned: str) -> tuple[str, tuple[float, float] | None]:

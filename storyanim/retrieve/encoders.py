@@ -13,6 +13,7 @@ import numpy as np
 from storyanim import hub
 from storyanim.artifacts import Float32, Frames, UInt8
 from storyanim.config import ModelRef, Settings
+from storyanim.device import leave_device, within_memory
 from storyanim.errors import ModelError, UsageError
 from storyanim.retrieve.frozen_in_time_config import read_config, read_tokenizer
 from storyanim.stages import TextVideoEncoder
@@ -57,12 +58,18 @@ class CLIPEncoder:
             return self._model.get_text_features(
                 **_tokens(self._processor.tokenizer, some, length).to(self._model.device))
 
-        return _in_batches(texts, self.batch_size, self.dim, encode)
+        return within_memory(lambda size: _in_batches(texts, size, self.dim, encode), self.batch_size,
+                             self._model, "embeddings of texts")
+
+    def leave_device(self) -> None:
+        """Make room on the device; what is encoded later is so on the CPU."""
+        leave_device(self.__dict__.get("_model"))
 
     def encode_clips(self, clips: Sequence[Frames]) -> Float32:
         """Return (N, dim) float32, unit length. Raises ModelError."""
         images = [image for clip in clips for image in clip.rgb[self.sample_frame_indices(len(clip.rgb))]]
-        embeddings = _in_batches(images, self.batch_size, self.dim, self._encode_images)
+        embeddings = within_memory(lambda size: _in_batches(images, size, self.dim, self._encode_images),
+                                   self.batch_size, self._model, "embeddings of frames")
         return _normalise(embeddings.reshape(len(clips), self.num_frames, self.dim).mean(axis=1))
 
     def _encode_images(self, images: Sequence[UInt8]) -> Any:       # B × (H, W, 3) → (B, dim)

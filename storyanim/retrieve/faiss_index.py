@@ -156,9 +156,9 @@ class FaissVectors:
     def reconstruct_batch(self, ids: Iterable[int]) -> Float32:
         """Return (n, dim) vectors as they were embedded."""
         if self.index_factory == FLAT:
-            found = [self._index.reconstruct(i) for i in ids]
-        else:
-            found = [self._shard(i // ROWS_PER_SHARD)[i % ROWS_PER_SHARD] for i in ids]
+            vectors: Float32 = self._index.reconstruct_batch(np.fromiter(ids, np.int64))
+            return vectors
+        found = [self._shard(i // ROWS_PER_SHARD)[i % ROWS_PER_SHARD] for i in ids]
         return np.stack(found) if found else np.zeros((0, self.dim), np.float32)
 
     def _search_faiss(self, vector: Float32, k: int, allowed_ids: np.ndarray | None) -> Scored:

@@ -1,7 +1,8 @@
 """The files of an index folder.
 
     index.json          what it is, with the sha256 of every other file; written last
-    clips.sqlite        one row per window, its caption in a full-text table, the rows of each encoded video
+    clips.sqlite        one row per window, the captions of videos in a full-text table, under the id of a
+                        video's first window (of every window in older indexes), the rows of each video
     vectors.faiss       the embeddings for search, row i is id i; of a kind by their number (faiss_index.py)
     embeddings/         the embeddings, (N, dim) float32 shards in the same order
 """
@@ -28,6 +29,7 @@ SCHEMA = f"""
         start_s REAL NOT NULL, end_s REAL NOT NULL, caption TEXT NOT NULL, motion REAL NOT NULL,
         cut REAL NOT NULL, black REAL NOT NULL, bars REAL NOT NULL, aspect REAL NOT NULL, fps REAL NOT NULL,
         thumbnail_hash BLOB NOT NULL, source INTEGER NOT NULL, licence TEXT NOT NULL);
+    CREATE TABLE videos (first INTEGER PRIMARY KEY, num INTEGER NOT NULL);
     CREATE TABLE pieces (key TEXT PRIMARY KEY, first INTEGER NOT NULL, num INTEGER NOT NULL) WITHOUT ROWID;
     CREATE VIRTUAL TABLE captions USING fts5(caption, content='clips', content_rowid='id',
                                               tokenize='{FTS5_TOKENIZER}');

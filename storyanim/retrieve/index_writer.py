@@ -99,7 +99,8 @@ def write_index(state: BuildState, existing: ExistingIndex, facts: dict[str, Any
             if not listed.skip_reason:
                 encoded = state.encoded(listed.key) or existing.encoded(listed.key)
             rows.write(listed, encoded)
-        database.execute("INSERT INTO captions (rowid, caption) SELECT id, caption FROM clips")
+        database.execute("INSERT INTO captions (rowid, caption) "
+                         "SELECT id, caption FROM clips JOIN videos ON id = first ORDER BY id")
         num_videos = database.execute("SELECT COUNT(DISTINCT path) FROM clips").fetchone()[0]
     if not vectors.num:
         raise InputError(f"none of {state.count()} videos can be read",
@@ -149,6 +150,7 @@ class _RowWriter:
                    "start_s", "end_s", "motion", *QUALITY_COLUMNS)
         holes = ", ".join("?" * len(columns))
         self._database.executemany(f"INSERT INTO clips ({', '.join(columns)}) VALUES ({holes})", rows)
+        self._database.execute("INSERT INTO videos VALUES (?, ?)", (first, len(rows)))
         if not encoded.failed:                       # what failed is tried again
             self._database.execute("INSERT INTO pieces VALUES (?, ?, ?)", (listed.key, first, len(rows)))
         self._vectors.add(encoded.vectors)

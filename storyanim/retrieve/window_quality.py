@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ _MAX_BAR_DIFFERENCE = 0.02                           # of the side, by which two
 _MOTION_BLOCK_PX = 8                                 # means over blocks hide film grain and compression
 
 
-def has_cut_or_black(row: dict[str, Any]) -> bool:
+def has_cut_or_black(row: Mapping[str, Any]) -> bool:
     """Return whether a row of an index has a cut or is black; rows of older indexes may lack both columns."""
     return (row.get("cut") or 0.0) > MAX_SCENE_CHANGE or (row.get("black") or 0.0) > MAX_BLACK_SHARE
 

@@ -15,7 +15,7 @@ from storyanim.engine.store import load_character_token
 from storyanim.errors import CharacterError
 from storyanim.personalize.foreground import cropped_figures
 from storyanim.personalize.images import Survey, log_warnings, read_character, read_pictures
-from storyanim.planning import Vocabulary, entities_of, guess_noun
+from storyanim.planning import Vocabulary, guess_noun, people_of, settle_noun
 from storyanim.run.components import Components, Token, build_components
 from storyanim.run.request import CharacterRequest
 from storyanim.stages import CharacterLearner, DepthEstimator, FootageIndex, Progress, TextVideoEncoder
@@ -28,11 +28,13 @@ class Cast:
     characters: list[Character | CharacterToken] = field(default_factory=list)
     # name → what lies in its folder, if it has one
     surveys: dict[str, Survey] = field(default_factory=dict)
+    plays: dict[str, str] = field(default_factory=dict)              # name → whom, in the story's words
 
     @property
     def members(self) -> list[CastMember]:
         """The characters as a planner knows them."""
-        return [CastMember(name=who.name, noun=who.noun, token=who.token) for who in self.characters]
+        return [CastMember(name=who.name, noun=who.noun, token=who.token, plays=self.plays.get(who.name, ""))
+                for who in self.characters]
 
     def playing(self, board: Storyboard) -> list[Character | CharacterToken]:
         """Return those that play in a shot.
@@ -71,37 +73,27 @@ def read_cast(
     Raises CharacterError: for pictures that cannot be used, two of one name, or a file of another base model.
     """
     cast = Cast()
-    guesses = any(request.noun is None and Path(request.path).is_dir() for request in requests)
-    entities = entities_of(text, vocabulary) if guesses else ()
+    people = people_of(text) if any(Path(request.path).is_dir() for request in requests) else ()
     for request in requests:
-        path = Path(request.path)
+        path, told = Path(request.path), request.noun or ""
         if not path.is_dir():
-            cast.characters.append(load_character_token(path))
+            token = load_character_token(path)
+            cast.characters.append(token)
+            cast.plays[token.name] = told
             continue
         survey = read_pictures(path)
-        noun = request.noun or guess_noun(path.name, entities, vocabulary)
+        noun, plays = settle_noun(path.name, told, people, vocabulary)
         who = read_character(path, noun=noun, survey=survey)
         cast.characters.append(who)
-        cast.surveys[who.name] = survey
+        cast.surveys[who.name], cast.plays[who.name] = survey, plays
     names = [who.name for who in cast.characters]
     if len(set(names)) < len(names):
         raise CharacterError(f"two characters have the same name: {', '.join(names)}",
                              hint="rename one of the folders")
-    check_bases(cast, settings)
+    for character in cast.characters:
+        if isinstance(character, CharacterToken):
+            character.check_base(hub.base_fingerprint(settings.models), settings.profile)
     return cast
-
-
-def check_bases(cast: Cast, settings: Settings) -> None:
-    """Raise CharacterError for a character file that was learned for another base model."""
-    tokens = [who for who in cast.characters if isinstance(who, CharacterToken)]
-    base = hub.fingerprint(settings.models.pipeline) if tokens else ""
-    for token in tokens:
-        if token.base != base:
-            raise CharacterError(
-                f"the character {token.name} was learned for another base model than that of the profile "
-                f"{settings.profile}",
-                hint="learn it again with this profile (`storyanim personalize`), or run with the "
-                "profile that it was learned with")
 
 
 def learn_characters(

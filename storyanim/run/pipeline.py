@@ -1,7 +1,7 @@
 """Story to film, in order: READ THIS FIRST.
 
     story --plan--> storyboard --retrieve--> candidates --estimate_depth--> depth --draw--> frames
-                                                                   frames --write_clip--> clips --join--> film
+                     clips --lay_out--> timeline --assemble--> film      frames --write_clip--> clips
 
 Each arrow is a step of the run folder (engine/run_dir.py): done once, and again only when its function or an
 input changed. Then read request.py (what is asked), storyboard.py, characters.py and shots.py, in this order;
@@ -11,27 +11,47 @@ components.py lists who does the work. "AaS" in docstrings is the paper, He et a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from storyanim.artifacts import Clip, Film, Storyboard
+from storyanim.artifacts import Check, Film, Storyboard
+from storyanim.config import FilmSettings
 from storyanim.engine.run_dir import RunDir
 from storyanim.engine.steps import Step, output_of
 from storyanim.errors import InputError, PartialError
 from storyanim.film import sheet
 from storyanim.film.cards import end_card, title_card
-from storyanim.film.film import join
+from storyanim.film.clip import check_drawable
+from storyanim.film.film import assemble
+from storyanim.film.languages import end_words
+from storyanim.film.timeline import Piece, Timeline, Transition, lay_out
+from storyanim.fonts import drawable
+from storyanim.generate.capabilities import shots_beyond
 from storyanim.personalize.images import Survey
-from storyanim.planning.script import told
+from storyanim.planning.forms import told
 from storyanim.run.characters import learn_characters, read_cast
+from storyanim.run.checked import keys_of_drawings
 from storyanim.run.components import Components, Token
+from storyanim.run.models import commits_of
 from storyanim.run.report import write_report
 from storyanim.run.request import FilmRequest, write_request
-from storyanim.run.shots import DrawnShot, ShotTask, as_shown, find_footage, make_shot
-from storyanim.run.storyboard import settle_storyboard, with_seed
+from storyanim.run.shots import (
+    DrawnShot,
+    ShotTask,
+    as_shown,
+    find_figures,
+    find_footage,
+    leave_device,
+    make_shot,
+)
+from storyanim.run.sound import ambience_for, film_language, mix_sound, narrate
+from storyanim.run.storyboard import Replan, settle_storyboard, with_seed
 from storyanim.stages import Progress
 
+_LOG = logging.getLogger(__name__)
+DRAWN = "drawn.json"                                 # the storyboard that the film shows
 _STEPS_A_SHOT = 4                                    # of progress: one for its footage, three for drawing it
 
 
@@ -47,6 +67,9 @@ class FilmResult:
     redrawn: tuple[str, ...] = ()                    # ids of shots whose frames were drawn now, not found
     failed: Mapping[str, str] = field(default_factory=dict)          # shot id → why it is not in the film
     surveys: Mapping[str, Survey] = field(default_factory=dict)      # character → what lies in its folder
+    profile: str = ""
+    checks: Mapping[str, Check] = field(default_factory=dict)        # shot id → how it was read back
+    models: Mapping[str, str] = field(default_factory=dict)          # role → "repository@commit"
 
     @property
     def path(self) -> Path:
@@ -69,7 +92,7 @@ class FilmResult:
 
 def make_film(
     run: RunDir, request: FilmRequest, components: Components, progress: Progress,
-    given: Storyboard | None = None
+    given: Storyboard | None = None, replan: Replan = "keep",
 ) -> FilmResult:
     """Make, or go on making, the film that was asked for.
 
@@ -79,6 +102,7 @@ def make_film(
         components: who does the work.
         progress: called with the share done and what is being done.
         given: a storyboard to film in place of the request's story.
+        replan: what becomes of a person's edits when the storyboard comes anew, see storyboard.py.
 
     A shot that fails is left out and listed in `FilmResult.failed`; when all do, the first one's error is
     raised. Raises StoryanimError.
@@ -88,7 +112,7 @@ def make_film(
     cast = read_cast(request.characters, text, components.settings, components.vocabulary)
     write_request(run, request, components.settings)
     progress(0.0, "planning")
-    board = settle_storyboard(run, request, given, cast.members, components)
+    board = settle_storyboard(run, request, given, cast.members, components, replan)
     tokens = learn_characters(run, cast, cast.playing(board), components, progress)
     result = film_storyboard(run, with_seed(board, request.seed), tokens, components, progress, cast.surveys)
     write_report(run, components.settings, result.failed)
@@ -101,21 +125,29 @@ def film_storyboard(
     surveys: Mapping[str, Survey] | None = None,
 ) -> FilmResult:
     """Find footage for all shots, draw them, and join their clips. Raises as `make_film` does."""
+    texts = told([shot.text for shot in board.shots])
+    check_drawable(board.title, texts, components.settings.film)
+    if beyond := shots_beyond(board, components.settings):
+        _LOG.warning("the family %s draws one text a shot: the entities and events of %s are not kept apart",
+                     components.settings.models.family, ", ".join(beyond))
     errors: dict[str, Exception] = {}
     tasks = _find_all_footage(run, board, tokens, components, progress, errors)
-    before = {task.shot.id: run.done(f"shots/{task.shot.id}/frames") for task in tasks}
+    before = {task.shot.id: keys_of_drawings(run, f"shots/{task.shot.id}") for task in tasks}
+    leave_device(components.encoder)                 # it has found all footage
     drawn = _draw_all(run, tasks, components, progress, errors)
     if not drawn:
         raise next(errors[shot.id] for shot in board.shots if shot.id in errors)
     progress(1 - 1 / (_STEPS_A_SHOT * len(board.shots) + 1), "joining")
     film, contact_sheet = _join_film(run, board.title, drawn, components)
-    old_keys = {shot: step.key for shot, step in before.items() if step}
+    made = board.model_copy(update={"shots": tuple(shot.shot for shot in drawn)})
+    run.write(DRAWN, made.model_dump_json(indent=1) + "\n")
     return FilmResult(
         run.path, board, tuple(drawn), film, contact_sheet,
-        redrawn=tuple(made.shot.id for made in drawn if old_keys.get(made.shot.id) != made.frames.key),
+        redrawn=tuple(made.shot.id for made in drawn if made.frames.key not in before[made.shot.id]),
         failed={shot.id: f"{errors[shot.id]}" or type(errors[shot.id]).__name__ for shot in board.shots
                 if shot.id in errors},
-        surveys=surveys or {})
+        checks={made.shot.id: made.check.value for made in drawn},
+        surveys=surveys or {}, profile=components.settings.profile, models=commits_of(components.settings))
 
 
 def _find_all_footage(
@@ -125,14 +157,18 @@ def _find_all_footage(
     """Find footage shot by shot, since each must not take what the one before took."""
     tasks: list[ShotTask] = []
     previous: tuple[str, ...] = ()
+    subtitles = told([shot.text for shot in board.shots])
+    speech = narrate(run, board, subtitles, components.settings, progress)
     for number, shot in enumerate(board.shots):
         progress(number / (_STEPS_A_SHOT * len(board.shots) + 1), f"{shot.id} looking for footage")
         try:
-            candidates, previous = find_footage(run, shot, previous, components)
+            candidates, previous = find_footage(run, shot, subtitles[number], previous, components)
+            figures = find_figures(run, shot, components)
         except InputError as error:
             errors[shot.id] = error
             continue
-        tasks.append(ShotTask(shot, tuple(tokens[name] for name in shot.characters), candidates))
+        cast = tuple(tokens[name] for name in shot.characters)
+        tasks.append(ShotTask(shot, subtitles[number], cast, candidates, figures, speech.get(shot.id)))
     return tasks
 
 
@@ -160,23 +196,48 @@ def _draw_all(
     return [drawn[task.shot.id] for task in tasks if task.shot.id in drawn]
 
 
+def _transition(settings: FilmSettings, new_scene: bool) -> Transition:
+    if settings.transition == "auto":
+        return "fade" if new_scene else "cut"
+    return settings.transition
+
+
+def _laid_out(timeline: Timeline) -> Timeline:
+    """Return the timeline: a step that keeps it in the run folder."""
+    return timeline
+
+
 def _join_film(
     run: RunDir, title: str, drawn: Sequence[DrawnShot], components: Components
 ) -> tuple[Step[Film], Step[Path]]:
-    """Join cards and clips, and write film, subtitles and contact sheet to the run folder."""
-    settings = components.settings.film
-    clips: list[Clip] = [output_of(made.clip) for made in drawn]
-    texts = [told(made.shot.text) for made in drawn]
+    """Lay cards and clips out, mix their sound, and write film, subtitles and contact sheet."""
+    settings, heard = components.settings.film, components.settings.sound
+    language = film_language([made.subtitle for made in drawn], settings)
+    scenes = [index == 0 or made.shot.setting != drawn[index - 1].shot.setting
+              for index, made in enumerate(drawn)]
+    pieces = [Piece(clip=made.clip.value, text=made.subtitle, speech=made.speech and made.speech.value,
+                    ambience=ambience_for(made.shot, made.subtitle, heard),
+                    transition=made.shot.transition or _transition(settings, new_scene),
+                    chapter=(made.shot.setting or made.subtitle or made.shot.id) if new_scene else "")
+              for made, new_scene in zip(drawn, scenes, strict=True)]
     if settings.title_s > 0:
         opening = run.step_with_folder("cards/title", title_card, title, settings)
-        ending = run.step_with_folder("cards/end", end_card, "The End", settings)
-        clips, texts = [output_of(opening), *clips, output_of(ending)], ["", *texts, ""]
-    film = run.step_with_folder("film", join, title, clips, texts, settings)
+        pieces = [Piece(clip=opening.value, chapter=title), *pieces]
+        if closing := drawable(end_words(language), settings.font):
+            ending = run.step_with_folder("cards/end", end_card, closing, settings)
+            pieces.append(Piece(clip=ending.value, transition=_transition(settings, True)))
+    timeline, sound = mix_sound(run, lay_out(title, pieces, language, settings.transition_s), heard)
+    run.step("timeline", _laid_out, timeline)        # editors' projects are made from it
+    film = run.step_with_folder("film", assemble, timeline, output_of(sound), settings,
+                                f"storyanim, profile {components.settings.profile}")
     contact_sheet = run.step_with_folder(
-        "sheet", sheet.draw_sheet, title, [as_shown(made.shot) for made in drawn],
+        "sheet", sheet.draw_sheet, title, [as_shown(made.shot, made.subtitle) for made in drawn],
         [output_of(made.frames) for made in drawn])
     run.publish(film.value.path, "film.mp4")
-    if (srt := film.value.path.with_suffix(".srt")).is_file():
-        run.publish(srt, "film.srt")
+    for name in ("film.srt", "film.vtt"):
+        if (subtitles := film.value.path.with_name(name)).is_file():
+            run.publish(subtitles, name)
+        else:
+            (run.path / name).unlink(missing_ok=True)
     run.publish(contact_sheet.value, "sheet.png")
     return film, contact_sheet

@@ -6,17 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from storyanim.artifacts import CharacterToken, Film, Shot, Storyboard
+from storyanim.artifacts import CharacterToken, Check, Film, Shot, Storyboard
 from storyanim.config import Settings
 from storyanim.engine.run_dir import RunDir
 from storyanim.engine.steps import Step
 from storyanim.engine.store import load_character_token
 from storyanim.errors import CharacterError
-from storyanim.film.report import Report, ReportCharacter, ReportShot, render
+from storyanim.film.report import Report, ReportCharacter, ReportShot, ReportTake, render
+from storyanim.film.subtitles import srt_to_vtt
 from storyanim.personalize.images import character_name
 from storyanim.planning import read_storyboard
+from storyanim.run.checked import take_name
+from storyanim.run.history import FILE
 from storyanim.run.request import read_request, versions
-from storyanim.run.storyboard import FILE, with_seed
+from storyanim.run.storyboard import with_seed
+from storyanim.run.takes import takes_of
 
 
 def write_report(run: RunDir, settings: Settings, failed: Mapping[str, str] | None = None) -> Path:
@@ -30,11 +34,12 @@ def write_report(run: RunDir, settings: Settings, failed: Mapping[str, str] | No
     Raises InputError, StoryError.
     """
     board = with_seed(read_storyboard(run.path / FILE), read_request(run.path).seed)
-    seconds, film = run.seconds(), finished_film(run)
+    seconds, film, srt = run.seconds(), finished_film(run), run.path / "film.srt"
     report = Report(
         storyboard=board, cast=_cast(run, board),
-        shots=tuple(_shot(run, shot, seconds, (failed or {}).get(shot.id, "")) for shot in board.shots),
+        shots=tuple(report_shot(run, shot, seconds, (failed or {}).get(shot.id, "")) for shot in board.shots),
         film=film.value.model_copy(update={"path": run.path / "film.mp4"}) if film else None,
+        captions=srt_to_vtt(srt.read_text("utf-8")) if film and srt.is_file() else "",
         sheet=run.path / "sheet.png" if run.done("sheet") else None,
         settings=settings.model_dump(mode="json"), versions=versions(),
         seconds={name: value for name, value in seconds.items() if not name.startswith("shots/")})
@@ -46,16 +51,31 @@ def finished_film(run: RunDir) -> Step[Film] | None:
     return run.done("film")
 
 
-def _shot(run: RunDir, shot: Shot, seconds: Mapping[str, float], error: str) -> ReportShot:
+def report_shot(run: RunDir, shot: Shot, seconds: Mapping[str, float], error: str = "") -> ReportShot:
+    """Return what lies in the run folder of a shot, whatever its storyboard says by now."""
     place = f"shots/{shot.id}/"
-    done = {name: run.done(f"{place}{name}") for name in ("match", "thumbnails", "depth", "frames", "clip")}
+    done = {name: run.done(f"{place}{name}") for name in ("match", "thumbnails", "depth", "check", "clip")}
+    check: Check | None = _value(done["check"])
+    frames = run.done(take_name(place.rstrip("/"), "frames", check.chosen if check else 0))
+    candidates = _value(done["match"])
+    if candidates is not None and candidates.match is None:
+        done["depth"] = None  # of footage that was found before, and guided nothing now
     thumbnails = done["thumbnails"].folder.glob("candidate-*.png") if done["thumbnails"] else ()
+    figures = [run.done(f"{place}match-{number}") for number in range(1, len(shot.entities) + 1)]
     return ReportShot(
-        shot=shot, candidates=_value(done["match"]), clip=_value(done["clip"]), error=error,
+        shot=shot, candidates=candidates, figures=tuple(step.value for step in figures if step),
+        clip=_value(done["clip"]), error=error, check=check if frames else None, takes=_takes(run, shot),
         thumbnails=tuple(sorted(thumbnails, key=lambda path: int(path.stem.split("-")[1]))),
-        depth=_preview(done["depth"]), frames=_preview(done["frames"]),
+        depth=_preview(done["depth"]), frames=_preview(frames),
         seconds={name.removeprefix(place): value for name,
                  value in seconds.items() if name.startswith(place)})
+
+
+def _takes(run: RunDir, shot: Shot) -> tuple[ReportTake, ...]:
+    return tuple(ReportTake(number=take.number, seed=take.shot.seed, prompt=take.shot.prompt,
+                            reading=take.reading, picture=listed.picture, in_film=listed.in_film)
+                 for listed in takes_of(run.path, shot.id)
+                 for take in (listed.take,) if listed.picture.is_file())
 
 
 def _value(step: Step[Any] | None) -> Any:

@@ -16,19 +16,21 @@ from storyanim.config import Quality, Settings, load_settings
 from storyanim.engine.run_dir import RunDir
 from storyanim.errors import CharacterError, InputError
 from storyanim.planning import is_storyboard, read_story, read_storyboard
+from storyanim.run.models import pins_between
 
 _PACKAGES = ("storyanim", "torch", "diffusers", "transformers", "peft", "av", "numpy")
 
 
 class CharacterRequest(FrozenModel):
-    """One `--character`: a folder of pictures with its noun, or a character file."""
+    """One `--character`: a folder of pictures or a character file, and whom it plays."""
 
     path: str                                        # absolute
-    noun: str | None = None                          # None: guessed from the folder's name and the story
+    # what the story calls whom it plays, "bear" or "Tom"; None: guessed from the folder's name and the story
+    noun: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `DIR`, `DIR=NOUN` or `FILE.safetensors`.
+        """Read `DIR`, `DIR=WHOM`, `FILE.safetensors` or `FILE.safetensors=WHOM`.
 
         Raises CharacterError for a path that is not there.
         """
@@ -67,6 +69,7 @@ def read_source(path: Path) -> Story | Storyboard:
 def write_request(run: RunDir, request: FilmRequest, settings: Settings) -> None:
     """Write `run.json`: the request, the settings that it led to, and the versions of what draws."""
     facts = {"request": request.model_dump(mode="json"), "settings": settings.model_dump(mode="json"),
+             "commits": read_pins(run.path) | pins_between(request.settings(), settings),
              "versions": versions()}
     run.write("run.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
 
@@ -79,6 +82,15 @@ def read_request(folder: Path) -> FilmRequest:
     except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
         raise InputError(f"{folder} is no run folder, or its run.json is damaged",
                          hint="give the story again: `storyanim run STORY --out FOLDER`") from error
+
+
+def read_pins(folder: Path) -> dict[str, str]:
+    """Return the commits of a run's models: "repository@revision" → commit; {} of a new run."""
+    try:
+        found = json.loads((folder / "run.json").read_text("utf-8")).get("commits", {})
+        return {str(name): str(commit) for name, commit in found.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
 
 
 def versions() -> dict[str, str]:

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from storyanim import video
-from storyanim.artifacts import Candidates, CharacterToken, Clip, ClipMatch, DepthTrack, Frames, Shot
+from storyanim.artifacts import (
+    Candidates,
+    CharacterToken,
+    Check,
+    Clip,
+    ClipMatch,
+    DepthTrack,
+    FootageQuery,
+    Frames,
+    Motion,
+    Query,
+    Shot,
+    Speech,
+)
+from storyanim.depth.compose import compose_figures, cut_figure
 from storyanim.engine.run_dir import RunDir
 from storyanim.engine.steps import Step, output_of, step_version
 from storyanim.errors import StoryError
 from storyanim.film import sheet
 from storyanim.film.clip import write_clip
-from storyanim.planning.script import told
+from storyanim.generate.generator import fit_depth
+from storyanim.planning.asked import asked_of
 from storyanim.retrieve.choose import (
     UserFootage,
     choose,
@@ -21,8 +37,13 @@ from storyanim.retrieve.choose import (
     is_user_footage,
     read_user_footage,
 )
+from storyanim.run.checked import draw_checked
 from storyanim.run.components import Components, Token
+from storyanim.run.guides import guide_motion
+from storyanim.run.takes import KEEP, record_takes
 from storyanim.stages import DepthEstimator, FootageIndex, ShotGenerator, TextVideoEncoder
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -30,8 +51,11 @@ class ShotTask:
     """A shot with its footage found, ready to be drawn, here or in another process."""
 
     shot: Shot
+    subtitle: str                                    # what is shown of its text
     tokens: tuple[Token, ...]                        # of the characters that play in it
     candidates: Step[Candidates]
+    figures: tuple[Step[Candidates], ...] = ()       # of each entity, where each has footage of its own
+    speech: Step[Speech] | None = None               # None: nothing is spoken
 
 
 @dataclass(frozen=True)
@@ -39,11 +63,14 @@ class DrawnShot:
     """A shot with all its steps done; a step's value is read from the disk when it is first asked for."""
 
     shot: Shot
+    subtitle: str
     candidates: Step[Candidates]
     thumbnails: Step[Path]
-    depth: Step[DepthTrack]
-    frames: Step[Frames]
+    depth: Step[DepthTrack] | None                   # None: no footage fits, drawn from the text alone
+    frames: Step[Frames]                             # of the drawing that is in the film
+    check: Step[Check]                               # how it, and those before it, were read back
     clip: Step[Clip]
+    speech: Step[Speech] | None = None
 
     @property
     def pictures(self) -> Path:
@@ -54,49 +81,211 @@ class DrawnShot:
 # ── the way of a shot ────────────────────────────────────────────────────────────────────────────────────
 
 
+def motions_of(shot: Shot, motions: Sequence[Motion]) -> list[Motion]:
+    """Return the learned motions that a shot's prompts name."""
+    parts = [*(entity.prompt for entity in shot.entities), *(event.prompt for event in shot.events)]
+    texts = [shot.prompt, *parts]
+    return [motion for motion in motions if motion.is_named_in(*texts)]
+
+
 def find_footage(
-    run: RunDir, shot: Shot, previous: tuple[str, ...], components: Components
+    run: RunDir, shot: Shot, subtitle: str, previous: tuple[str, ...], components: Components,
+    place: str = "match",
 ) -> tuple[Step[Candidates], tuple[str, ...]]:
     """Retrieve a shot's candidates (AaS 3.1), beside a person's own footage where they pinned some.
 
     Args:
         run: folder of the run, open.
         shot: to find footage for.
+        subtitle: what is shown of its text.
         previous: clip ids that the shot before took, so that this one does not.
         components: whose index and encoder are used.
+        place: name of the step within the shot's folder.
 
     Returns the candidates, and the clip ids that the next shot should not take. Raises StoryError,
     VideoError.
     """
-    name, k = f"shots/{shot.id}/match", components.settings.retrieve.candidates
+    name, k = f"shots/{shot.id}/{place}", components.settings.retrieve.candidates
+    query = footage_query(shot, subtitle) if components.story_words else shot.query
     if shot.pinned is None or not is_user_footage(shot.pinned):
-        step = run.step(name, retrieve, shot.query, shot.pinned, list(shot.banned), list(previous),
-                        components.index,
-                        components.encoder, k)
-        return step, (step.value.match.clip_id,)
+        step = run.step(name, retrieve, query, shot.pinned, list(shot.banned), list(previous),
+                        components.index, components.encoder, k)
+        match = step.value.match
+        if match is None:
+            _LOG.warning("%s: no footage fits %r: it is drawn from the text alone; pin a clip, or allow less "
+                         "with retrieve.min_score", shot.id, shot.query)
+        return step, () if match is None else (match.clip_id,)
     own = read_user_footage(shot.pinned, shot.duration_s)
-    step = run.step(name, retrieve_beside, shot.query, own, list(shot.banned), list(previous),
-                    components.index,
-                    components.encoder, k)
+    step = run.step(name, retrieve_beside, query, own, list(shot.banned), list(previous),
+                    components.index, components.encoder, k)
     # What the shot would have taken without the pin stays refused to the next, so that a pin changes its own
     # shot only.
     found = [match.clip_id for match in step.value.matches[:-1]]
     return step, tuple(next(([clip] for clip in found if clip not in previous[-1:]), found[:1]))
 
 
+def find_figures(run: RunDir, shot: Shot, components: Components) -> tuple[Step[Candidates], ...]:
+    """Retrieve candidates for each entity of a shot, as for a shot; none where no footage would guide them.
+
+    Raises StoryError, VideoError.
+    """
+    if len(shot.entities) < 2 or not all(entity.query for entity in shot.entities):
+        return ()
+    if not components.settings.generate.control_guidance_end_of(shot.figures, entities=True):
+        return ()
+    found: list[Step[Candidates]] = []
+    taken: tuple[str, ...] = ()
+    for number, entity in enumerate(shot.entities, 1):
+        alone = shot.model_copy(update={"query": entity.query, "pinned": entity.pinned,
+                                        "banned": entity.banned})
+        step, taken = find_footage(run, alone, "", taken, components, f"match-{number}")
+        found.append(step)
+    return tuple(found)
+
+
+def footage_query(shot: Shot, subtitle: str) -> Query:
+    """Return a shot's planned query with the story's own words, as its subtitle shows them.
+
+    The bundled footage is captioned in the words that queries are planned in; for other footage the story
+    says more than a query that is made for what a model can draw.
+    """
+    words = " ".join(subtitle.split())
+    return FootageQuery(text=words, planned=shot.query) if words else shot.query
+
+
 def make_shot(run: RunDir, task: ShotTask, components: Components) -> DrawnShot:
     """Draw a shot: thumbnails, depth, frames and clip. Raises what the components raise."""
-    shot, wanted, place = task.shot, components.settings.generate, f"shots/{task.shot.id}"
+    shot, place = task.shot, f"shots/{task.shot.id}"
     thumbnails = run.step_with_folder(f"{place}/thumbnails", draw_thumbnails, output_of(task.candidates))
+    depth = guide(run, task, components)
+    leave_device(components.depth)
+    frames, check = _draw(run, task, depth, components)
+    clip = run.step_with_folder(f"{place}/clip", write_clip, as_shown(shot, task.subtitle), output_of(frames),
+                                components.settings.film, *([output_of(task.speech)] if task.speech else []))
+    return DrawnShot(shot, task.subtitle, task.candidates, thumbnails, depth, frames, check, clip,
+                     task.speech)
+
+
+def leave_device(component: object) -> None:
+    """Let a component that is not needed for now make room on the device, if it can."""
+    leave = getattr(component, "leave_device", None)
+    if leave is not None:
+        leave()
+
+
+def guide(run: RunDir, task: ShotTask, components: Components) -> Step[DepthTrack] | None:
+    """Estimate the depth of the shot's footage; figures with footage and learned motions bring their own."""
+    shot, match = task.shot, task.candidates.value.match
+    place, num_frames = f"shots/{shot.id}/depth", components.settings.generate.frames_of(shot.duration_s)
+    motions = motions_of(shot, components.motions)
+    if task.figures:
+        return _guide_figures(run, task, motions, components)
+    in_parts = bool(motions and shot.events)
+    depth = None
+    if match is not None and (in_parts or not motions):
+        depth = _estimate(run, place + "-match" * in_parts, match, shot, components)
+    if motions:
+        found = None if depth is None else output_of(depth)
+        depth = run.step(place, guide_motion, _as_drawn(shot), found, motions, num_frames)
+    return depth
+
+
+def _guide_figures(
+    run: RunDir, task: ShotTask, motions: Sequence[Motion], components: Components
+) -> Step[DepthTrack] | None:
+    """Compose the depth of each entity's footage over the scene's; None where one of them shows no figure."""
+    shot, place = task.shot, f"shots/{task.shot.id}/depth"
+    num_frames = components.settings.generate.frames_of(shot.duration_s)
+    scene_match = task.candidates.value.match
+    tracks = []
+    for number, (entity, found) in enumerate(zip(shot.entities, task.figures, strict=True), 1):
+        learned = [motion for motion in motions if motion.is_named_in(entity.prompt)]
+        if learned:
+            tracks.append(learned[0].depth.ping_pong(num_frames))
+            continue
+        match = found.value.match
+        if match is None:
+            return None
+        alone = shot.model_copy(update={"pinned": entity.pinned})
+        tracks.append(_estimate(run, f"{place}-{number}", match, alone, components).value)
+    figures = []
+    for number, track in enumerate(tracks, 1):
+        figure = cut_figure(track)
+        if figure is None:
+            _LOG.warning("%s: depth sets no figure apart in the footage of figure %d, so that the text alone "
+                         "guides the shot; another clip: storyanim shot pin RUN %s CLIP --figure %d",
+                         shot.id, number, shot.id, number)
+            return None
+        figures.append(figure)
+    scene = tracks[0] if scene_match is None else _estimate(run, f"{place}-scene", scene_match, shot,
+                                                            components).value
+    wanted = components.settings.generate           # boxes are parts of what is drawn, not of wider footage
+    scene = DepthTrack(fit_depth(scene, (num_frames, wanted.height_px, wanted.width_px)), wanted.fps)
+    boxes = [list(shot.boxes_of(k)) for k in range(len(tracks))]
+    return run.step(place, compose_figures, scene, figures, boxes)
+
+
+def _estimate(
+    run: RunDir, name: str, match: ClipMatch, shot: Shot, components: Components
+) -> Step[DepthTrack]:
+    """Estimate the depth of footage that was found for a shot."""
+    wanted = components.settings.generate
     estimate = estimate_depth_within if is_user_footage(shot.pinned) else estimate_depth
-    depth = run.step(f"{place}/depth", estimate, task.candidates.value.match, components.depth,
-                     wanted.frames_of(shot.duration_s), wanted.fps)
-    frames = run.step(f"{place}/frames", draw, _as_drawn(shot), output_of(depth),
-                      [output_of(t) for t in task.tokens],
-                      components.generator)
-    clip = run.step_with_folder(f"{place}/clip", write_clip, as_shown(shot), output_of(frames),
-                                components.settings.film)
-    return DrawnShot(shot, task.candidates, thumbnails, depth, frames, clip)
+    return run.step(name, estimate, _as_footage(match), components.depth, wanted.frames_of(shot.duration_s),
+                    wanted.fps)
+
+
+def _draw(
+    run: RunDir, task: ShotTask, depth: Step[DepthTrack] | None, components: Components
+) -> tuple[Step[Frames], Step[Check]]:
+    """Draw the frames, as often as the check asks for.
+
+    The step of a shot without learned motions is what it was before there were any.
+    """
+    given = None if depth is None else output_of(depth)
+    tokens = [output_of(token) for token in task.tokens]
+    motions = motions_of(task.shot, components.motions)
+
+    drawings: list[tuple[Step[Frames], Shot]] = []
+
+    def one(name: str, number: int) -> Step[Frames]:
+        shot = _as_drawn(task.shot.reseeded(number))
+        if motions:
+            made = run.kept_step(name, KEEP, draw_motions, shot, given, tokens, motions, components.generator)
+        else:
+            made = run.kept_step(name, KEEP, draw, shot, given, tokens, components.generator)
+        drawings.append((made, _with_footage(task).reseeded(number)))
+        return made
+
+    learned = [token.value if isinstance(token, Step) else token for token in task.tokens]
+    asked = asked_of(task.shot, learned, components.vocabulary)
+    wanted = components.settings.check
+    frames, check = draw_checked(run, f"shots/{task.shot.id}", one, asked, components.reader,
+                                 0 if task.shot.takes else wanted.retries, task.shot.takes or wanted.takes)
+    record_takes(run, task.shot, _footage_name(task), drawings, check.value.readings)
+    return frames, check
+
+
+def _with_footage(task: ShotTask) -> Shot:
+    """Return the shot with what its figures move as pinned, so that it finds the same again."""
+    found = [step.value.match for step in task.figures]
+    entities = tuple(
+        entity.model_copy(update={"pinned": entity.pinned or (match.clip_id if match else None)})
+        for entity, match in zip(task.shot.entities, found, strict=True)) if found else task.shot.entities
+    return task.shot.model_copy(update={"entities": entities})
+
+
+def _footage_name(task: ShotTask) -> str:
+    """Return what a person would pin to have the shot move as it does; "" for one without footage."""
+    match, pinned = task.candidates.value.match, task.shot.pinned
+    if match is not None and pinned is not None and is_user_footage(pinned):
+        return pinned
+    return match.clip_id if match else ""
+
+
+def _as_footage(match: ClipMatch) -> ClipMatch:
+    """Return the match without how well it fits, which its depth does not depend on."""
+    return match.model_copy(update={"score": 0.0, "rank": 1, "caption": "", "words": 0.0, "fits": True})
 
 
 def _as_drawn(shot: Shot) -> Shot:
@@ -104,27 +293,33 @@ def _as_drawn(shot: Shot) -> Shot:
     return shot.model_copy(
         update={
             "text": "", "query": "", "setting": "", "pinned": None, "banned": (), "unsupported_words": (),
+            "transition": "",
+            "takes": 0,
+            "entities": tuple(entity.model_copy(update={"query": "", "pinned": None, "banned": ()})
+                              for entity in shot.entities),
         })
 
 
-def as_shown(shot: Shot) -> Shot:
+def as_shown(shot: Shot, subtitle: str) -> Shot:
     """Return the shot as its clip and the contact sheet need it: id, subtitle and length."""
-    return Shot(id=shot.id, text=told(shot.text), query="", prompt="", duration_s=shot.duration_s)
+    return Shot(id=shot.id, text=subtitle, query="", prompt="", duration_s=shot.duration_s)
 
 
 # ── the steps ────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@step_version(2)
 def retrieve(
-    query: str, pinned: str | None, banned: Sequence[str], previous: Sequence[str], index: FootageIndex,
+    query: Query, pinned: str | None, banned: Sequence[str], previous: Sequence[str], index: FootageIndex,
     encoder: TextVideoEncoder, k: int,
 ) -> Candidates:
     """Find footage that moves as the query says (AaS 3.1, motion structure retrieval)."""
     return choose(query, index, encoder, k, pinned=pinned, banned=banned, previous=previous)
 
 
+@step_version(2)
 def retrieve_beside(
-    query: str, own: UserFootage, banned: Sequence[str], previous: Sequence[str], index: FootageIndex,
+    query: Query, own: UserFootage, banned: Sequence[str], previous: Sequence[str], index: FootageIndex,
     encoder: TextVideoEncoder, k: int,
 ) -> Candidates:
     """Find footage, and take a person's own instead."""
@@ -161,3 +356,11 @@ def draw(
 ) -> Frames:
     """Draw frames from text, structure and character tokens (AaS 3.2)."""
     return generator.draw(shot, depth, tokens)
+
+
+def draw_motions(
+    shot: Shot, depth: DepthTrack | None, tokens: Sequence[CharacterToken], motions: Sequence[Motion],
+    generator: ShotGenerator,
+) -> Frames:
+    """Draw the same with learned motions (DreamRunner 3.2)."""
+    return generator.draw(shot, depth, tokens, motions)

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from storyanim.artifacts import CastMember, Story, Storyboard
 from storyanim.engine.run_dir import RunDir
 from storyanim.engine.steps import step_version
-from storyanim.errors import CharacterError, StoryError
+from storyanim.errors import CharacterError
 from storyanim.planning import Vocabulary, nouns_of, read_storyboard
-from storyanim.planning.keep import keep_ids
+from storyanim.planning.casting import recast
+from storyanim.run import history
+from storyanim.run.board_text import changed_text
+from storyanim.run.history import FILE, PARTS
+from storyanim.run.merge import Merged, align, merge, without_namesakes
 from storyanim.stages import Planner
 
 if TYPE_CHECKING:
     from storyanim.run.components import Components
     from storyanim.run.request import FilmRequest
 
-FILE = "storyboard.yaml"
-_MARK = "# plan "                                    # first line of a file: which plan it was written from
+_LOG = logging.getLogger(__name__)
+_GIVEN = "given"                                     # mark of a storyboard that came from a file
+# What becomes of a person's edits when the storyboard comes anew: kept, dropped (the old one stays in
+# `storyboards/`), or kept when a function that is told the conflicts, a line each, does not raise.
+Replan = Literal["keep", "discard"] | Callable[[Sequence[str]], None]
 
 
 @step_version(2)
@@ -29,65 +38,132 @@ def plan_story(story: Story, cast: list[CastMember], planner: Planner) -> Storyb
 
 def settle_storyboard(
     run: RunDir, request: FilmRequest, given: Storyboard | None, cast: Sequence[CastMember],
-    components: Components
+    components: Components, replan: Replan = "keep",
 ) -> Storyboard:
     """Return the storyboard to film, and write it to the run folder.
 
     The first line of the file names the plan that it came from. While the story stays the same, the file
-    counts; a new plan keeps ids, pins and bans of shots whose words did not change, and the old file is kept
-    beside as `.before.yaml`.
+    counts, and a changed `played_by` changes its prompts. A new plan, or another file, is merged with what a
+    person changed in the run; what cannot be kept is told. Each storyboard is kept, see history.py.
 
-    Raises StoryError, and CharacterError for a character that a given storyboard never names.
+    Raises StoryError, CharacterError for a character that a given storyboard never names, and what `replan`
+    raises.
     """
+    history.keep_current(run)
+    path, mark = run.path / FILE, history.plan_mark(run.path)
     if given is not None:
-        _check_named(given, cast, components.vocabulary)
-        return _write(run, given, "given")
-    path = run.path / FILE
+        _check_named(given, cast)
+        return _take_given(run, given, mark, replan)
     if request.story is None:
         return read_storyboard(path)
+    base = _base(run, mark)                          # before the step of the new plan takes its place
     step = run.step("plan", plan_story, request.story, list(cast), components.planner)
-    mark = step.content[:16]
-    if not path.is_file():
-        return _write(run, step.value, mark)
-    first = path.read_text("utf-8").split("\n", 1)[0]
-    if not first.startswith(_MARK) or first.split()[2:3] == [mark]:
-        return read_storyboard(path)
-    try:
-        old = read_storyboard(path)
-    except StoryError:
-        return _write(run, step.value, mark)
-    run.write("storyboard.before.yaml", path.read_text("utf-8"))
-    return _write(run, keep_ids(old, step.value), mark)
+    new = step.content[:16]
+    if path.is_file() and new == mark:
+        return _recast(run, step.value, components.vocabulary)
+    mine = read_storyboard(path) if path.is_file() else None
+    boards = [board for board in (base, mine) if board is not None]
+    planned = align(step.value, boards, history.next_number(run.path, *boards)) if boards else step.value
+    if mine is None or replan == "discard":
+        return _write(run, planned, planned, new, "plan")
+    if base is None:                                 # of a run before bases were kept: all of its is an edit
+        ids = {shot.id for shot in mine.shots}
+        base = planned.model_copy(update={"shots": tuple(s for s in planned.shots if s.id in ids)})
+    merged = merge(_as_cast(base, mine, components.vocabulary), mine,
+                   _as_cast(planned, mine, components.vocabulary), "the new plan")
+    return _write(run, planned, _agreed(merged, replan), new, "plan")
 
 
-def edit_storyboard(run: RunDir, change: Callable[[Storyboard], Storyboard]) -> None:
-    """Change the run's storyboard file, keeping its first line.
+def _take_given(run: RunDir, given: Storyboard, mark: str, replan: Replan) -> Storyboard:
+    """Return a storyboard that was given, with what was changed in the run since it was given before."""
+    path, base = run.path / FILE, _base(run, mark)
+    if not path.is_file() or replan == "discard":
+        return _write(run, given, given, _GIVEN, _GIVEN)
+    mine = read_storyboard(path)
+    if mark == _GIVEN and base == given:
+        return mine
+    base = base or given
+    if mark != _GIVEN:                               # of a story: only what tells the same words is the same
+        texts = {shot.id: shot.text.strip() for shot in given.shots}
+        base = base.model_copy(update={"shots": tuple(
+            shot for shot in base.shots if texts.get(shot.id, shot.text.strip()) == shot.text.strip())})
+    mine = without_namesakes(mine, given, base, history.next_number(run.path, mine, given))
+    return _write(run, given, _agreed(merge(base, mine, given, "the file"), replan), _GIVEN, _GIVEN)
 
-    Raises StoryError and what `change` raises.
+
+def _agreed(merged: Merged, replan: Replan) -> Storyboard:
+    """Tell what could not be kept, and return the rest. Raises what `replan` raises."""
+    if merged.conflicts and callable(replan):
+        replan(merged.conflicts)
+    elif merged.conflicts:
+        _LOG.warning("%s\nthe storyboard before is kept: `storyanim shot undo` goes back to it",
+                     "\n".join(merged.conflicts))
+    return merged.board
+
+
+def _base(run: RunDir, mark: str) -> Storyboard | None:
+    """Return what the run's storyboard was before a person edited it; None when nothing tells."""
+    if (kept := history.read_base(run.path, mark)) is not None or not mark:
+        return kept
+    step = run.done("plan")                          # of a run before bases were kept
+    return step.value if step is not None and step.content[:16] == mark else None
+
+
+def _as_cast(board: Storyboard, mine: Storyboard, vocabulary: Vocabulary | None) -> Storyboard:
+    """Return a planned storyboard with the prompts that it has for the parts of an edited one."""
+    if vocabulary is None:
+        return board
+    parts = {role.name: role.played_by for role in board.cast}
+    mines = {role.name: role.played_by for role in mine.cast}
+    known = {who.name for who in board.characters} | {
+        part for part in mines.values() if part not in {who.name for who in mine.characters}}
+    cast = tuple(role.model_copy(update={"played_by": part})
+                 if (part := mines.get(role.name, "")) in known else role for role in board.cast)
+    changed = recast(board.model_copy(update={"cast": cast}), parts, vocabulary)
+    return changed.model_copy(update={"cast": board.cast})
+
+
+def _recast(run: RunDir, planned: Storyboard, vocabulary: Vocabulary | None) -> Storyboard:
+    """Return the storyboard's file, its prompts changed to what a person wrote into its cast.
+
+    `cast.json` keeps who played whom when the prompts were last changed.
     """
-    path = run.path / FILE
-    board = change(read_storyboard(path))
-    first = path.read_text("utf-8").split("\n", 1)[0]
-    run.write(FILE, (f"{first}\n" if first.startswith("#") else "") + board.to_yaml())
+    board = read_storyboard(run.path / FILE)
+    if vocabulary is None:
+        return board
+    parts = {role.name: role.played_by for role in planned.cast}
+    if (path := run.path / PARTS).is_file():
+        parts |= json.loads(path.read_text("utf-8"))
+    changed = recast(board, parts, vocabulary)
+    if changed != board:
+        history.write_board(run, changed_text((run.path / FILE).read_text("utf-8"), changed), "cast",
+                            _parts_of(changed))
+    return changed
+
+
+def _parts_of(board: Storyboard) -> str:
+    return json.dumps({role.name: role.played_by for role in board.cast})
 
 
 def with_seed(board: Storyboard, seed: int) -> Storyboard:
     """Return the storyboard with `seed` added to the seed of each shot."""
-    shots = tuple(shot.model_copy(update={"seed": (shot.seed + seed) % 2**63}) for shot in board.shots)
+    shots = tuple(shot.reseeded(seed) for shot in board.shots)
     return board.model_copy(update={"shots": shots})
 
 
-def _write(run: RunDir, board: Storyboard, mark: str) -> Storyboard:
-    head = f"{_MARK}{mark} — edit this file, then `storyanim run` this folder\n"
-    run.write(FILE, head + board.to_yaml())
+def _write(run: RunDir, base: Storyboard, board: Storyboard, mark: str, made_by: str) -> Storyboard:
+    """Write a storyboard that came anew, and what it is without a person's edits."""
+    history.write_base(run, mark, base)              # first: the mark in the file says that it is there
+    parts = _parts_of(board) if board.cast != base.cast else ""
+    history.write_board(run, history.head_of(mark) + board.to_yaml(), made_by, parts)
     return board
 
 
-def _check_named(board: Storyboard, cast: Sequence[CastMember], vocabulary: Vocabulary | None) -> None:
+def _check_named(board: Storyboard, cast: Sequence[CastMember]) -> None:
     """Raise CharacterError, with the story's nouns, for a character in no shot; planners do so themselves."""
     named = {name for shot in board.shots for name in shot.characters}
     if idle := [who for who in cast if who.name not in named]:
-        nouns = nouns_of("\n".join(shot.text for shot in board.shots), vocabulary)
+        nouns = nouns_of("\n".join(shot.text for shot in board.shots))
         found = f"it tells of {', '.join(nouns)}" if nouns else "it tells of nobody"
         missing = " or ".join(f"{who.name}, a {who.noun}" for who in idle)
         raise CharacterError(f"no shot names {missing}; {found}",

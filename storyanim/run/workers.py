@@ -65,7 +65,8 @@ def ray_shots(run: RunDir, settings: Settings, index: str | None, address: str |
 
     with one_thread_if_small(*_models(settings)):
         threads = torch.get_num_threads()
-    return WorkerShotExecutor(run.path, settings, index, RayShardExecutor(address, cpus=threads), threads)
+    shards = RayShardExecutor(address, cpus=threads, one_a_gpu=not are_small(*_models(settings)))
+    return WorkerShotExecutor(run.path, settings, index, shards, threads)
 
 
 def worker_bytes(settings: Settings) -> int:

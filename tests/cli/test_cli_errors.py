@@ -140,7 +140,7 @@ class TestModels:
     def test_hub_models_without_a_network(self, cli: Cli, given_story: Path, videos: Path) -> None:
         outcome = cli("index", videos, "-o", "new", "--profile", "sd15")
         is_bad_input(outcome, "openai/clip-vit-base-patch32")
-        assert "hf download" in outcome.complaint[1]
+        assert "storyanim fetch" in outcome.complaint[1]
 
 
 @pytest.mark.usefixtures("untouched")

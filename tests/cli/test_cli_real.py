@@ -45,7 +45,8 @@ def test_story_and_pictures_to_film(cli: Cli, tale: Path, profile: Path, real_in
     assert (info.width_px, info.height_px) == (64, 64)
     assert info.duration_s == pytest.approx(outcome.json["duration_s"], abs=0.05)
     assert "learning bear" in outcome.err
-    noise = [line for line in outcome.err.splitlines() if not line.startswith(("film: ", "the model reads"))]
+    noise = [line for line in outcome.err.splitlines() if not line.startswith(("film: ", "the model reads"))
+             and "came out" not in line]             # as random networks draw
     assert noise == []                               # none of the libraries' bars and remarks
     assert np.ptp(drawn(Path("film"), "s01")) > 0
     assert {path.name for path in (here / "film/characters/bear").iterdir()} >= {"character.safetensors", "done.json"}

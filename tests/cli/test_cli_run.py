@@ -7,24 +7,13 @@ from typing import Any
 
 import pytest
 from coloured import save_video
-from command_line import Cli, Outcome
+from command_line import RUN, Cli, Outcome
 from fakes import ALL_CALLS, STORY, Diary
 from family import save_pictures
 
 from storyanim import video
 from storyanim.artifacts import Storyboard
 from storyanim.errors import ResourceError, VideoError
-
-RUN = Path("runs/the-colours")
-
-
-@pytest.fixture
-def made(cli: Cli, story: Path, diary: Diary) -> Outcome:
-    """A finished run in RUN."""
-    outcome = cli("run", story, "--json")
-    assert outcome.code == 0, outcome.err
-    diary.read()
-    return outcome
 
 
 def board(run: Path = RUN) -> Storyboard:
@@ -48,13 +37,16 @@ class TestRun:
         assert video.probe(RUN / "film.mp4").duration_s == pytest.approx(1.5)
 
     def test_json_is_one_document(self, made: Outcome) -> None:
+        right = {"chosen": 0, "readings": [{"by": "fake", "score": 1.0, "mark": 0.5, "scores": {}, "remarks": [], "faults": []}]}
         assert made.json == {
-            "run": str(RUN), "film": f"{RUN}/film.mp4", "report": f"{RUN}/report.html", "duration_s": 1.5, "shots": 3,
-            "drawn": ["s01", "s02", "s03"], "failed": {}, "unsupported_words": {}, "pictures": {},
+            "checks": dict.fromkeys(("s01", "s02", "s03"), right), "run": str(RUN), "film": f"{RUN}/film.mp4", "report": f"{RUN}/report.html", "duration_s": 1.5, "shots": 3,
+            "without_footage": [], "drawn": ["s01", "s02", "s03"], "failed": {}, "unsupported_words": {}, "cast": [],
+            "pictures": {}, "faults": {}, "seeds": {}, "profile": "storybook", "models": {},
         }
 
     def test_progress_is_plain_lines_on_stderr(self, made: Outcome) -> None:
-        lines = made.err.splitlines()
+        why, *lines = made.err.splitlines()
+        assert why.startswith("profile storybook: ")
         assert lines[0] == "film: 0 %  planning"
         assert lines[-1].endswith("done")
         assert len(lines) >= 6
@@ -126,7 +118,7 @@ class TestFailures:
     def test_all_shots_failing_is_their_error(self, cli: Cli, story: Path, diary: Diary) -> None:
         diary.on_call = fails("draw", VideoError("cut off", hint="play it"))
         outcome = cli("run", story, "--json")
-        assert (outcome.code, outcome.out, outcome.complaint) == (4, "", ("cut off", "play it"))
+        assert (outcome.code, outcome.json["error"], outcome.complaint) == (4, "cut off", ("cut off", "play it"))
 
     @pytest.mark.parametrize("call", ["plan", "encode", "depth", "draw s02"])
     def test_ctrl_c_ends_with_130_and_a_run_to_go_on_with(self, cli: Cli, story: Path, diary: Diary, call: str) -> None:
@@ -166,20 +158,42 @@ class TestPlan:
 
     def test_it_writes_a_file_and_tells(self, cli: Cli, story: Path) -> None:
         outcome = cli("plan", story, "--profile", "sd15", "-o", "new/board.yaml")
-        assert outcome.out == "new/board.yaml: 3 shots\n"
+        lines = outcome.out.splitlines()
+        assert lines[0] == "new/board.yaml: 3 shots"
+        assert [line.split() for line in lines[1:3]] == [["who", "shots", "played", "by"], ["bear", "1", "of", "3", "bear"]]
+        assert lines[-1].endswith("--character FOLDER=bear")
         assert len(Storyboard.from_yaml(Path("new/board.yaml").read_text()).shots) == 3
+
+    def test_a_cast_that_was_edited_is_kept(self, cli: Cli, here: Path) -> None:
+        (here / "tom.txt").write_text("Tom ran to the lake. Tom danced.\n")
+        assert "Tom (man)  2 of 2  brown bear" in cli("plan", "tom.txt", "-o", "board.yaml").out
+        file = Path("board.yaml")
+        file.write_text(file.read_text().replace("played_by: brown bear", "played_by: green duck"))
+        assert "Tom (man)  2 of 2  green duck" in cli("plan", "tom.txt", "-o", "board.yaml").out
+        assert all("a green duck" in shot.prompt for shot in Storyboard.from_yaml(file.read_text()).shots)
+        file.write_text(file.read_text().replace("played_by: green duck", "played_by: green spaceship"))
+        outcome = cli("plan", "tom.txt", "-o", "board.yaml")
+        assert outcome.code == 4
+        assert "spaceship" in outcome.complaint[0]
+
+    def test_whom_the_model_cannot_draw_is_an_error_where_asked(self, cli: Cli, here: Path) -> None:
+        (here / "tom.txt").write_text("Tom ran to the lake. The bear danced.\n")
+        outcome = cli("plan", "tom.txt", "--cast", "strict")
+        assert (outcome.code, outcome.complaint[0]) == (4, "this profile cannot draw Tom")
+        assert "nobody: not drawn" in cli("plan", "tom.txt", "--cast", "none").err
 
     def test_a_story_in_another_language_is_told(self, cli: Cli, story: Path, here: Path) -> None:
         german = "Der kleine Bär lief durch den Wald. Dann schlief er ein, und am Morgen ging er zum See.\n"
         (here / "german.txt").write_text(german)
         outcome = cli("plan", "german.txt", "--profile", "sd15")
-        assert outcome.code == 0
-        assert "does not look like English" in outcome.err
+        assert outcome.code == 4
+        assert "looks like German" in outcome.err
+        assert "--planner openai" in outcome.err
         assert "English" not in cli("plan", story, "--profile", "sd15").err
 
     def test_characters_stand_in_the_prompts(self, cli: Cli, story: Path, here: Path) -> None:
         outcome = cli("plan", story, "--profile", "sd15", "--character", f"{save_pictures(here / 'bruno')}=bear", "--json")
-        assert outcome.json["characters"] == [{"name": "bruno", "noun": "bear", "token": "<bruno>"}]
+        assert outcome.json["characters"] == [{"name": "bruno", "noun": "bear", "token": "<bruno>", "plays": ""}]
         assert "<bruno> bear" in outcome.json["shots"][0]["prompt"]
 
 
@@ -280,7 +294,7 @@ class TestShot:
         assert candidates()[0] == other
         self.change(cli, "ban", RUN, "s02", other)
         assert board().shots[1].pinned is None
-        assert self.drawn(cli) == ["s02"]
+        assert self.drawn(cli) == []                 # the drawing that it had before the pin was kept
         assert other not in candidates()
         assert candidates()[0] == chosen
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import ImageFont
 
 from storyanim import fonts, video
 from storyanim.artifacts import Frames, Shot
@@ -54,8 +55,8 @@ class TestWriteClip:
         assert np.abs(seen[47].astype(int) - seen[-1]).max() <= 12
 
     @pytest.mark.parametrize(("letters", "duration_s", "subtitles", "held"), [
-        (10, 2.0, "soft", 0), (51, 2.0, "soft", 8), (51, 2.0, "burned", 8), (51, 2.0, "none", 0), (999, 2.0, "soft", 16),
-        (10, 2.5, "soft", 4), (10, 30.0, "none", 16), (35, 2.0, "soft", 1), (34, 1.0, "soft", 0),
+        (10, 2.0, "soft", 0), (51, 2.0, "soft", 8), (51, 2.0, "burned", 8), (51, 2.0, "none", 0), (999, 2.0, "soft", 455),
+        (10, 2.5, "soft", 4), (10, 30.0, "none", 224), (35, 2.0, "soft", 1), (34, 1.0, "soft", 0),
     ])
     def test_how_long_it_is_held(self, letters: int, duration_s: float, subtitles: str, held: int) -> None:
         shot = SHOT.model_copy(update={"text": "x" * letters, "duration_s": duration_s})
@@ -89,11 +90,16 @@ class TestEnlarge:
     def test_flat_colours_stay(self) -> None:
         assert np.all(enlarge(np.full((2, 16, 16, 3), 77, np.uint8), 64, 64) == 77)
 
-    def test_other_shapes_get_bars(self) -> None:
-        wide = enlarge(np.full((1, 16, 32, 3), 200, np.uint8), 64, 64)
-        assert wide.shape == (1, 64, 64, 3)
-        assert wide[0, :15].max() == 0
-        assert wide[0, 32].min() == 200
+    @pytest.mark.parametrize("size", [(64, 64), (64, 128), (256, 64)])
+    def test_other_shapes_stand_over_themselves_blurred(self, size: tuple[int, int]) -> None:
+        rgb = np.full((1, 16, 32, 3), 40, np.uint8)
+        rgb[0, 4:12, 12:20] = 220                                       # a square, which stays one
+        made = enlarge(rgb, *size)[0]
+        assert made.shape == (size[1], size[0], 3)
+        rows, columns = np.nonzero(made[..., 0] > 150)
+        assert abs(np.ptp(rows) - np.ptp(columns)) <= 2
+        assert 10 < made[0, 0].max() < 150
+        assert made[size[1] // 2, size[0] // 2].min() > 200
 
     @pytest.mark.parametrize("size", [(16, 16), (8, 8), (24, 24)])
     def test_sizes_that_are_hardly_larger(self, size: tuple[int, int]) -> None:
@@ -148,6 +154,24 @@ class TestCards:
         assert np.array_equal(cards.draw_page("熊", 128, 128)[:50], cards.draw_page("", 128, 128)[:50])
 
 
+class TestOwnFont:
+    def test_a_font_of_ones_own_comes_first(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        own = str(tmp_path / "own.ttf")
+        Path(own).write_bytes(ImageFont.load_default(16).font_bytes)
+        monkeypatch.setattr(fonts, "_FONTS", ("DejaVuSerif.ttf",))
+        assert fonts.is_font(own)
+        found, words = fonts.font_for("A bear", 20, own) or pytest.fail("no font")
+        assert (found.path, words) == (own, "A bear")
+        (tmp_path / "a").mkdir()
+        card = cards.title_card(tmp_path / "a", "A bear", FilmSettings(width_px=128, height_px=128, font=own))
+        assert card.duration_s == 2
+
+    def test_what_is_no_font(self, tmp_path: Path) -> None:
+        (tmp_path / "x.ttf").write_bytes(b"no font")
+        assert not fonts.is_font(str(tmp_path / "x.ttf"))
+        assert not fonts.is_font(str(tmp_path / "none.ttf"))
+
+
 class TestLettering:
     @pytest.fixture(autouse=True)
     def plain_fonts_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,9 +185,21 @@ class TestLettering:
         words = fonts.drawable(text)
         assert words in {drawn, drawn.translate(fonts._SPELLED)}
 
-    @pytest.mark.parametrize("text", ["熊", "Медведь", "a 😀"])
+    @pytest.mark.parametrize(("text", "drawn"), [("Bear 🐻", "Bear"), ("A 👩‍🚀 and ❤️ b", "A and b"), ("☔ rain", "rain")])
+    def test_emoji_are_left_out_where_no_font_has_them(self, text: str, drawn: str) -> None:
+        assert fonts.drawable(text) == drawn
+
+    @pytest.mark.parametrize("text", ["熊", "Медведь", "😀"])
     def test_other_scripts_cannot_be_drawn(self, text: str) -> None:
         assert fonts.drawable(text) is None
+
+    def test_it_is_told_before_anything_is_drawn(self) -> None:
+        clip.check_drawable("The Bear", ["熊"], FilmSettings())
+        clip.check_drawable("熊", ["熊"], FilmSettings(title_s=0))
+        for title, texts, subtitles in (("熊", [], "soft"), ("The Bear", ["A bear.", "熊"], "burned"), ("🐻", [], "soft")):
+            with pytest.raises(UsageError, match="no font") as caught:
+                clip.check_drawable(title, texts, FilmSettings.model_validate({"subtitles": subtitles}))
+            assert "--font" in caught.value.hint
 
     def test_wrapped_lines_fit_and_keep_all_words(self) -> None:
         font, _ = fonts.font_for("x", 20) or pytest.fail("no font")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import av
@@ -9,11 +10,12 @@ import numpy as np
 import pytest
 
 from storyanim import video
-from storyanim.artifacts import Clip, Frames, Shot
+from storyanim.artifacts import Clip, Film, Frames, Shot
 from storyanim.config import FilmSettings
 from storyanim.film.cards import title_card
 from storyanim.film.clip import write_clip
-from storyanim.film.film import join
+from storyanim.film.film import assemble
+from storyanim.film.timeline import Piece, lay_out
 
 SMALL = FilmSettings(width_px=64, height_px=64, title_s=1.0)
 TEXTS = ("", "Once upon a time — “there” was a bear.", "It rained {a lot}.")
@@ -28,6 +30,11 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clip, ...]:
         shot = Shot(id=f"s0{number}", text=TEXTS[number], query="q", prompt="p", duration_s=1.0)
         made.append(write_clip(folder, shot, Frames(rgb, 8.0), SMALL))
     return tuple(made)
+
+
+def join(folder: Path, title: str, clips: Sequence[Clip], texts: Sequence[str], settings: FilmSettings) -> Film:
+    pieces = [Piece(clip=clip, text=text) for clip, text in zip(clips, texts, strict=True)]
+    return assemble(folder, lay_out(title, pieces), None, settings)
 
 
 def tracks(path: Path) -> list[str]:
@@ -85,3 +92,16 @@ def test_the_same_clips_give_the_same_bytes_anywhere(clips: tuple[Clip, ...], tm
         join(tmp_path / name, "The Bear", clips, TEXTS, SMALL)
     assert (tmp_path / "a" / "film.mp4").read_bytes() == (tmp_path / "b folder's" / "film.mp4").read_bytes()
     assert str(tmp_path).encode() not in (tmp_path / "a" / "film.mp4").read_bytes()
+
+
+def test_markup_in_a_story_is_text_in_the_track(clips: tuple[Clip, ...], tmp_path: Path) -> None:
+    text = "He wrote <i>Oh</i>, {\\an8} & \\N, <b>loud</b>."
+    film = join(tmp_path, "", clips[1:2], [text], SMALL)
+    assert " ".join(told(film.path)[0][2].replace("\u2060", "").split()) == text
+    assert "&lt;i&gt;" in (tmp_path / "film.vtt").read_text("utf-8").replace("\u2060", "")
+
+
+def test_tracks_have_the_language(clips: tuple[Clip, ...], tmp_path: Path) -> None:
+    film = assemble(tmp_path, lay_out("", [Piece(clip=clips[1], text="Es war einmal.")], "de"), None, SMALL)
+    with av.open(str(film.path)) as container:
+        assert container.streams.subtitles[0].metadata["language"] == "deu"

@@ -12,10 +12,21 @@ import pytest
 from PIL import Image
 
 from storyanim import video
-from storyanim.artifacts import Candidates, CastMember, Clip, ClipMatch, Film, Frames, Shot, Storyboard
+from storyanim.artifacts import (
+    Candidates,
+    CastMember,
+    Check,
+    Clip,
+    ClipMatch,
+    Film,
+    Frames,
+    Reading,
+    Shot,
+    Storyboard,
+)
 from storyanim.config import FilmSettings, GenerateSettings
 from storyanim.errors import VideoError
-from storyanim.film.report import Report, ReportCharacter, ReportShot, render
+from storyanim.film.report import Report, ReportCharacter, ReportShot, ReportTake, render
 from storyanim.film.sheet import THUMBNAIL_PX, draw_sheet, draw_thumbnails
 
 NASTY = "<script>alert('x')</script> & \"quotes\""
@@ -76,6 +87,32 @@ def page(report: Report, tmp_path: Path) -> tuple[str, Page]:
     return html, Page(html)
 
 
+def test_it_tells_how_the_drawings_were_read_back(report: Report, tmp_path: Path) -> None:
+    bad = Reading(by="reader", score=0.02, mark=0.5, scores={"action": 0.02}, remarks=("the bear does not walk",))
+    good = Reading(by="reader", score=0.93, mark=0.5, scores={"action": 0.95})
+
+    def words(*readings: Reading, chosen: int) -> str:
+        first = report.shots[0].model_copy(update={"check": Check(readings=readings, chosen=chosen)})
+        return page(report.model_copy(update={"shots": (first, report.shots[1])}), tmp_path)[1].words
+
+    assert "seed 41: 0.02 (action 0.02) · seed 42: 0.93 (action 0.95), in the film" in words(bad, good, chosen=1)
+    assert "does not walk" not in words(bad, good, chosen=1)
+    assert "As it was read back: the bear does not walk." in words(bad, bad, chosen=0)
+    assert "came out frozen, with the next seed, too." in words(bad, Reading(score=0, faults=("frozen",)), chosen=1)
+    assert "read back" not in words(Reading(), chosen=0)
+
+
+def test_it_shows_the_takes(report: Report, tmp_path: Path) -> None:
+    takes = tuple(ReportTake(number=number, seed=40 + number, prompt="a <bear> walking", reading=Reading(by="reader", score=0.5),
+                             picture=tmp_path / f"run/shots/s01/takes/{number}/preview.png", in_film=number == 2) for number in (1, 2))
+    first = report.shots[0].model_copy(update={"takes": takes})
+    _, seen = page(report.model_copy(update={"shots": (first, report.shots[1])}), tmp_path)
+    assert {"shots/s01/takes/1/preview.png", "shots/s01/takes/2/preview.png"} <= set(seen.links)
+    assert "storyanim shot choose run s01 1" in seen.words
+    assert "storyanim shot choose run s01 2" not in seen.words
+    assert "Takes" not in page(report, tmp_path)[1].words
+
+
 def test_it_links_only_files_beside_it(report: Report, tmp_path: Path) -> None:
     html, seen = page(report, tmp_path)
     assert not re.search(r"(https?:)?//[a-z]|@import|url\(", html)
@@ -107,7 +144,7 @@ def test_it_says_what_a_character_wears_where_it_was_drawn(report: Report, tmp_p
 
 def test_words_of_a_story_are_no_markup(report: Report, tmp_path: Path) -> None:
     html, seen = page(report, tmp_path)
-    assert "script" not in seen.tags
+    assert seen.tags.count("script") == 1            # the page's own, which its policy names
     assert NASTY in seen.words
     assert "alert('x')</script>" not in html
 

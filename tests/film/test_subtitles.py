@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import html
+import re
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pysubs2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storyanim.artifacts import Clip
-from storyanim.film.subtitles import cues_of, film_cues, to_srt
+from storyanim.artifacts import Clip, Frames, Shot, Word
+from storyanim.config import FilmSettings
+from storyanim.film.clip import num_hold_frames
+from storyanim.film.subtitles import cues_of, srt_to_vtt, to_srt
+from storyanim.film.timeline import Piece, lay_out
 
 LONG = ("Then she met a fox {who knew everything}, and the fox told her, “Behind the lake, where the old willow stands, "
         "the bees keep the best honey of all.” So they went there together, and stayed until the evening.")
@@ -57,14 +63,52 @@ def test_no_words_no_cues(text: str) -> None:
     assert cues_of(text, 2.0) == ()
 
 
+@pytest.mark.parametrize("text", [
+    LONG, "Now run along, and don't get into mischief.",
+    "Once upon a time there were four little Rabbits, and their names were Flopsy, Mopsy, Cotton-tail, and Peter. They lived with "
+    "their Mother in a sand-bank, underneath the root of a very big fir-tree.",
+    "Flopsy, Mopsy, and Cottontail, who were good little bunnies, went down the lane to gather blackberries; but Peter, who was "
+    "very naughty, ran straight away to Mr. McGregor's garden and squeezed under the gate!",
+])
+def test_the_usual_rules(text: str) -> None:
+    """A shot lasts as long as its words need; then no cue is too quick, too short, or a word left over."""
+    seconds = 16 / 8 + num_hold_frames(Shot(id="s01", text=text, query="", prompt=""), Frames(np.zeros((16, 8, 8, 3), np.uint8), 8.0),
+                                       FilmSettings()) / 8
+    for cue in cues_of(text, seconds):
+        letters = sum(map(len, cue.lines))
+        assert letters / (cue.end_s - cue.start_s) <= 20
+        assert cue.end_s - cue.start_s >= 1
+        assert letters > 20
+        assert all(len(line) <= 42 for line in cue.lines)
+
+
+def test_lines_break_after_sentences_where_they_can() -> None:
+    assert cues_of('"Home," said Tom. "It is late." Then the snow fell.', 3)[0].lines == (
+        '"Home," said Tom. "It is late."', 'Then the snow fell.')
+
+
+@pytest.mark.parametrize("text", ["He wrote <i>Oh</i> & {\\an8} and \\N.", "{\\b1}x{a}", "a < b --> c", "<3 <!-- x -->"])
+def test_what_looks_like_markup_is_text(text: str) -> None:
+    srt = to_srt(cues_of(text, 3.0))
+    plain = srt.replace("\u2060", "")
+    assert " ".join(plain.splitlines()[2:]).strip() == text
+    assert not re.search(r"<[a-z/!]|\{\\|\\[Nnh]", srt.partition("-->")[2].partition("\n")[2])
+    assert "".join(html.unescape(srt_to_vtt(srt)).replace("\u2060", "").split()).endswith("".join(text.split()))
+
+
 def test_a_film_tells_each_text_during_its_clip() -> None:
-    cues = film_cues(["", "One.", "Two.", ""], [clip("s00", 2), clip("s01", 3), clip("s02", 4), clip("s9999", 2)])
+    texts, clips = ["", "One.", "Two.", ""], [clip("s00", 2), clip("s01", 3), clip("s02", 4), clip("s9999", 2)]
+    cues = lay_out("", [Piece(clip=one, text=text) for one, text in zip(clips, texts, strict=True)]).cues()
     assert [(cue.start_s, cue.end_s, cue.lines) for cue in cues] == [(2, 5, ("One.",)), (5, 9, ("Two.",))]
 
 
-def test_texts_and_clips_must_match() -> None:
-    with pytest.raises(ValueError):
-        film_cues(["One."], [clip("s01", 1), clip("s02", 1)])
+def test_spoken_words_are_shown_when_they_are_spoken() -> None:
+    words = tuple(Word(at=found.start(), start_s=0.1 * found.start()) for found in re.finditer(r"[^\s{}“”]+", LONG))
+    cues = cues_of(LONG, 100.0, 7.0, words)
+    for cue in cues[1:]:
+        first = re.sub(r"\W", "", cue.lines[0].split()[0])
+        assert LONG[round((cue.start_s - 7.0) * 10):].startswith(first)
+    assert (cues[0].start_s, cues[-1].end_s) == (7.0, 107.0)
 
 
 def test_srt_keeps_the_words_as_they_are() -> None:

@@ -8,17 +8,20 @@ from pathlib import Path
 import fakes
 import numpy as np
 import pytest
-from fakes import ALL_CALLS, EDITED, BackwardExecutor, FakeDepth, FakeGenerator, Studio
+from fakes import ALL_CALLS, EDITED, BackwardExecutor, FakeDepth, FakeGenerator, FakeReader, Studio
 from family import save_pictures
 
 from storyanim import video
 from storyanim.artifacts import Character, ClipMatch
+from storyanim.config import CheckSettings
 from storyanim.engine.run_dir import RunDir
+from storyanim.engine.store import load
 from storyanim.retrieve.index import VideoIndex
 from storyanim.run.shots import estimate_depth
 
 STEPS = ["plan", *[f"shots/s0{n}/match" for n in (1, 2, 3)],
-         *[f"shots/s0{n}/{step}" for n in (1, 2, 3) for step in ("thumbnails", "depth", "frames", "clip")], "film", "sheet"]
+         *[f"shots/s0{n}/{step}" for n in (1, 2, 3) for step in ("thumbnails", "depth", "frames", "reading", "check", "clip")],
+         "timeline", "film", "sheet"]
 
 
 @pytest.fixture
@@ -181,7 +184,7 @@ class TestWhatAChangeRedoes:
         before = len(steps_done(made.folder))
         made.make(s02={"text": "A green frog sings."})
         assert made.diary.read() == []
-        assert self.redone(made, before) == {"shots/s02/clip", "film", "sheet"}
+        assert self.redone(made, before) == {"shots/s02/clip", "timeline", "film", "sheet"}
         assert "sings" in (made.folder / "film.srt").read_text()
 
     def test_a_changed_film_setting_the_clips(self, made: Studio) -> None:
@@ -189,7 +192,7 @@ class TestWhatAChangeRedoes:
         before = len(steps_done(made.folder))
         made.make()
         assert made.diary.read() == []
-        assert self.redone(made, before) == {*[f"shots/s0{n}/clip" for n in (1, 2, 3)], "film"}
+        assert self.redone(made, before) == {*[f"shots/s0{n}/clip" for n in (1, 2, 3)], "timeline", "film"}
 
     @pytest.mark.parametrize(("tool", "redone"), [
         (FakeGenerator, {"draw s01", "draw s02", "draw s03"}), (FakeDepth, {"depth red", "depth green", "depth blue"}),
@@ -245,6 +248,26 @@ class TestChoices:
         assert [call for call in studio.diary.read() if call.startswith("draw")] == ["draw s01", "draw s03"]
 
 
+class TestReadBack:
+    def test_a_shot_that_is_not_as_asked_is_drawn_again_and_the_best_is_in_the_film(self, studio: Studio) -> None:
+        studio.use(reader=FakeReader({"A green frog jumps.": [0.2, 0.9], "A blue wave comes.": [0.3, 0.1]}))
+        production = studio.make()
+        assert [call for call in studio.diary.read() if "draw" in call] == ["draw s01", *["draw s02"] * 2, *["draw s03"] * 2]
+        assert {shot: check.chosen for shot, check in production.checks.items()} == {"s01": 0, "s02": 1, "s03": 0}
+        assert [made.frames.name for made in production.shots] == ["shots/s01/frames", "shots/s02/frames-2", "shots/s03/frames"]
+        assert production.redrawn == ("s01", "s02", "s03")
+        assert not np.array_equal(production.shots[1].frames.value.rgb, load("Frames", studio.folder / "shots/s02/frames").rgb)
+        again = studio.make()
+        assert (studio.diary.read(), again.redrawn) == ([], ())
+        assert again.checks == production.checks
+
+    def test_without_retries_the_first_drawing_stays(self, studio: Studio) -> None:
+        settings = fakes.fake_settings().model_copy(update={"check": CheckSettings(retries=0)})
+        studio.use(settings=settings, reader=FakeReader({"A green frog jumps.": [0.2, 0.9]}))
+        assert studio.make().checks["s02"].reading.remarks == ("it is grey",)
+        assert studio.diary.read().count("draw s02") == 1
+
+
 class TestCharacters:
     def test_one_is_learned_before_it_is_drawn(self, studio: Studio, bear: Character) -> None:
         studio.make(characters=[bear])
@@ -267,3 +290,32 @@ class TestCharacters:
         calls = studio.diary.read()
         assert "learn bear" in calls
         assert "depth red" not in calls
+
+
+class TestFootage:
+    def test_it_is_asked_in_the_words_of_the_story(self, studio: Studio) -> None:
+        """Where a plan's query is mistaken; of the bundled footage it is asked alone."""
+        planned = {shot: {"query": "something blue"} for shot in ("s01", "s02", "s03")}
+        stems = [Path(work.candidates.value.match.path).stem for work in studio.make(**planned).shots]
+        assert set(stems[::2]) == {"it's blue ü"}
+        studio.use(story_words=True, index=VideoIndex(studio.components.index.folder, caption_weight=30))
+        made = studio.make(s02={"query": "something blue"})
+        assert Path(made.shots[1].candidates.value.match.path).stem == "green_frog"
+        assert made.shots[1].candidates.value.query == "something blue A green frog jumps."
+
+    def test_what_no_footage_fits_is_drawn_from_the_text_alone(
+        self, studio: Studio, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        studio.make()
+        strict = VideoIndex(studio.components.index.folder, min_score=0.9)
+        studio.use(index=strict)
+        studio.diary.read()
+        story = fakes.STORY.model_copy(update={"text": "A red bear runs. An owl sings. A blue wave comes."})
+        made = studio.make(story)
+        assert [work.depth is None for work in made.shots] == [False, True, False]
+        found = made.shots[1].candidates.value
+        assert (found.match, len(found.matches)) == (None, 2)
+        assert "s02: no footage fits" in caplog.text
+        assert "draw s02" in studio.diary.read()
+        clip = found.matches[1].clip_id
+        assert studio.make(story, s02={"pinned": clip}).shots[1].depth is not None

@@ -16,7 +16,7 @@ from storyanim.film.character_report import (
     render_character,
 )
 from storyanim.personalize.views import ENLARGED, PLAIN, SHRUNK
-from storyanim.run.quality import LEAST_RATIO, PROMPTS, alone, scene_check, spread
+from storyanim.run.quality import MIN_DISTANCE_RATIO, PROMPTS, check_scenes, mean_distance, on_grey
 
 PLACES = ["a red place", "a green place", "a blue place"]
 FIGURE = np.zeros((16, 16), np.float32)
@@ -36,7 +36,7 @@ def drawn(places: Sequence[str], figure: Sequence[int] = (250, 250, 250)) -> lis
 
 
 def test_a_figure_alone_has_no_scene() -> None:
-    red, green = (alone(drawn([place], (10, 20, 30))[0], FIGURE) for place in ("red", "green"))
+    red, green = (on_grey(drawn([place], (10, 20, 30))[0], FIGURE) for place in ("red", "green"))
     assert np.array_equal(red, green)
     assert {tuple(pixel) for pixel in red.reshape(-1, 3).tolist()} == {(10, 20, 30), (128, 128, 128)}
 
@@ -44,31 +44,31 @@ def test_a_figure_alone_has_no_scene() -> None:
 class TestScenes:
     def test_scenes_that_change_as_before_are_one(self) -> None:
         all_three = drawn(["red", "green", "blue"])
-        found = scene_check(ColourEncoder(), PLACES, all_three, all_three, FIGURE)
+        found = check_scenes(ColourEncoder(), PLACES, all_three, all_three, FIGURE)
         assert found.ratio == pytest.approx(1)
         assert (found.read_before, found.read_after, found.figure_hidden) == (3, 3, True)
 
-    def test_a_token_that_holds_on_to_its_scene_is_below_the_threshold(self) -> None:
-        found = scene_check(ColourEncoder(), PLACES, drawn(["red", "green", "blue"]), drawn(["green"] * 3), FIGURE)
+    def test_a_token_that_overfits_to_its_scene_is_below_the_threshold(self) -> None:
+        found = check_scenes(ColourEncoder(), PLACES, drawn(["red", "green", "blue"]), drawn(["green"] * 3), FIGURE)
         assert found.ratio == pytest.approx(0, abs=1e-5)
-        assert found.ratio < LEAST_RATIO == found.least
+        assert found.ratio < MIN_DISTANCE_RATIO == found.least
         assert found.read_after == 1
-        assert found.holds_on
+        assert found.overfits
         right = found.model_copy(update={"ratio": 0.9, "read_after": 2})
-        assert [right.holds_on, right.model_copy(update={"read_after": 1}).holds_on] == [False, True]
+        assert [right.overfits, right.model_copy(update={"read_after": 1}).overfits] == [False, True]
 
     def test_what_the_figure_looks_like_does_not_count(self) -> None:
         """With the noun alone each drawing may have another creature; with the token all have the same one."""
         same = drawn(["red", "green", "blue"])
         others = [drawn([place], colour)[0] for place, colour in
                   zip(["red", "green", "blue"], [(0, 0, 255), (255, 0, 0), (0, 255, 0)], strict=True)]
-        hidden = scene_check(ColourEncoder(), PLACES, others, same, FIGURE)
+        hidden = check_scenes(ColourEncoder(), PLACES, others, same, FIGURE)
         assert hidden.ratio == pytest.approx(1, abs=1e-3)
-        assert not scene_check(ColourEncoder(), PLACES, others, same, NOWHERE).figure_hidden
+        assert not check_scenes(ColourEncoder(), PLACES, others, same, NOWHERE).figure_hidden
 
     def test_spread_is_the_mean_distance_of_pairs(self) -> None:
-        assert spread(np.eye(3, dtype=np.float32)) == 1
-        assert spread(np.array([[1, 0], [1, 0], [0, 1]], np.float32)) == pytest.approx(2 / 3)
+        assert mean_distance(np.eye(3, dtype=np.float32)) == 1
+        assert mean_distance(np.array([[1, 0], [1, 0], [0, 1]], np.float32)) == pytest.approx(2 / 3)
 
 
 def test_prompts_are_worded_as_no_caption_that_is_learned_from() -> None:

@@ -1,0 +1,229 @@
+"""A film as a project of an editing program, by OpenTimelineIO and its adapters; the order of its clips back.
+
+The adapters come with `pip install 'storyanim[otio]'`. Clips, narration, sound and subtitles are copied
+beside the project, which names them by relative paths. A clip is called as its shot is, so that an order made
+in the editor finds back to the storyboard; each carries a marker with the words that it shows.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from storyanim.engine.folders import atomic_replace, check_writable, disk_errors, partial_path, remove_path
+from storyanim.errors import InputError, UsageError
+from storyanim.film.timeline import Piece, Timeline
+
+_FPS = (24, 25, 30, 48, 50, 60)                      # what EDL and Final Cut Pro count in
+_MEDIA = "media"
+# OpenTimelineIO; CMX 3600, pictures alone; Final Cut Pro; all three in one archive.
+FORMATS = ("otio", "edl", "fcpxml", "zip")
+
+
+def write_project(
+    timeline: Timeline, path: Path, format_: str, *, extra: Sequence[Path] = ()
+) -> list[Path]:
+    """Write a project at `path`, and what it names in a media folder beside it; or one archive of all.
+
+    Args:
+        timeline: of the film.
+        path: of the project, ending as its format does.
+        format_: one of FORMATS.
+        extra: the mixed sound, the subtitles: files that go with it.
+
+    Returns what was written. Raises UsageError without the adapters, for a rate of frames that the format
+    does not count in and for a `path` that ends otherwise; ResourceError when it cannot be written.
+    """
+    otio = _otio()
+    if path.suffix.lower() != f".{format_}":
+        raise UsageError(f"{path} does not end in .{format_}", hint=f"name it {path.stem}.{format_} with -o")
+    check_writable(path)
+    folder = partial_path(path.with_name(f"{path.stem}-project"))
+    with disk_errors(path):
+        try:
+            media = folder / (_MEDIA if format_ == "zip" else f"{path.stem}-{_MEDIA}")
+            media.mkdir(parents=True)
+            project = _project(otio, timeline, media, extra)
+            names = [f"{path.stem}.{one}" for one in FORMATS[:-1]] if format_ == "zip" else [path.name]
+            for name in names:
+                _write(otio, project, folder / name, timeline.fps)
+            return _put(folder, media, path, format_)
+        finally:
+            remove_path(folder)
+
+
+def read_order(path: Path) -> list[str]:
+    """Return the names of a project's clips in the order in which they are shown, each once.
+
+    Raises UsageError without the adapters, InputError for a file that is no project.
+    """
+    otio = _otio()
+    try:
+        project = otio.adapters.read_from_file(str(path))
+        tracks = [track for track in project.tracks if track.kind == otio.schema.TrackKind.Video]
+        clips = [clip for track in tracks for clip in track.find_clips()]
+        starts = [clip.transformed_time_range(clip.trimmed_range(), project.tracks).start_time
+                  for clip in clips]
+    except Exception as error:                       # each adapter has errors of its own
+        raise InputError(f"{path} cannot be read as an editor's project ({error})",
+                         hint="export it as .otio, .edl or .fcpxml") from error
+    ordered = [clips[k].name for k in sorted(range(len(clips)), key=lambda k: starts[k])]
+    return list(dict.fromkeys(ordered))
+
+
+def _put(folder: Path, media: Path, path: Path, format_: str) -> list[Path]:
+    """Give what was made its place: the media first, since the project names them."""
+    if format_ == "zip":
+        archive = Path(shutil.make_archive(str(folder), "zip", folder))
+        archive.replace(path)
+        return [path]
+    place = path.with_name(media.name)
+    atomic_replace(media, place)
+    (folder / path.name).replace(path)
+    return [path, place]
+
+
+def _write(otio: Any, project: Any, path: Path, fps: float) -> None:
+    """Write one format; EDL and Final Cut Pro count in rates that `fps` has to be a part of."""
+    if path.suffix == ".otio":
+        otio.adapters.write_to_file(project, str(path))
+        return
+    rate = next((one for one in _FPS if one % fps == 0), None)
+    if rate is None:
+        raise UsageError(f"a .{path.suffix[1:]} project cannot have {fps:g} frames a second",
+                         hint="choose --format otio, or draw the film with --fps 24")
+    counted = project.deepcopy()
+    _count_in(otio, counted, rate)
+    if path.suffix == ".edl":
+        del counted.tracks[1:]                       # the format has one track of pictures
+    otio.adapters.write_to_file(counted, str(path))
+
+
+def _count_in(otio: Any, project: Any, rate: float) -> None:
+    """Say every time of a project in another rate; no instant changes."""
+
+    def rescaled(span: Any) -> Any:
+        return otio.opentime.TimeRange(span.start_time.rescaled_to(rate), span.duration.rescaled_to(rate))
+
+    for change in project.find_children(descended_from_type=otio.schema.Transition):
+        change.in_offset, change.out_offset = (
+            offset.rescaled_to(rate) for offset in (change.in_offset, change.out_offset))
+    for item in project.find_children(descended_from_type=otio.core.Item):
+        if item.source_range is not None:
+            item.source_range = rescaled(item.source_range)
+        for marker in item.markers:
+            marker.marked_range = rescaled(marker.marked_range)
+        reference = getattr(item, "media_reference", None)
+        if reference is not None and reference.available_range is not None:
+            reference.available_range = rescaled(reference.available_range)
+
+
+def _project(otio: Any, timeline: Timeline, media: Path, extra: Sequence[Path]) -> Any:
+    """Return the film as OpenTimelineIO's timeline; what it names is copied to `media`."""
+    project = otio.schema.Timeline(
+        timeline.title, global_start_time=otio.opentime.RationalTime(0, timeline.fps))
+    project.tracks.append(_pictures(otio, timeline, media))
+    if any(piece.speech for piece in timeline.pieces):
+        project.tracks.append(_narration(otio, timeline, media))
+    for name, path in (("Music", timeline.music), ("Ambience", timeline.ambience)):
+        if path is not None:
+            project.tracks.append(_whole_track(otio, name, _copied(path, media, name.lower()), timeline))
+    for path in extra:
+        copied = _copied(path, media, path.stem)
+        if path.suffix == ".m4a":
+            mixed = _whole_track(otio, "Mix", copied, timeline)
+            mixed.enabled = False                    # the other tracks are in it
+            project.tracks.append(mixed)
+    return project
+
+
+def _pictures(otio: Any, timeline: Timeline, media: Path) -> Any:
+    """Return the track of clips: two that crossfade are cut in the middle of it, with their rests as handles.
+
+    Fades to black stand in the metadata of the clip that they begin: the formats have no black of their own.
+    """
+    track = otio.schema.Track("Pictures", kind=otio.schema.TrackKind.Video)
+    starts = [piece.start_frame for piece in timeline.pieces]
+    overlaps = [max(0, before.start_frame + before.clip.num_frames - start)
+                for before, start in zip(timeline.pieces, starts[1:], strict=False)]
+    for piece, lead, tail in zip(timeline.pieces, [0, *overlaps], [*overlaps, 0], strict=True):
+        trimmed = lead // 2
+        if lead:
+            half = otio.opentime.RationalTime(trimmed, timeline.fps)
+            rest = otio.opentime.RationalTime(lead - trimmed, timeline.fps)
+            track.append(otio.schema.Transition(transition_type=otio.schema.TransitionTypes.SMPTE_Dissolve,
+                                                in_offset=half, out_offset=rest))
+        name = piece.clip.shot_id
+        clip = _clip(otio, name, _copied(piece.clip.path, media, name), piece.clip.num_frames, timeline.fps)
+        shown = piece.clip.num_frames - trimmed - (tail - tail // 2)
+        clip.source_range = _span(otio, shown, timeline.fps, trimmed)
+        clip.metadata["storyanim"] = {"shot": name, "transition": piece.transition}
+        if piece.text:
+            clip.markers.append(otio.schema.Marker(name=piece.text, marked_range=clip.source_range))
+        track.append(clip)
+    return track
+
+
+def _whole_track(otio: Any, name: str, relative: str, timeline: Timeline) -> Any:
+    track = otio.schema.Track(name, kind=otio.schema.TrackKind.Audio)
+    track.append(_clip(otio, name.lower(), relative, timeline.num_frames, timeline.fps))
+    return track
+
+
+def _narration(otio: Any, timeline: Timeline, media: Path) -> Any:
+    """Return the track of what is spoken, each where its clip begins, with gaps between."""
+    track, reached = otio.schema.Track("Narration", kind=otio.schema.TrackKind.Audio), 0
+    for piece in timeline.pieces:
+        if piece.speech is None:
+            continue
+        if piece.start_frame > reached:
+            track.append(otio.schema.Gap(source_range=_span(otio, piece.start_frame - reached, timeline.fps)))
+        frames = _spoken_frames(piece, timeline.fps)
+        name = f"{piece.clip.shot_id} narration"
+        track.append(_clip(otio, name, _copied(piece.speech.path, media, piece.clip.shot_id), frames,
+                           timeline.fps))
+        reached = piece.start_frame + frames
+    return track
+
+
+def _spoken_frames(piece: Piece, fps: float) -> int:
+    """Return how many whole frames a shot's narration fills, the clip's at most."""
+    spoken = round(piece.speech.duration_s * fps) if piece.speech else 0
+    return max(1, min(spoken, piece.clip.num_frames))
+
+
+def _clip(otio: Any, name: str, relative: str, num_frames: int, fps: float) -> Any:
+    span = _span(otio, num_frames, fps)
+    return otio.schema.Clip(name, otio.schema.ExternalReference(relative, span), span)
+
+
+def _span(otio: Any, num_frames: int, fps: float, start: int = 0) -> Any:
+    return otio.opentime.TimeRange(otio.opentime.RationalTime(start, fps),
+                                   otio.opentime.RationalTime(num_frames, fps))
+
+
+def _copied(path: Path, media: Path, stem: str) -> str:
+    """Copy a file to the media; return its path from the project."""
+    place = media / f"{stem}{path.suffix}"
+    shutil.copyfile(path, place)
+    return f"{media.name}/{place.name}"
+
+
+def _otio() -> Any:
+    """Return the package. Raises UsageError without it, or without an adapter."""
+    try:
+        import opentimelineio
+        import otio_cmx3600_adapter  # noqa: F401  its adapters are found as plug-ins
+        import otio_fcpx_xml_adapter  # noqa: F401
+    except ImportError as error:
+        raise UsageError("editors' projects are written by OpenTimelineIO, which is not installed",
+                         hint="pip install 'storyanim[otio]'") from error
+    return opentimelineio
+
+
+def order_of(names: Iterable[str], shot_ids: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the shots of a project in its order, and those of the storyboard that it lacks."""
+    known = [name for name in names if name in shot_ids]
+    return known, [shot for shot in shot_ids if shot not in known]

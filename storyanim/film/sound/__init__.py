@@ -1,0 +1,1 @@
+"""Sound of a film: narration, music, ambience, and their mix."""

@@ -1,0 +1,88 @@
+"""Who speaks how: the narrator's voice, and one for each of a story's cast that stays through the film."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Literal
+
+from pydantic import Field
+
+from storyanim.artifacts import FrozenModel, Role
+from storyanim.errors import UsageError
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# By what somebody is: pitch, and words a minute. A mouse is no bear.
+_SMALL = _words(
+    "mouse bird sparrow robin wren chick duckling kitten puppy cub rabbit bunny squirrel hedgehog frog bee "
+    "butterfly ant snail mole bat hamster fairy elf gnome dwarf baby child kid boy girl son daughter prince "
+    "princess lamb goat piglet fawn hen duck cat penguin toad beetle cricket fly")
+_LARGE = _words(
+    "bear giant dragon elephant troll ogre lion tiger ox bull horse whale hippo rhino wolf gorilla moose "
+    "stag monster king grandfather oak tree mountain wind sea shark crocodile walrus mammoth dinosaur")
+_SMALL_SOUND, _LARGE_SOUND, _SOUND = (78, 178), (22, 140), (50, 162)
+_PITCH_STEPS, _VARIANTS = 9, 3                       # by which two of a kind differ
+
+
+class Voice(FrozenModel):
+    """How somebody speaks."""
+
+    language: str = "en-us"
+    gender: Literal["", "male", "female"] = ""
+    variant: int = Field(default=0, ge=0, le=9)      # which of the language's voices of that gender
+    pitch: int = Field(default=50, ge=0, le=99)
+    speed: int = Field(default=160, ge=80, le=450)   # words a minute
+
+
+class Line(FrozenModel):
+    """Words that one voice speaks in a go."""
+
+    text: str
+    voice: Voice
+    at: int = 0                                      # where in the shot's text they begin
+
+
+def parse_voice(text: str, start: Voice) -> Voice:
+    """Read "en-gb female 2, pitch 60, speed 150"; what is not said stays as in `start`. Raises UsageError."""
+    changes: dict[str, str | int] = {}
+    rest = text.strip().lower()
+    for name in ("pitch", "speed"):
+        if found := re.search(rf"\b{name}\s*[=:]?\s*(\d+)", rest):
+            changes[name] = int(found[1])
+            rest = rest.replace(found[0], " ")
+    for word in re.findall(r"[^\s,;]+", rest):
+        if word in ("male", "female"):
+            changes["gender"] = word
+        elif word.isdecimal():
+            changes["variant"] = int(word)
+        elif re.fullmatch(r"[a-z]{2,3}(-[a-z0-9]+)*", word):
+            changes["language"] = word
+        else:
+            raise _no_voice(text, f"what is {word!r}?")
+    try:
+        return Voice.model_validate(start.model_dump() | changes)
+    except ValueError as error:
+        raise _no_voice(text, "a number is out of range") from error
+
+
+def _no_voice(text: str, why: str) -> UsageError:
+    return UsageError(f"{text!r} is no voice: {why}",
+                      hint='say it as in "en-gb female 2, pitch 60, speed 150"; '
+                           "pitch is 0 to 99, speed 80 to 450")
+
+
+def voice_of(role: Role, narrator: Voice) -> Voice:
+    """Return the voice of somebody: as the storyboard says, else by kind, pronoun and name."""
+    words = set(re.findall(r"[a-z]+", f"{role.noun} {role.looks}".lower()))
+    small = words & (_SMALL | {"little", "tiny", "small"})
+    pitch, speed = _SMALL_SOUND if small else _LARGE_SOUND if words & _LARGE else _SOUND
+    number = int.from_bytes(hashlib.sha256(role.name.encode()).digest()[:4], "big")
+    gender: Literal["male", "female"] = "female" if role.pronouns == "she" else "male"
+    start = Voice(language=narrator.language, gender=gender, variant=1 + number % _VARIANTS,
+                  pitch=pitch + 2 * (number // _VARIANTS % _PITCH_STEPS - _PITCH_STEPS // 2),
+                  speed=speed)
+    return parse_voice(role.voice, start) if role.voice else start

@@ -1,0 +1,145 @@
+"""Reading by a network that knows what its world can show: a likelihood for each part of a prompt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
+from functools import cached_property
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from storyanim import hub
+from storyanim.artifacts import Asked, Float32, Frames, Reading
+from storyanim.config import ModelRef
+from storyanim.device import cpu_has_bfloat16, one_thread_if_small
+from storyanim.engine.folders import write_file
+
+if TYPE_CHECKING:
+    from storyanim.readback.network import ReaderNetwork
+
+_CONFIG, _WEIGHTS = "config.json", "model.safetensors"
+MARK = 0.5                                           # of the likelihood that all parts are there
+_UNLIKELY = 0.25                                     # a part below it is remarked upon
+UNLIKE = "unlike its prompt"
+# Of parts below the one likelihood at least the other share, and two: the prompt was not heard.
+_LOST, _LOST_SHARE = 0.05, 0.5
+Likelihoods = Mapping[str, Float32]                  # attribute → of its values
+
+
+class NetworkReader:
+    """A ClipReader on the reader's layers over the pipeline's denoiser.
+
+    Args:
+        ref: folder of `config.json` and `model.safetensors`.
+        pipeline: whose U-Net, autoencoder and scheduler are used.
+        mark: the score below which a shot is drawn again; None: MARK.
+    """
+
+    def __init__(self, ref: ModelRef, pipeline: ModelRef, mark: float | None = None) -> None:
+        self.ref, self.pipeline, self.mark = ref, pipeline, MARK if mark is None else mark
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Weights of both, and mark."""
+        return f"reader:{hub.fingerprint(self.ref)}:{hub.fingerprint(self.pipeline)}:{self.mark:g}"
+
+    def read(self, frames: Frames, asked: Asked) -> Reading:
+        """Return how likely each part that was asked is there, and their product as the score.
+
+        Of several figures only the place is read. Parts that the network cannot read are not scored. Raises
+        ModelError.
+        """
+        names = self._network.config.names
+        several = any(part.figure > 1 for part in asked.parts)
+        parts = [part for part in asked.parts
+                 if part.value in names.get(part.attribute, ()) and not (several and part.figure)]
+        if not parts:
+            return Reading(by="reader", mark=self.mark)
+        read = self.likelihoods(frames)
+        scored = [float(read[part.attribute][names[part.attribute].index(part.value)]) for part in parts]
+        remarks = tuple(part.remark for part, score in zip(parts, scored, strict=True) if score < _UNLIKELY)
+        lost = sum(score < _LOST for score in scored)
+        return Reading(
+            by="reader", score=round(prod(scored), 4), mark=self.mark, remarks=remarks,
+            scores={part.attribute: round(score, 4) for part, score in zip(parts, scored, strict=True)},
+            faults=(UNLIKE,) if lost > 1 and lost >= _LOST_SHARE * len(parts) else ())
+
+    def likelihoods(self, frames: Frames) -> Likelihoods:
+        """Return what a clip shows: the mean over its windows."""
+        import torch
+
+        from storyanim.readback.network import clip_features
+
+        network, config = self._network, self._network.config
+        unet, vae, scheduler = self._denoiser
+        found: list[Likelihoods] = []
+        with one_thread_if_small(self.ref, self.pipeline), torch.inference_mode():
+            for window in _windows(frames, config.size_px, config.fps, config.num_frames):
+                with self._precision():
+                    features = clip_features(window, unet, vae, scheduler, network.text, config)
+                read = network(features[None])
+                found.append({name: logits[0].softmax(0).numpy() for name, logits in read.items()})
+        return {name: np.mean([window[name] for window in found], axis=0) for name in config.names}
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        import torch
+
+        return torch.autocast("cpu", torch.bfloat16) if cpu_has_bfloat16() else nullcontext()
+
+    @cached_property
+    def _denoiser(self) -> tuple[Any, Any, Any]:
+        """U-Net, autoencoder and scheduler, apart from the generator's, which may wear adapters."""
+        import torch
+        from diffusers import AutoencoderTiny, DDIMScheduler, UNetMotionModel
+
+        with hub.map_model_errors(self.pipeline):
+            folder = hub.locate(self.pipeline)
+            unet, vae = (kind.from_pretrained(folder / name, torch_dtype=torch.float32)
+                         for name, kind in (("unet", UNetMotionModel), ("vae", AutoencoderTiny)))
+            return unet.eval(), vae.eval(), DDIMScheduler.from_pretrained(folder / "scheduler")
+
+    @cached_property
+    def _network(self) -> ReaderNetwork:
+        with hub.map_model_errors(self.ref):
+            return load_network(hub.locate(self.ref))
+
+
+def load_network(folder: Path) -> ReaderNetwork:
+    """Return what `save_network` wrote. Raises what bad files raise."""
+    from safetensors.torch import load_file
+
+    from storyanim.readback.network import ReaderConfig, ReaderNetwork
+
+    said = json.loads((folder / _CONFIG).read_text("utf-8"))
+    said["names"] = {name: tuple(values) for name, values in said["names"].items()}
+    said["blocks"] = tuple(said["blocks"])
+    state = {name: value.float() for name, value in load_file(folder / _WEIGHTS).items()}
+    network = ReaderNetwork(ReaderConfig(**said), tuple(state["text"].shape))
+    network.load_state_dict(state)
+    return network.eval().requires_grad_(False)
+
+
+def save_network(network: ReaderNetwork, folder: Path) -> None:
+    """Write `config.json` and fp16 weights."""
+    from safetensors.torch import save
+
+    state = {name: value.half().contiguous().cpu() for name, value in network.state_dict().items()}
+    write_file(folder / _WEIGHTS, save(state))
+    write_file(folder / _CONFIG, (json.dumps(asdict(network.config), indent=1) + "\n").encode())
+
+
+def _windows(frames: Frames, size_px: int, fps: float, num_frames: int) -> Iterator[Any]:
+    """Yield a clip's frames at the rate and size that are read, (t, 3, S, S) in [-1, 1]."""
+    import torch
+
+    length = max(1, round(len(frames.rgb) * fps / frames.fps))
+    rgb = frames.rgb[np.linspace(0, len(frames.rgb) - 1, length).round().astype(int)]
+    pixels = torch.from_numpy(rgb).permute(0, 3, 1, 2).float() / 127.5 - 1
+    if pixels.shape[2:] != (size_px, size_px):
+        pixels = torch.nn.functional.interpolate(pixels, (size_px, size_px), mode="bilinear", antialias=True)
+    yield from pixels.tensor_split(-(-length // num_frames))

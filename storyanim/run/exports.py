@@ -1,0 +1,88 @@
+"""A run in other forms: a moving picture, an editor's project and its order back, a storyboard for print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from storyanim.artifacts import Film
+from storyanim.engine.run_dir import RunDir
+from storyanim.errors import InputError
+from storyanim.film.editor_project import order_of, read_order, write_project
+from storyanim.film.film import write_preview
+from storyanim.film.printed import write_storyboard
+from storyanim.film.timeline import Timeline
+from storyanim.run.edits import order_shots, read_board
+from storyanim.run.report import finished_film
+from storyanim.run.request import read_request
+
+
+def write_run_preview(folder: Path, out: Path, width_px: int = 256) -> None:
+    """Write a run's film as a small moving picture, .webp or .gif. Raises InputError without a film."""
+    read_request(folder)
+    with RunDir(folder, beside=True) as run:
+        write_preview(_film(run, folder), out, width_px=width_px)
+
+
+def film_timeline(run: RunDir) -> Timeline:
+    """Return which clip a run's film shows when, and what is told meanwhile.
+
+    Raises InputError without a film.
+    """
+    film, laid_out = _film(run, run.path), run.done("timeline")
+    if laid_out is None or laid_out.value.clips != film.clips:
+        raise InputError(f"the film of {run.path} is of an earlier state",
+                         hint=f"make it again: storyanim run {run.path}")
+    timeline: Timeline = laid_out.value
+    return timeline
+
+
+def export_film(folder: Path, path: Path, format_: str) -> list[Path]:
+    """Write a run's film as a project of an editing program. Returns what was written.
+
+    Raises InputError for a folder without a film, and what `write_project` raises.
+    """
+    read_request(folder)
+    with RunDir(folder, beside=True) as run:
+        sound = run.done("audio/mix")
+        extra = [*([sound.value] if sound else []), *(srt for srt in [folder / "film.srt"] if srt.is_file())]
+        return write_project(film_timeline(run), path, format_, extra=extra)
+
+
+def print_storyboard(folder: Path, path: Path) -> None:
+    """Write a run's storyboard for print, with pictures of the shots that are drawn.
+
+    Raises InputError for a folder that is no run, and what `write_storyboard` raises.
+    """
+    board = read_board(folder)
+    with RunDir(folder, beside=True) as run:
+        drawn = {shot.id: run.done(f"shots/{shot.id}/clip") for shot in board.shots}
+        write_storyboard(board, {shot: clip.value for shot, clip in drawn.items() if clip}, path)
+
+
+def take_order(folder: Path, project: Path, *, drop_missing: bool = False) -> tuple[list[str], list[str]]:
+    """Give a run's shots the order that its film has in an editor's project.
+
+    Returns the order, and the shots that the project lacks: they are removed with `drop_missing`, else they
+    stay behind the shot that they stood behind. Raises InputError for a file that is no project, or shows no
+    shot of the run, and what an edit raises.
+    """
+    ids = [shot.id for shot in read_board(folder).shots]
+    ordered, missing = order_of(read_order(project), ids)
+    if not ordered:
+        raise InputError(f"{project} shows no shot of {folder}",
+                         hint="clips are known by the shots' names, s01 and so on")
+    if not drop_missing:
+        for shot in missing:
+            place = ids.index(shot)
+            behind = ids[place - 1] if place else None
+            ordered.insert(ordered.index(behind) + 1 if behind in ordered else 0, shot)
+    order_shots(folder, ordered)
+    return ordered, missing
+
+
+def _film(run: RunDir, folder: Path) -> Film:
+    """Return the finished film; `folder` is the run as a person named it. Raises InputError without one."""
+    film = finished_film(run)
+    if film is None:
+        raise InputError(f"{folder} has no film yet", hint=f"make it: storyanim run {folder}")
+    return film.value

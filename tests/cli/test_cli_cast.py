@@ -1,0 +1,87 @@
+"""A story of people from its text to a film: stand-ins act in it, and a changed part redraws its own shots."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import Cli
+from fakes import Diary, fake_components
+
+from storyanim import api
+from storyanim.artifacts import Storyboard
+from storyanim.config import Settings
+from storyanim.planning import build_planner, load_vocabulary
+from storyanim.retrieve.index import VideoIndex
+
+RUN = Path("runs/tom-and-mia")
+STORY = "# Tom and Mia\n\nTom jumped over the fence. Mia ran down the street. Tom slept in the grass.\n"
+
+
+@pytest.fixture
+def planned(here: Path, diary: Diary, index: VideoIndex, monkeypatch: pytest.MonkeyPatch) -> Diary:
+    """Of fakes that draw what the real rules plan."""
+    def components(settings: Settings, folder: Any, progress: Any) -> Any:
+        made = fake_components(diary, index, settings)
+        return replace(made, planner=build_planner(settings, load_vocabulary(settings)))
+
+    monkeypatch.setattr(api, "build_components", components)
+    (here / "tom.txt").write_text(STORY)
+    return diary
+
+
+def prompts() -> list[str]:
+    return [shot.prompt for shot in Storyboard.from_yaml((RUN / "storyboard.yaml").read_text()).shots]
+
+
+def test_stand_ins_act_and_are_told(cli: Cli, planned: Diary) -> None:
+    outcome = cli("run", "tom.txt")
+    assert outcome.code == 0
+    assert prompts() == ["a brown bear jumping in a meadow", "a grey cat running in the city", "a brown bear sleeping in the city"]
+    lines = outcome.out.splitlines()
+    assert [line.split() for line in lines[-4:-1]] == [
+        ["who", "shots", "played", "by"], ["Tom", "(man)", "2", "of", "3", "brown", "bear"],
+        ["Mia", "(woman)", "1", "of", "3", "grey", "cat"]]
+    assert "--character FOLDER=Tom" in lines[-1]
+    report = (RUN / "report.html").read_text()
+    assert "Who plays whom" in report
+    assert "brown bear" in report
+
+
+def test_json_tells_the_cast(cli: Cli, planned: Diary) -> None:
+    roles = cli("run", "tom.txt", "--json").json["cast"]
+    assert [(role["name"], role["num_shots"], role["played_by"]) for role in roles] == [("Tom", 2, "brown bear"), ("Mia", 1, "grey cat")]
+
+
+def test_a_changed_part_is_drawn_anew(cli: Cli, planned: Diary) -> None:
+    assert cli("run", "tom.txt").code == 0
+    for words in ("green duck", "white rabbit with a red hat"):
+        path = RUN / "storyboard.yaml"
+        before = next(line for line in path.read_text().splitlines() if "played_by" in line)
+        path.write_text(path.read_text().replace(before, f"  played_by: {words}"))
+        planned.read()
+        outcome = cli("run", RUN)
+        assert outcome.code == 0
+        assert f"a {words} jumping in a meadow" == prompts()[0]
+        assert prompts()[1] == "a grey cat running in the city"
+        assert {"draw s01", "draw s03"} <= set(planned.read())
+    assert cli("run", RUN).code == 0
+    assert planned.read() == []
+
+
+def test_a_part_that_cannot_be_drawn_is_an_error(cli: Cli, planned: Diary) -> None:
+    assert cli("run", "tom.txt").code == 0
+    path = RUN / "storyboard.yaml"
+    path.write_text(path.read_text().replace("played_by: brown bear", "played_by: spaceship"))
+    outcome = cli("run", RUN)
+    assert outcome.code == 4
+    assert "'spaceship'" in outcome.complaint[0]
+    assert "it draws bear, cat" in outcome.complaint[1]
+
+
+def test_strict_leaves_no_folder(cli: Cli, planned: Diary) -> None:
+    outcome = cli("run", "tom.txt", "--cast", "strict")
+    assert (outcome.code, outcome.complaint[0]) == (4, "this profile cannot draw Tom, Mia")
+    assert not (RUN / "film.mp4").exists()

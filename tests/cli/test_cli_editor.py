@@ -1,0 +1,168 @@
+"""`storyanim export film` and `storyanim shot order`: to an editing program and back.
+
+What is written is read again by OpenTimelineIO's own readers.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import opentimelineio as otio
+import pypdf
+import pytest
+from command_line import Cli
+from fakes import Diary
+
+from storyanim import video
+from storyanim.engine.run_dir import RunDir
+from storyanim.errors import InputError, UsageError
+from storyanim.film.editor_project import order_of, read_order, write_project
+from storyanim.run.exports import export_film, film_timeline, take_order
+
+FORMATS = ("otio", "edl", "fcpxml")
+
+
+@pytest.fixture(autouse=True)
+def _fakes(diary: Diary, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here is about what is drawn; but films have cards."""
+    monkeypatch.setenv("STORYANIM_FILM__TITLE_S", "0.5")
+
+
+@pytest.fixture
+def spoken(cli: Cli, story: Path) -> Path:
+    """A run whose film has cards, narration and subtitles."""
+    return Path(cli("run", story, "--narrate", "--json").json["run"])
+
+
+def pictures(project: otio.schema.Timeline) -> list[otio.schema.Clip]:
+    track = next(one for one in project.tracks if one.kind == otio.schema.TrackKind.Video)
+    return list(track.find_clips())
+
+
+def test_a_project_is_the_film_to_the_frame(spoken: Path, tmp_path: Path) -> None:
+    with RunDir(spoken, beside=True) as run:
+        timeline = film_timeline(run)
+    assert timeline.num_frames == pytest.approx(video.probe(spoken / "film.mp4").duration_s * timeline.fps, abs=0.01)
+    for format_ in FORMATS:
+        path = tmp_path / f"film.{format_}"
+        assert export_film(spoken, path, format_) == [path, tmp_path / "film-media"]
+        project = otio.adapters.read_from_file(str(path))        # kept: a clip's place is known by its project alone
+        clips = pictures(project)
+        assert [clip.name for clip in clips] == [piece.clip.shot_id for piece in timeline.pieces]
+        for clip, piece in zip(clips, timeline.pieces, strict=True):
+            span = clip.trimmed_range_in_parent()
+            assert span.start_time.to_seconds() * timeline.fps == pytest.approx(piece.start_frame, abs=1e-6)
+            assert span.duration.to_seconds() * timeline.fps == pytest.approx(piece.clip.num_frames, abs=1e-6)
+
+    project = otio.adapters.read_from_file(str(tmp_path / "film.otio"))
+    references = [clip.media_reference.target_url for clip in project.find_clips()]
+    assert len(references) > len(pictures(project))
+    for reference in references:
+        assert not Path(reference).is_absolute()
+        assert (tmp_path / reference).stat().st_size > 0
+    assert (tmp_path / "film-media/film.srt").read_bytes() == (spoken / "film.srt").read_bytes()
+    told = [piece.text for piece in timeline.pieces if piece.text]
+    assert [marker.name for clip in pictures(project) for marker in clip.markers] == told
+    starts = {clip.name: clip.trimmed_range_in_parent().start_time for clip in project.find_clips()}
+    spoken = [name for name in starts if name.endswith(" narration")]
+    assert len(spoken) == len(told)
+    assert all(starts[name] == starts[name.split()[0]] for name in spoken)
+
+
+def test_an_archive_holds_all(spoken: Path, tmp_path: Path) -> None:
+    assert export_film(spoken, tmp_path / "film.zip", "zip") == [tmp_path / "film.zip"]
+    zipfile.ZipFile(tmp_path / "film.zip").extractall(tmp_path / "out")
+    for format_ in FORMATS:
+        project = otio.adapters.read_from_file(str(tmp_path / f"out/film.{format_}"))
+        assert [clip.name for clip in pictures(project)][1:4] == ["s01", "s02", "s03"]
+    assert (tmp_path / "out/media/s01.mp4").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["film.zip", "here", "out"]
+
+
+def test_bad_requests_write_nothing(spoken: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"does not end in \.edl"):
+        export_film(spoken, tmp_path / "film.otio", "edl")
+    with RunDir(spoken, beside=True) as run:
+        timeline = film_timeline(run)
+    odd = timeline.model_copy(update={"pieces": tuple(
+        piece.model_copy(update={"clip": piece.clip.model_copy(update={"fps": 7.0})}) for piece in timeline.pieces)})
+    with pytest.raises(UsageError, match="7 frames a second"):
+        write_project(odd, tmp_path / "film.edl", "edl")
+    (tmp_path / "nothing.edl").write_text("no project at all\n\x00")
+    with pytest.raises(InputError):
+        read_order(tmp_path / "nothing.otio")
+    with pytest.raises(InputError, match="shows no shot"):
+        take_order(spoken, _project(tmp_path, ["x01"]))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "nothing.edl", "order.otio"]
+
+
+def test_order_of_a_project() -> None:
+    assert order_of(["s00", "s03", "s01", "s99"], ["s01", "s02", "s03"]) == (["s03", "s01"], ["s02"])
+
+
+def _project(folder: Path, names: list[str], suffix: str = "otio") -> Path:
+    project, track = otio.schema.Timeline("cut"), otio.schema.Track("V", kind=otio.schema.TrackKind.Video)
+    second = otio.opentime.TimeRange(otio.opentime.RationalTime(0, 24), otio.opentime.RationalTime(24, 24))
+    track.extend([otio.schema.Clip(name, otio.schema.ExternalReference(f"{name}.mp4", second), second) for name in names])
+    project.tracks.append(track)
+    path = folder / f"order.{suffix}"
+    otio.adapters.write_to_file(project, str(path))
+    return path
+
+
+def _project(folder: Path, names: list[str], suffix: str = "otio") -> Path:
+    project, track = otio.schema.Timeline("cut"), otio.schema.Track("V", kind=otio.schema.TrackKind.Video)
+    second = otio.opentime.TimeRange(otio.opentime.RationalTime(0, 24), otio.opentime.RationalTime(24, 24))
+    track.extend([otio.schema.Clip(name, otio.schema.ExternalReference(f"{name}.mp4", second), second) for name in names])
+    project.tracks.append(track)
+    path = folder / f"order.{suffix}"
+    otio.adapters.write_to_file(project, str(path))
+    return path
+
+
+def test_the_order_comes_back(cli: Cli, story: Path, tmp_path: Path) -> None:
+    run = Path(cli("run", story, "--json").json["run"])
+    for suffix in FORMATS:
+        outcome = cli("export", "film", run, "--format", suffix, "-o", tmp_path / f"cut.{suffix}", "--json")
+        assert outcome.json["written"][0].endswith(f"cut.{suffix}")
+        changed = _project(tmp_path, ["s00", "s03", "s01"], suffix)
+        assert cli("shot", "order", run, changed, "--json").json == {"order": ["s03", "s01", "s02"], "missing": ["s02"]}
+        assert [shot["id"] for shot in cli("shot", "list", run, "--json").json] == ["s03", "s01", "s02"]
+        cli("shot", "order", run, changed, "--drop-missing")
+        assert [shot["id"] for shot in cli("shot", "list", run, "--json").json] == ["s03", "s01"]
+        for _ in range(2):
+            assert cli("shot", "undo", run).code == 0
+        assert [shot["id"] for shot in cli("shot", "list", run, "--json").json] == ["s01", "s02", "s03"]
+
+
+class TestStoryboardForPrint:
+    def test_pdf_has_every_shot(self, cli: Cli, story: Path, tmp_path: Path) -> None:
+        run = Path(cli("run", story, "--json").json["run"])
+        for number in range(5):
+            assert cli("shot", "insert", run, "s01", "--prompt", f"a bear {number}").code == 0
+        assert cli("export", "storyboard", run, "-o", tmp_path / "board.pdf").code == 0
+        reader = pypdf.PdfReader(tmp_path / "board.pdf")
+        assert len(reader.pages) == 2                # eight shots
+        width, height = (float(one) for one in reader.pages[0].mediabox[2:])
+        assert height / width == pytest.approx(2**0.5, rel=0.01)
+        image = np.asarray(reader.pages[0].images[0].image.convert("RGB"), int)
+        assert len(np.unique(image.reshape(-1, 3) // 64, axis=0)) > 3
+
+    def test_html_holds_pictures_and_words_as_text(self, cli: Cli, here: Path, tmp_path: Path) -> None:
+        (here / "odd.txt").write_text("Odd\n\nA red bear walked <b>home</b>.\n")
+        run = Path(cli("run", here / "odd.txt", "--json").json["run"])
+        assert cli("shot", "insert", run, "s01", "--prompt", "<script>alert(1)</script>").code == 0
+        assert cli("export", "storyboard", run, "--format", "html", "-o", tmp_path / "board.html").code == 0
+        page = (tmp_path / "board.html").read_text("utf-8")
+        assert page.count("data:image/png;base64,") == 1
+        assert page.count("not drawn") == 1
+        assert "<script>" not in page
+        assert "&lt;script&gt;alert(1)" in page
+
+    def test_another_ending_writes_nothing(self, cli: Cli, story: Path, tmp_path: Path) -> None:
+        run = Path(cli("run", story, "--json").json["run"])
+        assert cli("export", "storyboard", run, "-o", tmp_path / "board.html").code == 2
+        assert cli("export", "storyboard", tmp_path / "nothing", "-o", tmp_path / "board.pdf").code == 4
+        assert not list(tmp_path.glob("board.*"))

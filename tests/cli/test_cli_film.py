@@ -1,0 +1,31 @@
+"""Flags of the film's picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from storyanim.cli.flags import film_settings, parse_size
+from storyanim.errors import UsageError
+
+
+@pytest.mark.parametrize(("text", "size"), [
+    ("16:9", (910, 512)), ("9:16", (512, 910)), ("1:1", (512, 512)), ("4:3", (682, 512)), ("1280x720", (1280, 720)), (" 640 X 360 ", (640, 360)),
+])
+def test_sizes(text: str, size: tuple[int, int]) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "16", "16:0", "0:9", "a:b", "1281x720", "8x8", "100000x2", "1:5000", "-16:9"])
+def test_other_words_are_no_size(text: str) -> None:
+    with pytest.raises(UsageError, match="no size"):
+        parse_size(text)
+
+
+def test_only_what_is_given_is_set(tmp_path: Path) -> None:
+    assert film_settings(None, None, None, None, None) == {}
+    assert film_settings(None, None, "1:1", 30, "Ann") == {"width_px": 512, "height_px": 512, "fps": 30, "author": "Ann"}
+    (tmp_path / "x.ttf").write_bytes(b"")
+    with pytest.raises(UsageError, match="no font"):
+        film_settings(None, tmp_path / "x.ttf", None, None, None)
