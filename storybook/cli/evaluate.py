@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -50,6 +51,27 @@ def storybook(
 
 
 @app.command()
+def loop(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("runs/eval-loop"),
+    quick: Quick = False,
+    prompts: Annotated[int | None, typer.Option(min=2, max=700, help="[default: 200, quick 12]")] = None,
+    retries: Annotated[int, typer.Option(min=0, max=9, help="Times that a shot is drawn again.")] = 1,
+    judge: JudgeFolder = None,
+    profile: flags.Profile = "storybook",
+    quality: flags.Quality = flags.QualityFlag.normal,
+    json_: flags.AsJson = False,
+) -> None:
+    """Count right shots before and after those that read back wrong are drawn again; plant broken ones."""
+    from storyanim.config import load_settings
+
+    settings = load_settings(profile, quality.value)
+    from storybook.evaluate.loop import QUICK, LoopSize, evaluate_loop
+
+    size = LoopSize(prompts or (QUICK if quick else LoopSize()).prompts, retries)
+    _measure("eval loop", out, settings, judge, (evaluate_loop, size), json_)
+
+
+@app.command()
 def structure(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("runs/eval-structure"),
     quick: Quick = False,
@@ -92,9 +114,9 @@ def personalization(
     ] = None,
     ablations: Annotated[bool, typer.Option("--ablations",
                                             help="Also our method without each of its parts.")] = False,
-    untold: Annotated[bool, typer.Option(
-        "--untold", help="Also all four as published: no words for colour or for what is worn are read off "
-                         "pictures.")] = False,
+    without_words: Annotated[bool, typer.Option(
+        "--without-words",
+        help="Also all four as published: no words for colour or appearance are read off pictures.")] = False,
     index: flags.Index = None,
     judge: JudgeFolder = None,
     profile: flags.Profile = "storybook",
@@ -110,7 +132,7 @@ def personalization(
     size = QUICK if quick else PersonalizationSize()
     size = replace(size, characters=characters or size.characters, prompts=prompts or size.prompts,
                    seeds=seeds or size.seeds,
-                   curve=curve or size.curve, ablations=ablations, untold=untold,
+                   curve=curve or size.curve, ablations=ablations, without_words=without_words,
                    together=size.together if together is None else together,
                    shades=size.shades if shades is None else shades)
     work = partial(evaluate_personalization, index=str(index) if index else None)
@@ -149,6 +171,128 @@ def retrieval(
     _measure("eval retrieval", out, settings, judge, (work, size), json_)
 
 
+@app.command()
+def regions(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("runs/eval-regions"),
+    quick: Quick = False,
+    pairs: Annotated[int | None,
+                     typer.Option(min=1, max=500, help="Of two figures. [default: 24, quick 4]")] = None,
+    triples: Annotated[int | None,
+                       typer.Option(min=1, max=500, help="Of three figures. [default: 12, quick 2]")] = None,
+    events: Annotated[int | None, typer.Option(
+        min=1, max=500, help="Of one figure that does two things in turn. [default: 24, quick 4]")] = None,
+    learned_pairs: Annotated[int | None, typer.Option(
+        min=0, max=100, help="Of the two bundled example characters. [default: 6, quick 0]")] = None,
+    variants: Annotated[bool, typer.Option(
+        "--variants", help="Draw the pairs also under footage of each figure, that in tight boxes, and with "
+                           "a caption of each alone.")] = False,
+    judge: JudgeFolder = None,
+    profile: flags.Profile = "storybook",
+    quality: flags.Quality = flags.QualityFlag.normal,
+    json_: flags.AsJson = False,
+) -> None:
+    """Count clips whose figures each do their own action, drawn from one prompt and with regions."""
+    from storyanim.config import load_settings
+
+    settings = load_settings(profile, quality.value)
+    from storybook.evaluate.regions import QUICK, RegionsSize, evaluate_regions
+
+    size = QUICK if quick else RegionsSize()
+    learned = size.learned_pairs if learned_pairs is None else learned_pairs
+    size = RegionsSize(pairs or size.pairs, triples or size.triples, events or size.events, learned, variants)
+    _measure("eval regions", out, settings, judge, (evaluate_regions, size), json_)
+
+
+class AblationFlag(StrEnum):
+    """An arm of DreamRunner's Tables 5 and 6."""
+
+    unfiltered_20 = "20_unfiltered"
+    filtered_3 = "3_filtered"
+    filtered_20 = "20_filtered"
+    one_caption = "one_caption"
+    without_debiasing = "without_debiasing"
+    without_spatial_loras = "without_spatial_loras"
+
+
+@app.command()
+def motion(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("runs/eval-motion"),
+    quick: Quick = False,
+    motions: Annotated[list[str] | None, typer.Option("--motion", help="Of those that no model was shown. "
+                                                                       "[default: all, quick one]")] = None,
+    prompts: Annotated[int | None, typer.Option(min=1, max=500, help="Of each motion, each drawn in 4 ways. "
+                                                                     "[default: 8, quick 4]")] = None,
+    others: Annotated[int | None, typer.Option(min=1, max=500, help="Of known actions, with and without each "
+                                                                    "motion. [default: 8, quick 2]")] = None,
+    ablation: Annotated[list[AblationFlag] | None, typer.Option("--ablation", help="Learned and drawn, too.")
+                        ] = None,
+    judge: JudgeFolder = None,
+    profile: flags.Profile = "storybook",
+    quality: flags.Quality = flags.QualityFlag.normal,
+    json_: flags.AsJson = False,
+) -> None:
+    """Count clips with a motion that no model was shown, learned from retrieved clips."""
+    from storyanim.config import load_settings
+    from storyanim.errors import UsageError
+
+    settings = load_settings(profile, quality.value)
+    from storybook.evaluate.motion import QUICK, MotionSize, evaluate_motion
+    from storybook.evaluate.motion_footage import MOTIONS
+
+    if unknown := set(motions or ()) - set(MOTIONS):
+        raise UsageError(f"there is no motion {min(unknown)!r}", hint=f"known are {', '.join(MOTIONS)}")
+    size = QUICK if quick else MotionSize()
+    size = replace(size, motions=tuple(motions or size.motions), prompts=prompts or size.prompts,
+                   others=others or size.others, ablations=tuple(name.value for name in ablation or ()))
+    _measure("eval motion", out, settings, judge, (evaluate_motion, size), json_)
+
+
+class PlannerFlag(StrEnum):
+    """A planner by its name in the settings."""
+
+    rules = "rules"
+    openai = "openai"
+
+
+class HalfFlag(StrEnum):
+    """Which labelled stories: those to look at while writing, those scored only, those that came later."""
+
+    seen = "seen"
+    held = "held"
+    fresh = "fresh"
+    all = "all"
+
+
+@app.command()
+def planner(
+    profile: flags.Profile = "storybook",
+    name: Annotated[PlannerFlag, typer.Option("--planner", help="openai: the chat server of the settings.")
+                    ] = PlannerFlag.rules,
+    half: Annotated[HalfFlag, typer.Option("--half", help="Of tests/planning/stories; all: seen and held.")
+                    ] = HalfFlag.all,
+    faults: Annotated[bool, typer.Option("--faults", help="Tell each shot with a fault; needs --half seen.")
+                      ] = False,
+    json_: flags.AsJson = False,
+) -> None:
+    """Compare storyboards with stories labelled by hand: cuts, who acts, what, where, when, and the query."""
+    from storyanim.config import load_settings
+    from storyanim.errors import UsageError
+
+    if faults and half is not HalfFlag.seen:
+        raise UsageError("--faults shows stories that are scored only", hint="use it with --half seen")
+    settings = load_settings(profile)
+    settings = settings.model_copy(update={"plan": settings.plan.model_copy(update={"planner": name.value})})
+    from storybook.evaluate.planner import describe_faults, planner_table, score_planner, summarize
+    from storybook.evaluate.planner_stories import HALVES, load_stories
+
+    stories = load_stories(halves=HALVES if half is HalfFlag.all else (half.value,))
+    with console.progress("eval planner") as bar:
+        scores = score_planner(settings, stories, bar)
+    result = {"profile": profile, "planner": name.value, "half": half.value, **summarize(scores)}
+    told = "\n".join(describe_faults(scores)) + "\n\n" if faults else ""
+    console.result(result, told + planner_table(result), json_)
+
+
 def _measure(title: str, out: Path, settings: Settings, judge: Path | None, work: tuple[Any, Any],
              as_json: bool) -> None:
     """Open the folder, measures, and shows the table."""
@@ -159,4 +303,5 @@ def _measure(title: str, out: Path, settings: Settings, judge: Path | None, work
     with RunDir(out) as run, console.progress(title) as bar:
         result = evaluate(run, build_bench(settings, judge), size, bar)
         table = (run.path / "table.md").read_text("utf-8")
-    console.result(result, f"{table}\n{out / 'sheet.png'}: what was drawn, unpicked", as_json)
+    sheets = ", ".join(str(path) for path in sorted(out.glob("*.png")))
+    console.result(result, f"{table}\n{sheets}: what was drawn, unpicked", as_json)

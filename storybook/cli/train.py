@@ -11,7 +11,8 @@ import typer
 from storyanim import console
 
 if TYPE_CHECKING:
-    from storybook.train.recipe import Request
+    from storybook.train.request import Request
+    from storybook.world import World
 
 
 class Stage(StrEnum):
@@ -20,12 +21,14 @@ class Stage(StrEnum):
     data = "data"
     autoencoder = "autoencoder"
     decoder = "decoder"  # at 256 pixels only
+    latents = "latents"  # likewise
     clip = "clip"
     depth = "depth"
     base = "base"
     structure = "structure"
     motion = "motion"
     text = "text"
+    reader = "reader"
     library = "library"
     examples = "examples"
     judge = "judge"
@@ -53,12 +56,15 @@ def train(
     scenes: Annotated[int | None,
                       typer.Option(help="Render at most so many scenes a set (stages data, judge).")] = None,
     batch_size: Annotated[int | None, typer.Option(help="[default: the stage's own]")] = None,
-    size: Annotated[Size, typer.Option(help="Of pictures; 256 has data, autoencoder, decoder, in a family of "
-                                            "its own.")] = (
+    size: Annotated[Size, typer.Option(help="Of pictures; 256 is a family of its own, of another world.")] = (
         Size.small
     ),
     rate: Annotated[float | None,
                     typer.Option("--learning-rate", help="Its peak. [default: the stage's own]")] = None,
+    decay: Annotated[float,
+                     typer.Option(min=0.0, max=1.0, help="Share of the budget, at its end, over which "
+                                  "the rate falls; 0: never, for a training to be prolonged.")] = 1.0,
+    ema: Annotated[float, typer.Option(min=0.0, max=0.99999, help="Decay of the averaged weights.")] = 0.998,
     compile_: Annotated[bool, typer.Option("--compile",
                                            help="Stage base: torch.compile; needs a C++ compiler.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -71,29 +77,31 @@ def train(
     from storybook.evaluate.judge import JUDGE
     from storybook.train import recipe, recipe256
     from storybook.train.loop import LoopOptions, LoopState
+    from storybook.train.request import Request
 
     with console.progress(f"train {stage.value}") as bar:
         def watch(done: float, state: LoopState, figures: dict[str, float]) -> None:
             bar(done,
                 f"step {state.step}  " + "  ".join(f"{key} {value:.4g}" for key, value in figures.items()))
 
-        loop = LoopOptions(minutes=minutes, steps=steps, device=device, learning_rate=rate, compile=compile_,
-                           workers=workers)
+        loop = LoopOptions(minutes=minutes, steps=steps, device=device, learning_rate=rate, decay=decay,
+                           ema=ema, compile=compile_, workers=workers)
         judge = stage is Stage.judge
         run_stage, family = recipe.run_stage, JUDGE if judge else asset("storybook")
         if size is Size.large:
-            work = work / size.value
-            judge, run_stage, family = False, recipe256.run_stage, work / "storybook"
-        request = recipe.Request(work, out or family, loop, batch_size or 0, scratch, scenes, watch, times)
-        figures = _train_judge(request) if judge else run_stage(stage.value, request)
+            work, run_stage = work / size.value, recipe256.run_stage
+            family = work / ("judge" if judge else "storybook")
+        request = Request(work, out or family, loop, batch_size or 0, scratch, scenes, watch, times)
+        world = recipe256.LARGE.world if size is Size.large else request.family.world
+        figures = _train_judge(request, world) if judge else run_stage(stage.value, request)
     console.result(figures, "\n".join(f"{key}: {value:.5g}" for key, value in figures.items()), json_)
 
 
-def _train_judge(request: Request) -> dict[str, float]:
+def _train_judge(request: Request, world: World) -> dict[str, float]:
     """Hand the loop of the generators' stages to the room that measures them: neither imports the other."""
     from dataclasses import replace
 
-    from storybook.evaluate.lesson import LEARNING_RATE, MINUTES, Lesson, train_judge
+    from storybook.evaluate.judge_training import LEARNING_RATE, MINUTES, JudgeTraining, train_judge
     from storybook.train.loop import LoopState, train
 
     loop = replace(request.loop, learning_rate=request.loop.learning_rate or LEARNING_RATE)
@@ -105,6 +113,6 @@ def _train_judge(request: Request) -> dict[str, float]:
         minutes = None if loop.minutes is None else share * loop.minutes
         return train(stage, replace(loop, steps=steps, minutes=minutes), folder, watch=request.watch)
 
-    lesson = Lesson(request.work, request.out, request.device, request.batch_size, request.scratch,
-                    request.scenes)
-    return train_judge(lesson, teach)
+    training = JudgeTraining(request.work, request.out, request.device, request.batch_size, request.scratch,
+                             request.scenes, world=world)
+    return train_judge(training, teach)

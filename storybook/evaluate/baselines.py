@@ -1,7 +1,8 @@
-"""What a character costs and gives when whole weights are trained instead of a LoRA: DreamBooth, Custom Diffusion.
+"""Characters learned as whole weights of the U-Net instead of a LoRA: DreamBooth, Custom Diffusion.
 
-The product has none of this. A baseline is trained by the product's own learner, with other weights and another
-table; its weights are kept beside the character's file, and stand in the U-Net's place while its shots are drawn.
+The product has none of this. A baseline is trained by the product's own learner, with other weights and
+another table; its weights are kept beside the character's file, and stand in the place of the U-Net's while
+its shots are drawn.
 """
 
 from __future__ import annotations
@@ -17,7 +18,16 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from storyanim.artifacts import Character, CharacterToken, ClipMatch, DepthTrack, Float32, Frames, Shot
+from storyanim.artifacts import (
+    Character,
+    CharacterToken,
+    ClipMatch,
+    DepthTrack,
+    Float32,
+    Frames,
+    Motion,
+    Shot,
+)
 from storyanim.config import Settings
 from storyanim.engine.character_file import character_bytes, load_character_token, save_character_token
 from storyanim.engine.folders import write_file
@@ -69,7 +79,7 @@ class BaselineLearner(TimeInvLearner):
         if not static_depth:
             self._trainer = _WithoutDepthTrainer
         if finetuned:
-            self._weight_decay = 0.0                 # it would pull whole weights, far from zero, off what the base knows
+            self._weight_decay = 0.0                 # it would pull at what the base knows
 
     @cached_property
     def fingerprint(self) -> str:
@@ -80,18 +90,21 @@ class BaselineLearner(TimeInvLearner):
     def _method(self) -> str:
         if not self._finetuned:
             return super()._method
-        return f"{'rare-word' if self._rare_word else 'textual-inversion'}+{self._finetuned.replace('_', '-')}"
+        rows = "rare-word" if self._rare_word else "textual-inversion"
+        return f"{rows}+{self._finetuned.replace('_', '-')}"
 
     def _make_table(self, start: Tensor, timesteps: Tensor, num_train_timesteps: int) -> TimeInvTable:
         if not self._rare_word:
             return super()._make_table(start, timesteps, num_train_timesteps)
         generator = torch.Generator().manual_seed(self._settings.personalize.seed)
         random = torch.randn(start.shape, generator=generator).to(start)
-        word = random * (start.norm() / random.norm())           # as long as a word's, in a direction that no word has
+        word = random * (start.norm() / random.norm())   # as long as a word's, in no word's direction
         return TimeInvTable(word, timesteps, num_train_timesteps, num_rows=1).requires_grad_(False)
 
     def _trainable_weights(self, unet: Any) -> AbstractContextManager[dict[str, nn.Parameter]]:
-        return trainable(unet, _TRAINED[self._finetuned]) if self._finetuned else super()._trainable_weights(unet)
+        if not self._finetuned:
+            return super()._trainable_weights(unet)
+        return trainable(unet, _TRAINED[self._finetuned])
 
     def learn(
         self, character: Character, class_clips: Sequence[ClipMatch] = (), watch: Watch | None = None, *,
@@ -116,14 +129,18 @@ class FinetunedGenerator:
         """That of the generator; a token's weights have a key of their own."""
         return self._generator.fingerprint
 
-    def draw(self, shot: Shot, depth: DepthTrack | None, tokens: Sequence[CharacterToken]) -> Frames:
-        """Return the frames of a shot. Raises what `StoryGenerator.draw` raises, and CharacterError for two such tokens."""
+    def draw(
+        self, shot: Shot, depth: DepthTrack | None, tokens: Sequence[CharacterToken],
+        motions: Sequence[Motion] = (),
+    ) -> Frames:
+        """Return the frames of a shot. Raises CharacterError for two such tokens, and what drawing raises."""
         finetuned = [token for token in tokens if isinstance(token, FinetunedToken)]
         if len(finetuned) > 1:
-            raise CharacterError(f"{' and '.join(token.name for token in finetuned)} both replace weights of the U-Net",
+            names = " and ".join(token.name for token in finetuned)
+            raise CharacterError(f"{names} both replace weights of the U-Net",
                                  hint="only characters that were learned as a LoRA can share a shot")
         with replaced(self._pipeline.unet, finetuned[0].weights if finetuned else {}):
-            return self._generator.draw(shot, depth, tokens)
+            return self._generator.draw(shot, depth, tokens, motions)
 
     @cached_property
     def _pipeline(self) -> Any:
@@ -176,7 +193,8 @@ def load_finetuned(folder: Path) -> FinetunedToken:
 
 def num_bytes(token: CharacterToken) -> int:
     """Return the size of a character's files."""
-    return len(character_bytes(token)) + (len(_weights_bytes(token)) if isinstance(token, FinetunedToken) else 0)
+    weights = len(_weights_bytes(token)) if isinstance(token, FinetunedToken) else 0
+    return len(character_bytes(token)) + weights
 
 
 def _weights_bytes(token: FinetunedToken) -> bytes:

@@ -21,7 +21,7 @@ from storybook.evaluate import trials
 from storybook.evaluate.judge import Judge
 from storybook.evaluate.metrics import frechet
 from storybook.evaluate.trials import Trial
-from storybook.world import ClipSpec, WorldClip, render_clip
+from storybook.world import ClipSpec, World, WorldClip, render_clip
 
 Watch = Callable[[float, str], None]                 # share done in [0, 1], what is being done
 
@@ -34,6 +34,11 @@ class Bench:
     generator: ShotGenerator                         # of the profile as it is
     depth: DepthEstimator
     judge: Judge
+
+    @property
+    def world(self) -> World:
+        """What is asked and rendered: the judge's."""
+        return self.judge.world
 
     def render(self, spec: ClipSpec) -> WorldClip:
         """Return a clip of the world at the number, size and rate of the drawn frames."""
@@ -87,7 +92,7 @@ class References:
 
 def make_references(bench: Bench, extractor: FeatureExtractor, count: int) -> References:
     """Render and look at both sets, of `count` clips each."""
-    sets = (trials.held_out_specs(first, count) for first in (trials.REFERENCES, trials.FLOORS))
+    sets = (trials.held_out_specs(first, count, bench.world) for first in (trials.REFERENCES, trials.FLOORS))
     return References(*(extractor.extract(bench.frames(specs)) for specs in sets))
 
 

@@ -1,5 +1,4 @@
-"""Who is learned and what is asked of them: characters of held-out combinations, their pictures, and prompts
-for each."""
+"""Who is learned: characters of held-out combinations, their pictures, and prompts for each."""
 
 from __future__ import annotations
 
@@ -19,12 +18,12 @@ from storybook.world.dataset import HIDES_BELLY
 from storybook.world.photos import take_photos
 
 LEADS, SHADES, PLACES = 9_903_000, 9_904_000, 9_910_000   # first seeds; no other data has them
-MOST_LEADS = 8                                       # as many creatures as there are
+MAX_LEADS = 8                                       # as many creatures as there are
 FIRST_NUMBER = 2_000                                 # of their trials: behind those of the other measurements
 PROMPTS_KEPT = 100                                   # trial numbers kept for each character
 _LOOK = ("creature", "colour", "rgb", "accessory", "accessory_colour", "accessory_rgb")
 _TWO_COLOURED = ("penguin",)                         # a white belly may be most of it, and is not its colour
-_SOME = 400                                          # seeds that are looked through
+_MAX_SEEDS = 400                                          # seeds that are looked through
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,8 @@ class Lead:
         """The fields of an `ActorSpec` that make up who it is."""
         return {name: getattr(self.actor, name) for name in _LOOK}
 
-    def photographed(self, folder: Path) -> Character:
-        """Return its pictures, written into `folder`."""
+    def take_pictures(self, folder: Path) -> Character:
+        """Write its pictures into `folder`; return the character."""
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             for number, photo in enumerate(take_photos(self.look, seed=LEADS + self.number), start=1):
@@ -55,14 +54,12 @@ class Lead:
     def trials(self, count: int) -> list[Trial]:
         """Return the first `count` of its prompts: held-out wordings, the creature named by its noun alone.
 
-        Still camera, plain day.
-
-        Raises ValueError beyond PROMPTS_KEPT.
+        The camera stands still, in plain daylight. Raises ValueError beyond PROMPTS_KEPT.
         """
         if count > PROMPTS_KEPT:
             raise ValueError(f"{PROMPTS_KEPT} prompts a character at most, not {count}")
         found: list[Trial] = []
-        for spec in held_out_specs(PLACES + _SOME * self.number, _SOME):
+        for spec in held_out_specs(PLACES + _MAX_SEEDS * self.number, _MAX_SEEDS):
             if self.actor.accessory == "belly patch" and spec.actors[0].action in HIDES_BELLY:
                 continue                             # what is hidden cannot be judged
             number = FIRST_NUMBER + PROMPTS_KEPT * self.number + len(found)
@@ -73,8 +70,7 @@ class Lead:
         return found
 
     def shot(self, trial: Trial, token: str | None, seed: int) -> Shot:
-        """To draw with the character's pseudo-word before its noun, or, without one, with the words for what
-        it looks like.
+        """Return a shot of the character by its pseudo-word and noun, or without one, by words for its look.
 
         Each seed is a shot of its own.
         """
@@ -85,9 +81,8 @@ class Lead:
 
 
 def make_leads(count: int) -> list[Lead]:
-    """Return the first `count` characters, always the same ones: all of other creatures, as far as there are,
-    each with an accessory."""
-    actors = (spec.actors[0] for spec in held_out_specs(LEADS, _SOME))
+    """Return `count` characters with accessories, always the same: of other creatures, where there are."""
+    actors = (spec.actors[0] for spec in held_out_specs(LEADS, _MAX_SEEDS))
     return _of_other_creatures((actor for actor in actors if actor.accessory), count, 0)
 
 
@@ -96,10 +91,10 @@ def make_shades(count: int) -> list[Lead]:
 
     They wear nothing, so that it is all there is to learn.
     """
-    actors = (sample_spec(SHADES + k).actors[0] for k in range(_SOME))
+    actors = (sample_spec(SHADES + k).actors[0] for k in range(_MAX_SEEDS))
     alone = (actor for actor in actors if not (actor.colour or actor.accessory)
              and actor.creature not in _TWO_COLOURED)
-    return _of_other_creatures(alone, count, MOST_LEADS)
+    return _of_other_creatures(alone, count, MAX_LEADS)
 
 
 def _of_other_creatures(actors: Iterable[ActorSpec], count: int, first: int) -> list[Lead]:

@@ -1,13 +1,14 @@
 """The judge: reads creature, colour, accessory, scene and action from a clip, and gives its features.
 
 It was trained on rendered clips that no generator saw, and no generator was trained with it. Its network is
-in network.py, its training in lesson.py.
+in network.py, its training in judge_training.py.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +20,8 @@ from storyanim import hub
 from storyanim.artifacts import Float32, Frames
 from storyanim.engine.folders import write_file
 from storyanim.errors import ModelError
-from storybook.evaluate.labels import NAMES, Labels
+from storybook.evaluate.labels import Labels, names_of
+from storybook.world import WORLDS, World
 
 if TYPE_CHECKING:
     import torch
@@ -54,6 +56,12 @@ class Judge:
         if not (self.folder / WEIGHTS).is_file() or not (self.folder / CONFIG).is_file():
             raise ModelError(f"there is no judge in {self.folder}", hint=HINT)
         return f"judge:{hub.fingerprint_folder(self.folder)}"
+
+    @cached_property
+    def world(self) -> World:
+        """Whose clips it reads. Raises ModelError."""
+        _ = self.fingerprint
+        return _read_config(self.folder)[0]
 
     def read(self, clips: Iterable[Frames]) -> Reading:
         """Return clips of any sizes and lengths, one after the other. Raises ModelError."""
@@ -125,7 +133,8 @@ def save_network(network: JudgeNetwork, folder: Path) -> None:
             value in state.items()}
     write_file(folder / WEIGHTS, save(half))
     write_file(folder / CONFIG,
-               (json.dumps({"shape": asdict(network.shape), "names": NAMES}, indent=1) + "\n").encode())
+               (json.dumps({"shape": asdict(network.shape), "names": names_of(network.world)}, indent=1)
+                + "\n").encode())
 
 
 def load_network(folder: Path) -> JudgeNetwork:
@@ -134,18 +143,31 @@ def load_network(folder: Path) -> JudgeNetwork:
 
     from storybook.evaluate.network import JudgeNetwork, Shape
 
-    try:
-        config = json.loads((folder / CONFIG).read_text("utf-8"))
-        if {name: tuple(names) for name, names in config["names"].items()} != NAMES:
-            raise ModelError(f"the judge in {folder} knows other names than this world has", hint=HINT)
-        listed = config["shape"].items()
-        shape: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name,
-                                 value in listed}
-        network = JudgeNetwork(Shape(**shape))
+    world, shape = _read_config(folder)
+    with _told(folder):
+        network = JudgeNetwork(Shape(**shape), world)
         network.load_state_dict(load((folder / WEIGHTS).read_bytes()))
-    except ModelError:
-        raise
-    except Exception as error:                       # bad JSON, other fields, a torn file: safetensors raises its own class
+    return network.float().eval().requires_grad_(False)
+
+
+def _read_config(folder: Path) -> tuple[World, dict[str, Any]]:
+    """Return the world whose names the judge knows, and the arguments of its `Shape`."""
+    with _told(folder):
+        config = json.loads((folder / CONFIG).read_text("utf-8"))
+        names = {name: tuple(values) for name, values in config["names"].items()}
+        listed = config["shape"].items()
+        shape = {name: tuple(value) if isinstance(value, list) else value for name, value in listed}
+    for world in WORLDS.values():
+        if names == names_of(world):
+            return world, shape
+    raise ModelError(f"the judge in {folder} knows other names than any world has", hint=HINT)
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Raise ModelError for bad JSON, other fields, a torn file (safetensors raises a class of its own)."""
+    try:
+        yield
+    except Exception as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ModelError(f"the judge in {folder} cannot be loaded: {reason}", hint=HINT) from error
-    return network.float().eval().requires_grad_(False)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from storyanim.engine.folders import check_writable, disk_errors
 from storybook.evaluate.labels import Labels, labels_of
-from storybook.evaluate.pairs import half
-from storybook.world import ClipSpec, render_frames, sample_spec
+from storybook.evaluate.pairs import left_to_right, part
+from storybook.world import STORYBOOK_1, WORLDS, ClipSpec, World, render_frames, sample_spec
 from storybook.world.shards import make_shards
 
 SIZE_PX = 128
@@ -36,12 +36,18 @@ class JudgeSet:
     # at FPS; a set of single frames takes each at a random instant
     num_frames: int
     scenes_a_shard: int = 250
-    num_actors: int = 1                              # of two, each half of the picture is a clip of its own
+    num_actors: int = 1                              # of several, each has its share of the picture as a clip
+    world: str = STORYBOOK_1.name
 
     def spec(self, number: int) -> ClipSpec:
         """Scene `number`."""
         return sample_spec(self.first_seed + number, held_out=number % HELD_OUT_EVERY == 0,
-                           num_actors=self.num_actors)
+                           num_actors=self.num_actors, world=WORLDS[self.world])
+
+    def truth(self, number: int) -> Labels:
+        """Labels of its actors from left to right, (num_actors, 5)."""
+        spec = self.spec(number)
+        return np.stack([labels_of(spec, actor, WORLDS[self.world]) for actor in left_to_right(spec)])
 
     def times_s(self, number: int) -> list[float]:
         """Instant of its frames."""
@@ -54,6 +60,27 @@ CLIPS = JudgeSet("judge_clips", 3_500, 5_000_000, 8)         # 1.4 GB
 STILLS = JudgeSet("judge_stills", 32_000, 5_100_000, 1)      # 1.6 GB
 PAIRS = JudgeSet("judge_pairs", 3_000, 5_200_000, 1, num_actors=2)             # 0.3 GB
 HELD = JudgeSet("judge_held", 400, 5_500_000, 16)            # 0.3 GB, never trained on: measures the judge
+
+
+@dataclass(frozen=True)
+class JudgeSets:
+    """What a judge learns from, and what measures it."""
+
+    clips: JudgeSet
+    stills: tuple[JudgeSet, ...]
+    held: JudgeSet
+
+
+def sets_of(world: World) -> JudgeSets:
+    """Return the sets of a world; the second has groups of three as well."""
+    if world is STORYBOOK_1:
+        return JudgeSets(CLIPS, (STILLS, PAIRS), HELD)
+    trios = JudgeSet("judge_trios", 2_000, 5_300_000, 1, num_actors=3)
+    clips, stills, pairs, trios, held = (
+        replace(plan, world=world.name)
+        for plan in (replace(CLIPS, num_scenes=6_000), STILLS, replace(PAIRS, num_scenes=5_000), trios, HELD)
+    )
+    return JudgeSets(clips, (stills, pairs, trios), held)
 
 
 @dataclass(frozen=True)
@@ -96,16 +123,12 @@ def _render(plan: JudgeSet, shard: int, folder: Path) -> None:
     cover = np.empty((count, plan.num_frames, cells, cells), np.uint8)
     labels = np.empty((count, 5), np.int8)
     for row, number in enumerate(numbers):
-        spec = plan.spec(number)
-        clip = render_frames(spec, plan.times_s(number), size=SIZE_PX)
+        clip = render_frames(plan.spec(number), plan.times_s(number), size=SIZE_PX)
         shares = np.round(255 * clip.mask.reshape(-1, cells, COVER_PX, cells,
                                                   COVER_PX).mean((2, 4))).astype(np.uint8)
-        if plan.num_actors == 1:
-            rgb[row], cover[row], labels[row] = clip.rgb, shares, labels_of(spec)
-            continue
-        for actor in range(plan.num_actors):
-            place = plan.num_actors * row + actor
-            rgb[place], cover[place], labels[place] = half(clip.rgb,
-                                                           actor), half(shares, actor), labels_of(spec, actor)
+        place = slice(plan.num_actors * row, plan.num_actors * (row + 1))
+        labels[place] = plan.truth(number)
+        rgb[place] = np.stack([part(clip.rgb, k, plan.num_actors) for k in range(plan.num_actors)])
+        cover[place] = np.stack([part(shares, k, plan.num_actors) for k in range(plan.num_actors)])
     for name, array in (("rgb", rgb), ("cover", cover), ("labels", labels)):
         np.save(folder / f"{name}.npy", array)

@@ -1,7 +1,7 @@
-"""What TimeInv with a LoRA is compared with: other methods, and itself without one part (AaS Table 2, Fig. 6).
+"""What TimeInv with a LoRA is compared with: other methods, itself without one part (AaS Table 2, Fig. 6).
 
-All go through one code path, `TimeInvLearner`: a method is the settings in which it differs, and what only a baseline
-trains (baselines.py).
+All go through one code path, `TimeInvLearner`: a method is the settings in which it differs, and what only a
+baseline trains (baselines.py).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from storybook.evaluate.baselines import (
     save_finetuned,
 )
 
-_FINETUNED_RATE = 0.1                                # of a LoRA's learning rate, as in the paper: 1e-5 against 1e-4
+_FINETUNED_RATE = 0.1                                # of a LoRA's learning rate, as in the paper
 _NO_WORDS: dict[str, Any] = {"initializer_words": (), "appearance_phrases": ()}
 
 
@@ -35,7 +35,7 @@ class Method:
     """One way to learn a character."""
 
     settings: Mapping[str, Any] = field(default_factory=dict)    # changes of PersonalizeSettings
-    finetuned: Finetuned | None = None               # weights of the U-Net that are trained in place of a LoRA
+    finetuned: Finetuned | None = None               # weights that are trained in place of a LoRA
     rare_word: bool = False                          # the pseudo-word means nothing and is not trained
     static_depth: bool = True
 
@@ -48,9 +48,9 @@ class Method:
 _ONE = {"embedding_per_timestep": False}
 METHODS = {
     "timeinv_lora": Method(),
-    "textual_inversion": Method(_ONE | {"lora_rank": 0}, static_depth=False),                     # arXiv 2208.01618
-    "dreambooth": Method(_ONE, "unet", rare_word=True, static_depth=False),                       # arXiv 2208.12242
-    "custom_diffusion": Method(_ONE, "cross_attention", static_depth=False),                      # arXiv 2212.04488
+    "textual_inversion": Method(_ONE | {"lora_rank": 0}, static_depth=False),             # arXiv 2208.01618
+    "dreambooth": Method(_ONE, "unet", rare_word=True, static_depth=False),               # arXiv 2208.12242
+    "custom_diffusion": Method(_ONE, "cross_attention", static_depth=False),              # arXiv 2212.04488
     "no_timeinv": Method(_ONE),
     "no_lora": Method({"lora_rank": 0}),
     "no_static_depth": Method(static_depth=False),
@@ -58,9 +58,9 @@ METHODS = {
 }
 BASELINES = ("timeinv_lora", "textual_inversion", "dreambooth", "custom_diffusion")
 # As published: started from the noun, without appearance.
-UNTOLD = tuple(f"untold_{method}" for method in BASELINES)
-METHODS |= {untold: replace(METHODS[method], settings=dict(METHODS[method].settings) | _NO_WORDS)
-            for untold, method in zip(UNTOLD, BASELINES, strict=True)}
+WITHOUT_WORDS = tuple(f"without_words_{method}" for method in BASELINES)
+METHODS |= {without_words: replace(METHODS[method], settings=dict(METHODS[method].settings) | _NO_WORDS)
+            for without_words, method in zip(WITHOUT_WORDS, BASELINES, strict=True)}
 ABLATIONS = ("no_timeinv", "no_lora", "no_static_depth", "no_regularisation")
 
 
@@ -78,7 +78,7 @@ def settings_of(method: str, settings: Settings) -> Settings:
 def build_learner(
     method: str, settings: Settings, load: Callable[[], Any], depth: DepthEstimator
 ) -> TimeInvLearner:
-    """Return the learner of a method; `load` gives a StoryVideoPipeline. Raises UsageError for an unknown name."""
+    """Return the learner of a method; `load` gives a StoryVideoPipeline. Raises UsageError."""
     own, wanted = settings_of(method, settings), METHODS[method]
     if not wanted.is_baseline:
         return TimeInvLearner(own, load, depth)
@@ -93,10 +93,10 @@ def build_method_generator(method: str, settings: Settings) -> ShotGenerator:
 
 
 def learn_finetuned(
-    folder: Path, character: Character, learner: CharacterLearner, index: FootageIndex, encoder: TextVideoEncoder,
-    num_class_clips: int,
+    folder: Path, character: Character, learner: CharacterLearner, index: FootageIndex,
+    encoder: TextVideoEncoder, num_class_clips: int,
 ) -> Path:
-    """Do the step `learn_character` of a method that trains whole weights; return its folder, which has them."""
+    """Learn as `learn_character` does, by a method that trains whole weights; return their folder."""
     token = learn_character(character, learner, index, encoder, num_class_clips)
     assert isinstance(token, FinetunedToken)
     save_finetuned(folder, token)

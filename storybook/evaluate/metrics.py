@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 from scipy.ndimage import binary_erosion, gaussian_filter
+from scipy.stats import binomtest
 
 from storyanim.artifacts import Float32, UInt8
-from storybook.evaluate.labels import ATTRIBUTES, Labels
+from storybook.evaluate.labels import ATTRIBUTES, Labels, names_of
+from storybook.world import World
 
 # frames that are compared, and how far the picture may move between them
 _PAN_GAP, _MOST_PAN_PX = 4, 16
@@ -22,12 +24,11 @@ LEAST_CHANGE = 0.1 / 255
 
 
 def accuracy(read: Labels, truth: Labels) -> dict[str, float]:
-    """Return share of right readings of each attribute, and under "all" of the clips in which every attribute
-    is right.
+    """Return the share of right readings of each attribute, and under "all" of clips in which all are right.
 
     Args:
-        read, truth: (N, 5) columns as in ATTRIBUTES; where `truth` is negative there is nothing to be right
-        about.
+        read: (N, 5) columns as in ATTRIBUTES.
+        truth: (N, 5), negative where there is nothing to be right about.
 
     An attribute that is nowhere known counts as 0. Raises ValueError for arrays of different shapes or
     without clips.
@@ -39,6 +40,32 @@ def accuracy(read: Labels, truth: Labels) -> dict[str, float]:
     right = (read == truth) & known
     shares = {name: float(right[:, k].sum() / max(1, known[:, k].sum())) for k, name in enumerate(ATTRIBUTES)}
     return shares | {"all": float((right | ~known).all(axis=1).mean())}
+
+
+def accuracy_by_class(read: Labels, truth: Labels, world: World) -> dict[str, dict[str, float]]:
+    """Return, under "kinds", "actions" and "scenes", the share of right readings of each value asked for.
+
+    Args:
+        read: (N, 5) columns as in ATTRIBUTES.
+        truth: likewise.
+        world: whose values they are.
+    """
+    shares: dict[str, dict[str, float]] = {}
+    for key, name in (("kinds", "creature"), ("actions", "action"), ("scenes", "scene")):
+        column, values = ATTRIBUTES.index(name), names_of(world)[name]
+        asked = sorted({int(value) for value in truth[:, column] if value >= 0})
+        shares[key] = {
+            values[value]: float((read[truth[:, column] == value, column] == value).mean()) for value in asked
+        }
+    return shares
+
+
+def wilson(right: int, count: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share (Wilson 1927)."""
+    if not count:
+        return 0.0, 1.0
+    interval = binomtest(right, count).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def recall(places: Sequence[int]) -> dict[str, float]:
@@ -55,9 +82,9 @@ def recall(places: Sequence[int]) -> dict[str, float]:
 
 
 def frechet(one: Float32, other: Float32) -> float:
-    """Fréchet distance of two feature sets, each taken as a Gaussian (FID, arXiv 1706.08500.
+    """Return the Fréchet distance of two feature sets, each taken as a Gaussian.
 
-    FVD, 1812.01717).
+    FID is arXiv 1706.08500, FVD is 1812.01717.
 
         |m1 - m2|² + tr(C1) + tr(C2) - 2 tr((C1 C2)^½)
 
@@ -67,7 +94,8 @@ def frechet(one: Float32, other: Float32) -> float:
     with a floor of as many clips.
 
     Args:
-        one, other: (N, D) and (M, D), each of 2 clips at least.
+        one: (N, D), of 2 clips at least.
+        other: (M, D), of 2 clips at least.
     """
     if one.ndim != 2 or other.ndim != 2 or one.shape[1] != other.shape[1] or min(len(one), len(other)) < 2:
         raise ValueError(f"features must be (N, D) and (M, D) with 2 rows at least, got {one.shape} and "
@@ -131,10 +159,12 @@ def coat(rgb: UInt8, mask: NDArray[np.bool_]) -> Float32:
 
 
 def seam_ratio(clips: Sequence[UInt8], window: int, stride: int) -> float:
-    """Change from frame to frame where a window of frames begins or ends, over the change everywhere else.
+    """Return the change from frame to frame at the edges of windows, over the change everywhere else.
 
     Args:
-        clips: (T, H, W, 3) each, drawn in windows of `window` frames that start every `stride` frames.
+        clips: (T, H, W, 3) each, drawn in overlapping windows.
+        window: frames of a window.
+        stride: frames from the start of one window to that of the next.
 
     Each clip counts alike; 1 is a film without seams, also where all is one window or every frame a seam.
     """
@@ -205,7 +235,8 @@ def depth_correlation(inverse_depth: Float32, guide: Float32) -> float:
     """Pearson correlation over all pixels of a clip, so that one scale and offset a clip do not count.
 
     Args:
-        inverse_depth, guide: (T, H, W), of the drawn frames and of what was to guide them.
+        inverse_depth: (T, H, W) of the drawn frames.
+        guide: (T, H, W) of what was to guide them.
 
     Returns a number in [-1, 1]; 0 where either is the same everywhere.
     """

@@ -9,7 +9,8 @@ import torch
 from timm.models.resnet import BasicBlock, ResNet
 from torch import Tensor, nn
 
-from storybook.evaluate.labels import NAMES
+from storybook.evaluate.labels import names_of
+from storybook.world import STORYBOOK_1, World
 
 CELL_PX = 16                                         # side of a cell of the last feature map
 
@@ -33,9 +34,9 @@ class JudgeNetwork(nn.Module):
     of the background do not count for it. All but the action is read from the mean over time.
     """
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, world: World = STORYBOOK_1) -> None:
         super().__init__()
-        self.shape = shape
+        self.shape, self.world = shape, world
         wide, moving = shape.widths[-1], 96
         self.eye = ResNet(BasicBlock, shape.layers, num_classes=0, output_stride=CELL_PX,
                           channels=shape.widths)
@@ -52,7 +53,7 @@ class JudgeNetwork(nn.Module):
         self.motion = nn.Linear(2 * moving, shape.embedding)
         self.heads = nn.ModuleDict({
             name: nn.Linear(shape.embedding * (2 if name == "action" else 1), len(names)) for name,
-            names in NAMES.items()
+            names in names_of(world).items()
         })
 
     def moving_parts(self) -> nn.ModuleDict:

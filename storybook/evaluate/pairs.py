@@ -10,16 +10,27 @@ from storyanim.artifacts import Frames, UInt8
 from storybook.evaluate.judge import Judge
 from storybook.evaluate.labels import ATTRIBUTES, Labels, labels_of
 from storybook.evaluate.trials import Trial
+from storybook.world import ClipSpec
 
 READ = [ATTRIBUTES.index(name) for name in ("creature", "colour")]
 
 
-def half(pictures: UInt8, number: int) -> UInt8:
-    """Return (T, H, W, ...) → its left (0) or right (1) half, as wide as the whole again: each column
-    twice."""
+def part(pictures: UInt8, number: int, count: int) -> UInt8:
+    """Return (T, H, W, ...) → share `number` of `count` from the left, as wide as the whole again: each
+    column `count` times."""
     width = pictures.shape[2]
-    part = pictures[:, :, : width // 2] if number == 0 else pictures[:, :, -(width // 2):]
-    return np.repeat(part, 2, axis=2)
+    columns = np.minimum(((np.arange(width) / count) + number * width / count).astype(int), width - 1)
+    return pictures[:, :, columns]
+
+
+def half(pictures: UInt8, number: int) -> UInt8:
+    """Return the left (0) or right (1) half of (T, H, W, ...), as wide as the whole again."""
+    return part(pictures, number, 2)
+
+
+def left_to_right(spec: ClipSpec) -> list[int]:
+    """Return the numbers of a clip's actors as they stand."""
+    return sorted(range(len(spec.actors)), key=lambda k: spec.actors[k].x)
 
 
 def read_pairs(judge: Judge, clips: Sequence[Frames]) -> Labels:
@@ -30,15 +41,16 @@ def read_pairs(judge: Judge, clips: Sequence[Frames]) -> Labels:
 
 def pair_labels(trials: Sequence[Trial]) -> Labels:
     """Return (N, 2, 5): the truth about both actors of each trial."""
-    return np.array([[labels_of(trial.spec, number) for number in (0, 1)] for trial in trials], np.int8)
+    return np.array([[labels_of(trial.spec, number, trial.world) for number in (0, 1)] for trial in trials],
+                    np.int8)
 
 
 def score_pairs(read: Labels, truth: Labels) -> dict[str, float]:
-    """Return share of clips in which both creatures, or at least one, have the right kind and colour,
-    whichever stands left.
+    """Return the share of clips in which both creatures, or one, have the right kind and colour.
 
     Args:
-        read, truth: (N, 2, 5).
+        read: (N, 2, 5).
+        truth: (N, 2, 5).
     """
     found = []
     known = truth[:, :, READ] >= 0                                                          # (N, 2, 2)

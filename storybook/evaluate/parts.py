@@ -1,5 +1,4 @@
-"""One learned character of a measurement after the other: its prompts and guides, learning, drawing, and what
-is read of it."""
+"""The characters of a measurement: their prompts and guides, learning, drawing, and what is read of them."""
 
 from __future__ import annotations
 
@@ -49,15 +48,12 @@ class Counts:
     """What was read of N clips."""
 
     right: dict[str, Float32]                        # attribute → (N) 1 where right
-    # (N) cosine of a clip and its prompt, the character called by its noun
-    text: Float32
+    text: Float32                                    # (N) cosine of a clip and its prompt by the noun
     image: Float32                                   # (N) cosine of a clip and the character's pictures
-    # (N) ΔE of the coat and the rendered clip's: no word says its shade
-    colour_error: Float32
+    colour_error: Float32                            # (N) ΔE of the coat and the rendered clip's
 
     def scores(self) -> dict[str, Any]:
-        """Mean (of the colour's error the median), and for the two that count the interval in which they lie
-        with 95 %."""
+        """Return means (of the colour's error the median), and 95 % intervals of the two that count."""
         both = {"semantic": _mean(self.right, SEMANTIC), "identity": _mean(self.right, IDENTITY)}
         means: dict[str, Any] = {name: float(values.mean()) for name, values in both.items()}
         means |= {f"{name}_interval": interval(values) for name, values in both.items()}
@@ -68,7 +64,7 @@ class Counts:
 
 def make_part(run: RunDir, bench: Bench, components: Components, lead: Lead, num_prompts: int) -> Part:
     """Write the lead's pictures into the run, and renders its guides and what its prompts should show."""
-    character = lead.photographed(run.path / "cast" / lead.name)
+    character = lead.take_pictures(run.path / "cast" / lead.name)
     side = bench.settings.generate.width_px
     photos = [Frames(load_image(path, side, side)[None], bench.settings.generate.fps)
               for path in character.images]
@@ -92,26 +88,22 @@ def learn_parts(
     learner = build_learner(method, bench.settings, partial(load_pipeline, models), bench.depth)
 
     def learned(part: Part) -> CharacterToken:
-        told = characters.watched(learner, f"{part.lead.name} by {method}", watch)
+        who, index, encoder = part.character, components.index, components.encoder
+        reporting = characters.watched(learner, f"{part.lead.name} by {method}", watch)
         name = f"{method}/{part.lead.name}/learned"
         if METHODS[method].finetuned:
-            return load_finetuned(run.step_with_folder(
-                name, learn_finetuned, part.character, told, components.index, components.encoder, count).value)
-        return run.step(
-            name, characters.learn_character, part.character, told, components.index, components.encoder, count).value
+            step = run.step_with_folder(name, learn_finetuned, who, reporting, index, encoder, count)
+            return load_finetuned(step.value)
+        return run.step(name, characters.learn_character, who, reporting, index, encoder, count).value
 
     return [learned(part) for part in parts]
 
 
 def draw_parts(
     run: RunDir, name: str, parts: Sequence[Part], tokens: Sequence[CharacterToken | None],
-    generator: ShotGenerator, seeds: int,
-    watch: Watch,
+    generator: ShotGenerator, seeds: int, watch: Watch,
 ) -> list[list[Frames]]:
-    """Return all clips of each part, seed by seed.
-
-    Those of a part without a token by the words for its lead.
-    """
+    """Return all clips of each part, seed by seed; without a token, by the words for its lead."""
     drawn = []
     for part, token in zip(parts, tokens, strict=True):
         shots = [(part.lead.shot(trial, token.token if token else None, seed), guide)
@@ -127,13 +119,12 @@ def count_parts(bench: Bench, components: Components, parts: Sequence[Part],
     labels, truth, text, image, errors = [], [], [], [], []
     for part, clips in zip(parts, drawn, strict=True):
         asked = [part.trials[k % len(part.trials)] for k in range(len(clips))]
-        # (N, D)
-        seen = components.encoder.encode_clips(clips)
-        said = components.encoder.encode_texts([trial.prompt for trial in asked])
+        images = components.encoder.encode_clips(clips)                             # (N, D)
+        prompts = components.encoder.encode_texts([trial.prompt for trial in asked])
         labels.append(bench.judge.read(clips).labels)
         truth.append(np.stack([labels_of(trial.spec) for trial in asked]))
-        text.append((seen * said).sum(axis=1))
-        image.append(seen @ part.photos)
+        text.append((images * prompts).sum(axis=1))
+        image.append(images @ part.photos)
         errors += [_colour_error(part, k % len(part.trials), clip) for k, clip in enumerate(clips)]
     right = (np.concatenate(labels) == np.concatenate(truth)).astype(np.float32)
     columns = {name: right[:, k] for k, name in enumerate(ATTRIBUTES)}
@@ -141,10 +132,7 @@ def count_parts(bench: Bench, components: Components, parts: Sequence[Part],
 
 
 def _colour_error(part: Part, number: int, clip: Frames) -> float:
-    """Return how far the coat's colour is from the character's own in the same light.
-
-    The figure fills the guide's outline.
-    """
+    """Return ΔE of the coat, within the guide's outline, and the character's own in the same light."""
     return float(np.linalg.norm(coat(clip.rgb, part.outlines[number]) - part.coats[number]))
 
 

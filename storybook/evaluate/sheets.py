@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -21,9 +21,10 @@ _RETRIEVAL = Layout(cell_px=_CELL_PX, gap_px=2, font_px=11)
 _LABELLED = Layout(cell_px=_CELL_PX, label_px=110, font_px=11)
 
 
-def storybook_sheet(asked: Sequence[Trial], drawn: Sequence[Frames], guided: Sequence[Frames], read: Labels) -> bytes:
-    """Return a PNG of the first trials: three frames from the text alone, three under structure where it was
-    drawn.
+def storybook_sheet(
+    asked: Sequence[Trial], drawn: Sequence[Frames], guided: Sequence[Frames], read: Labels
+) -> bytes:
+    """Return a PNG of the first trials: three frames from the text alone, three under structure if drawn.
 
     Below them stand the prompt and what the judge read otherwise in the former.
     """
@@ -35,10 +36,13 @@ def storybook_sheet(asked: Sequence[Trial], drawn: Sequence[Frames], guided: Seq
     return png_bytes(contact_sheet(rows, _TRIALS))
 
 
-def structure_sheet(trial: Trial, guide: tuple[Frames, DepthTrack], rows: Sequence[tuple[str, Frames]]) -> bytes:
+def structure_sheet(
+    trial: Trial, guide: tuple[Frames, DepthTrack], rows: Sequence[tuple[str, Frames]]
+) -> bytes:
     """Return a PNG of one shot: the guiding clip, its depth, and the shot drawn in each way."""
     depth = np.rint(guide[1].inverse_depth * 255).astype(np.uint8)
-    lines = [("the guide", guide[0].rgb), ("its depth", depth), *((name, frames.rgb) for name, frames in rows)]
+    lines = [("the guide", guide[0].rgb), ("its depth", depth)]
+    lines += [(name, frames.rgb) for name, frames in rows]
     shown = [Row(evenly_spaced(frames, FRAMES_PER_ROW), name) for name, frames in lines]
     return png_bytes(contact_sheet(shown, _LABELLED, trial.prompt))
 
@@ -53,11 +57,12 @@ def personalization_sheet(cast: Sequence[Character], shown: dict[str, list[Frame
     return png_bytes(contact_sheet(rows, _LABELLED))
 
 
-def retrieval_sheet(asked: Sequence[Trial], footage: dict[str, list[Frames]], drawn: dict[str, list[Frames]]) -> bytes:
-    """Return a PNG of the first trials: for each way three frames of the footage, if there is any, and three
-    of the drawing."""
-    blocks = [(f"{way}: {what}", clips[way]) for way in drawn for what, clips in (("footage", footage), ("drawn", drawn))
-              if way in clips]
+def retrieval_sheet(
+    asked: Sequence[Trial], footage: dict[str, list[Frames]], drawn: dict[str, list[Frames]]
+) -> bytes:
+    """Return a PNG of the first trials: of each way three frames of footage, if any, and of the drawing."""
+    kinds = (("footage", footage), ("drawn", drawn))
+    blocks = [(f"{way}: {what}", clips[way]) for way in drawn for what, clips in kinds if way in clips]
     rows = []
     for k, trial in enumerate(asked[:MAX_TRIALS]):
         images = [frame for _, clips in blocks for frame in evenly_spaced(clips[k].rgb, FRAMES_PER_SHOT)]
@@ -65,8 +70,16 @@ def retrieval_sheet(asked: Sequence[Trial], footage: dict[str, list[Frames]], dr
     return png_bytes(contact_sheet(rows, _RETRIEVAL, "  |  ".join(title for title, _ in blocks)))
 
 
+def regions_sheet(prompts: Sequence[str], clips: Mapping[str, Sequence[Frames]]) -> bytes:
+    """Return a PNG, one line a prompt: three moments of each way of drawing beside one another."""
+    rows = [Row([frame for drawn in clips.values() for frame in evenly_spaced(drawn[k].rgb, FRAMES_PER_SHOT)],
+                captions=[prompt]) for k, prompt in enumerate(prompts)]
+    return png_bytes(contact_sheet(rows, _RETRIEVAL, " | ".join(clips)))
+
+
 def _misread(trial: Trial, read: Labels) -> str:
-    wanted, found = words_of(labels_of(trial.spec)), words_of(read)
+    labels = labels_of(trial.spec, world=trial.world)
+    wanted, found = words_of(labels, trial.world), words_of(read, trial.world)
     wrong = [f"{name}: {found[name]} for {wanted[name]}" for name in ATTRIBUTES
              if wanted[name] not in ("?", found[name])]
     return ", ".join(wrong)

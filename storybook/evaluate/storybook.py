@@ -19,6 +19,7 @@ from storybook.evaluate.judge import Reading
 from storybook.evaluate.labels import Labels, labels_of
 from storybook.evaluate.metrics import (
     accuracy,
+    accuracy_by_class,
     change,
     depth_correlation,
     pan,
@@ -74,7 +75,7 @@ def evaluate_storybook(run: RunDir, bench: Bench, size: StorybookSize, watch: Wa
 
     Raises what drawing raises; the same call then goes on.
     """
-    asked = trials.make_trials(size.prompts)
+    asked = trials.make_trials(size.prompts, bench.world)
     watch(0.0, "rendering what to compare with")
     truth = make_truth(bench, asked)
     shots = [trial.shot for trial in asked]
@@ -98,7 +99,8 @@ def evaluate_storybook(run: RunDir, bench: Bench, size: StorybookSize, watch: Wa
     structure = score(guided, readings[1], truth, seconds[1], follow)
     seams = seam_ratio([clip.rgb for clip in long], wanted.num_frames, wanted.context_stride)
     frames = steadiness(read_frames(bench.judge, drawn)) | {"rendered": truth.steadiness}
-    result: dict[str, object] = {**text.values, "frames": frames, "seams": seams,
+    classes = accuracy_by_class(readings[0].labels, truth.labels, bench.world)
+    result: dict[str, object] = {**text.values, **classes, "frames": frames, "seams": seams,
                                 "structure": structure.values, "pairs": pairs, "camera": camera}
     counts = Counts(len(drawn), len(guided), len(long), size.pairs, size.camera)
     run.write("table.md", storybook_table(text, structure, truth.rendered, seams, pairs, camera, counts))
@@ -110,7 +112,7 @@ def evaluate_storybook(run: RunDir, bench: Bench, size: StorybookSize, watch: Wa
 def _draw_pairs(run: RunDir, bench: Bench, count: int, watch: Watch) -> dict[str, float]:
     """Return how often both of two creatures are right, and under "rendered" how often the judge finds them
     in rendered clips."""
-    asked = trials.make_pair_trials(count)
+    asked = trials.make_pair_trials(count, bench.world)
     drawn = draw_all(run, PAIRS, [(trial.shot, None) for trial in asked], bench.generator, watch)
     rendered = list(bench.frames(trial.spec for trial in asked))
     scores, ceiling = (score_pairs(read_pairs(bench.judge, clips), pair_labels(asked))
@@ -123,7 +125,7 @@ def _draw_cameras(run: RunDir, bench: Bench, count: int, watch: Watch) -> dict[s
 
     "rendered" is the measure's own ceiling.
     """
-    asked = trials.make_camera_trials(count)
+    asked = trials.make_camera_trials(count, bench.world)
     drawn = draw_all(run, CAMERA, [(trial.shot, None) for trial in asked], bench.generator, watch)
     rendered = bench.frames(trial.spec for trial in asked)
     right, ceiling = (float(np.mean([camera_of(clip) == trial.spec.camera for clip,
@@ -142,7 +144,7 @@ def make_truth(bench: Bench, asked: Sequence[Trial]) -> Truth:
     """Render the prompts' own clips, and the references."""
     clips = [bench.render(trial.spec) for trial in asked]
     still = still_pixels(np.mean([clip.mask.any(axis=0) for clip in clips], axis=0, dtype=np.float32))
-    labels = np.stack([labels_of(trial.spec) for trial in asked])
+    labels = np.stack([labels_of(trial.spec, world=trial.world) for trial in asked])
     read = bench.judge.read(Frames(clip.rgb, clip.fps) for clip in clips)
     return Truth(
         labels=labels, references=make_references(bench, bench.judge, len(asked)), still=still,

@@ -73,7 +73,7 @@ def evaluate_structure(run: RunDir, bench: Bench, size: StructureSize, watch: Wa
     Raises what drawing raises; the same call then goes on.
     """
     size, own = size.check(), bench.settings.generate
-    asked = trials.make_trials(size.clips)
+    asked = trials.make_trials(size.clips, bench.world)
     watch(0.0, "rendering and depth of the guides")
     references = make_references(bench, bench.judge, size.clips)
     guides = [bench.guide(trial) for trial in asked]
@@ -115,7 +115,7 @@ def draw_way(
         for frames, (_, depth) in first
     ]
     column = ATTRIBUTES.index("creature")
-    right = [reading.labels[k, column] == labels_of(trial.spec)[column] for k,
+    right = [reading.labels[k, column] == labels_of(trial.spec, world=trial.world)[column] for k,
              (_, (trial, _)) in enumerate(first)]
     return Drawn(reading.features, float(np.mean(follow)), float(np.mean(right)), drawn[0])
 

@@ -47,9 +47,11 @@ def storybook_table(
     text: Scores, structure: Scores, rendered: dict[str, float], seams: float, pairs: dict[str, float],
     camera: dict[str, float], counts: Counts,
 ) -> str:
-    """Text only, under structure, and rendered clips, side by side.
+    """Return text only, under structure, and rendered clips, side by side.
 
     Args:
+        text: scores of shots from the text alone.
+        structure: scores of shots under structure.
         rendered: accuracy of the judge on rendered clips of the same prompts.
         seams: change at the edges of windows over that inside, in the longest shots that the profile allows.
         pairs: "both", and "rendered", of prompts with two creatures.
@@ -166,6 +168,27 @@ def retrieval_table(
                   fitting),
         _markdown([f"drawn ({counts[1]} shots each) on footage", *read], rows),
     ])
+
+
+def loop_table(result: dict[str, Any]) -> str:
+    """Return the table of a result, Markdown."""
+    before, after, said, seconds = (result[name] for name in ("before", "after", "reader", "seconds"))
+    count, redrawn = result["prompts"], result["redrawn"]
+    rows = [[f"right {name}", _percent(before[name]), _percent(after[name])] for name in (*ATTRIBUTES, "all")]
+    rows += [
+        ["drawings", str(count), f"{count + redrawn}"],
+        ["seconds of reading, of drawing", "", f"{seconds['reading']:.2f}, {seconds['frames']:.1f}"],
+        ["wrong first drawings that the reader found, missed", "",
+         f"{said['wrong_found']}, {said['wrong_missed']}"],
+        ["right ones that it drew again, passed", "", f"{said['right_redrawn']}, {said['right_passed']}"],
+        *([f"planted: {name}, found", "", _percent(share)] for name, share in result["planted"].items()),
+        ["right ones that it called broken", "", str(said["right_called_broken"])],
+        [f"called broken of {result['rendered']['clips']} rendered clips", "",
+         str(result["rendered"]["faults"])],
+        ["rendered clips below the mark; wrong by the judge", "",
+         f"{result['rendered']['below_mark']}; {result['rendered']['judged_wrong']}"],
+    ]
+    return _markdown(["", "drawn once", f"drawn again at most {result['retries']} times"], rows)
 
 
 def _likeness(one: dict[str, Any]) -> list[str]:

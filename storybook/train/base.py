@@ -52,7 +52,7 @@ class BaseStage:
     def batch(self, rng: np.random.Generator) -> Batch:
         """Single frames of random scenes."""
         rows = list(draw_rows(self.sets, rng, self.batch_size))
-        frames = [int(rng.integers(shard.rgb.shape[1])) for shard, _ in rows]
+        frames = [int(rng.integers(shard.num_frames)) for shard, _ in rows]
         latents = np.stack([np.asarray(shard.array("latents")[row, f]) for (shard, row),
                             f in zip(rows, frames, strict=True)])
         cells = np.stack([creature_cells(shard, row, [f])[0] for (shard, row),

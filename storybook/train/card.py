@@ -75,7 +75,7 @@ def write(
     note: str = "",
 ) -> None:
     """Write `README.md`: the sections of other stages that trained the same weights stay, and so do earlier
-    trainings.
+    trainings; one that was interrupted and went on is a single one.
 
     With `scratch` the weights began anew, and the stage's history with them. `note` says what was special of
     this training.
@@ -84,7 +84,9 @@ def write(
     path = folder / "README.md"
     sections = path.read_text("utf-8").split("\n## ")[1:] if path.is_file() else []
     own = next((section for section in sections if section.startswith(title)), "")
-    before = [] if scratch else [line for line in own.splitlines() if line.startswith(ITEM)]
+    gone_on = f"{ITEM}{state.began:,} steps of "  # the same training, when it stopped before
+    before = [] if scratch else [line for line in own.splitlines()
+                                 if line.startswith(ITEM) and not line.startswith(gone_on)]
     how = f"{_machine()}, {note}" if note else _machine()
     now = f"{state.step:,} steps of {batch_size}, {state.seconds / 60:.1f} minutes of computing on {how}"
     reached = ", ".join(f"{key.replace('_', ' ')} {value:.4g}" for key, value in figures.items())

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import CLIPModel, CLIPTokenizer
 
-from storybook.train.data import ClipSet, to_pixels
+from storybook.train.data import ClipSet, draw_rows, to_pixels
 from storybook.train.loop import Batch
 from storybook.world import captions
 
@@ -25,12 +25,13 @@ class ClipStage:
     name = "clip"
 
     def __init__(
-        self, network: CLIPModel, tokens: CLIPTokenizer, folder: Path, *, batch_size: int = 64,
+        self, network: CLIPModel, tokens: CLIPTokenizer, folders: list[Path], *, batch_size: int = 64,
         device: torch.device
     ) -> None:
         self.clip = network.to(device)
         self.network: nn.Module = self.clip
-        self.tokens, self.set, self.batch_size, self.device = tokens, ClipSet(folder), batch_size, device
+        self.sets = [ClipSet(folder) for folder in folders]
+        self.tokens, self.batch_size, self.device = tokens, batch_size, device
         self.num_frames = 2
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -40,10 +41,10 @@ class ClipStage:
     def batch(self, rng: np.random.Generator) -> Batch:
         """Return clips of a few frames with one caption each."""
         frames, texts = [], []
-        for shard, row in self.set.rows(rng, self.batch_size):
-            chosen = np.sort(rng.choice(shard.rgb.shape[1], self.num_frames, replace=False))
+        for shard, row in draw_rows(self.sets, rng, self.batch_size):
+            chosen = np.sort(rng.choice(shard.num_frames, self.num_frames, replace=False))
             frames.append(shard.rgb[row][chosen])
-            texts.append(captions.caption(shard.specs[row], rng))
+            texts.append(captions.caption(shard.specs[row], rng, shard.world))
         ids = self.tokens(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
         return {"rgb": torch.from_numpy(np.stack(frames)).permute(0, 1, 4, 2, 3), "ids": ids}
 
@@ -72,19 +73,20 @@ def measure(network: CLIPModel, tokens: CLIPTokenizer, folder: Path, device: tor
     does the same action."""
     held = ClipSet(folder)
     count = min(scenes, len(held))
-    specs, vectors = [], []
+    specs, texts, vectors = [], [], []
     for index in range(count):
         shard, row = held.place(index)
         rgb = to_pixels(shard.rgb[row], device)
         vectors.append(F.normalize(F.normalize(embedding(network.get_image_features(pixel_values=rgb)),
                                                dim=-1).mean(0), dim=-1))
         specs.append(shard.specs[row])
-    ids = tokens([captions.caption(s) for s in specs], padding="max_length", truncation=True,
+        texts.append(captions.caption(shard.specs[row], None, shard.world))
+    ids = tokens(texts, padding="max_length", truncation=True,
                  return_tensors="pt").input_ids.to(
         device
     )
-    texts = F.normalize(embedding(network.get_text_features(input_ids=ids)), dim=-1)
-    order = (texts @ torch.stack(vectors).T).argsort(dim=1, descending=True).cpu()
+    queries = F.normalize(embedding(network.get_text_features(input_ids=ids)), dim=-1)
+    order = (queries @ torch.stack(vectors).T).argsort(dim=1, descending=True).cpu()
     rank = (order == torch.arange(count)[:, None]).float().argmax(1)
     first = [specs[int(order[k, 0])].actors[0].action == specs[k].actors[0].action for k in range(count)
              if specs[k].actors]

@@ -6,6 +6,8 @@ written to a temporary name and renamed when complete, so that rendering goes on
     stills/  many scenes, 4 instants each            clips/  fewer scenes, 16 frames at 8 fps
     pairs/   as stills, two creatures in each        duets/  as clips, two creatures in each
     held_stills/  never trained on
+
+What the denoiser of the 256-pixel family learns from is kept as latents: see latents.py.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 
 from storyanim.errors import ModelError
-from storybook.world import STORYBOOK_1, WORLDS, ClipSpec, render_frames, sample_spec
+from storybook.world import STORYBOOK_1, WORLDS, ClipSpec, World, render_frames, sample_spec
 from storybook.world.shards import make_shards
 
 SHARD = 125  # scenes a shard
@@ -122,11 +124,25 @@ class Shard:
         return np.load(self.folder / "head.npy")
 
     @cached_property
+    def plan(self) -> SetPlan:
+        """What it was rendered by."""
+        path = self.folder / "plan.json"  # a shard without one was rendered before there were several worlds
+        return SetPlan(**json.loads(path.read_text("utf-8"))) if path.is_file() else SETS[self.folder.parent.name]
+
+    @property
+    def num_frames(self) -> int:
+        """Of each scene."""
+        return self.plan.num_frames
+
+    @property
+    def world(self) -> World:
+        """Whose scenes they are; captions take its words."""
+        return WORLDS[self.plan.world]
+
+    @cached_property
     def specs(self) -> list[ClipSpec]:
         """What each scene shows."""
-        path = self.folder / "plan.json"  # a shard without one was rendered before there were several worlds
-        plan = SetPlan(**json.loads(path.read_text("utf-8"))) if path.is_file() else SETS[self.folder.parent.name]
-        return [plan.spec(seed) for seed in json.loads((self.folder / "seeds.json").read_text("utf-8"))]
+        return [self.plan.spec(seed) for seed in json.loads((self.folder / "seeds.json").read_text("utf-8"))]
 
     def array(self, name: str) -> NDArray[np.generic]:
         """Return a derived array by name: latents or estimated depth, written by a later stage."""

@@ -15,8 +15,8 @@ from storybook.world import captions
 SAMPLE_STEPS = 20
 SAMPLE_GUIDANCE = 3.0
 CREATURE_WEIGHT = 2.5  # of a cell full of creature, against one without
-# a cell in the middle of a face counts as so many more cells of creature; how wide a face is
-FACE_SHARES, FACE_PX = 1.5, 14.0
+# a cell in the middle of a face counts as so many more cells of creature; how wide a face is, of the frame
+FACE_SHARES, FACE_WIDTH = 1.5, 14 / 128
 
 
 def creature_loss(output: torch.Tensor, target: torch.Tensor, cells: torch.Tensor) -> torch.Tensor:
@@ -39,26 +39,30 @@ def timesteps(rng: np.random.Generator, count: int, *, middle: float = 0.3) -> n
                       999).astype(np.int64)
 
 
-def creature_cells(shard: Shard, row: int, frames: Any) -> np.ndarray[Any, Any]:
+def creature_cells(shard: Shard, row: int, frames: Any, cells: int = 16) -> np.ndarray[Any, Any]:
     """Return the share of creature pixels of each latent cell, more than 1 where the first creature's face
-    is, (T, H / 8, W / 8) float32.
+    is, (T, cells, cells) float32: of 8 pixels a side in pictures of 128, of 16 in those of 256.
 
     Eyes and muzzle decide whether a picture is good, and are a few cells of many.
     """
     mask = unpack_mask(np.asarray(shard.mask[row])[frames]).astype(np.float32)
-    t, h, w = mask.shape
-    shares = mask.reshape(t, h // 8, 8, w // 8, 8).mean((2, 4))
+    t, size, _ = mask.shape
+    px = size // cells
+    shares = mask.reshape(t, cells, px, cells, px).mean((2, 4))
     x, y = np.nan_to_num(np.asarray(shard.head[row])[frames], nan=-1e3).T[..., None, None]  # (T, 1, 1) each
-    middles = 8 * np.arange(max(h, w) // 8) + 3.5
-    far = np.square(middles[None, : h // 8, None] - y) + np.square(middles[None, None, : w // 8] - x)
-    return (shares * (1 + FACE_SHARES * np.exp(-far / FACE_PX**2))).astype(np.float32)
+    middles = px * np.arange(cells) + (px - 1) / 2
+    far = np.square(middles[None, :, None] - y) + np.square(middles[None, None, :] - x)
+    return (shares * (1 + FACE_SHARES * np.exp(-far / (FACE_WIDTH * size) ** 2))).astype(np.float32)
 
 
 def caption_ids(
     tokens: CLIPTokenizer, shards: list[tuple[Shard, int]], rng: np.random.Generator, blank: float = 0.1
 ) -> torch.Tensor:
     """Return captions in varied words, a share of them blank for classifier-free guidance. (B, L)."""
-    texts = ["" if rng.random() < blank else captions.caption(shard.specs[row], rng) for shard, row in shards]
+    texts = [
+        "" if rng.random() < blank else captions.caption(shard.specs[row], rng, shard.world)
+        for shard, row in shards
+    ]
     return tokens(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from transformers import DPTForDepthEstimation
 
-from storybook.train.data import ClipSet, to_pixels
+from storybook.train.data import ClipSet, draw_rows, to_pixels
 from storybook.train.loop import Batch
 
 
@@ -19,11 +19,12 @@ class DepthStage:
 
     name = "depth"
 
-    def __init__(self, network: DPTForDepthEstimation, folder: Path, *, batch_size: int = 16,
+    def __init__(self, network: DPTForDepthEstimation, folders: list[Path], *, batch_size: int = 16,
                  device: torch.device) -> None:
         self.dpt = network.to(device)
         self.network: nn.Module = self.dpt
-        self.set, self.batch_size, self.device = ClipSet(folder), batch_size, device
+        self.sets = [ClipSet(folder) for folder in folders]
+        self.batch_size, self.device = batch_size, device
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return one parameter group."""
@@ -32,8 +33,8 @@ class DepthStage:
     def batch(self, rng: np.random.Generator) -> Batch:
         """Single frames, some of them mirrored, brightened or bleached."""
         rgb, inverse_depth = [], []
-        for shard, row in self.set.rows(rng, self.batch_size):
-            frame = int(rng.integers(shard.rgb.shape[1]))
+        for shard, row in draw_rows(self.sets, rng, self.batch_size):
+            frame = int(rng.integers(shard.num_frames))
             picture = np.asarray(shard.rgb[row, frame], np.float32) / 127.5 - 1.0
             depth = shard.inverse_depth[row, frame]
             if rng.random() < 0.5:

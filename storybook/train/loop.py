@@ -37,6 +37,9 @@ class LoopOptions:
     steps: int | None = None  # instead of minutes
     # peak; warm-up over 2 %, then cosine to 2 % of it; None: the stage's own
     learning_rate: float | None = None
+    # share of the budget, at its end, over which the cosine falls: less than 1 leaves the rate at its peak
+    # until then, so that a training whose end is not known yet can be prolonged (arXiv 2405.18392)
+    decay: float = 1.0
     weight_decay: float = 0.01
     ema: float = 0.998  # at full length; shorter at the start
     clip_norm: float = 1.0
@@ -73,6 +76,7 @@ class LoopState:
 
     step: int = 0
     seconds: float = 0.0
+    began: int = 0  # the step from which this run went on
 
 
 def pick_device(name: str) -> torch.device:
@@ -104,6 +108,7 @@ def train(stage: Stage, options: LoopOptions, folder: Path, *, watch: Watch | No
     path = folder / "checkpoint.safetensors"
     if path.exists():
         state = LoopState(**checkpoint.load(path, network, average, optimizer))
+        state.began = state.step
     followed = [(average[name], value.detach()) for name, value in _floats(network)]
     folder.mkdir(parents=True, exist_ok=True)
     log = (folder / "log.jsonl").open("a", encoding="utf-8")
@@ -117,7 +122,7 @@ def train(stage: Stage, options: LoopOptions, folder: Path, *, watch: Watch | No
             if done >= 1.0:
                 break
             for group in optimizer.param_groups:
-                group["lr"] = peak * _schedule(done) * group.get("lr_scale", 1.0)
+                group["lr"] = peak * schedule(done, options.decay) * group.get("lr_scale", 1.0)
             loss, figures = gradients(batch)
             norm = nn.utils.clip_grad_norm_([p for g in groups for p in g["params"]], options.clip_norm)
             if torch.isfinite(norm):
@@ -245,9 +250,11 @@ def _progress(state: LoopState, options: LoopOptions) -> float:
     return state.seconds / (60.0 * options.minutes)
 
 
-def _schedule(done: float) -> float:
+def schedule(done: float, decay: float = 1.0) -> float:
+    """Return the rate as a share of its peak, when `done` of the budget is spent; see LoopOptions."""
     warm = min(1.0, done / 0.02 + 0.02)
-    return warm * (_MIN_LR_RATE + (1 - _MIN_LR_RATE) * (1 + math.cos(math.pi * min(1.0, done))) / 2)
+    fallen = max(0.0, min(1.0, done) - (1 - decay)) / max(decay, 1e-6)
+    return warm * (_MIN_LR_RATE + (1 - _MIN_LR_RATE) * (1 + math.cos(math.pi * fallen)) / 2)
 
 
 def _log(log: Any, state: LoopState, done: float, figures: dict[str, float]) -> None:

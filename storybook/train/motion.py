@@ -14,7 +14,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from storyanim.generate.structure import make_guide
 from storybook.train import networks
-from storybook.train.data import SETS, ClipSet, draw_rows
+from storybook.train.data import ClipSet, draw_rows
 from storybook.train.denoise import caption_ids, creature_cells, creature_loss, text_states, timesteps
 from storybook.train.loop import Batch, Figures
 from storybook.train.structure import structure_depth
@@ -27,7 +27,6 @@ STILL_SHARE = 0.15  # of batches
 MOST_STILLS = 96
 STRUCTURE_SHARE = 0.3  # of the clips' batches: what depth shows of a movement is learned soonest
 NOISE_MIDDLE = 0.7  # logit of the clips' median timestep: how something moves is decided before how it looks
-FRAMES, STILL_FRAMES = SETS["clips"].num_frames, SETS["stills"].num_frames  # of a scene
 
 
 class MotionStage:
@@ -49,7 +48,7 @@ class MotionStage:
         text: CLIPTextModel,
         tokens: CLIPTokenizer,
         clips: list[Path],
-        stills: Path,
+        stills: list[Path],
         *,
         batch_size: int = 3,
         device: torch.device,
@@ -58,7 +57,10 @@ class MotionStage:
         self.network: nn.Module = nn.ModuleDict({"unet": self.unet, "text": self.text})
         self.adapter = adapter.to(device).requires_grad_(False)
         self.tokens, self.batch_size, self.device = tokens, batch_size, device
-        self.clips, self.stills = [ClipSet(folder) for folder in clips], ClipSet(stills)
+        self.clips, self.stills = ([ClipSet(folder) for folder in sets] for sets in (clips, stills))
+        self.frames, self.instants = (
+            min(s.shards[0].num_frames for s in sets) for sets in (self.clips, self.stills)
+        )
         self.scheduler = networks.scheduler()
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -78,9 +80,9 @@ class MotionStage:
         Or as many single frames.
         """
         still = rng.random() < STILL_SHARE
-        count = min(self.batch_size * FRAMES, MOST_STILLS) if still else self.batch_size
-        rows = list(self.stills.rows(rng, count) if still else draw_rows(self.clips, rng, count))
-        which = [slice(k, k + 1) if still else slice(None) for k in rng.integers(0, STILL_FRAMES, count)]
+        count = min(self.batch_size * self.frames, MOST_STILLS) if still else self.batch_size
+        rows = list(draw_rows(self.stills if still else self.clips, rng, count))
+        which = [slice(k, k + 1) if still else slice(None) for k in rng.integers(0, self.instants, count)]
         latents = np.stack([np.asarray(s.array("latents")[row, part]) for (s, row),
                             part in zip(rows, which, strict=True)])
         cells = np.stack([creature_cells(shard, row, part) for (shard, row),

@@ -60,7 +60,9 @@ def autoencoder() -> AutoencoderTiny:
     return network
 
 
-def tokenizer(captions: Iterable[str], vocab_size: int = 1200) -> CLIPTokenizer:
+def tokenizer(
+    captions: Iterable[str], vocab_size: int = 1200, max_tokens: int = MAX_TOKENS
+) -> CLIPTokenizer:
     """Return a byte-level BPE in CLIP's manner, learned from captions; every text can be written in it."""
     from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
@@ -84,7 +86,7 @@ def tokenizer(captions: Iterable[str], vocab_size: int = 1200) -> CLIPTokenizer:
         vocab.setdefault(left + right, len(vocab))
     for special in ("<|startoftext|>", "<|endoftext|>"):
         vocab[special] = len(vocab)
-    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=MAX_TOKENS)
+    return CLIPTokenizer(vocab=vocab, merges=merges, model_max_length=max_tokens)
 
 
 def text_config(tokens: CLIPTokenizer) -> CLIPTextConfig:
@@ -95,7 +97,7 @@ def text_config(tokens: CLIPTokenizer) -> CLIPTextConfig:
         intermediate_size=4 * TEXT_WIDTH,
         num_hidden_layers=3,
         num_attention_heads=4,
-        max_position_embeddings=MAX_TOKENS,
+        max_position_embeddings=tokens.model_max_length,
         projection_dim=128,
         hidden_act="quick_gelu",
         bos_token_id=tokens.bos_token_id,

@@ -1,7 +1,7 @@
 """The stages in order, each from its inputs on disk to weights, sheet and card: what `python -m storybook
 train STAGE` calls.
 
-    data → autoencoder → clip → depth → base → structure → motion → text
+    data → autoencoder → clip → depth → base → structure → motion → text → reader
 
 Every stage starts from the bundled weights where there are some (`scratch` starts anew) and goes on from its
 own checkpoint in the work folder when it was interrupted.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,50 +20,31 @@ import torch
 from diffusers import AutoencoderTiny, T2IAdapter, UNet2DConditionModel, UNetMotionModel
 from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer, DPTForDepthEstimation
 
+from storyanim.config import ModelRef
 from storyanim.depth.scale import scale_clip
 from storyanim.errors import ModelError, UsageError
-from storybook.train import autoencoder, base, card, clip, depth, library, motion, networks, sheets, structure
+from storyanim.readback.network import ReaderConfig
+from storyanim.readback.reader import NetworkReader, save_network
+from storybook.train import (
+    autoencoder,
+    base,
+    card,
+    clip,
+    depth,
+    library,
+    motion,
+    networks,
+    reader,
+    sheets,
+    structure,
+)
 from storybook.train import text as wording
 from storybook.train.data import SETS, ClipSet, derive, render_set
 from storybook.train.export import last_figures, save_pipeline_parts, save_weights
-from storybook.train.loop import LoopOptions, LoopState, Watch, pick_device, train
+from storybook.train.loop import LoopState, train
+from storybook.train.request import Budget, Request, with_budget
 from storybook.world import captions, sample_spec
-
-
-@dataclass(frozen=True)
-class Request:
-    """What was asked of a stage."""
-
-    work: Path  # rendered data, checkpoints, logs
-    out: Path  # the family's folder, e.g. storyanim/assets/storybook
-    loop: LoopOptions = field(default_factory=LoopOptions)
-    batch_size: int = 0  # 0: the stage's own
-    scratch: bool = False  # do not start from the weights in `out`
-    scenes: int | None = None  # render at most so many scenes a set
-    watch: Watch | None = None
-    times: float = 1.0  # as many minutes as are the stage's own, or scenes
-
-    @property
-    def device(self) -> torch.device:
-        """Where to train."""
-        return pick_device(self.loop.device)
-
-    def goes_on(self, part: str) -> bool:
-        """Return whether a part of the family is trained on from the weights that it has."""
-        return not self.scratch and (self.out / part / "config.json").is_file()
-
-    def folder(self, name: str) -> Path:
-        """Of a rendered set."""
-        return self.work / "data" / name
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What a stage takes unless it is told otherwise."""
-
-    minutes: float
-    learning_rate: float  # its peak
-    batch_size: int
+from storybook.world.photos import EXAMPLES
 
 
 def run_stage(name: str, request: Request) -> dict[str, float]:
@@ -95,12 +76,12 @@ def train_autoencoder(request: Request) -> dict[str, float]:
                                  scratch=request.scratch)
     known = request.goes_on("pipeline/vae")
     stage = autoencoder.AutoencoderStage(
-        vae, request.folder("stills"), batch_size=request.batch_size, decoder_only=known,
+        vae, request.folders(request.family.stills)[0], batch_size=request.batch_size, decoder_only=known,
         device=request.device
     )
     state = _train(stage, request)
-    figures = autoencoder.measure(vae, request.folder("held_stills"), request.device)
-    sheets.autoencoder_sheet(vae, request.folder("held_stills"),
+    figures = autoencoder.measure(vae, request.folder(request.family.held), request.device)
+    sheets.autoencoder_sheet(vae, request.folder(request.family.held),
                              request.device).save(request.work / "autoencoder/sample.png")
     save_weights(vae, request.out / "pipeline/vae", AutoencoderTiny)
     _card(request, stage, request.out / "pipeline/vae", state, figures,
@@ -119,10 +100,10 @@ def train_clip(request: Request) -> dict[str, float]:
     tokens = CLIPTokenizer.from_pretrained(folder)
     network = networks.load_or_build(folder, CLIPModel, lambda: networks.clip(tokens),
                                      scratch=request.scratch)
-    stage = clip.ClipStage(network, tokens, request.folder("stills"), batch_size=request.batch_size,
+    stage = clip.ClipStage(network, tokens, request.folders(request.family.stills), batch_size=request.batch_size,
                            device=request.device)
     state = _train(stage, request)
-    figures = clip.measure(network, tokens, request.folder("held_stills"), request.device)
+    figures = clip.measure(network, tokens, request.folder(request.family.held), request.device)
     save_weights(network, folder, CLIPModel)
     networks.clip_image_processor().save_pretrained(folder)
     _card(request, stage, folder, state, figures)
@@ -134,11 +115,11 @@ def train_depth(request: Request) -> dict[str, float]:
     folder = request.out / "depth"
     network = networks.load_or_build(folder, DPTForDepthEstimation, networks.depth_network,
                                      scratch=request.scratch)
-    stage = depth.DepthStage(network, request.folder("stills"), batch_size=request.batch_size,
+    stage = depth.DepthStage(network, request.folders(request.family.stills), batch_size=request.batch_size,
                              device=request.device)
     state = _train(stage, request)
-    figures = depth.measure(network, request.folder("held_stills"), request.device)
-    sheets.depth_sheet(network, request.folder("held_stills"),
+    figures = depth.measure(network, request.folder(request.family.held), request.device)
+    sheets.depth_sheet(network, request.folder(request.family.held),
                        request.device).save(request.work / "depth/sample.png")
     save_weights(network, folder, DPTForDepthEstimation)
     networks.depth_processor().save_pretrained(folder)
@@ -148,14 +129,14 @@ def train_depth(request: Request) -> dict[str, float]:
 
 def train_base(request: Request) -> dict[str, float]:
     """Stage 4."""
-    _derive_latents(request, *BASE_SETS)
+    _derive_latents(request, *request.family.base)
     tokens = CLIPTokenizer.from_pretrained(request.out / "clip")
     unet, text = load_image_unet(request), load_text_encoder(request, tokens)
     stage = base.BaseStage(
         unet,
         text,
         tokens,
-        [request.folder(name) for name in BASE_SETS],
+        request.folders(request.family.base),
         batch_size=request.batch_size,
         device=request.device,
         compiled=request.loop.compile,
@@ -165,16 +146,15 @@ def train_base(request: Request) -> dict[str, float]:
     _copy_motion(request, video)
     save_pipeline_parts(request.out / "pipeline", video, text, tokens)
     figures = last_figures(request.work / "base/log.jsonl", ("loss", "high"))
-    sheets.image_sheet(unet, text, tokens, _vae(request),
-                       request.device).save(request.work / "base/sample.png")
+    sheets.image_sheet(unet, text, tokens, _vae(request), request.device, request.family.world).save(request.work / "base/sample.png")
     _card(request, stage, request.out / "pipeline/unet", state, figures)
     return figures
 
 
 def train_structure(request: Request) -> dict[str, float]:
     """Stage 5."""
-    _derive_latents(request, "clips")
-    _derive_depth(request, "clips")
+    _derive_latents(request, *request.family.clips)
+    _derive_depth(request, *request.family.clips)
     tokens = CLIPTokenizer.from_pretrained(request.out / "clip")
     unet, text = load_image_unet(replace(request,
                                          scratch=False)), load_text_encoder(replace(request, scratch=False),
@@ -182,13 +162,13 @@ def train_structure(request: Request) -> dict[str, float]:
     adapter = networks.load_or_build(request.out / "structure", T2IAdapter, networks.structure_adapter,
                                      scratch=request.scratch)
     stage = structure.StructureStage(
-        adapter, unet, text, tokens, request.folder("clips"), batch_size=request.batch_size,
+        adapter, unet, text, tokens, request.folders(request.family.clips), batch_size=request.batch_size,
         device=request.device
     )
     state = _train(stage, request)
     figures = last_figures(request.work / "structure/log.jsonl", ("loss",))
-    sheet = sheets.structure_sheet(unet, adapter, text, tokens, _vae(request), request.folder("clips"),
-                                   request.device)
+    sheet = sheets.structure_sheet(unet, adapter, text, tokens, _vae(request), request.folder(request.family.clips[0]),
+                                   request.device, request.family.world)
     sheet.save(request.work / "structure/sample.png")
     save_weights(adapter, request.out / "structure", T2IAdapter)
     _card(request, stage, request.out / "structure", state, figures)
@@ -197,8 +177,8 @@ def train_structure(request: Request) -> dict[str, float]:
 
 def train_motion(request: Request) -> dict[str, float]:
     """Stage 6."""
-    _derive_latents(request, *CLIP_SETS, "stills")
-    _derive_depth(request, *CLIP_SETS)
+    _derive_latents(request, *request.family.clips, *request.family.stills)
+    _derive_depth(request, *request.family.clips)
     tokens = CLIPTokenizer.from_pretrained(request.out / "clip")
     text = load_text_encoder(replace(request, scratch=False), tokens)
     if request.scratch:  # the spatial layers are the image stage's all the same
@@ -211,8 +191,8 @@ def train_motion(request: Request) -> dict[str, float]:
         adapter,
         text,
         tokens,
-        [request.folder(name) for name in CLIP_SETS],
-        request.folder("stills"),
+        request.folders(request.family.clips),
+        request.folders(request.family.stills),
         batch_size=request.batch_size,
         device=request.device,
     )
@@ -229,11 +209,33 @@ def train_text(request: Request) -> dict[str, float]:
     folder, tokens = request.out / "pipeline/text_encoder", CLIPTokenizer.from_pretrained(request.out / "clip")
     text = load_text_encoder(replace(request, scratch=False), tokens)
     unet = UNetMotionModel.from_pretrained(request.out / "pipeline/unet", torch_dtype=torch.float32)
-    stage = wording.TextStage(text, unet, tokens, batch_size=request.batch_size, device=request.device)
+    stage = wording.TextStage(text, unet, tokens, batch_size=request.batch_size, device=request.device,
+                              world=request.family.world)
     state = _train(stage, request)
     save_weights(text, folder, CLIPTextModel)
     figures = last_figures(request.work / "text/log.jsonl", ("other_wording", "usual_wording"), rows=10)
     _card(request, stage, folder, state, figures)
+    return figures
+
+
+def train_reader(request: Request) -> dict[str, float]:
+    """Stage 8; goes on with the clips that the denoiser has read."""
+    started = time.monotonic()
+    clips, held = (render_set(plan, request.work, workers=request.loop.workers, times=request.times, limit=request.scenes)
+                   for plan in (reader.CLIPS, reader.HELD))
+    pipeline, folder = request.out / "pipeline", request.out / "reader"
+    unet = UNetMotionModel.from_pretrained(pipeline / "unet", torch_dtype=torch.float32).eval().to(request.device)
+    tokens = CLIPTokenizer.from_pretrained(pipeline / "tokenizer")
+    text = load_text_encoder(replace(request, scratch=False), tokens).eval()
+    empty = tokens([""], padding="max_length", max_length=tokens.model_max_length, truncation=True, return_tensors="pt")
+    with torch.no_grad():
+        heard = text(empty.input_ids)[0][0]
+    config = ReaderConfig(names=reader.names_of(request.family.world), num_features=0)
+    reader.derive_features(clips, reader.Featurer(unet, _vae(request), networks.scheduler(), heard, config))
+    features, labels = reader.read_features(clips)
+    save_network(reader.fit(features, labels, heard, replace(config, num_features=features.shape[1])), folder)
+    figures = reader.measure(NetworkReader(ModelRef(repo=str(folder)), ModelRef(repo=str(pipeline))), held)
+    reader.write_card(folder, figures, len(features), time.monotonic() - started)
     return figures
 
 
@@ -245,7 +247,7 @@ def make_library(request: Request) -> dict[str, float]:
 def make_examples(request: Request) -> dict[str, float]:
     """Return the pictures of the example characters, beside their stories."""
     folder = request.out.parent / "examples"
-    return {name: float(library.make_photos(folder / name / name, name)) for name in library.EXAMPLES}
+    return {name: float(library.make_photos(folder / name / name, name)) for name in EXAMPLES}
 
 
 STAGES: dict[str, Callable[[Request], dict[str, float]]] = {
@@ -257,10 +259,10 @@ STAGES: dict[str, Callable[[Request], dict[str, float]]] = {
     "structure": train_structure,
     "motion": train_motion,
     "text": train_text,
+    "reader": train_reader,
     "library": make_library,
     "examples": make_examples,
 }
-BASE_SETS, CLIP_SETS = ("stills", "clips", "pairs"), ("clips", "duets")
 BUDGETS = {
     "autoencoder": Budget(14.0, 1.2e-3, 16),
     "clip": Budget(6.0, 1e-3, 64),
@@ -272,16 +274,6 @@ BUDGETS = {
 }
 # On one H100 with 16 cores; the other stages were not tried there and take what they take on two cores.
 GPU_BUDGETS = {"autoencoder": Budget(2.5, 1.5e-3, 256), "motion": Budget(7.5, 1.5e-3, 32)}
-
-
-def with_budget(request: Request, budget: Budget) -> Request:
-    """Return the request with the stage's own values for what was not asked for."""
-    loop = request.loop
-    if loop.minutes is None and loop.steps is None:
-        loop = replace(loop, minutes=request.times * budget.minutes)
-    if loop.learning_rate is None:
-        loop = replace(loop, learning_rate=budget.learning_rate)
-    return replace(request, loop=loop, batch_size=request.batch_size or budget.batch_size)
 
 
 def load_image_unet(request: Request) -> UNet2DConditionModel:

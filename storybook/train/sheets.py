@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from storybook.train.data import ClipSet
 from storybook.train.denoise import sample_images, text_states
 from storybook.train.depth import estimate
 from storybook.train.structure import structure_depth
-from storybook.world import captions, sample_spec
+from storybook.world import STORYBOOK_1, ClipSpec, World, captions, sample_spec
 
 NUM_CAPTIONS = 40
 
@@ -51,15 +52,26 @@ def depth_sheet(network: DPTForDepthEstimation, folder: Path, device: torch.devi
 
 def image_sheet(
     unet: UNet2DConditionModel, text: CLIPTextModel, tokens: CLIPTokenizer, vae: AutoencoderTiny,
-    device: torch.device
+    device: torch.device, world: World = STORYBOOK_1,
 ) -> Image.Image:
-    """Return captions of held-out scenes, text only."""
-    specs = [sample_spec(9_500_000 + k, held_out=True) for k in range(NUM_CAPTIONS)]
-    texts = [captions.caption(spec) for spec in specs]
+    """Return pictures of held-out looks, drawn from their captions alone, which stand below them."""
+    texts = [captions.caption(spec, None, world) for spec in asked_specs(world)]
     states, blank = _states(text, tokens, texts, device)
     shape = (len(texts), networks.LATENT_CHANNELS, 16, 16)
-    pictures = list(decode(vae, sample_images(unet, networks.scheduler(), states, blank, shape)))
-    return grid([pictures[k : k + 8] for k in range(0, len(pictures), 8)])
+    pictures = decode(vae, sample_images(unet, networks.scheduler(), states, blank, shape))
+    size = pictures.shape[1]
+    rows = [Row([picture], captions=wrap(words, size // 6)[:3])
+            for picture, words in zip(pictures, texts, strict=True)]
+    return contact_sheet(rows, Layout(cell_px=(size, size), gap_px=2, columns=8, font_px=11))
+
+
+def asked_specs(world: World) -> list[ClipSpec]:
+    """Return what the sheet of a world asks for: in worlds that have groups two of five are pairs or trios."""
+    figures = (1,) if world is STORYBOOK_1 else (1, 1, 1, 2, 3, 1, 1, 2)
+    return [
+        sample_spec(9_500_000 + k, held_out=True, num_actors=figures[k % len(figures)], world=world)
+        for k in range(NUM_CAPTIONS)
+    ]
 
 
 def structure_sheet(
@@ -70,13 +82,15 @@ def structure_sheet(
     vae: AutoencoderTiny,
     folder: Path,
     device: torch.device,
+    world: World = STORYBOOK_1,
 ) -> Image.Image:
     """Return frames of clips, their depth, and other captions drawn under that depth."""
     clips = ClipSet(folder)
     places = [clips.place(k % len(clips)) for k in range(16)]
     frames = [np.asarray(shard.rgb[row, 0]) for shard, row in places]
     inverse_depth = np.stack([structure_depth(shard, row, exact=False)[0] for shard, row in places])
-    texts = [captions.caption(sample_spec(9_600_000 + k, held_out=True)) for k in range(16)]
+    specs = [sample_spec(9_600_000 + k, held_out=True, world=world) for k in range(16)]
+    texts = [captions.caption(spec, None, world) for spec in specs]
     states, blank = _states(text, tokens, texts, device)
     with torch.no_grad():
         pictures = torch.from_numpy(inverse_depth).to(device)[:, None].expand(-1, 3, -1, -1).contiguous()

@@ -13,7 +13,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from storyanim.depth.scale import scale_clip
 from storybook.train import networks
-from storybook.train.data import ClipSet, Shard
+from storybook.train.data import ClipSet, Shard, draw_rows
 from storybook.train.denoise import caption_ids, creature_cells, creature_loss, text_states
 from storybook.train.loop import Batch
 
@@ -29,7 +29,7 @@ class StructureStage:
         unet: UNet2DConditionModel,
         text: CLIPTextModel,
         tokens: CLIPTokenizer,
-        folder: Path,
+        folders: list[Path],
         *,
         batch_size: int = 40,
         device: torch.device,
@@ -40,7 +40,8 @@ class StructureStage:
             unet.to(device, memory_format=torch.channels_last).requires_grad_(False),
             text.to(device).requires_grad_(False),
         )
-        self.tokens, self.set, self.batch_size, self.device = tokens, ClipSet(folder), batch_size, device
+        self.sets = [ClipSet(folder) for folder in folders]
+        self.tokens, self.batch_size, self.device = tokens, batch_size, device
         self.scheduler = networks.scheduler()
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -52,10 +53,10 @@ class StructureStage:
 
         Mostly at high noise.
         """
-        rows = list(self.set.rows(rng, self.batch_size))
+        rows = list(draw_rows(self.sets, rng, self.batch_size))
         latents, cells, inverse_depth = [], [], []
         for shard, row in rows:
-            frame = int(rng.integers(shard.rgb.shape[1]))
+            frame = int(rng.integers(shard.num_frames))
             latents.append(np.asarray(shard.array("latents")[row, frame]))
             cells.append(creature_cells(shard, row, [frame])[0])
             inverse_depth.append(structure_depth(shard, row, exact=rng.random() < 1 / 3)[frame])

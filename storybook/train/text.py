@@ -16,7 +16,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from storybook.train import networks
 from storybook.train.denoise import sample_images, text_states
 from storybook.train.loop import Batch
-from storybook.world import captions, sample_spec
+from storybook.world import STORYBOOK_1, World, captions, sample_spec
 
 SEED, CLIPS = 11_000_000, 1_000_000  # clips whose words are used: the first seed, how many
 KEPT_SHARE = 0.3  # of a batch: sentences as captions have them, which go on to mean what they did
@@ -38,15 +38,15 @@ class TextStage:
 
     def __init__(
         self, text: CLIPTextModel, unet: UNetMotionModel, tokens: CLIPTokenizer, *, batch_size: int = 64,
-        device: torch.device
+        device: torch.device, world: World = STORYBOOK_1
     ) -> None:
         self.teacher = copy.deepcopy(text).to(device).eval().requires_grad_(False)
         self.text = text.to(device)
         self.network: nn.Module = self.text
-        self.tokens, self.batch_size, self.device = tokens, batch_size, device
+        self.tokens, self.batch_size, self.device, self.world = tokens, batch_size, device, world
         self.unet = unet.to(device).eval().requires_grad_(False)
         self.layers = cross_attention(self.unet)
-        self.bank = collect_queries(self.unet, self.layers, self.teacher, tokens, device)
+        self.bank = collect_queries(self.unet, self.layers, self.teacher, tokens, device, world)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return one parameter group."""
@@ -56,11 +56,12 @@ class TextStage:
         """Return sentences in two wordings, and some in one; which queries to compare by."""
         kept = round(KEPT_SHARE * self.batch_size)
         specs = [
-            sample_spec(SEED + int(rng.integers(CLIPS)), num_actors=2 if rng.random() < 0.15 else 1)
+            sample_spec(SEED + int(rng.integers(CLIPS)), num_actors=2 if rng.random() < 0.15 else 1,
+                        world=self.world)
             for _ in range(self.batch_size)
         ]
-        usual = ["", *(captions.caption(spec, rng) for spec in specs[1:kept])]
-        pairs = [captions.two_wordings(spec, rng) for spec in specs[kept:]]
+        usual = ["", *(captions.caption(spec, rng, self.world) for spec in specs[1:kept])]
+        pairs = [captions.two_wordings(spec, rng, self.world) for spec in specs[kept:]]
         return {
             "usual": self._ids([*usual, *(one for one, _ in pairs)]),
             "other": self._ids([*usual, *(other for _, other in pairs)]),
@@ -107,12 +108,13 @@ def answers(layer: Any, queries: Tensor, states: Tensor) -> Tensor:
 
 @torch.no_grad()
 def collect_queries(
-    unet: Any, layers: list[Any], text: CLIPTextModel, tokens: CLIPTokenizer, device: torch.device
+    unet: Any, layers: list[Any], text: CLIPTextModel, tokens: CLIPTokenizer, device: torch.device,
+    world: World = STORYBOOK_1,
 ) -> list[Tensor]:
     """Return queries of each layer, (BANK_QUERIES, C), from all timesteps of clips that the U-Net draws, with
     and without guidance."""
     rng = np.random.default_rng(SEED)
-    texts = ["", *(captions.caption(sample_spec(SEED - 1 - k), rng) for k in range(BANK_CLIPS))]
+    texts = ["", *(captions.caption(sample_spec(SEED - 1 - k, world=world), rng, world) for k in range(BANK_CLIPS))]
     states = text_states(text, tokens(texts, padding="max_length", truncation=True,
                                       return_tensors="pt").input_ids.to(device))
     found: list[list[Tensor]] = [[] for _ in layers]

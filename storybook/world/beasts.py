@@ -30,15 +30,19 @@ TORTOISE_HEAD: Vec = (0.158, 0.148, 0.162)
 
 
 def wolf(kit: Kit) -> None:
-    back = mix(mix(kit.main, (0.34, 0.35, 0.40), 0.55), INK, 0.25)
+    back = mix(mix(kit.main, (0.30, 0.31, 0.36), 0.75), INK, 0.25)  # a grey mantle, whatever its colour
     trunk(kit, (0.172, 0.195, 0.155), paws=kit.dark)
-    kit.ball("body", (0, 0.350, 0.070), (0.110, 0.120, 0.095), kit.light)
+    kit.ball("body", (0, 0.385, -0.035), (0.190, 0.125, 0.150), back)
+    for along in (-0.115, -0.040, 0.040, 0.115):  # a shaggy ruff, where a fox has a white bib
+        kit.cone("body", (along, 0.455, 0.075 - abs(along) * 0.35), (0.060, 0.185, 0.050), back,
+                 turn=turn_z(-along * 130) @ turn_x(168))
     kit.ball("head", (0, 0, 0), WOLF_HEAD, kit.main)
     kit.ball("head", (0, 0.060, -0.035), (0.205, 0.165, 0.190), back)
     kit.cone("head", (0, 0.020, 0.150), (0.085, 0.110, 0.060), back, turn=turn_x(72))
     for sign, side in SIDES:
-        kit.cone(f"ear_{side}", (0, -0.05, 0), (0.088, 0.225, 0.070), back, turn=turn_z(-8 * sign))
-        kit.cone(f"ear_{side}", (0, -0.03, 0.030), (0.052, 0.150, 0.050), kit.light, turn=turn_z(-8 * sign))
+        kit.cone(f"ear_{side}", (0, -0.05, 0), (0.078, 0.180, 0.066), back, turn=turn_z(-20 * sign))
+        kit.cone(f"ear_{side}", (0, -0.03, 0.030), (0.044, 0.112, 0.046), mix(back, INK, 0.35),
+                 turn=turn_z(-20 * sign))
         for low, drop in ((0.118, -0.04), (0.150, -0.10)):  # shaggy cheeks
             kit.cone(
                 "head",
@@ -48,9 +52,10 @@ def wolf(kit: Kit) -> None:
                 turn=turn_z(-sign * (98 if drop > -0.05 else 122)),
             )
         kit.cone("head", (sign * 0.040, -0.125, 0.300), (0.018, 0.052, 0.018), WHITE, turn=turn_x(180))
-    kit.ball("head", (0, -0.070, 0.225), (0.088, 0.066, 0.145), kit.main)
-    kit.ball("head", (0, -0.105, 0.215), (0.080, 0.045, 0.130), kit.light)
-    kit.ball("head", (0, -0.045, 0.362), (0.046, 0.036, 0.034), INK, stuff=GLOSS)
+    kit.ball("head", (0, -0.070, 0.225), (0.098, 0.070, 0.150), kit.main)
+    kit.ball("head", (0, -0.030, 0.215), (0.050, 0.045, 0.140), back)
+    kit.ball("head", (0, -0.108, 0.215), (0.090, 0.048, 0.138), mix(kit.light, (0.80, 0.80, 0.82), 0.4))
+    kit.ball("head", (0, -0.045, 0.368), (0.054, 0.042, 0.036), INK, stuff=GLOSS)
     for at, radii, rgb in (
         ((0.02, -0.05, -0.12), (0.090, 0.150, 0.090), kit.main),
         ((0.05, -0.12, -0.22), (0.085, 0.120, 0.085), back),

@@ -100,7 +100,7 @@ SPECIES: dict[str, Species] = {
     ),
     "robot": Species(
         fabled.robot,
-        Joints(ear=(0.2, 0.0, 0.0), shoulder=(0.215, 0.405), mouth=(0, -0.066, 0.18)),
+        Joints(ear=(0.2, 0.0, 0.0), shoulder=(0.215, 0.405), mouth=(0, -0.066, 0.197)),
         fabled.ROBOT_HEAD,
         0.98,
     ),

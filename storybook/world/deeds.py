@@ -19,6 +19,7 @@ from storybook.world.travels import (
     riding,
     winging,
 )
+from storybook.world.unseen import UNSEEN
 
 
 def talking(a: float) -> Pose:
@@ -213,6 +214,7 @@ CYCLES: dict[str, tuple[Callable[[float], Pose], float]] = {  # pose, cycles a s
     "winging": (winging, 0.9),
     "climbing": (climbing, 0.8),
     "bedded": (bedded, 0.45),
+    **UNSEEN,
 }
 THING_OF = {
     "drinking": "cup",

@@ -92,18 +92,18 @@ def robot(kit: Kit) -> None:
         kit.solid(BOX, f"leg_{side}", (0, -0.100, 0.030), (0.074, 0.040, 0.105), kit.main)
         kit.solid(TUBE, "head", (sign * 0.215, 0, 0), (0.052, 0.030, 0.052), dark, turn=turn_z(90))
     kit.solid(BOX, "head", (0, 0, 0), ROBOT_HEAD, kit.main)
-    kit.solid(BOX, "head", (0, 0.005, 0.160), (0.168, 0.118, 0.014), mix(steel, WHITE, 0.35))
+    kit.solid(BOX, "head", (0, 0.005, 0.160), (0.160, 0.112, 0.030), mix(steel, WHITE, 0.35))
     kit.solid(TUBE, "head", (0, 0.215, 0), (0.015, 0.060, 0.015), dark)
     kit.ball("head", (0, 0.290, 0), (0.042, 0.042, 0.042), (0.98, 0.36, 0.30), stuff=GLOW)
     for sign in (1.0, -1.0):
-        kit.ball("open", (sign * 0.078, 0.035, 0.170), (0.050, 0.054, 0.022), INK, stuff=GLOSS)
-        kit.ball("open", (sign * 0.078, 0.035, 0.182), (0.030, 0.033, 0.018), (0.45, 0.95, 1.0), stuff=GLOW)
-        kit.solid(BOX, "shut", (sign * 0.078, 0.025, 0.176), (0.050, 0.010, 0.008), INK)
+        kit.ball("open", (sign * 0.078, 0.035, 0.186), (0.050, 0.054, 0.022), INK, stuff=GLOSS)
+        kit.ball("open", (sign * 0.078, 0.035, 0.198), (0.030, 0.033, 0.018), (0.45, 0.95, 1.0), stuff=GLOW)
+        kit.solid(BOX, "shut", (sign * 0.078, 0.025, 0.192), (0.050, 0.010, 0.008), INK)
         for x, up in ((-0.034, 0.02), (0.0, 0.042), (0.034, 0.02)):
-            kit.ball("glad", (sign * 0.078 + x, up, 0.176), (0.024, 0.014, 0.010), INK)
+            kit.ball("glad", (sign * 0.078 + x, up, 0.192), (0.024, 0.014, 0.010), INK)
         kit.ball(
-            "tears", (sign * 0.085, -0.035, 0.180), (0.024, 0.034, 0.018), (0.45, 0.78, 1.0), stuff=GLOSS
+            "tears", (sign * 0.085, -0.035, 0.196), (0.024, 0.034, 0.018), (0.45, 0.78, 1.0), stuff=GLOSS
         )
-    kit.solid(BOX, "head", (0, -0.066, 0.176), (0.076, 0.014, 0.006), dark)
+    kit.solid(BOX, "head", (0, -0.066, 0.192), (0.076, 0.014, 0.006), dark)
     for k in range(3):
-        kit.solid(BOX, "head", (-0.038 + 0.038 * k, -0.066, 0.180), (0.006, 0.014, 0.006), WHITE)
+        kit.solid(BOX, "head", (-0.038 + 0.038 * k, -0.066, 0.197), (0.006, 0.014, 0.006), WHITE)

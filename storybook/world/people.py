@@ -82,7 +82,6 @@ def old_woman(kit: Kit) -> None:
     _legs(kit, STOUT, mix(kit.skin, WHITE, 0.3), SHOE)
     _chest(kit, STOUT, kit.main)
     _skirt(kit, (0.235, 0.420, 0.205), 0.090, kit.main)
-    kit.ball("body", (0, 0.255, 0.105), (0.105, 0.150, 0.095), mix(WHITE, kit.light, 0.3))
     kit.ball("body", (0, STOUT.neck - 0.065, -0.005), (0.188, 0.088, 0.155), shawl)
     _head(kit, ADULT_HEAD)
     _glasses(kit, ADULT_HEAD)

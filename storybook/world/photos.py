@@ -19,6 +19,25 @@ _POSES = (                                           # action, scene, azimuth_de
     ("walking", "forest", 50.0),
     ("standing", "bedroom", 12.0),
 )
+# The example characters of the package: combinations that no training clip shows (see dataset.py).
+EXAMPLES = {
+    "bear": {
+        "creature": "bear",
+        "colour": "white",
+        "rgb": (0.95, 0.95, 0.94),
+        "accessory": "stripes",
+        "accessory_colour": "blue",
+        "accessory_rgb": (0.20, 0.42, 0.88),
+    },
+    "fox": {
+        "creature": "fox",
+        "colour": "pink",
+        "rgb": (0.97, 0.55, 0.70),
+        "accessory": "hat",
+        "accessory_colour": "blue",
+        "accessory_rgb": (0.18, 0.38, 0.86),
+    },
+}
 
 
 def take_photos(look: Mapping[str, Any], seed: int, size_px: int = 384) -> list[NDArray[np.uint8]]:

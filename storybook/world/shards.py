@@ -17,12 +17,10 @@ def make_shards(folder: Path, num_shards: int, fill: Fill, *, workers: int = 2) 
 
     Args: fill: a function of a module, or a `partial` of one, since other processes call it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob("*.tmp"):
-        shutil.rmtree(leftover)
+    clear_leftovers(folder)
     shards = [folder / f"{number:04d}" for number in range(num_shards)]
     todo = [number for number, shard in enumerate(shards) if not shard.is_dir()]
-    make = partial(_make, folder, fill)
+    make = partial(make_shard, folder, fill)
     if len(todo) > 1 and workers > 1:
         with multiprocessing.get_context("fork").Pool(workers) as pool:
             list(pool.imap_unordered(make, todo))
@@ -31,7 +29,15 @@ def make_shards(folder: Path, num_shards: int, fill: Fill, *, workers: int = 2) 
     return shards
 
 
-def _make(folder: Path, fill: Fill, number: int) -> None:
+def clear_leftovers(folder: Path) -> None:
+    """Make the set's folder, without what a kill left half-written in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob("*.tmp"):
+        shutil.rmtree(leftover)
+
+
+def make_shard(folder: Path, fill: Fill, number: int) -> None:
+    """Make one shard beside, and rename it."""
     temporary = folder / f"{number:04d}.tmp"
     temporary.mkdir()
     fill(number, temporary)

@@ -27,7 +27,7 @@ def test_storybook(cli: Cli, here: Path, profile: Path, judge: Path) -> None:
     asked = ("eval", "storybook", "--profile", profile, "--judge", judge, "--prompts", 3, "--guided", 2, "--json", "-o", "out")
     outcome = cli(*asked)
     assert outcome.code == 0, outcome.err
-    assert set(outcome.json) == KEYS | {"structure", "seams", "pairs", "camera", "frames"}
+    assert set(outcome.json) == KEYS | {"structure", "seams", "pairs", "camera", "frames", "kinds", "actions", "scenes"}
     assert all(0 <= share <= 1 for name in ("pairs", "camera") for share in outcome.json[name].values())
     assert set(outcome.json["structure"]) == KEYS
     for scores in (outcome.json, outcome.json["structure"]):
@@ -67,7 +67,26 @@ def test_structure(cli: Cli, here: Path, profile: Path, judge: Path) -> None:
     assert "out/sheet.png" in people.out
 
 
-@pytest.mark.parametrize("name", ["storybook", "structure", "retrieval"])
+def test_regions(cli: Cli, here: Path, profile: Path, judge: Path) -> None:
+    asked = ("eval", "regions", "--profile", profile, "--judge", judge, "--pairs", 1, "--triples", 1, "--events", 1,
+             "--learned-pairs", 0, "--json", "-o", "out")
+    outcome = cli(*asked)
+    assert outcome.code == 0, outcome.err
+    assert set(outcome.json) == {"pairs", "triples", "events"}
+    for arms in outcome.json.values():
+        assert set(arms) == {"plain", "regions", "ceiling"}
+        for scores in arms.values():
+            assert {"kind", "colour", "action", "all"} < set(scores)
+            low, high = scores["all_interval"]
+            assert 0 <= low <= scores["all"] <= high <= 1
+    assert json.loads((here / "out/eval.json").read_text()) == outcome.json
+    assert all((here / f"out/{name}.png").read_bytes().startswith(b"\x89PNG") for name in outcome.json)
+    assert "| pairs, regions | " in (here / "out/table.md").read_text()
+    arms_drawn = {name.partition("/")[0] for name in drawn(here / "out")}
+    assert arms_drawn >= {f"{kind}-{arm}" for kind in ("pairs", "triples", "events") for arm in ("plain", "regions")}
+
+
+@pytest.mark.parametrize("name", ["storybook", "structure", "retrieval", "regions"])
 def test_what_is_wrong_is_told_before_anything_is_drawn(
     cli: Cli, here: Path, profile: Path, judge: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,13 +133,13 @@ def test_retrieval(cli: Cli, here: Path, profile: Path, judge: Path, real_index:
 
 def test_personalization(cli: Cli, here: Path, profile: Path, judge: Path, real_index: Path) -> None:
     asked = ("eval", "personalization", "--profile", profile, "--judge", judge, "--index", real_index, "--characters", 2,
-             "--prompts", 2, "--seeds", 2, "--together", 2, "--shades", 1, "--ablations", "--untold", "--json", "-o", "out")
+             "--prompts", 2, "--seeds", 2, "--together", 2, "--shades", 1, "--ablations", "--without-words", "--json", "-o", "out")
     outcome = cli(*asked)
     assert outcome.code == 0, outcome.err
     methods = outcome.json["methods"]
     ablations = ["no_timeinv", "no_lora", "no_static_depth", "no_regularisation"]
     published = ["timeinv_lora", "textual_inversion", "dreambooth", "custom_diffusion"]
-    assert list(methods) == [*published, *(f"untold_{method}" for method in published), *ablations]
+    assert list(methods) == [*published, *(f"without_words_{method}" for method in published), *ablations]
     for scores in (*methods.values(), outcome.json["words"], outcome.json["rendered"]):
         for name in ("semantic", "identity"):
             low, high = scores[f"{name}_interval"]

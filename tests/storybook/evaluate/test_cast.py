@@ -11,8 +11,8 @@ from PIL import Image
 
 from storybook.evaluate.cast import FIRST_NUMBER, PROMPTS_KEPT, make_leads, make_shades
 from storybook.evaluate.trials import call
-from storybook.train.library import EXAMPLES
 from storybook.world import COLOURS, HELD_OUT
+from storybook.world.photos import EXAMPLES
 
 LEADS = make_leads(6)
 
@@ -73,7 +73,7 @@ def test_too_many_prompts() -> None:
 
 def test_pictures_show_it(tmp_path: Path) -> None:
     lead = next(lead for lead in LEADS if lead.actor.colour == "yellow")
-    who = lead.photographed(tmp_path / "pictures")
+    who = lead.take_pictures(tmp_path / "pictures")
     assert (who.name, who.noun, len(who.images)) == (lead.name, lead.actor.creature, 5)
     middles = [np.asarray(Image.open(path))[150:250, 150:250].reshape(-1, 3) for path in who.images]
     yellow = [np.mean((rgb[:, 0] > 150) & (rgb[:, 1] > 120) & (rgb[:, 2] < 120)) for rgb in middles]

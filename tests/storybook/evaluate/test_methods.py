@@ -24,7 +24,7 @@ from storybook.evaluate.methods import (
     ABLATIONS,
     BASELINES,
     METHODS,
-    UNTOLD,
+    WITHOUT_WORDS,
     build_learner,
     build_method_generator,
     settings_of,
@@ -151,11 +151,11 @@ def test_without_static_depth_words_are_read_under_it_and_nothing_is_trained(
         assert len(calls) == guided
 
 
-@pytest.mark.parametrize(("untold", "method"), zip(UNTOLD, BASELINES, strict=True))
-def test_untold_differs_in_nothing_but_the_words(family: Path, untold: str, method: str) -> None:
+@pytest.mark.parametrize(("without_words", "method"), zip(WITHOUT_WORDS, BASELINES, strict=True))
+def test_without_words_differs_in_nothing_but_the_words(family: Path, without_words: str, method: str) -> None:
     words = {"initializer_words": ("red", "blue"), "appearance_phrases": ("with a {} hat",)}
     told = make_settings(family, **words)
-    without, published = settings_of(untold, told).personalize, settings_of(method, told).personalize
+    without, published = settings_of(without_words, told).personalize, settings_of(method, told).personalize
     assert (without.initializer_words, without.appearance_phrases) == ((), ())
     assert without.model_copy(update=words) == published
 

@@ -7,9 +7,11 @@ import pytest
 
 from storyanim.artifacts import Frames
 from storybook.evaluate import metrics
+from storybook.evaluate.labels import labels_of
 from storybook.evaluate.metrics import (
     LEAST_CHANGE,
     accuracy,
+    accuracy_by_class,
     change,
     coat,
     depth_correlation,
@@ -22,7 +24,7 @@ from storybook.evaluate.metrics import (
 )
 from storybook.evaluate.storybook import camera_of
 from storybook.evaluate.trials import make_camera_trials
-from storybook.world import render_clip, sample_spec, with_
+from storybook.world import STORYBOOK_2, render_clip, sample_spec, with_
 
 
 def gaussian(mean: list[float], spread: list[float], *, count: int = 20_000, seed: int = 0) -> np.ndarray:
@@ -88,6 +90,21 @@ class TestAccuracy:
             accuracy(self.TRUTH[:1], self.TRUTH)
         with pytest.raises(ValueError):
             accuracy(self.TRUTH[:0], self.TRUTH[:0])
+
+
+    def test_by_class_only_what_was_asked_is_counted(self) -> None:
+        rows = [labels_of(sample_spec(k, world=STORYBOOK_2), world=STORYBOOK_2) for k in range(40)]
+        truth = np.stack(rows)
+        read = truth.copy()
+        first = int(truth[0, 0])
+        wrong = truth[:, 0] == first
+        read[0, 0] = (first + 1) % 25
+        shares = accuracy_by_class(read, truth, STORYBOOK_2)
+        kind = STORYBOOK_2.creatures[first]
+        assert shares["kinds"].pop(kind) == pytest.approx(1 - 1 / wrong.sum())
+        assert set(shares["kinds"].values()) == {1.0}
+        assert set(shares["actions"]) == {STORYBOOK_2.actions[value] for value in truth[:, 4]}
+        assert set(shares["scenes"].values()) == {1.0}
 
 
 class TestFrechet:

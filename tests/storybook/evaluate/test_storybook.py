@@ -11,7 +11,7 @@ import pytest
 from family import save_profile
 from tiny_judge import save_judge
 
-from storyanim.artifacts import CharacterToken, DepthTrack, Frames, Shot
+from storyanim.artifacts import CharacterToken, DepthTrack, Frames, Motion, Shot
 from storyanim.config import load_settings
 from storyanim.engine.run_dir import RunDir
 from storybook.evaluate import bench as bench_file
@@ -38,7 +38,8 @@ class Painter:
     fingerprint: str = "painter"
     guided: list[bool] = field(default_factory=list)
 
-    def draw(self, shot: Shot, depth: DepthTrack | None, tokens: Sequence[CharacterToken]) -> Frames:
+    def draw(self, shot: Shot, depth: DepthTrack | None, tokens: Sequence[CharacterToken],
+             motions: Sequence[Motion] = ()) -> Frames:
         self.guided.append(depth is not None)
         trial = make_trials(shot.seed + 1)[shot.seed]
         num_frames = 16 if shot.duration_s == LONG_S else NUM_FRAMES

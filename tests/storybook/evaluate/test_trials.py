@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -9,7 +10,9 @@ import pytest
 from storybook.evaluate import cast, judge_data, trials
 from storybook.evaluate.labels import ATTRIBUTES, NAMES, labels_of, words_of
 from storybook.train import data, library
-from storybook.world import HELD_OUT, WORDS, caption, sample_spec, with_
+from storybook.world import HELD_OUT, STORYBOOK_2, WORDS, caption, sample_spec, with_
+from storybook.world.cast import PEOPLE
+from storybook.world.words import WORDS_2
 
 TRIALS = trials.make_trials(60)
 
@@ -74,3 +77,32 @@ def test_labels_are_what_the_clip_shows(seed: int) -> None:
     assert words == {"creature": actor.creature, "colour": actor.colour or "?", "accessory": actor.accessory or "none",
                      "scene": spec.scene, "action": actor.action}
     assert words_of(labels_of(with_(spec, colour=None)))["colour"] == "?"
+
+
+class TestTheSecondWorld:
+    """People, more kinds, and two who do different things."""
+
+    def test_a_prompt_says_all_that_the_judge_reads(self) -> None:
+        people = 0
+        for trial in trials.make_trials(60, STORYBOOK_2):
+            said, actor = labels_of(trial.spec, world=STORYBOOK_2), trial.spec.actors[0]
+            for name, value in words_of(said, STORYBOOK_2).items():
+                ways = WORDS_2[name].get(value, ("",))
+                assert any(way in trial.prompt for way in ways), (trial.prompt, name, value)
+            people += actor.creature in PEOPLE
+            assert (actor.creature, actor.colour, actor.accessory) in STORYBOOK_2.held_out
+        assert 5 < people < 40
+
+    def test_people_are_called_by_what_they_wear(self) -> None:
+        girl = next(t.spec.actors[0] for t in trials.make_trials(300, STORYBOOK_2) if t.spec.actors[0].creature == "girl")
+        assert trials.call(replace(girl, colour="green", accessory=None)) == "a girl in a green dress"
+        assert trials.call(replace(girl, creature="santa", colour=None, accessory=None)) == "Father Christmas"
+
+    def test_two_who_do_different_things_are_told_apart(self) -> None:
+        apart = [t for t in trials.make_pair_trials(30, STORYBOOK_2) if len({a.action for a in t.spec.actors}) == 2]
+        assert len(apart) > 10
+        for trial in apart:
+            left, right = sorted(trial.spec.actors, key=lambda actor: actor.x)
+            places = [min(trial.prompt.find(way) % 1000 for way in WORDS_2["creature"][a.creature]) for a in (left, right)]
+            assert places[0] < places[1] < 999
+            assert all(any(way in trial.prompt for way in WORDS_2["action"][a.action]) for a in (left, right))

@@ -14,16 +14,22 @@ from safetensors.torch import load_file
 from transformers import CLIPVisionConfig, CLIPVisionModel
 
 from storyanim.errors import ModelError, UsageError
-from storybook.train import recipe256
+from storybook.train import inherit, recipe256
 from storybook.train.adversarial import DecoderStage, balance
 from storybook.train.autoencoder import decode, encode
 from storybook.train.data import SETS, render_set
 from storybook.train.deep_autoencoder import DeepAutoencoderStage, gradient_energy, measure
 from storybook.train.deepen import deepen
 from storybook.train.loop import LoopOptions, train
-from storybook.train.recipe import Request
+from storybook.train.request import Request
 
 CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin from the bundled family."""
+    monkeypatch.setattr(inherit, "KEPT", tmp_path / "nothing")
 
 
 @pytest.fixture(scope="module")
@@ -199,8 +205,8 @@ def test_the_stages_leave_a_stock_autoencoder_and_its_card(tmp_path: Path) -> No
     assert "against a discriminator" in text
 
 
-def test_later_stages_are_not_there_yet(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="motion"):
-        recipe256.run_stage("motion", request(tmp_path))
+def test_what_is_no_stage_or_has_no_autoencoder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="examples"):
+        recipe256.run_stage("examples", request(tmp_path))
     with pytest.raises(ModelError, match="no autoencoder"):
         recipe256.run_stage("decoder", request(tmp_path))

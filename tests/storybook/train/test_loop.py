@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from storybook.train.loop import Batch, LoopOptions, LoopState, make_batches, train
+from storybook.train.loop import Batch, LoopOptions, LoopState, make_batches, schedule, train
 
 
 class Numbers:
@@ -127,3 +127,12 @@ def test_recorded_steps_are_the_steps(tmp_path: Path) -> None:
     plain, recorded = (learned(Squares(on, "cuda"), tmp_path / str(on)) for on in (False, True))
     assert recorded[0] == pytest.approx(plain[0], rel=1e-3)
     assert torch.allclose(recorded[1], plain[1], atol=1e-4)
+
+
+def test_the_rate_stays_at_its_peak_until_it_falls() -> None:
+    assert schedule(0.0) < 0.05
+    assert schedule(0.5, 0.0) == schedule(0.99, 0.0) == 1.0
+    assert schedule(0.89, 0.1) == 1.0
+    assert schedule(0.95, 0.1) == pytest.approx(0.51)
+    assert schedule(1.0, 0.1) == schedule(1.0) == pytest.approx(0.02)
+    assert schedule(0.5) == pytest.approx(0.51)

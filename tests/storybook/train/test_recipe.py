@@ -6,16 +6,21 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from storyanim.artifacts import Asked, AskedPart, Frames
+from storyanim.config import ModelRef
 from storyanim.errors import ModelError, UsageError
+from storyanim.readback import NetworkReader
 from storybook.train import denoise, recipe, sheets, text
 from storybook.train.loop import LoopOptions
-from storybook.train.recipe import Request, run_stage
+from storybook.train.recipe import run_stage
+from storybook.train.request import Request
 
-ORDER = ("data", "autoencoder", "clip", "depth", "base", "structure", "motion", "text")
+ORDER = ("data", "autoencoder", "clip", "depth", "base", "structure", "motion", "text", "reader")
 MB = 1_000_000
 
 
@@ -60,6 +65,18 @@ def test_the_family_draws(request_: Request) -> None:
     pipeline = StoryVideoPipeline.from_pretrained(request_.out / "pipeline", torch_dtype=torch.float32)
     frames = pipeline("a red bear", num_frames=2, height=128, width=128, num_inference_steps=1).frames[0]
     assert frames.shape == (2, 128, 128, 3)
+
+
+def test_the_reader_reads(request_: Request) -> None:
+    reader = NetworkReader(ModelRef(repo=str(request_.out / "reader")), ModelRef(repo=str(request_.out / "pipeline")))
+    frames = Frames(np.random.default_rng(0).integers(0, 255, (12, 64, 64, 3)).astype(np.uint8), 6.0)
+    read = reader.likelihoods(frames)
+    assert [round(float(values.sum()), 2) for values in read.values()] == [1.0] * 5
+    parts = (AskedPart(figure=1, attribute="creature", value="fox", remark=""), AskedPart(figure=0, attribute="scene", value="beach", remark=""))
+    reading = reader.read(frames, Asked(text="", parts=parts))
+    assert reading.score == pytest.approx(reading.scores["creature"] * reading.scores["scene"], abs=1e-3)
+    assert (request_.out / "reader/model.safetensors").stat().st_size < 2 * MB
+    assert "logistic regressions" in (request_.out / "reader/README.md").read_text("utf-8")
 
 
 def test_motion_moves_the_motion_layers_most(request_: Request, tmp_path: Path) -> None:
@@ -116,8 +133,8 @@ def test_a_checkpoint_counts_on(request_: Request, tmp_path: Path) -> None:
     run_stage("clip", replace(request_, out=tmp_path / "out", work=work, loop=replace(request_.loop, steps=20)))
     steps = [json.loads(line)["step"] for line in (work / "clip/log.jsonl").read_text("utf-8").splitlines()]
     assert steps == [20]
-    card = (tmp_path / "out/clip/README.md").read_text("utf-8")
-    assert "20 steps of 2" in card
+    rows = [line for line in (tmp_path / "out/clip/README.md").read_text("utf-8").splitlines() if " steps of 2" in line]
+    assert [row.split()[1] for row in rows] == ["20"]
 
 
 @pytest.mark.parametrize(("device", "minutes", "batch"), [("cpu", 80.0, 3), ("cuda", 15.0, 32)])

@@ -29,6 +29,7 @@ from storybook.evaluate.judge_data import COVER_PX, FPS, SIZE_PX, JudgeShard
 from storybook.evaluate.labels import ATTRIBUTES, UNKNOWN, Labels
 from storybook.evaluate.metrics import accuracy
 from storybook.evaluate.network import CELL_PX, JudgeNetwork, Shape
+from storybook.world import STORYBOOK_1, World
 
 MINUTES = 18.0                                       # on two cores
 LEARNING_RATE = 2e-3
@@ -77,7 +78,8 @@ class JudgeStage:
         return {
             "rgb": torch.cat([rgb for rgb, _ in shaken]),                    # (B, 3, H, W)
             "cover": torch.cat([cover for _, cover in shaken]),              # (B, h, w)
-            "labels": torch.from_numpy(np.stack([labels for _, _, labels in drawn]).astype(np.int64)),   # (B, 5)
+            # (B, 5)
+            "labels": torch.from_numpy(np.stack([labels for _, _, labels in drawn]).astype(np.int64)),
         }
 
     def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
@@ -186,7 +188,7 @@ def shake(rgb: NDArray[np.uint8], cover: NDArray[np.uint8],
 
 
 @dataclass(frozen=True)
-class Lesson:
+class JudgeTraining:
     """What was asked of the judge's training."""
 
     work: Path                                       # rendered data, checkpoint, log
@@ -196,30 +198,33 @@ class Lesson:
     scratch: bool = False                            # do not start from the judge in `out`
     scenes: int | None = None                        # render at most so many a set
     shape: Shape = field(default_factory=Shape)
+    world: World = STORYBOOK_1                       # whose clips it is to read
 
 
-def train_judge(lesson: Lesson, teach: Callable[[Any, Path, float], Spent]) -> dict[str, float]:
-    """Render what is missing, trains, measures on clips that were never trained on, writes weights and card.
+def train_judge(training: JudgeTraining, teach: Callable[[Any, Path, float], Spent]) -> dict[str, float]:
+    """Render what is missing, train, measure on clips that were never trained on, write weights and card.
 
-    Args: teach: the training loop, called with the stage, the folder of its checkpoint, and its share of the
-    budget.
+    Args:
+        training: what was asked.
+        teach: the training loop, called with the stage, the folder of its checkpoint, and its share of the
+            budget.
 
     Returns the measured accuracy of each attribute. Raises ResourceError, ModelError, and what `teach`
     raises.
     """
-    clips, stills, pairs, held = (judge_data.render_set(plan, lesson.work, limit=lesson.scenes)
-                                  for plan in (judge_data.CLIPS, judge_data.STILLS, judge_data.PAIRS,
-                                               judge_data.HELD))
-    known = (lesson.out / WEIGHTS).is_file() and not lesson.scratch
-    network = load_network(lesson.out) if known else JudgeNetwork(lesson.shape)
-    stage = JudgeStage(network, clips, [*stills, *pairs], batch_size=lesson.batch_size or FRAMES,
-                       device=lesson.device)
-    spent = teach(stage, lesson.work / stage.name, 1 - MOVING_SHARE)
-    moving = MovingStage(network, clips, batch_size=MOVING_CLIPS, device=lesson.device)
-    moved = teach(moving, lesson.work / moving.name, MOVING_SHARE)
-    save_network(network, lesson.out)
-    figures = measure(Judge(lesson.out), held)
-    write_file(lesson.out / "README.md", card(spent, moved, figures, held).encode())
+    sets = judge_data.sets_of(training.world)
+    clips, held, *stills = (judge_data.render_set(plan, training.work, limit=training.scenes)
+                            for plan in (sets.clips, sets.held, *sets.stills))
+    known = (training.out / WEIGHTS).is_file() and not training.scratch
+    network = load_network(training.out) if known else JudgeNetwork(training.shape, training.world)
+    stage = JudgeStage(network, clips, [shard for some in stills for shard in some],
+                       batch_size=training.batch_size or FRAMES, device=training.device)
+    spent = teach(stage, training.work / stage.name, 1 - MOVING_SHARE)
+    moving = MovingStage(network, clips, batch_size=MOVING_CLIPS, device=training.device)
+    moved = teach(moving, training.work / moving.name, MOVING_SHARE)
+    save_network(network, training.out)
+    figures = measure(Judge(training.out), held)
+    write_file(training.out / "README.md", card(spent, moved, figures, held).encode())
     return figures
 
 
