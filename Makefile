@@ -3,11 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-cache-dir
 PLATFORM := $(shell uname -sm)
 EXAMPLE := storyanim/assets/examples/bear
 JOBS ?= 2
 TIMES ?= 1
+SIZE ?= 128
+STAGES_128 := data autoencoder clip depth base structure motion text reader judge
+STAGES_256 := data autoencoder decoder latents clip depth base structure motion text judge library
 
 .DEFAULT_GOAL := help
 
@@ -29,7 +32,7 @@ setup: $(READY) ## Make .venv and install storyanim with everything it needs.
 
 .PHONY: demo
 demo: $(READY) ## Make the example film, all set-up included: runs/demo/film.mp4.
-	$(BIN)/storyanim run $(EXAMPLE)/story.txt --character $(EXAMPLE)/bear --out runs/demo
+	$(BIN)/storyanim run $(EXAMPLE)/story.txt --character $(EXAMPLE)/bear --narrate --out runs/demo
 	$(BIN)/storyanim export preview runs/demo -o runs/demo/preview.webp
 	@echo "the film: runs/demo/film.mp4   how it came about: runs/demo/report.html"
 
@@ -69,10 +72,17 @@ lock: $(READY) ## Renew requirements.lock and THIRD_PARTY.md from the newest rel
 	$(BIN)/python scripts/third_party.py
 
 .PHONY: models
-models: $(READY) ## Train the whole storybook family: 166 minutes and some 9 GB on two cores; TIMES=4 for four times both; TRAIN="--device cuda --workers 14" on a GPU.
-	for stage in data autoencoder clip depth base structure motion text judge; do \
-	  $(BIN)/python -m storybook train $$stage --times $(TIMES) $(TRAIN) || exit 1; done
-	$(MAKE) library
+models: $(READY) ## Train the whole storybook family: 166 minutes and some 9 GB on two cores; TIMES=4 for four times both; TRAIN="--device cuda --workers 14" on a GPU; SIZE=256 for the family of 256 pixels, in work/256.
+	for stage in $(STAGES_$(SIZE)); do \
+	  $(BIN)/python -m storybook train $$stage --size $(SIZE) --times $(TIMES) $(TRAIN) || exit 1; done
+	$(MAKE) library-$(SIZE)
+
+.PHONY: library-256
+library-256: $(READY)
+	$(BIN)/storyanim index work/256/storybook/clips -o work/256/storybook/index --profile work/256/storybook/profile.toml
+
+.PHONY: library-128
+library-128: library
 
 .PHONY: library
 library: $(READY) ## Render the bundled clips, their index and the example characters.

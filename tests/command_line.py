@@ -5,7 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import pytest
+import typer
+
+from storyanim.console import run_app
 
 
 @dataclass(frozen=True)
@@ -32,3 +38,14 @@ class Outcome:
 
 
 Cli = Callable[..., Outcome]
+RUN = Path("runs/the-colours")                      # of the story that the fixture `story` is
+
+
+def in_this_process(app: typer.Typer, capsys: pytest.CaptureFixture[str]) -> Cli:
+    """An app's command line, called here."""
+    def run(*arguments: object) -> Outcome:
+        capsys.readouterr()
+        code = run_app(app, [str(argument) for argument in arguments])
+        return Outcome(code, *capsys.readouterr())
+
+    return run

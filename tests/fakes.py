@@ -12,15 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from coloured import COLOURS, ColourEncoder
 
+from storyanim import api
 from storyanim.artifacts import (
+    Asked,
     CastMember,
     Character,
     CharacterToken,
     ClipMatch,
     DepthTrack,
     Frames,
+    Motion,
+    Reading,
     Shot,
     Story,
     Storyboard,
@@ -29,11 +34,14 @@ from storyanim.config import Settings, load_settings
 from storyanim.engine.run_dir import RunDir
 from storyanim.planning import load_vocabulary
 from storyanim.retrieve.index import VideoIndex
+from storyanim.run import characters
 from storyanim.run.characters import Cast, learn_characters
 from storyanim.run.components import Components
 from storyanim.run.pipeline import FilmResult, film_storyboard
 from storyanim.run.storyboard import plan_story
 
+SMALL_FILM = {"GENERATE__NUM_FRAMES": "4", "FILM__WIDTH_PX": "64", "FILM__HEIGHT_PX": "48", "FILM__FPS": "8", "FILM__TITLE_S": "0",
+              "FILM__MAX_HOLD_S": "0"}
 STORY = Story(title="The colours", text="A red bear runs. A green frog jumps. A blue wave comes.")
 EDITED = Story(title="The colours", text="A red bear runs. A green frog sings. A blue wave comes.")
 # What it takes to make STORY, in order.
@@ -109,19 +117,22 @@ class FakeDepth:
 
 @dataclass
 class FakeGenerator:
-    """Grey depth, over a noise of the seed; with each token it is redder."""
+    """Grey depth, over squares of the seed that move; with each token it is redder."""
 
     diary: Diary
     fingerprint: str = "fake generator"
 
-    def draw(self, shot: Shot, depth: DepthTrack | None, tokens: Sequence[CharacterToken]) -> Frames:
-        self.diary.write(f"draw {shot.id}" + "".join(f" {token.token}" for token in tokens))
-        assert depth is not None
+    def draw(self, shot: Shot, depth: DepthTrack | None, tokens: Sequence[CharacterToken],
+             motions: Sequence[Motion] = ()) -> Frames:
+        worn = [*(token.token for token in tokens), *(motion.name for motion in motions)]
+        self.diary.write(f"draw {shot.id}" + "".join(f" {name}" for name in worn))
         rng = np.random.default_rng([shot.seed, *shot.prompt.encode()])
-        noise = rng.integers(0, 60, (*depth.inverse_depth.shape, 3))
-        rgb = depth.inverse_depth[..., None] * 150 + noise
+        grey = np.zeros((4, 64, 64), np.float32) if depth is None else depth.inverse_depth
+        length, height, width = grey.shape
+        squares = np.kron(rng.integers(0, 90, (height // 8 + 1, width // 8 + 1, 3)), np.ones((8, 8, 1)))[:height, :width]
+        rgb = grey[..., None] * 150 + np.stack([np.roll(squares, i, axis=1) for i in range(length)])
         rgb[..., 0] += 40 * len(tokens)
-        return Frames(np.clip(rgb, 0, 255).astype(np.uint8), depth.fps)
+        return Frames(np.clip(rgb, 0, 255).astype(np.uint8), depth.fps if depth else 8.0)
 
 
 @dataclass
@@ -138,6 +149,19 @@ class FakeLearner:
             watch(1.0, {"loss": 0.5})
         table = np.zeros((10, 4), np.float32)
         return CharacterToken(character.name, character.token, character.noun, table, {}, "fake base")
+
+
+@dataclass
+class FakeReader:
+    """All is as asked, but for prompts of which scores are given."""
+
+    scores: dict[str, list[float]] = field(default_factory=dict)     # prompt → of its drawings, in order
+    fingerprint: str = "fake reader"
+
+    def read(self, frames: Frames, asked: Asked) -> Reading:
+        left = self.scores.get(asked.text.strip())
+        score = left.pop(0) if left else 1.0
+        return Reading(by="fake", score=score, mark=0.5, remarks=("it is grey",) if score < 0.5 else ())
 
 
 class BackwardExecutor:
@@ -158,8 +182,8 @@ def fake_components(diary: Diary, index: VideoIndex, settings: Settings | None =
     from storyanim.engine.local import LocalExecutor
 
     settings = settings or fake_settings()
-    return Components(settings, load_vocabulary(settings), FakePlanner(diary), FakeEncoder(diary), index, FakeDepth(diary),
-                      FakeGenerator(diary), FakeLearner(diary), LocalExecutor())
+    return Components(settings, load_vocabulary(settings), FakePlanner(diary), FakeEncoder(diary), index, False, FakeDepth(diary),
+                      FakeGenerator(diary), FakeReader(), FakeLearner(diary), LocalExecutor())
 
 
 def fake_settings(**film: Any) -> Settings:
@@ -203,3 +227,13 @@ class Studio:
 
 def _colour_in(text: str) -> str:
     return next((colour for colour in COLOURS if colour in text.lower()), text)
+
+
+def install_fakes(patch: pytest.MonkeyPatch, index: VideoIndex, *, candidates: int = 2) -> Diary:
+    """Let the fakes take the place of the real doers wherever a run is set up; films are small."""
+    diary = Diary()
+    for user in (api, characters):
+        patch.setattr(user, "build_components", lambda settings, folder, *rest: fake_components(diary, index, settings))
+    for name, value in (SMALL_FILM | {"RETRIEVE__CANDIDATES": str(candidates)}).items():
+        patch.setenv(f"STORYANIM_{name}", value)
+    return diary

@@ -66,3 +66,38 @@ def test_a_shot_is_computed_with_one_thread(profile: Path, monkeypatch: pytest.M
     build_generator(settings).draw(Shot(id="s01", text="", query="", prompt="a bear", duration_s=0.5), depth, [])
     assert seen == [1, 1]
     assert torch.get_num_threads() == 3
+
+
+@pytest.mark.parametrize("text", ["CUDA error: out of memory", "cuDNN error: CUDNN_STATUS_ALLOC_FAILED", "MPS backend out of memory (MPS allocated)",
+                                  "CUDA out of memory. Tried to allocate", "HIP out of memory", "CUBLAS_STATUS_ALLOC_FAILED when calling"])
+def test_every_word_for_memory_that_ran_out(text: str) -> None:
+    from storyanim.device import is_out_of_memory
+
+    assert is_out_of_memory(RuntimeError(text))
+    assert not is_out_of_memory(RuntimeError("shapes do not fit"))
+    assert not is_out_of_memory(ValueError(text))
+
+
+def test_batches_shrink_until_they_fit_and_end_on_the_cpu() -> None:
+    import torch
+
+    from storyanim.device import within_memory
+    from storyanim.errors import ResourceError
+
+    tried: list[int] = []
+
+    def compute(size: int) -> str:
+        tried.append(size)
+        if size > 2:
+            raise RuntimeError("CUDA error: out of memory")
+        return "done"
+
+    assert within_memory(compute, 8, torch.nn.Linear(1, 1), "depth") == "done"
+    assert tried == [8, 4, 2]
+
+    def never(size: int) -> str:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(ResourceError, match="depth") as caught:
+        within_memory(never, 4, torch.nn.Linear(1, 1), "depth")
+    assert caught.value.exit_code == 6

@@ -116,7 +116,7 @@ def test_settings_that_are_named_exist(path: Path) -> None:
                 if hasattr(field.annotation, "model_fields")}
     named = re.findall(rf"`({'|'.join(sections)})\.([a-z_]+)(?![a-z_.(])", text)
     named += [(section.lower(), key.lower()) for section, key in re.findall(r"STORYANIM_([A-Z]+)__([A-Z_]+)", text)]
-    files = {"py", "json", "md", "mp4", "srt", "webp", "html", "yaml", "safetensors"}
+    files = {"py", "json", "md", "mp4", "srt", "vtt", "webp", "html", "yaml", "safetensors"}
     assert not {f"{section}.{key}" for section, key in named
                 if key not in files and key not in sections[section].model_fields}
 

@@ -12,18 +12,19 @@ ROOT = Path(__file__).parents[1]
 STORYANIM = (
     {"errors", "fonts"},
     {"artifacts", "config", "archive", "sheet"},
-    {"stages", "hub", "device", "video", "near_duplicates", "engine", "console"},
-    {"planning", "retrieve", "depth", "generate", "film", "personalize"},
+    {"stages", "hub", "device", "video", "near_duplicates", "broken_clips", "motion_layers", "engine", "console"},
+    {"planning", "retrieve", "depth", "generate", "readback", "film", "personalize"},
     {"run"},
     {"api"},
+    {"review"},
     {"cli"},
     {"__main__", "__init__"},
 )
-STORYBOOK = ({"world"}, {"vocabulary", "train", "evaluate"}, {"cli"}, {"__main__", "__init__"})
+STORYBOOK = ({"world"}, {"vocabulary"}, {"train", "evaluate"}, {"cli"}, {"__main__", "__init__"})
 ROWS = {"storyanim": STORYANIM, "storybook": STORYBOOK}
 ROW_OF = {package: {room: row for row, rooms in enumerate(rows) for room in rooms} for package, rows in ROWS.items()}
 DATA_ROOMS = {"assets", "profiles", "prompts", "weights"}
-NOT_FOR_THE_LAB = {"cli"}                            # of storyanim
+NOT_FOR_THE_LAB = {"cli", "review"}                            # of storyanim
 
 
 def imports_of(path: Path) -> set[tuple[str, str]]:

@@ -102,7 +102,7 @@ class TestFilters:
         assert names(folder, "fps=24", query="a frog and a bear") == ["70"]
         index = VideoIndex(folder, filters=["source=own"], caption_weight=50)
         assert index.search("frog", ColourEncoder(), 1)[0].caption == "A frog"
-        assert set(index._bm25_ranks("frog fish whale", 9)) == set(VideoIndex(folder)._bm25_ranks("frog", 9))
+        assert set(index._word_ranks("frog fish whale", 9)) == set(VideoIndex(folder)._word_ranks("frog", 9))
 
     @pytest.mark.parametrize("kind", ["HNSW32", "IVFx,SQ8"])
     @pytest.mark.parametrize("few", [0, 99])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from storyanim.errors import IndexFolderError
 from storyanim.retrieve.build import build_index
-from storyanim.retrieve.index import VideoIndex, _ranks
+from storyanim.retrieve.index import VideoIndex
 
 
 class Blind(ColourEncoder):
@@ -45,13 +45,14 @@ class TestSearch:
         assert names(index, "a frog that jumped", 1, Blind()) == ["green_frog"]
 
     def test_filler_words_find_nothing(self, index: VideoIndex) -> None:
-        assert index._bm25_ranks("It is with the A", 6) == {}
-        assert len(index._bm25_ranks("a frog", 6)) == 1
+        assert index._word_ranks("It is with the A", 6) == {}
+        assert len(index._word_ranks("a frog", 6)) == 1
 
     def test_words_can_be_left_out(self, index_folder: Path) -> None:
         deaf = VideoIndex(index_folder, caption_weight=0)
-        assert [match.score for match in deaf.search("frog red", ColourEncoder(), 6)] == sorted(
-            (match.score for match in deaf.search("frog red", ColourEncoder(), 6)), reverse=True)
+        scores = [match.score for match in deaf.search("frog red", ColourEncoder(), 6)]
+        for some in (scores[:4], scores[4:]):        # a window of each video, then the others of one
+            assert some == sorted(some, reverse=True)
         assert names(deaf, "red frog")[0] != "green_frog"
         assert names(VideoIndex(index_folder, caption_weight=50), "red frog")[0] == "green_frog"
 
@@ -92,10 +93,6 @@ class TestSearch:
         assert not list(folder.glob("*-journal"))
         for path in (folder, *folder.rglob("*")):
             path.chmod(0o700)
-
-
-def test_equal_scores_share_a_rank() -> None:
-    assert _ranks([(7, 0.5), (3, 0.9), (5, 0.5), (-1, 0.1), (9, 0.2)]) == {3: 1, 5: 2, 7: 2, 9: 4}
 
 
 class TestFingerprint:

@@ -46,7 +46,8 @@ def test_the_beginning_of_a_video_scores_as_its_window_in_an_index(videos: Path,
     found = choose_user_footage(read_user_footage(str(video), 2.0), None, "red", ColourEncoder())
     known = index.find(found.match.clip_id, "red", ColourEncoder())
     assert known is not None
-    assert found.match == known.model_copy(update={"caption": video.name, "score": found.match.score})
+    assert found.match == known.model_copy(
+        update={"caption": video.name, "score": found.match.score, "words": found.match.words})
     assert found.match.score == pytest.approx(known.score, abs=1e-5)
 
 
