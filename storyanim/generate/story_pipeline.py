@@ -35,6 +35,7 @@ from storyanim.generate.tokens import (
     TokenTable,
     check_tables,
     encode,
+    prompts_of,
     warn_if_truncated,
     with_pseudo_words,
 )
@@ -53,7 +54,6 @@ class Conditioning:
     guide: StructureGuide | None
     structure_steps: range                           # indices of the steps with structure
     guidance_steps: range                            # indices of the steps with classifier-free guidance
-    guidance_scale: float
     # (B, n, ...) of n pictures, and of none; None without an IP-Adapter
     image_embeds: tuple[Tensor, Tensor] | None = None
 
@@ -63,10 +63,11 @@ class StoryVideoPipeline(AnimateDiffPipeline):
 
     It loads and saves the diffusers layout. All components are diffusers' and transformers' own; `structure`,
     a T2IAdapter or a ControlNetModel for depth, may be absent. LoRA, IP-Adapters and FreeNoise work as
-    in `AnimateDiffPipeline`; its FreeInit is not part of this loop.
+    in `AnimateDiffPipeline`; its FreeInit, and FreeNoise's prompts for single frames, are refused.
 
     To draw, it is called with:
         prompt: one text or B; words of `tokens` in it are drawn as that character.
+        prompt_embeds, negative_prompt_embeds: (B, L, D) of `encode_prompt`, in place of texts.
         structure_frames: inverse depth (T, H, W) or (B, T, H, W) in [0, 1], 1 nearest; None: no structure.
         control_guidance_end: part of the trajectory, from the noisy end, with structure: of N steps the first
             control_guidance_end × N, rounded with halves up. The rest never touches the branch.
@@ -85,7 +86,8 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         noise_correlation: of any two frames' start noise, in [0, 1), see `noise.correlated_noise`.
         noise_shift: picture widths by which the common noise moves to the right from a frame to the next.
         output_type: "np" (B, T, H, W, 3) in [0, 1], "pt" (B, T, 3, H, W), "pil", or "latent" (B, C, T, h, w).
-        callback_on_step_end: called with (pipeline, step, timestep, {"latents": ...}); its own replace them.
+        callback_on_step_end: called with (pipeline, step, timestep, {"latents": ...}); its own replace them. The
+            pipeline's `_guidance_scale` and `_interrupt` may be set by it, as in diffusers.
         decode_chunk_size: frames that the VAE decodes at once; few are faster on a CPU: its caches are small.
     """
 
@@ -167,7 +169,8 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         """
         sample = sample.to(self.unet.dtype)
         states = prompt_embeds.to(self.unet.dtype).repeat_interleave(sample.shape[2], dim=0)  # (B × T, L, D)
-        plain = states[:, : self.tokenizer.model_max_length]      # a branch reads the prompt, not the regions' texts
+        # a branch reads the prompt, not the regions' texts
+        plain = states[:, : getattr(self.tokenizer, "model_max_length", None)]
         with guide.applied(sample, timestep, plain) if guide else nullcontext({}) as more:
             if image_embeds is not None:
                 more = more | {"added_cond_kwargs": {"image_embeds": [image_embeds.to(self.unet.dtype)]}}
@@ -179,7 +182,8 @@ class StoryVideoPipeline(AnimateDiffPipeline):
     @torch.no_grad()
     def __call__(  # noqa: PLR0913  (a diffusers pipeline takes its settings by name)
         self,
-        prompt: str | Sequence[str], *,
+        prompt: str | Sequence[str] | None = None, *,
+        prompt_embeds: Tensor | None = None, negative_prompt_embeds: Tensor | None = None,
         structure_frames: Any = None, control_guidance_end: float = 1.0, conditioning_scale: float = 1.0,
         tokens: Sequence[TokenTable] = (), regions: Sequence[Region] = (),
         ip_adapter_image: Sequence[Any] = (), ip_adapter_scale: float = 1.0,
@@ -190,15 +194,21 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         noise_correlation: float = 0.0, noise_shift: float = 0.0,
         output_type: str = "np", return_dict: bool = True, decode_chunk_size: int = 4,
         callback_on_step_end: Callback | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
     ) -> AnimateDiffPipelineOutput | tuple[Any]:
         """Draw one clip a prompt, see the class. Raises UsageError, ModelError, CharacterError."""
         # 1. Inputs
-        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        prompts = prompts_of(prompt, prompt_embeds, in_words=bool(tokens or regions))
         shape = self._shape(len(prompts), num_frames, height, width)
+        inputs = getattr(callback_on_step_end, "tensor_inputs", callback_on_step_end_tensor_inputs)
+        if odd := set(inputs) - set(self._callback_tensor_inputs):
+            raise UsageError(f"a callback cannot have {min(odd)}", hint="it is given the latents")
+        self._guidance_scale, self._interrupt = guidance_scale, False
 
         # 2. Timesteps
         self.scheduler.set_timesteps(num_inference_steps, device=self._execution_device)
         timesteps = self.scheduler.timesteps
+        self._num_timesteps = len(timesteps)
         structure_steps = _steps_within((0.0, control_guidance_end), timesteps, structure_frames is not None)
         guidance_steps = _steps_within(guidance_interval, timesteps, guidance_scale > 1)
 
@@ -206,8 +216,11 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         self._come(self.text_encoder)
         attention = self._region_attention(regions, shape)
         texts = [*prompts, *(region.prompt for region in regions)]
-        prompt_embeds = self._prompt_embeds(texts, tokens, timesteps)
-        negative = self.encode_prompts([negative_prompt] * len(texts), {}) if guidance_steps else None
+        prompt_embeds = (self._prompt_embeds(texts, tokens, timesteps) if prompt_embeds is None else
+                         prompt_embeds[None])
+        negative = negative_prompt_embeds
+        if guidance_steps and negative is None:
+            negative = self.encode_prompts([negative_prompt] * len(texts), {})
         if attention:                                # the texts of one clip behind one another, (N, 1, texts × L, D)
             prompt_embeds = prompt_embeds.flatten(1, 2)[:, None]
             negative = None if negative is None else negative.flatten(0, 1)[None]
@@ -223,8 +236,7 @@ class StoryVideoPipeline(AnimateDiffPipeline):
 
         # 6. Denoising
         conditioning = Conditioning(
-            timesteps, prompt_embeds, negative, guide, structure_steps, guidance_steps, guidance_scale, image_embeds
-        )
+            timesteps, prompt_embeds, negative, guide, structure_steps, guidance_steps, image_embeds)
         step_kwargs = self.prepare_extra_step_kwargs(generator, eta)
         cache = StepCache(cache_interval) if cache_interval > 1 else None
         in_parts = chunked_feed_forward(self.unet) if self.halves_of_guidance else nullcontext()
@@ -356,6 +368,8 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         networks = [network for network in (self.unet, self.structure) if network is not None]
         with self.progress_bar(total=len(conditioning.timesteps)) as bar:
             for i, t in enumerate(conditioning.timesteps):
+                if self.interrupt:
+                    break
                 sample = self.scheduler.scale_model_input(latents, t)
                 noise_pred = self._finite_steps.predicted(
                     partial(self._noise_pred, sample, i, conditioning, cache), networks,
@@ -385,7 +399,7 @@ class StoryVideoPipeline(AnimateDiffPipeline):
             both = self.predict(
                 torch.cat([sample] * 2), t, torch.cat([negative, prompt_embeds]), guide, pictures)
             noise_pred_uncond, noise_pred_text = both.chunk(2)
-        return noise_pred_uncond + conditioning.guidance_scale * (noise_pred_text - noise_pred_uncond)
+        return noise_pred_uncond + self._guidance_scale * (noise_pred_text - noise_pred_uncond)
 
 
 def _steps_within(interval: tuple[float, float], timesteps: Tensor, wanted: bool) -> range:

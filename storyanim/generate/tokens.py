@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from storyanim.errors import CharacterError
+from storyanim.errors import CharacterError, UsageError
 
 log = logging.getLogger(__name__)
 
@@ -101,3 +101,25 @@ def encode(
     finally:
         hook.remove()
     return states
+
+
+def prompts_of(prompt: Any, prompt_embeds: Tensor | None, *, in_words: bool) -> list[str]:
+    """Return B prompts, empty ones for embeddings.
+
+    Args:
+        prompt: one text or B; None with embeddings.
+        prompt_embeds: (B, L, D).
+        in_words: tokens or regions are given, too.
+
+    Raises UsageError for what the loop does not take.
+    """
+    if isinstance(prompt, Mapping):
+        raise UsageError("this pipeline takes no prompts of single frames",
+                         hint="give the texts as regions, each with the part of the shot in which it is heard")
+    if (prompt is None) == (prompt_embeds is None):
+        raise UsageError("a prompt or prompt_embeds is needed, and not both", hint="give one of them")
+    if prompt_embeds is not None:
+        if in_words:
+            raise UsageError("tokens and regions need a prompt in words", hint="leave prompt_embeds out")
+        return [""] * len(prompt_embeds)
+    return [prompt] if isinstance(prompt, str) else list(prompt)
