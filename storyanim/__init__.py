@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         UsageError,
         VideoError,
     )
+    from storyanim.films.batch import BatchFilm, BatchResult, make_films
     from storyanim.generate.generator import build_generator
     from storyanim.generate.load import load_pipeline
     from storyanim.generate.story_pipeline import StoryVideoPipeline
@@ -92,6 +93,7 @@ _HOMES = {
     **dict.fromkeys(("Settings", "load_settings"), "config"),
     **dict.fromkeys(("read_story", "read_storyboard"), "planning"),
     **dict.fromkeys(("load_character_token", "save_character_token"), "engine.store"),
+    **dict.fromkeys(("BatchFilm", "BatchResult", "make_films"), "films.batch"),
     "IndexInfo": "retrieve.index_format",
     "VideoIndex": "retrieve.index",
     "DrawnShot": "run.shots",
@@ -106,6 +108,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "BatchFilm",
+    "BatchResult",
     "Candidates",
     "CastMember",
     "Character",
@@ -155,6 +159,7 @@ __all__ = [
     "load_pipeline",
     "load_settings",
     "make_film",
+    "make_films",
     "plan",
     "read_story",
     "read_storyboard",

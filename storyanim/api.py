@@ -105,6 +105,51 @@ def make_film(  # noqa: PLR0913  one argument a flag of `storyanim run`
 
     Shots that fail are left out and listed in `FilmResult.failed`. Raises StoryanimError.
     """
+    asked = asked_for(
+        story, out=out, characters=characters, motions=motions, index=index, profile=profile, quality=quality,
+        planner=planner, cast=cast, seed=seed, settings=settings)
+    request, folder, loaded = asked.request, asked.folder, asked.settings
+    loaded = ready_settings(loaded, asked.pins(), confirm=confirm, progress=progress)
+    with (last_reply_saved(folder.with_name(f"{folder.name}.last_reply.txt")), RunDir(folder) as run,
+          _shots_executor(run, loaded, request.index, executor, ray_address, workers) as shots):
+        if asked.why:
+            log.info("profile %s: %s", request.profile, asked.why)
+        components = replace(build_components(loaded, request.index, progress), executor=shots)
+        result = pipeline.make_film(run, request, components, progress, asked.board, replan)
+    return replace(result, folder=folder)
+
+
+@dataclass(frozen=True)
+class FilmAsked:
+    """What a call of `make_film` asks for, checked; nothing is written or fetched yet."""
+
+    request: FilmRequest
+    board: Storyboard | None                         # when one was given
+    folder: Path                                     # of the run
+    why: str                                         # the profile was chosen so; "": it was given
+    settings: Settings                               # with models as they are named, bound to no commit
+
+    def pins(self) -> dict[str, str]:
+        """Return the commits that the run's index and its earlier runs bind models to."""
+        index = Path(self.request.index) if self.request.index else None
+        return index_pins(index, self.settings) | read_pins(self.folder)
+
+
+def asked_for(  # noqa: PLR0913  as `make_film`
+    story: str | Path | Story | Storyboard,
+    *,
+    out: str | Path | None = None,
+    characters: Sequence[str | Path] = (),
+    motions: Sequence[str | Path] = (),
+    index: str | Path | None = None,
+    profile: str | Path | None = None,
+    quality: Quality | None = None,
+    planner: Literal["rules", "openai"] | None = None,
+    cast: Literal["auto", "strict", "none"] | None = None,
+    seed: int | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+) -> FilmAsked:
+    """Read and check what `make_film` is given, with the same arguments. Raises StoryanimError."""
     if motions:
         files = {"files": [str(Path(file).resolve()) for file in motions]}
         settings = {**(settings or {}), "motion": {**(settings or {}).get("motion", {}), **files}}
@@ -116,17 +161,7 @@ def make_film(  # noqa: PLR0913  one argument a flag of `storyanim run`
     }
     request, board, folder = _requested(story, given, out)
     request, why = _with_profile(request, folder)
-    loaded = _checked_settings(request)
-    index_folder = Path(request.index) if request.index else None
-    pins = index_pins(index_folder, loaded) | read_pins(folder)
-    loaded = ready_settings(loaded, pins, confirm=confirm, progress=progress)
-    with (last_reply_saved(folder.with_name(f"{folder.name}.last_reply.txt")), RunDir(folder) as run,
-          _shots_executor(run, loaded, request.index, executor, ray_address, workers) as shots):
-        if why:
-            log.info("profile %s: %s", request.profile, why)
-        components = replace(build_components(loaded, request.index, progress), executor=shots)
-        result = pipeline.make_film(run, request, components, progress, board, replan)
-    return replace(result, folder=folder)
+    return FilmAsked(request, board, folder, why, _checked_settings(request))
 
 
 def plan(
@@ -204,6 +239,11 @@ def _requested(
     if isinstance(story, Story):
         return FilmRequest(story=story, **given), None, folder
     return FilmRequest(story=None, **given), story, folder
+
+
+def is_run(source: str | Path) -> bool:
+    """Return whether a source is the folder of a run, to go on with."""
+    return Path(source).is_dir()
 
 
 def slug(title: str) -> str:

@@ -16,6 +16,7 @@ STORYANIM = (
     {"planning", "retrieve", "depth", "generate", "readback", "film", "personalize"},
     {"run"},
     {"api"},
+    {"films"},
     {"review"},
     {"cli"},
     {"__main__", "__init__"},

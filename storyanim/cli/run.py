@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from storyanim import console
-from storyanim.cli import flags
+from storyanim.cli import films, flags
 from storyanim.cli.fetch import confirm_downloads
 from storyanim.errors import UsageError
 
 if TYPE_CHECKING:
-    from storyanim.run.pipeline import FilmResult
     from storyanim.run.storyboard import Replan
 
 
 def run(
     source: Annotated[
-        Path, typer.Argument(metavar="STORY|STORYBOARD|RUN",
-                             help="A story (- is standard input), a storyboard, or a run.")
+        list[Path], typer.Argument(metavar="STORY|STORYBOARD|RUN...",
+                                   help="A story (- is standard input), a storyboard, or a run; several: a "
+                                        "film of each.")
     ],
     character: flags.Characters = None,
     motion: flags.Motions = None,
@@ -30,7 +30,8 @@ def run(
     profile: flags.GivenProfile = None,
     planner: flags.Planner = None,
     cast: flags.Cast = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Run folder. [default: runs/TITLE]")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Run folder, of several stories the folder "
+                                             "of theirs. [default: runs/TITLE]")] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Another seed, another film. [default: 0]")
     ] = None,
@@ -70,13 +71,11 @@ def run(
     yes: flags.Yes = False,
     json_: flags.AsJson = False,
 ) -> None:
-    """Make the film of a story.
+    """Make the film of a story, or of each of several.
 
     The same command goes on where it stopped, and does nothing when all is done.
     """
     flags.check_ray(executor, ray_address)
-    from storyanim import api
-
     given = {} if control_guidance_end is None else {"control_guidance_end": control_guidance_end}
     given |= flags.memory_settings(max_memory)
     settings = flags.plan_settings(max_shots, length) | ({"generate": given} if given else {})
@@ -87,15 +86,20 @@ def run(
     film = flags.film_settings(subtitles, font, size, fps, author)
     if film := settings.get("film", {}) | film:
         settings["film"] = film
+    arguments: dict[str, Any] = {
+        "characters": character or (), "motions": motion or (), "index": index, "profile": profile,
+        "quality": quality and quality.value, "planner": planner and planner.value,
+        "cast": cast and cast.value, "seed": seed, "settings": settings, "executor": executor.value,
+        "ray_address": ray_address, "workers": workers, "replan": _replan(replan),
+        "confirm": partial(confirm_downloads, yes)}
+    if len(source) > 1:
+        films.run_batch(source, out, arguments, json_)
+        return
+    from storyanim import api
+
     with console.progress("film") as bar:
-        result = api.make_film(
-            source, characters=character or (), motions=motion or (), out=out, index=index, profile=profile,
-            quality=None if quality is None else quality.value,
-            planner=None if planner is None else planner.value,
-            cast=None if cast is None else cast.value,
-            seed=seed, settings=settings, executor=executor.value, ray_address=ray_address,
-            workers=workers, replan=_replan(replan), confirm=partial(confirm_downloads, yes), progress=bar)
-    _show(result, json_)
+        result = api.make_film(source[0], out=out, progress=bar, **arguments)
+    films.show(result, json_)
     result.check_complete()
 
 
@@ -166,38 +170,3 @@ def report(
     with RunDir(run_folder) as opened:
         path = write_report(opened, settings)
     console.result({"report": str(path)}, str(path), json_)
-
-
-def _show(result: FilmResult, as_json: bool) -> None:
-    from storyanim.cli.cast import cast_lines
-    from storyanim.run.checked import what_is_wrong
-
-    shots = result.storyboard.shots
-    without_footage = [made.shot.id for made in result.shots if made.depth is None]
-    facts = {
-        "run": str(result.folder), "film": str(result.path), "report": str(result.report),
-        "duration_s": round(result.film.value.duration_s, 3), "shots": len(shots),
-        "drawn": list(result.redrawn), "without_footage": without_footage, "failed": dict(result.failed),
-        "unsupported_words": {
-            shot.id: list(shot.unsupported_words) for shot in shots if shot.unsupported_words
-        },
-        "cast": [role.model_dump(mode="json") for role in result.storyboard.cast],
-        "faults": {shot: list(check.reading.faults) for shot, check in result.checks.items()
-                   if check.reading.faults},
-        "seeds": {made.shot.id: made.shot.reseeded(made.check.value.chosen).seed for made in result.shots
-                  if made.check.value.chosen},
-        "checks": {shot: check.model_dump(mode="json") for shot, check in result.checks.items()},
-        "profile": result.profile, "models": dict(result.models),
-        "pictures": {name: survey.findings() for name, survey in result.surveys.items()},
-    }
-    lines = [f"{result.path}: {len(result.shots)} shots, {facts['duration_s']:.1f} s",
-             f"{result.report}: how it came about"]
-    if without_footage:
-        lines.append(f"no footage fits, drawn from the text alone: {', '.join(without_footage)}")
-    lines += [f"{shot}: {what_is_wrong(check.reading)}" for shot, check in result.checks.items()
-              if not check.reading.is_right]
-    if unsupported_words := sorted({word for shot in shots for word in shot.unsupported_words}):
-        lines.append(f"not drawn, the model lacks the words: {', '.join(unsupported_words)}")
-    if who := cast_lines(result.storyboard):
-        lines.append(who)
-    console.result(facts, "\n".join(lines), as_json)

@@ -21,7 +21,7 @@ HELPS = [
     ["convert", "--help"], ["convert", "frozen-in-time", "--help"],
 ]
 MISTAKES = [
-    ["nonsense"], ["--nonsense"], ["run"], ["run", "story.txt", "more.txt"], ["run", "story.txt", "--quality", "best"],
+    ["nonsense"], ["--nonsense"], ["run"], ["run", "story.txt", "more.txt"], ["run", "story.txt", "a/story.txt", "--out", "films"], ["run", "story.txt", "--quality", "best"],
     ["run", "story.txt", "--seed", "-1"], ["run", "story.txt", "--seed", "one"],
     ["run", "story.txt", "--control-guidance-end", "1.5"], ["run", "story.txt", "--structure-until", "1.5"],
     ["run", "story.txt", "--max-memory", "much"], ["run", "story.txt", "--lora", "none.safetensors:0.8"],

@@ -1,0 +1,1 @@
+"""Films by the dozen, again and again: over `api.make_film`, which makes one."""
