@@ -348,12 +348,10 @@ def learn_character(  # noqa: PLR0913  one argument a flag of `storyanim persona
     Raises CharacterError, UsageError, ModelError, ResourceError.
     """
     source, path = Path(folder), Path(out)
-    if path.suffix != ".safetensors":
-        raise UsageError(f"{path} is no character file", hint="name it something.safetensors")
     if not source.is_dir():
         raise CharacterError(f"there is no folder {source}", hint="give a folder of 3 to 30 pictures")
     settings = load_settings(_chosen(profile, None if index is None else str(index)), quality)
-    check_writable(path)
+    check_writable(path, ".safetensors")
     settings = _with_models(settings, index, confirm, progress)
     learned = learn_from_folder(source, noun, settings, None if index is None else str(index), progress)
     save_character_token(path, learned.token)
@@ -414,13 +412,11 @@ def learn_motion(  # noqa: PLR0913  one argument a flag of `storyanim motion lea
     Raises MotionError, UsageError, IndexFolderError, ModelError, ResourceError.
     """
     path = Path(out)
-    if path.suffix != ".safetensors":
-        raise UsageError(f"{path} is no motion file", hint="name it something.safetensors")
     if not motion.strip():
         raise UsageError("the motion is empty", hint='say what is done, as in "bowing"')
     profile = _chosen(profile, None if index is None else str(index))
     loaded = load_settings(profile, quality, **(settings or {}))
-    check_writable(path)
+    check_writable(path, ".safetensors")
     loaded = _with_models(loaded, index, confirm, progress)
     from storyanim.run.motion_report import draw_motion_report, motion_figures  # they load torch
     from storyanim.run.motions import learn_motion as learn_motion_from_index

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -116,6 +117,18 @@ class Box(FrozenModel):
     def corners(self) -> tuple[float, float, float, float]:
         """x0, y0, x1, y1."""
         return self.x0, self.y0, self.x1, self.y1
+
+
+def corners_at(boxes: Sequence[Box], moments: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Return x0, y0, x1, y1 at moments, (T, 4): linear between key moments, held outside of them."""
+    ordered = sorted(boxes, key=lambda box: box.at)
+    times, corners = [box.at for box in ordered], np.array([box.corners for box in ordered])
+    return np.stack([np.interp(moments, times, side) for side in corners.T], axis=1)
+
+
+def middles(num_frames: int) -> NDArray[np.float64]:
+    """Return the moment of the middle of each frame, in shares of the shot, (T,)."""
+    return (np.arange(num_frames) + 0.5) / num_frames
 
 
 class ShotEntity(FrozenModel):

@@ -114,10 +114,7 @@ def storyboard(
     from storyanim.run.exports import print_storyboard
 
     path = out or Path(f"{run.absolute().name}.{format_.value}")
-    if path.suffix != f".{format_.value}":
-        raise UsageError(f"{path} does not end in .{format_.value}",
-                         hint=f"name it {path.stem}.{format_.value} with -o")
-    check_writable(path)
+    check_writable(path, f".{format_.value}")
     print_storyboard(run, path)
     print(path)
 
@@ -137,14 +134,12 @@ def character(
     from storyanim.engine.folders import check_writable, write_file
     from storyanim.personalize.export import embedding_file, lora_file
 
-    if out.suffix != ".safetensors":
-        raise UsageError(f"{out} is no .safetensors file", hint="name it something.safetensors")
     if out.exists() and file.exists() and out.samefile(file):
         raise UsageError(f"{out} is the character file itself", hint="choose another name with -o")
     if collapse and format_ is CharacterFormat.lora:
         raise UsageError("--collapse is about the table, which a LoRA file lacks",
                          hint="use it with --format ti-embedding")
-    check_writable(out)
+    check_writable(out, ".safetensors")
     token = load_character_token(file)
     facts: dict[str, Any] = {"file": str(out), "format": format_.value, "token": token.token}
     if format_ is CharacterFormat.lora:

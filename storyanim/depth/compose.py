@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from storyanim.artifacts import Box, DepthTrack, Float32
+from storyanim.artifacts import Box, DepthTrack, Float32, corners_at, middles
 
 Mask = NDArray[np.bool_]
 
@@ -80,17 +80,9 @@ def compose_figures(
         wide = np.stack([cv2.dilate(mask.astype(np.uint8), halo) for mask in own.mask]) > 0
         canvas = np.where(wide, np.minimum(canvas, ground[:, :, None]), canvas)
     for figure, own_boxes in zip(figures, boxes, strict=True):
-        for frame, place in enumerate(boxes_over_time(own_boxes, len(canvas))):
+        for frame, place in enumerate(corners_at(own_boxes, middles(len(canvas))).tolist()):
             _paste(canvas[frame], ground[frame], figure, frame, place, len(figures))
     return DepthTrack(canvas.clip(0, 1), scene.fps)
-
-
-def boxes_over_time(boxes: Sequence[Box], num_frames: int) -> list[tuple[float, float, float, float]]:
-    """Return x0, y0, x1, y1 at the middle of each frame: linear between key moments, held outside of them."""
-    ordered = sorted(boxes, key=lambda box: box.at)
-    moments, times = (np.arange(num_frames) + 0.5) / num_frames, [box.at for box in ordered]
-    sides = [np.interp(moments, times, [box.corners[k] for box in ordered]) for k in range(4)]
-    return [(float(a), float(b), float(c), float(d)) for a, b, c, d in zip(*sides, strict=True)]
 
 
 def _piece(depth: Float32, ground: Float32) -> Mask:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from storyanim.engine.steps import file_key
-from storyanim.errors import InputError, ResourceError
+from storyanim.errors import InputError, ResourceError, UsageError
 
 DONE = "done.json"
 _PARTIAL, _OLD = ".partial", ".old"
@@ -47,8 +47,10 @@ def disk_errors(path: Path) -> Iterator[None]:
                             hint="choose another place for it") from error
 
 
-def check_writable(path: Path) -> None:
-    """Raise ResourceError when no file or folder `path` could be written. Writes nothing."""
+def check_writable(path: Path, suffix: str = "") -> None:
+    """Raise UsageError for another suffix, ResourceError where `path` cannot be written. Writes nothing."""
+    if suffix and path.suffix.lower() != suffix:
+        raise UsageError(f"{path} does not end in {suffix}", hint=f"name it {path.stem}{suffix}")
     above = next(parent for parent in path.absolute().parents if os.path.exists(parent))
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
         why = "closed" if above.is_dir() else "no folder"

@@ -37,9 +37,7 @@ def write_project(
     does not count in and for a `path` that ends otherwise; ResourceError when it cannot be written.
     """
     otio = _otio()
-    if path.suffix.lower() != f".{format_}":
-        raise UsageError(f"{path} does not end in .{format_}", hint=f"name it {path.stem}.{format_} with -o")
-    check_writable(path)
+    check_writable(path, f".{format_}")
     folder = partial_path(path.with_name(f"{path.stem}-project"))
     with disk_errors(path):
         try:

@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from storyanim.artifacts import Box, Motion, Shot
+from storyanim.artifacts import Box, Motion, Shot, corners_at, middles
 from storyanim.errors import UsageError
 
 _HEARD = 0.5                                         # share of a cell that lies in a box, for it to be the box's
@@ -254,15 +253,15 @@ def _temporal_lora_mask(attention: RegionAttention, texts: tuple[int, ...]) -> A
 
 def coverage(region: Region, num_frames: int, size: tuple[int, int]) -> Tensor:
     """Return the share of each cell within a region, (T, h, w)."""
-    moments = (torch.arange(num_frames) + 0.5) / num_frames
+    moments = middles(num_frames)
     if not region.boxes:
         inside = torch.ones(num_frames, *size)
     else:
-        corners = _corners(region.boxes, moments)                                               # (T, 4)
+        corners = torch.from_numpy(corners_at(region.boxes, moments)).float()                      # (T, 4)
         across = _overlap(corners[:, 0], corners[:, 2], size[1])
         down = _overlap(corners[:, 1], corners[:, 3], size[0])
         inside = down[:, :, None] * across[:, None, :]
-    within = (moments >= region.start) & (moments < region.end)
+    within = torch.from_numpy((moments >= region.start) & (moments < region.end))
     return inside * within[:, None, None]
 
 
@@ -272,17 +271,6 @@ def _overlap(low: Tensor, high: Tensor, count: int) -> Tensor:
     upper = torch.minimum(high[:, None], edges[None, 1:])
     lower = torch.maximum(low[:, None], edges[None, :-1])
     return (upper - lower).clamp(min=0) * count
-
-
-def _corners(boxes: Sequence[Box], moments: Tensor) -> Tensor:
-    """Return x0, y0, x1, y1 at moments of the shot, linear between key moments and held outside of them, (T, 4)."""
-    ordered = sorted(boxes, key=lambda box: box.at)
-    found = torch.tensor([ordered[0].corners]).repeat(len(moments), 1)
-    for before, after in pairwise(ordered):
-        share = ((moments - before.at) / max(after.at - before.at, 1e-6)).clamp(0, 1)[:, None]
-        moving = torch.tensor([before.corners]) * (1 - share) + torch.tensor([after.corners]) * share
-        found = torch.where((moments >= before.at)[:, None], moving, found)
-    return found
 
 
 def _levels(size: tuple[int, int]) -> Iterator[tuple[int, int]]:
