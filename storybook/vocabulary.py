@@ -2,6 +2,7 @@
 
 `meanings.json` holds, for each thing that a world draws, words of stories that mean it and words for which it
 is only the nearest; of creatures also the colours that they have by nature, and how a colour is said of them.
+A phrase shows what its verb shows ("jump for joy" is jumping), unless it is listed under `words` or `idioms`.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def _entries(kind: str, values: Mapping[str, Sequence[str]]) -> dict[str, Entry]
     # the world's own words before synonyms, these before what is near
     for value in values:
         owner |= {word: value for word in (value, *own[value])}
-    for group in ("words", "near"):
+    for group in ("words", "idioms", "near"):
         for value in reversed(list(values)):               # a wider world's narrower things come last
             for word in known[value].get(group, ()):
                 owner.setdefault(word, value)
@@ -89,6 +90,14 @@ def _entry(
         say = f"with {{colour}} {say}" if value == "stripes" else f"with a {{colour}} {say}"
     words = [word for word in dict.fromkeys([*known.get("words", ()), *own]) if owner[word] == value]
     near = [word for word in dict.fromkeys(known.get("near", ()))
-            if owner[word] == value and word not in words]
+            if owner[word] == value and word not in words and not (kind == "action" and _shows_its_verb(word, owner, value))]
+    near += [word for word in known.get("idioms", ()) if owner[word] == value and word not in words]
     looks = {name: known[name] for name in ("coloured", "colours", "family") if name in known}
     return Entry(say=say, words=tuple(words), near=tuple(near), **looks)
+
+
+def _shows_its_verb(phrase: str, owner: Mapping[str, str], value: str) -> bool:
+    """Tell whether the first verb of a phrase means another action by itself."""
+    verb, _, rest = phrase.partition(" ")
+    shown = owner.get(verb, value)
+    return bool(rest) and shown != value and verb in meanings()["action"].get(shown, {}).get("words", ())
