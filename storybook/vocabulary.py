@@ -90,7 +90,8 @@ def _entry(
         say = f"with {{colour}} {say}" if value == "stripes" else f"with a {{colour}} {say}"
     words = [word for word in dict.fromkeys([*known.get("words", ()), *own]) if owner[word] == value]
     near = [word for word in dict.fromkeys(known.get("near", ()))
-            if owner[word] == value and word not in words and not (kind == "action" and _shows_its_verb(word, owner, value))]
+            if owner[word] == value and word not in words]
+    near = [word for word in near if kind != "action" or not _shows_its_verb(word, owner, value)]
     near += [word for word in known.get("idioms", ()) if owner[word] == value and word not in words]
     looks = {name: known[name] for name in ("coloured", "colours", "family") if name in known}
     return Entry(say=say, words=tuple(words), near=tuple(near), **looks)

@@ -42,11 +42,12 @@ def test_a_new_value_takes_its_words_from_those_that_stood_in_for_it() -> None:
 
 
 @pytest.mark.parametrize("world", [STORYBOOK_1, STORYBOOK_2], ids=lambda world: world.name)
-@pytest.mark.parametrize("phrase, action", [("jump for joy", "jumping"), ("hop about", "jumping"), ("jump into lake", "jumping"),
+@pytest.mark.parametrize(("phrase", "action"), [("jump for joy", "jumping"), ("hop about", "jumping"), ("jump into lake", "jumping"),
                                             ("pounce on", "jumping"), ("spin wool", "sitting"), ("fall asleep", "sleeping")])
 def test_a_phrase_shows_what_its_verb_shows_unless_it_is_an_idiom(world: World, phrase: str, action: str) -> None:
     found = make_vocabulary(world).find("action", phrase)
-    assert found is not None and found.value == action
+    assert found is not None
+    assert found.value == action
 
 
 def test_what_was_near_goes_to_its_verb_where_a_world_draws_that() -> None:
