@@ -178,7 +178,8 @@ class StoryGenerator(PipelineGenerator):
         _choose_windows(loaded, num_frames, wanted)
         own = {entity.name for entity in shot.entities} if len(shot.entities) > 1 else set()
         adapters = loaded.loras.set_adapters(tokens, own, motions)
-        regions = regions_of(shot, adapters, motions)
+        pictures, pictures_of = self._pictures(tokens)
+        regions = regions_of(shot, adapters, motions, pictures_of)
         single = num_frames == 1 and self._leaves_motion_layers_out
         deterministic = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
         with deterministic, motion_modules_disabled(loaded.pipeline.unet) if single else nullcontext():
@@ -191,7 +192,7 @@ class StoryGenerator(PipelineGenerator):
                 conditioning_scale=wanted.conditioning_scale,
                 tokens=[TokenTable(token.token, torch.from_numpy(token.table))
                         for token in tokens if token.is_learned],
-                ip_adapter_image=self._pictures(tokens),
+                ip_adapter_image=pictures,
                 ip_adapter_scale=ip_adapter.weight if (ip_adapter := self._settings.models.ip_adapter) else 1.0,
                 num_frames=num_frames, height=wanted.height_px, width=wanted.width_px,
                 num_inference_steps=wanted.num_inference_steps, negative_prompt=wanted.negative_prompt,
@@ -202,10 +203,14 @@ class StoryGenerator(PipelineGenerator):
                 generator=torch.Generator().manual_seed(shot.seed),
             ).frames[0]
 
-    def _pictures(self, tokens: Sequence[CharacterToken]) -> list[Any]:
-        """Return the characters' pictures where the profile has an IP-Adapter that sees them."""
-        seen = tokens if self._settings.models.ip_adapter is not None else ()
-        return [picture for token in seen for picture in token.pictures]
+    def _pictures(self, tokens: Sequence[CharacterToken]) -> tuple[list[Any], dict[str, range]]:
+        """Return the pictures that the profile's IP-Adapter sees, if it has one, and which are whose."""
+        pictures: list[Any] = []
+        whose: dict[str, range] = {}
+        for token in tokens if self._settings.models.ip_adapter is not None else ():
+            whose[token.name] = range(len(pictures), len(pictures) + len(token.pictures))
+            pictures += token.pictures
+        return pictures, whose
 
     def _guidance_scale(self, tokens: Sequence[CharacterToken]) -> float:
         of_characters = self._settings.personalize.guidance_scale if tokens else None

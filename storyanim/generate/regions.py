@@ -31,10 +31,12 @@ class Region:
     start: float = 0.0                               # of the shot, in [0, 1]
     end: float = 1.0
     adapters: tuple[str, ...] = ()                   # names of the LoRAs that act on no other part of the picture
+    pictures: range = range(0)                       # of an IP-Adapter, by number, that no other part sees
 
 
 def regions_of(
-    shot: Shot, adapters: Mapping[str, str] | None = None, motions: Sequence[Motion] = ()
+    shot: Shot, adapters: Mapping[str, str] | None = None, motions: Sequence[Motion] = (),
+    pictures: Mapping[str, range] | None = None,
 ) -> list[Region]:
     """Return the regions of a shot's entities and events; none where one text is enough.
 
@@ -44,11 +46,13 @@ def regions_of(
         shot: to draw.
         adapters: name of a character or a motion → name of its LoRA.
         motions: each acts in the regions whose prompts name it; one that none names acts everywhere.
+        pictures: name of a character → numbers of the pictures by which an IP-Adapter knows it.
     """
     regions = [Region(event.prompt, start=event.start, end=event.end) for event in shot.events]
     for k, entity in enumerate(shot.entities if len(shot.entities) > 1 else ()):
         worn = (adapters or {}).get(entity.name)
-        regions.append(Region(entity.prompt, shot.boxes_of(k), adapters=(worn,) if worn else ()))
+        regions.append(Region(entity.prompt, shot.boxes_of(k), adapters=(worn,) if worn else (),
+                              pictures=(pictures or {}).get(entity.name, range(0))))
     return [_with_motions(region, adapters or {}, motions) for region in regions]
 
 
@@ -117,6 +121,24 @@ class RegionAttention:
             self._masks[place] = mask.to(hidden_states.device)
         return self._masks[place].repeat(frames // self._num_frames, 1, 1)
 
+    def picture_mask(self, count: int, num_pictures: int) -> Tensor:
+        """Return how much each cell sees of each picture, (T, n, 1, h × w): those of its region, in equal parts.
+
+        Pictures that are no region's are seen everywhere. The shape holds all cells in one line, since
+        diffusers guesses a level's height from the shape of its mask.
+        """
+        owner = torch.zeros(num_pictures, dtype=torch.long)
+        for number, region in enumerate(self._regions, 1):
+            owner[list(region.pictures)] = number
+        cells = self.cells(count)[:, None]                                                      # (T, 1, h × w)
+        seen = (cells == owner[:, None]) | (owner == 0)[:, None]                                # (T, n, h × w)
+        return (seen / torch.bincount(owner)[owner][:, None])[:, :, None]
+
+    @property
+    def parts_pictures(self) -> bool:
+        """Whether some part of the picture alone sees some pictures."""
+        return any(region.pictures for region in self._regions)
+
     def only_text(self, count: int) -> int | None:
         """Return the one text that all cells of a level hear, by its number; None where they hear several."""
         heard = self.cells(count).unique().tolist()
@@ -172,6 +194,10 @@ class _Masked:
 
     def __call__(self, attn: Any, hidden_states: Tensor, encoder_hidden_states: Tensor | None = None,
                  attention_mask: Tensor | None = None, **more: Any) -> Tensor:
+        if isinstance(encoder_hidden_states, tuple) and self._regions.parts_pictures:
+            frames, count, _ = hidden_states.shape
+            mask = self._regions.picture_mask(count, encoder_hidden_states[1][0].shape[1])
+            more["ip_adapter_masks"] = [mask.repeat(frames // len(mask), 1, 1, 1)]
         alone = self._regions.only_text(hidden_states.shape[1])
         if alone is not None and encoder_hidden_states is not None:      # the same bits as without regions
             heard = _texts_at(encoder_hidden_states, self._regions.text_at(alone))

@@ -174,7 +174,7 @@ class _Call:
     """A call in a thread that does not keep the program alive when it hangs in a socket."""
 
     def __init__(self, work: Callable[[], Any]) -> None:
-        self._work, self._value = work, None
+        self._work, self._value, self._given_up = work, None, False
         self._error: BaseException | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -190,11 +190,11 @@ class _Call:
             self._ended.set()
 
     def _call(self, tries: int) -> Any:
-        """Do the work; again when it broke off after a call was given up: that one closes the session."""
+        """Do the work; again when it broke off since another call was given up, which closes the session."""
         try:
             return self._work()
         except Exception as error:
-            if tries == 1 or not _GIVEN_UP.is_set() or not broke_off(error):
+            if tries == 1 or self._given_up or not _GIVEN_UP.is_set() or not broke_off(error):
                 raise
         return self._call(tries - 1)
 
@@ -203,6 +203,7 @@ class _Call:
 
     def give_up(self) -> TimeoutError:
         """Return what to raise when the call takes too long."""
+        self._given_up = True
         _GIVEN_UP.set()
         return GivenUpError(REMARKS.statuses.get(self._thread.ident or 0, 0))
 

@@ -141,7 +141,8 @@ def ip_adapter_key(models: Models) -> dict[str, object]:
     if models.ip_adapter is None or models.image_encoder is None:
         return {}
     adapter = models.ip_adapter
-    return {"ip_adapter": [_file_key(adapter), adapter.weight, fingerprint(models.image_encoder)]}
+    facts = [_file_key(adapter), adapter.weight, fingerprint(models.image_encoder)]
+    return {"ip_adapter": [*facts, "by region"]}     # how two characters' pictures are kept apart
 
 
 def _file_key(ref: FileRef) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,12 @@ from ip_adapter import save_image_encoder, save_ip_adapter
 from safetensors.torch import load_file, save_file
 from single_file import save_single_file
 
-from storyanim.artifacts import Box, CharacterToken, Frames, Shot
+from storyanim.artifacts import Box, CharacterToken, Frames, Shot, ShotEntity
 from storyanim.config import FileRef, ModelRef, Models, load_settings
 from storyanim.errors import StoryanimError, UsageError
 from storyanim.generate.generator import StoryGenerator
 from storyanim.generate.load import load_pipeline
-from storyanim.generate.regions import Region
+from storyanim.generate.regions import Region, RegionAttention, reads_text
 
 TOLERANCE = 1e-5
 
@@ -168,6 +169,67 @@ def test_regions_beside_pictures(saved: Path, seen: dict[str, Any]) -> None:
     assert draw(pipeline, regions=halves, ip_adapter_image=pictures(1)).isfinite().all()
     one = draw(pipeline, regions=[Region("a bear")], ip_adapter_image=pictures(1))
     assert (one - draw(pipeline, ip_adapter_image=pictures(1))).abs().max() <= TOLERANCE
+
+
+@pytest.mark.parametrize("size", [(64, 64), (48, 112)])
+def test_pictures_are_seen_in_their_regions_alone(saved: Path, seen: dict[str, Any], size: tuple[int, int]) -> None:
+    pipeline = load_pipeline(models_of(saved, **seen))
+    layer = next(module for name, module in pipeline.unet.named_modules() if name.endswith("attn2") and reads_text(name))
+    first, second, third, fourth = pictures(4)
+    halves = [Region("a bear", (Box(x1=0.5),), pictures=range(2)), Region("a bee", (Box(x0=0.5),), pictures=range(2, 3))]
+
+    def left_and_right(*shown: Any, regions: Any = halves) -> list[torch.Tensor]:
+        """What the first layer of cross-attention gives at the first step, where nothing was mixed before."""
+        given: list[torch.Tensor] = []
+        hook = layer.register_forward_hook(lambda module, args, output: given.append(output))
+        draw(pipeline, regions=regions, ip_adapter_image=list(shown), height=size[0], width=size[1])
+        hook.remove()
+        cells = given[0].unflatten(1, (size[0] // 8, size[1] // 8))                              # (2 × T, h, w, C)
+        return [cells[:, :, :size[1] // 16], cells[:, :, size[1] // 16:]]
+
+    left, right = left_and_right(first, second, third)
+    same_left, other_right = left_and_right(first, second, fourth)
+    assert torch.equal(left, same_left)
+    assert (right - other_right).abs().max() > 100 * TOLERANCE
+    other_left, same_right = left_and_right(first, fourth, third)
+    assert torch.equal(right, same_right)
+    assert (left - other_left).abs().max() > 100 * TOLERANCE
+    # one of two equal pictures counts half, so that as many make no stronger ones
+    assert (left_and_right(first, first, third)[0] - left_and_right(
+        first, third, regions=[replace(halves[0], pictures=range(1)), replace(halves[1], pictures=range(1, 2))])[0]).abs().max() <= TOLERANCE
+    # a picture that is no region's is seen everywhere
+    whose = [replace(halves[0], pictures=range(1)), replace(halves[1], pictures=range(0))]
+    one, other = (left_and_right(first, shown, regions=whose) for shown in (second, third))
+    assert all((a - b).abs().max() > 100 * TOLERANCE for a, b in zip(one, other, strict=True))
+
+
+def test_two_characters_keep_their_pictures(saved: Path, seen: dict[str, Any]) -> None:
+    settings = load_settings("storybook", generate={"num_frames": 2, "width_px": 64, "height_px": 64, "num_inference_steps": 2, "dtype": "float32",
+                                                    "noise_correlation": 0.0, "temporal_filter_range": 0.0, "max_duration_s": 0.25})
+    generator = StoryGenerator(settings.model_copy(update={"models": models_of(saved, **seen)}))
+    entities = (ShotEntity(name="bear", prompt="a <bear> bear"), ShotEntity(name="bee", prompt="a <bee> bee"))
+    shot = Shot(id="s01", text="", query="", prompt="a <bear> bear and a <bee> bee", characters=("bear", "bee"), entities=entities,
+                duration_s=0.25, seed=1)
+
+    def drawn(*shown: Any) -> Any:
+        given = [CharacterToken(name, f"<{name}>", name, np.zeros((0, 0), np.float32), {}, generator.base, pictures=tuple(own))
+                 for name, own in zip(("bear", "bee"), shown, strict=True)]
+        return generator.draw(shot, None, given).rgb
+
+    first, second = pictures(2)
+    assert (drawn([first], [second]) != drawn([second], [first])).any()
+    masks: list[Any] = []
+    real = RegionAttention.picture_mask
+
+    def noted(self: RegionAttention, count: int, num_pictures: int) -> Any:
+        masks.append(real(self, count, num_pictures))
+        return masks[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RegionAttention, "picture_mask", noted)
+        drawn([first, first], [second])
+    largest = max(masks, key=lambda mask: mask.shape[-1])[0, :, 0].unflatten(1, (8, 8))           # (n, h, w)
+    assert torch.equal(largest[:, 0], torch.tensor([[0.5] * 4 + [0.0] * 4] * 2 + [[0.0] * 4 + [1.0] * 4]))
 
 
 def test_a_generator_shows_a_character_by_its_pictures_alone(saved: Path, seen: dict[str, Any]) -> None:
