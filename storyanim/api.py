@@ -30,6 +30,7 @@ from storyanim.engine.store import save_character_token
 from storyanim.errors import CharacterError, InputError, UsageError
 from storyanim.film.character_report import CharacterReport, render_character
 from storyanim.film.sheet import character_sheet, search_sheet
+from storyanim.generate.capabilities import check_settings
 from storyanim.planning import STDIN, build_planner, load_vocabulary, read_story, require_english
 from storyanim.planning.chat_store import last_reply_saved
 from storyanim.retrieve.build import build_index as _build_index
@@ -180,6 +181,7 @@ def plan(
     """
     files = [str(who) for who in characters if Path(who).is_file()]
     loaded = load_settings(_chosen(profile, None, files), "normal", **_sections(settings, planner, cast))
+    check_settings(loaded)
     if files:                                        # they must fit the base model, at its commit
         loaded = run_models.bind(loaded, {}, ("pipeline",))
     text = story if isinstance(story, Story) else read_story(Path(story))
@@ -195,6 +197,7 @@ def _checked_settings(request: FilmRequest) -> Settings:
     What is wrong leaves no folder.
     """
     loaded = request.settings()
+    check_settings(loaded)
     check_ffmpeg()
     if request.index:
         read_info(Path(request.index))

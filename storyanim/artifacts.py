@@ -180,6 +180,19 @@ class Shot(FrozenModel):
     transition: Literal["", "cut", "crossfade", "fade", "dip"] = Field(default="", json_schema_extra=LATER)
     # drawings, each with the next seed, whatever they score, the best is shown; 0: as the settings say
     takes: int = Field(default=0, ge=0, le=MAX_TAKES, json_schema_extra=LATER)
+    # of its own, joined to all that is drawn of it: "watercolour"; the storyboard's is in its prompts
+    style: str = Field(default="", json_schema_extra=LATER)
+
+    def styled(self) -> Shot:
+        """Return the shot with its style in its prompts."""
+        if not self.style:
+            return self
+
+        def joined(part: FrozenModel) -> Any:
+            return part.model_copy(update={"prompt": f"{getattr(part, 'prompt')}, {self.style}"})
+
+        parts = {name: tuple(map(joined, getattr(self, name))) for name in ("entities", "events")}
+        return joined(self).model_copy(update={"style": "", **parts})
 
     def reseeded(self, offset: int = 1) -> Shot:
         """Return the shot with `offset` added to its seed: it is drawn anew."""
@@ -212,6 +225,23 @@ class Storyboard(FrozenModel):
             if missing := named - known:
                 raise ValueError(f"{shot.id} names characters that the storyboard lacks: {sorted(missing)}")
         return self
+
+    def restyled(self, style: str) -> Storyboard:
+        """Return the storyboard with another style behind its prompts, in place of the one that it has."""
+        if style == self.style:
+            return self
+
+        def said(text: str) -> str:
+            plain = text.removesuffix(f", {self.style}") if self.style else text
+            return f"{plain}, {style}" if style else plain
+
+        def changed(part: Any) -> Any:
+            return part.model_copy(update={"prompt": said(part.prompt)})
+
+        shots = tuple(changed(shot).model_copy(update={"entities": tuple(map(changed, shot.entities)),
+                                                       "events": tuple(map(changed, shot.events))})
+                      for shot in self.shots)
+        return self.model_copy(update={"style": style, "shots": shots})
 
     def to_yaml(self) -> str:
         """Return the storyboard for people: YAML, fields in reading order."""

@@ -111,6 +111,11 @@ Length = Annotated[
     str | None,
     typer.Option("--length", metavar="60s", help="Of the film, cards included: 60s, 1m30s, 1:30.")
 ]
+Style = Annotated[
+    str | None,
+    typer.Option("--style", metavar="WORDS", help='Of all pictures, as in "watercolour", by a profile that '
+                                                  "draws from any words. [default: the profile's]")
+]
 Base = Annotated[Path | None, typer.Option("--base", metavar="FILE", help="A single-file checkpoint like "
                                            "Stable Diffusion 1.5, in place of the profile's base.")]
 Loras = Annotated[list[str] | None, typer.Option("--lora", metavar="FILE[:WEIGHT]", help="A LoRA of the base "
@@ -221,9 +226,11 @@ _UNITS = re.compile(r"(?:(?P<h>\d+)\s*h(?:ours?)?)?\s*(?:(?P<m>\d+(?:\.\d+)?)\s*
                     r"(?:(?P<s>\d+(?:\.\d+)?)\s*(?:s(?:ec(?:onds?)?)?)?)?")
 
 
-def plan_settings(max_shots: int | None, length: str | None) -> dict[str, dict[str, Any]]:
-    """Return the settings that `--max-shots` and `--length` stand for; no shot is held beyond a length."""
-    plan: dict[str, Any] = {}
+def plan_settings(
+    max_shots: int | None, length: str | None, style: str | None = None
+) -> dict[str, dict[str, Any]]:
+    """Return the settings that these flags stand for; no shot is held beyond a length."""
+    plan: dict[str, Any] = {} if style is None else {"style": style.strip()}
     if max_shots is not None:
         plan["max_shots"] = max_shots
     if length is None:

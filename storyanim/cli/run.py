@@ -55,6 +55,7 @@ def run(
     workers: Annotated[
         int, typer.Option("--workers", min=0, help="Shots drawn at once. 0: as the machine allows.")
     ] = 0,
+    style: flags.Style = None,
     replan: flags.Replan = None,
     base: flags.Base = None,
     lora: flags.Loras = None,
@@ -78,7 +79,7 @@ def run(
     flags.check_ray(executor, ray_address)
     given = {} if control_guidance_end is None else {"control_guidance_end": control_guidance_end}
     given |= flags.memory_settings(max_memory)
-    settings = flags.plan_settings(max_shots, length) | ({"generate": given} if given else {})
+    settings = flags.plan_settings(max_shots, length, style) | ({"generate": given} if given else {})
     settings |= flags.model_settings(base, lora) | flags.sound_settings(narrate, voice, music, ambience)
     check = {name: number for name, number in (("retries", retries), ("takes", takes)) if number is not None}
     if check:
@@ -128,6 +129,7 @@ def plan(
     cast: flags.Cast = None,
     max_shots: flags.MaxShots = None,
     length: flags.Length = None,
+    style: flags.Style = None,
     json_: flags.AsJson = False,
 ) -> None:
     """Split a story into shots, as a file to edit; `storyanim run` takes it."""
@@ -138,7 +140,7 @@ def plan(
 
     if out is not None:
         check_writable(out)
-    settings = flags.plan_settings(max_shots, length)
+    settings = flags.plan_settings(max_shots, length, style)
     if chosen := chosen_parts(out):
         settings["plan"] = settings.get("plan", {}) | {"stand_ins": chosen}
     beside = (out or (Path("story") if str(story) == "-" else story)).with_suffix(".last_reply.txt")

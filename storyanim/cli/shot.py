@@ -66,6 +66,18 @@ def seed(run: Run, shot: ShotId, seed: Annotated[int, typer.Argument(min=0, help
 
 
 @app.command()
+def style(
+    run: Run, shot: ShotId,
+    style: Annotated[str, typer.Argument(metavar="STYLE", help='As in "watercolour"; "" ends it.')],
+) -> None:
+    """Draw a shot in a style of its own, by a profile that draws from any words."""
+    from storyanim.run.edits import set_style
+
+    set_style(run, shot, style)
+    _say_changed(run)
+
+
+@app.command()
 def replace(
     run: Run, shot: ShotId,
     prompt: Annotated[str | None, typer.Option(help="What to draw.")] = None,

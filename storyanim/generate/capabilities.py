@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from storyanim.artifacts import Storyboard
 from storyanim.config import Settings
@@ -22,6 +22,7 @@ class Capabilities:
     learned_motions: bool
     long_shots: bool                                 # longer than the frames that are drawn at once
     loras: bool                                      # and a checkpoint, embeddings, another VAE of a person's
+    styles: bool = True                              # that a prompt may ask for in words: "watercolour"
 
     def told(self) -> dict[str, str]:
         """Return them for people, as in {"learned characters": "yes"}."""
@@ -41,7 +42,8 @@ def capabilities_of(settings: Settings) -> Capabilities:
     """Return what the models of the settings can do."""
     if settings.models.family == "wan_vace":
         return WAN_VACE
-    return ANIMATEDIFF if settings.models.ip_adapter is None else WITH_IP_ADAPTER
+    found = ANIMATEDIFF if settings.models.ip_adapter is None else WITH_IP_ADAPTER
+    return replace(found, styles=settings.vocabulary is None)
 
 
 def check_settings(settings: Settings) -> None:
@@ -61,6 +63,15 @@ def check_settings(settings: Settings) -> None:
     for fine, what, hint in asked:
         if not fine:
             raise UsageError(f"the family {models.family} {what}", hint=hint)
+    if settings.plan.style:
+        check_style(settings)
+
+
+def check_style(settings: Settings) -> None:
+    """Raise UsageError when the models draw in no style but the one that they were trained on."""
+    if not capabilities_of(settings).styles:
+        raise UsageError(f"the profile {settings.profile} draws in no style but its own",
+                         hint="leave the style out, or take a profile that draws from any words, like sd15")
 
 
 def shots_beyond(board: Storyboard, settings: Settings) -> list[str]:

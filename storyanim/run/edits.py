@@ -19,6 +19,7 @@ from typing import Any
 from storyanim.artifacts import MAX_TAKES, Shot, ShotEntity, Storyboard
 from storyanim.engine.run_dir import RunDir
 from storyanim.errors import StaleEditError, StoryError, UsageError
+from storyanim.generate.capabilities import check_style
 from storyanim.planning import read_storyboard
 from storyanim.retrieve.choose import read_user_footage, with_absolute_path
 from storyanim.run import history
@@ -28,7 +29,7 @@ from storyanim.run.request import read_request
 from storyanim.run.takes import ListedTake, Take, next_seed, takes_of
 
 # What of a shot a drawing depends on, beside its footage.
-DRAWN_FROM = ("prompt", "characters", "figures", "entities", "events", "duration_s", "seed")
+DRAWN_FROM = ("prompt", "style", "characters", "figures", "entities", "events", "duration_s", "seed")
 Change = Callable[[Shot], Shot]
 _SEEN: ContextVar[str | None] = ContextVar("seen", default=None)
 
@@ -145,6 +146,14 @@ def replace_shot(folder: Path, shot_id: str, prompt: str | None = None, query: s
     set_fields(folder, shot_id, changes, "replace")
 
 
+def set_style(folder: Path, shot_id: str, style: str) -> None:
+    """Draw a shot in a style of its own, as in "watercolour"; "" ends it.
+
+    Raises UsageError for a run whose models draw in no style but their own.
+    """
+    set_fields(folder, shot_id, {"style": style.strip()}, "style")
+
+
 def set_fields(folder: Path, shot_id: str, changes: dict[str, Any], made_by: str = "edit") -> None:
     """Give a shot other values of any fields of `Shot` but its id.
 
@@ -154,8 +163,11 @@ def set_fields(folder: Path, shot_id: str, changes: dict[str, Any], made_by: str
         changes: field → value, of JSON or of Python.
         made_by: what the kept storyboard is named after.
 
-    Raises StoryError for a field that there is not, and for a value that cannot be.
+    Raises StoryError for a field that there is not, and for a value that cannot be, and UsageError for a
+    style of a run whose models have but their own.
     """
+    if changes.get("style"):
+        check_style(read_request(folder).settings())
     if changes.keys() & {*DRAWN_FROM}:               # no drawing was chosen for these yet
         changes = {"takes": 0, **changes}
 

@@ -258,7 +258,7 @@ def _draw(
         return made
 
     learned = [token.value if isinstance(token, Step) else token for token in task.tokens]
-    asked = asked_of(task.shot, learned, components.vocabulary)
+    asked = asked_of(task.shot.styled(), learned, components.vocabulary)
     wanted = components.settings.check
     frames, check = draw_checked(run, f"shots/{task.shot.id}", one, asked, components.reader,
                                  0 if task.shot.takes else wanted.retries, task.shot.takes or wanted.takes)
@@ -290,6 +290,7 @@ def _as_footage(match: ClipMatch) -> ClipMatch:
 
 def _as_drawn(shot: Shot) -> Shot:
     """Return the shot without what its picture does not depend on: a new query or pin redraws nothing."""
+    shot = shot.styled()
     return shot.model_copy(
         update={
             "text": "", "query": "", "setting": "", "pinned": None, "banned": (), "unsupported_words": (),

@@ -51,11 +51,13 @@ def settle_storyboard(
     """
     history.keep_current(run)
     path, mark = run.path / FILE, history.plan_mark(run.path)
+    style = request.flags.get("plan", {}).get("style")
     if given is not None:
         _check_named(given, cast)
-        return _take_given(run, given, mark, replan)
+        return _take_given(run, given if style is None else given.restyled(style), mark, replan)
     if request.story is None:
-        return read_storyboard(path)
+        board = read_storyboard(path)
+        return board if style in (None, board.style) else _restyled(run, board, mark, style)
     base = _base(run, mark)                          # before the step of the new plan takes its place
     step = run.step("plan", plan_story, request.story, list(cast), components.planner)
     new = step.content[:16]
@@ -69,6 +71,8 @@ def settle_storyboard(
     if base is None:                                 # of a run before bases were kept: all of its is an edit
         ids = {shot.id for shot in mine.shots}
         base = planned.model_copy(update={"shots": tuple(s for s in planned.shots if s.id in ids)})
+    mine = mine.model_copy(update={"style": base.style}).restyled(planned.style)
+    base = base.restyled(planned.style)              # so that another style is no conflict with a person's words
     merged = merge(_as_cast(base, mine, components.vocabulary), mine,
                    _as_cast(planned, mine, components.vocabulary), "the new plan")
     return _write(run, planned, _agreed(merged, replan), new, "plan")
@@ -89,6 +93,15 @@ def _take_given(run: RunDir, given: Storyboard, mark: str, replan: Replan) -> St
             shot for shot in base.shots if texts.get(shot.id, shot.text.strip()) == shot.text.strip())})
     mine = without_namesakes(mine, given, base, history.next_number(run.path, mine, given))
     return _write(run, given, _agreed(merge(base, mine, given, "the file"), replan), _GIVEN, _GIVEN)
+
+
+def _restyled(run: RunDir, board: Storyboard, mark: str, style: str) -> Storyboard:
+    """Write and return the storyboard of a run without a story in another style."""
+    styled, base = board.restyled(style), _base(run, mark)
+    if base is not None:
+        history.write_base(run, mark, base.restyled(style))
+    history.write_board(run, changed_text((run.path / FILE).read_text("utf-8"), styled), "style")
+    return styled
 
 
 def _agreed(merged: Merged, replan: Replan) -> Storyboard:

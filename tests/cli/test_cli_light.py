@@ -13,7 +13,7 @@ HELPS = [
     ["--help"], ["-h"], ["run", "--help"], ["plan", "--help"], ["index", "--help"], ["index-info", "--help"], ["search", "--help"],
     ["personalize", "--help"], ["character", "--help"], ["character", "show", "--help"], ["shot", "--help"],
     *[["shot", name, "--help"] for name in ("list", "redo", "seed", "replace", "insert", "remove", "move", "pin", "ban", "undo", "takes", "choose", "order",
-                                              "layout")],
+                                              "layout", "style")],
     ["report", "--help"], ["review", "--help"], ["clean", "--help"], ["export", "--help"], ["export", "preview", "--help"], ["export", "character", "--help"],
     ["export", "lancedb", "--help"], ["export", "film", "--help"], ["export", "storyboard", "--help"],
     ["motion", "--help"], ["motion", "learn", "--help"], ["motion", "show", "--help"],
