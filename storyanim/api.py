@@ -41,6 +41,7 @@ from storyanim.run import models as run_models
 from storyanim.run import pipeline
 from storyanim.run.characters import LearnedCharacter, learn_from_folder, read_cast
 from storyanim.run.components import build_components, open_index
+from storyanim.run.limits import Limits
 from storyanim.run.models import Confirm, index_pins, ready_settings
 from storyanim.run.pipeline import FilmResult
 from storyanim.run.quality import measure_character, with_metrics
@@ -236,7 +237,7 @@ def _requested(
                 given["flags"] = {name: had.flags.get(name, {}) | dict(given["flags"].get(name, {}))
                                   for name in sections}
             return FilmRequest.model_validate({**had.model_dump(), **given}), None, path
-        story = read_source(path)
+        story = read_source(path, lambda data: _limits(data, given, out).problems(data))
     folder = Path(out) if out is not None else Path("runs") / slug(story.title)
     given = {"profile": run_models.AUTO} | given
     if isinstance(story, Story):
@@ -247,6 +248,14 @@ def _requested(
 def is_run(source: str | Path) -> bool:
     """Return whether a source is the folder of a run, to go on with."""
     return Path(source).is_dir()
+
+
+def _limits(data: Any, given: Mapping[str, Any], out: str | Path | None) -> Limits:
+    """Return what a run of a storyboard, as it was read, can film."""
+    title = data.get("title") if isinstance(data, dict) else ""
+    folder = Path(out) if out is not None else Path("runs") / slug(str(title))
+    request = FilmRequest(story=None, **({"profile": run_models.AUTO} | dict(given)))
+    return Limits(_with_profile(request, folder)[0], folder)
 
 
 def slug(title: str) -> str:

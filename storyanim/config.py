@@ -24,6 +24,7 @@ from storyanim.errors import UsageError
 
 Quality = Literal["draft", "normal", "fine"]
 PROFILE_NAMES = ("storybook", "sd15", "sd15-lightning", "sd15-lcm", "wan-vace")
+DEFAULT_INDEX = "storybook/index"                    # of footage, in the package's assets
 ASSETS = "assets:"                                   # prefix of a repo that ships with the package
 SPEED: JsonDict = {"changes_results": False}         # marks fields that the keys of steps leave out
 

@@ -104,9 +104,8 @@ def _fits(settings: Settings) -> dict[str, str]:
 
 
 def _bundled_clips() -> str:
-    from storyanim.config import asset
+    from storyanim.config import DEFAULT_INDEX, asset
     from storyanim.retrieve.index_format import read_info
-    from storyanim.run.components import DEFAULT_INDEX
 
     return f"{read_info(asset(DEFAULT_INDEX)).num_clips} clips"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 from types import UnionType
@@ -18,23 +18,41 @@ _MISSING = "missing"
 Where = tuple[int | str, ...]
 
 
-@lru_cache(maxsize=4)                                # a long one takes a second, and is read again and again
-def parse_storyboard(text: str) -> tuple[Storyboard | None, tuple[str, ...]]:
-    """Return the storyboard of a file's text, or None and what is wrong with it, a line each.
+Mark = tuple[int, int]                               # line and column, counted from 0
+Problem = tuple[Where, str]                          # where it is in the file's data, and what is wrong with it
+
+
+def parse_storyboard(
+    text: str, check: Callable[[Any], Sequence[Problem]] = lambda data: ()
+) -> tuple[Storyboard | None, tuple[str, ...]]:
+    """Return the storyboard of a file's text, or None and what is wrong with it, a line each, in its order.
 
     A key that is there twice is wrong, too: YAML takes the last one in silence.
+
+    Args:
+        text: of the file.
+        check: file's data, valid or not → what else is wrong with them.
     """
     try:
-        node = yaml.compose(text, Loader=YAML_LOADER)
-        problems = () if node is None else tuple(_repeated(node, node, ()))
-        data = yaml.load(text, Loader=YAML_LOADER)
+        board, problems = _parsed(text)
+        further = check(board.model_dump() if board else yaml.load(text, Loader=YAML_LOADER))
+        node = yaml.compose(text, Loader=YAML_LOADER) if further else None
     except yaml.YAMLError as error:
         return None, (_not_yaml(error),)
+    found = [*problems, *((_mark_of(node, where), f"{spell(where, node)}: {what}") for where, what in further)]
+    lines = tuple(f"{_place(mark)}{what}" for mark, what in sorted(found, key=lambda one: one[0]))
+    return (None, lines) if lines else (board, ())
+
+
+@lru_cache(maxsize=4)                                # a long one takes a second, and is read again and again
+def _parsed(text: str) -> tuple[Storyboard | None, tuple[tuple[Mark, str], ...]]:
+    """Return the storyboard, if it is one, and what is wrong with the file. Raises yaml.YAMLError."""
+    node = yaml.compose(text, Loader=YAML_LOADER)
+    problems = () if node is None else tuple(_repeated(node, node, ()))
     try:
-        board = Storyboard.model_validate(data)
+        return Storyboard.model_validate(yaml.load(text, Loader=YAML_LOADER)), problems
     except ValidationError as error:
         return None, (*_explained(error, node), *problems)
-    return (None, problems) if problems else (board, ())
 
 
 def _not_yaml(error: yaml.YAMLError) -> str:
@@ -43,32 +61,29 @@ def _not_yaml(error: yaml.YAMLError) -> str:
         f"not valid YAML: {what}")
 
 
-def _explained(error: ValidationError, node: Any) -> list[str]:
-    """Return the errors in the order of the file; a misspelt key is one error, not also a missing one."""
+def _explained(error: ValidationError, node: Any) -> Iterator[tuple[Mark, str]]:
+    """Yield the errors; a misspelt key is one error, not also a missing one."""
     found = error.errors()
     spelt = {(problem["loc"][:-1], meant) for problem in found if problem["type"] == _NO_FIELD
              if (meant := _meant(problem["loc"], node))}
-    lines: list[tuple[tuple[int, int], str]] = []
     for problem in found:
         where: Where = problem["loc"]
         if problem["type"] == _MISSING and (where[:-1], where[-1]) in spelt:
             continue
         if where == ("shots",) and any(other["loc"][:1] == where != other["loc"] for other in found):
             continue                                 # what is wrong with them is told one by one
-        mark = _mark_of(node, where)
-        lines.append((mark, f"{_place(mark)}{_said(problem, where, node)}"))
-    return [line for _, line in sorted(lines, key=lambda found: found[0])]
+        yield _mark_of(node, where), _said(problem, where, node)
 
 
 def _said(problem: Any, where: Where, node: Any) -> str:
-    name, message = _spell(where, node), str(problem["msg"]).removeprefix("Value error, ")
+    name, message = spell(where, node), str(problem["msg"]).removeprefix("Value error, ")
     if problem["type"] == _NO_FIELD:
         meant = _meant(where, node)
         message = f"no such field; did you mean {meant}?" if meant else "no such field"
     return f"{name}: {message}" if name else message
 
 
-def _repeated(node: Any, root: Any, where: Where) -> Iterator[str]:
+def _repeated(node: Any, root: Any, where: Where) -> Iterator[tuple[Mark, str]]:
     """Yield what is wrong with keys that are in a map twice."""
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
@@ -76,7 +91,7 @@ def _repeated(node: Any, root: Any, where: Where) -> Iterator[str]:
             name = str(key.value)
             if name in seen:
                 mark = (key.start_mark.line, key.start_mark.column)
-                yield f"{_place(mark)}{_spell((*where, name), root)}: given twice, only the last would count"
+                yield mark, f"{spell((*where, name), root)}: given twice, only the last would count"
             seen.add(name)
             yield from _repeated(value, root, (*where, name))
     elif isinstance(node, yaml.SequenceNode):
@@ -102,23 +117,23 @@ def _find(node: Any, where: Sequence[int | str]) -> Iterator[tuple[Any, Any]]:
         yield key, node
 
 
-def _mark_of(node: Any, where: Where) -> tuple[int, int]:
+def _mark_of(node: Any, where: Where) -> Mark:
     """Return line and column, counted from 0, of the key that is wrong, or of what lacks it."""
     *_, last = [node, *(key for key, _ in _find(node, where))]
     return (last.start_mark.line, last.start_mark.column) if last is not None else (0, 0)
 
 
-def _place(mark: tuple[int, int]) -> str:
+def _place(mark: Mark) -> str:
     return f"line {mark[0] + 1}, column {mark[1] + 1}: "
 
 
-def _spell(where: Where, node: Any) -> str:
-    """("shots", 2, "prompt") → "s03: prompt"; without an id "shots[2].prompt"."""
+def spell(where: Where, node: Any = None) -> str:
+    """("shots", 2, "prompt") → "s03: prompt"; without a node, which has the id, "shots[2].prompt"."""
     if where[:1] == ("shots",) and len(where) > 1:
         for _, shot in list(_find(node, where[:2]))[1:]:
             name = next((value.value for _, value in _find(shot, ("id",))), "")
             if name and where[2:3] != ("id",):
-                rest = _spell(where[2:], None)
+                rest = spell(where[2:])
                 return f"{name}: {rest}" if rest else str(name)
     text = ""
     for part in where:

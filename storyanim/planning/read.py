@@ -7,12 +7,14 @@ import logging
 import re
 import sys
 import zipfile
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 from storyanim.artifacts import Story, Storyboard
 from storyanim.errors import StoryError
-from storyanim.planning.board_problems import parse_storyboard
+from storyanim.planning.board_problems import Problem, parse_storyboard
 from storyanim.planning.forms.documents import document_kind, read_document
 from storyanim.planning.forms.json_shots import looks_like_json, read_json_shots
 from storyanim.planning.forms.manuscript import read_manuscript
@@ -70,8 +72,12 @@ def read_story(path: Path) -> Story:
     return Story(title=title or first or _name_of(path), text=body)
 
 
-def read_storyboard(path: Path) -> Storyboard:
+def read_storyboard(path: Path, check: Callable[[Any], Sequence[Problem]] = lambda data: ()) -> Storyboard:
     """Return a storyboard as `storyanim plan` writes it, edited or not, or one of DreamRunner's plans.
+
+    Args:
+        path: of the file.
+        check: its data, valid or not → what else is wrong with them; it is told with the rest.
 
     Raises StoryError, which names all that is wrong, with its line and column.
     """
@@ -79,7 +85,7 @@ def read_storyboard(path: Path) -> Storyboard:
     if path.suffix.lower() == _PLANS:
         return read_plans(text, path.name)
     try:
-        board, problems = parse_storyboard(text)
+        board, problems = parse_storyboard(text, check)
     except RecursionError as error:
         raise StoryError(f"the storyboard {path} is nested too deeply",
                          hint="compare it with a storyboard that `storyanim plan` writes") from error

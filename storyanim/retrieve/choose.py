@@ -118,6 +118,11 @@ def with_absolute_path(pinned: str) -> str:
     return os.path.abspath(path) + pinned[len(path):]
 
 
+def user_footage_file(pinned: str) -> Path:
+    """Return the absolute path of the file that pinned footage is a part of."""
+    return Path(os.path.abspath(_path_and_span(pinned)[0]))
+
+
 def read_user_footage(pinned: str, duration_s: float) -> UserFootage:
     """Return the footage that `pinned` names.
 

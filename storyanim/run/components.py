@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from storyanim import hub
 from storyanim.artifacts import CharacterToken, Motion
-from storyanim.config import Settings, asset, cache_folder
+from storyanim.config import DEFAULT_INDEX, Settings, asset, cache_folder
 from storyanim.depth.dpt import build_depth_estimator
 from storyanim.engine.local import LocalExecutor
 from storyanim.engine.motion_file import load_motion
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 Token = Step[CharacterToken] | CharacterToken        # of a character, learned in this run or given as a file
 _ACTION_WEIGHT = 1.5                                 # of what is done in a query: footage gives the motion
-DEFAULT_INDEX = "storybook/index"                    # in the package's assets
 BUNDLED_CLIPS = "storybook/clips"
 
 

@@ -25,6 +25,7 @@ from storyanim.retrieve.choose import read_user_footage, with_absolute_path
 from storyanim.run import history
 from storyanim.run.board_text import changed_text
 from storyanim.run.history import FILE, Version
+from storyanim.run.limits import Limits
 from storyanim.run.request import read_request
 from storyanim.run.takes import ListedTake, Take, next_seed, takes_of
 
@@ -377,5 +378,6 @@ def _changed(folder: Path, made_by: str) -> Iterator[_Edit]:
         yield edit
         changed = edit.board.model_copy(update={"shots": tuple(edit.shots)})
         if changed != board:
+            Limits(read_request(folder), folder).check(changed, {shot.id: shot for shot in board.shots})
             text = (folder / FILE).read_text("utf-8")
             history.write_board(run, changed_text(text, changed), made_by)

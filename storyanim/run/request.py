@@ -6,6 +6,7 @@ import json
 import os
 import platform
 from importlib import metadata
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ from storyanim.config import Quality, Settings, load_settings
 from storyanim.engine.run_dir import RunDir
 from storyanim.errors import CharacterError, InputError
 from storyanim.planning import is_storyboard, read_story, read_storyboard
+from storyanim.planning.board_problems import Problem
 from storyanim.run.models import pins_between
 
 _PACKAGES = ("storyanim", "torch", "diffusers", "transformers", "peft", "av", "numpy")
@@ -61,9 +63,16 @@ class FilmRequest(FrozenModel):
         return load_settings(self.profile, self.quality, **self.flags)
 
 
-def read_source(path: Path) -> Story | Storyboard:
-    """Read a story or a storyboard, told apart by what is in the file. Raises StoryError."""
-    return read_storyboard(path) if is_storyboard(path) else read_story(path)
+def read_source(path: Path, check: Callable[[Any], Sequence[Problem]] = lambda data: ()) -> Story | Storyboard:
+    """Read a story or a storyboard, told apart by what is in the file.
+
+    Args:
+        path: of the file.
+        check: a storyboard's data, valid or not → what else is wrong with them.
+
+    Raises StoryError.
+    """
+    return read_storyboard(path, check) if is_storyboard(path) else read_story(path)
 
 
 def write_request(run: RunDir, request: FilmRequest, settings: Settings) -> None:

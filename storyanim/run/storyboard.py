@@ -16,6 +16,7 @@ from storyanim.planning.casting import recast
 from storyanim.run import history
 from storyanim.run.board_text import changed_text
 from storyanim.run.history import FILE, PARTS
+from storyanim.run.limits import Limits
 from storyanim.run.merge import Merged, align, merge, without_namesakes
 from storyanim.stages import Planner
 
@@ -51,8 +52,14 @@ def settle_storyboard(
     """
     history.keep_current(run)
     path, mark = run.path / FILE, history.plan_mark(run.path)
+    limits = Limits(request, run.path, getattr(components.index, "folder", None))
+    if path.is_file() and not (given is not None and replan == "discard"):
+        kept = _base(run, mark)
+        as_it_was = {shot.id: shot for shot in kept.shots} if kept else {}
+        read_storyboard(path, lambda data: limits.problems(data, as_it_was))     # all that is wrong, at once
     style = request.flags.get("plan", {}).get("style")
     if given is not None:
+        limits.check(given)
         _check_named(given, cast)
         return _take_given(run, given if style is None else given.restyled(style), mark, replan)
     if request.story is None:

@@ -31,6 +31,10 @@ def shots(run: Path = RUN) -> dict[str, Shot]:
     return {shot.id: shot for shot in board(run).shots}
 
 
+def a_candidate(run: Path, shot_id: str) -> str:
+    return json.loads((run / "shots" / shot_id / "match/match.json").read_text())["matches"][-1]["clip_id"]
+
+
 def kept(run: Path = RUN) -> list[str]:
     return [path.stem for path in sorted((run / "storyboards").glob("*.yaml"))]
 
@@ -67,7 +71,7 @@ class TestShot:
         path = RUN / "storyboard.yaml"
         path.write_text(path.read_text().replace("- id: s02", "# the frog\n- id: s02  # it sings"))
         change("redo", RUN, "s02")
-        change("pin", RUN, "s03", "x@0-1")
+        change("pin", RUN, "s03", a_candidate(RUN, "s03"))
         change("move", RUN, "s02", "--before", "s01")
         assert "shots:\n# the frog\n- id: s02  # it sings\n" in path.read_text()
 
@@ -199,7 +203,7 @@ class TestGivenAgain:
     def test_edits_in_the_run_stay(self, cli: Cli, given: Path, change: Callable[..., None]) -> None:
         change("redo", "r", "s01")
         change("insert", "r", "s01", "--prompt", "a fox runs")
-        change("ban", "r", "s02", "x@0-1")
+        change("ban", "r", "s02", a_candidate(Path("r"), "s02"))
         before = Path("r/storyboard.yaml").read_bytes()
         assert cli("run", given, "--out", "r").code == 0
         assert Path("r/storyboard.yaml").read_bytes() == before

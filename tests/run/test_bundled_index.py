@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from coloured import ColourEncoder
 
-from storyanim.config import asset, load_settings
+from storyanim.config import DEFAULT_INDEX, asset, load_settings
 from storyanim.retrieve.encoders import build_encoder
 from storyanim.retrieve.index_format import read_info
 from storyanim.run import components
 
 
 def test_the_encoder_of_the_package_takes_its_index() -> None:
-    assert components.bundled_index(build_encoder(load_settings("storybook"))) == asset(components.DEFAULT_INDEX)
+    assert components.bundled_index(build_encoder(load_settings("storybook"))) == asset(DEFAULT_INDEX)
 
 
 def test_another_encoder_has_an_index_made_once(videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
