@@ -62,7 +62,8 @@ def facts_of(result: FilmResult) -> dict[str, Any]:
         "seeds": {made.shot.id: made.shot.reseeded(made.check.value.chosen).seed for made in result.shots
                   if made.check.value.chosen},
         "checks": {shot: check.model_dump(mode="json") for shot, check in result.checks.items()},
-        "profile": result.profile, "models": dict(result.models),
+        "profile": result.profile, "models": dict(result.models), "mended": list(result.mended),
+        "changed_settings": {name: list(values) for name, values in result.changed_settings.items()},
         "pictures": {name: survey.findings() for name, survey in result.surveys.items()},
     }
 
@@ -76,6 +77,8 @@ def show(result: FilmResult, as_json: bool) -> None:
     without_footage = facts["without_footage"]
     lines = [f"{result.path}: {len(result.shots)} shots, {facts['duration_s']:.1f} s",
              f"{result.report}: how it came about"]
+    if result.mended:
+        lines.append(f"damaged, and made again: {', '.join(result.mended)}")
     if without_footage:
         lines.append(f"no footage fits, drawn from the text alone: {', '.join(without_footage)}")
     lines += [f"{shot}: {what_is_wrong(check.reading)}" for shot, check in result.checks.items()

@@ -162,13 +162,8 @@ def report(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     json_: flags.AsJson = False
 ) -> None:
-    """Write the report of a run again, from what lies in its folder."""
-    from storyanim.engine.run_dir import RunDir
-    from storyanim.run.models import bind
-    from storyanim.run.report import write_report
-    from storyanim.run.request import read_pins, read_request
+    """Write the report of a run again, from what lies in its folder, also while it is drawn."""
+    from storyanim.run.report import report_on
 
-    settings = bind(read_request(run_folder).settings(), read_pins(run_folder), only_pinned=True)
-    with RunDir(run_folder) as opened:
-        path = write_report(opened, settings)
+    path = report_on(run_folder)
     console.result({"report": str(path)}, str(path), json_)

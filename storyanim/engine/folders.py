@@ -120,12 +120,22 @@ def write_manifest(folder: Path, facts: dict[str, Any]) -> None:
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
     """Return what `done.json` says, if each file that it lists is there with its bytes; else None."""
+    facts = read_facts(folder)
+    try:
+        whole = facts is not None and all(
+            _is_whole(folder / name, mark) for name, mark in facts["files"].items())
+    except (OSError, InputError, ValueError, KeyError, TypeError, AttributeError):
+        return None                                  # not a mark of ours: not done
+    return facts if whole else None
+
+
+def read_facts(folder: Path) -> dict[str, Any] | None:
+    """Return what `done.json` says, whatever lies beside it; None when it is not there or none."""
     try:
         facts = json.loads((folder / DONE).read_text("utf-8"))
-        whole = all(_is_whole(folder / name, mark) for name, mark in facts["files"].items())
-    except (OSError, InputError, ValueError, KeyError, TypeError, AttributeError):
-        return None                                  # no mark, or not one of ours: not done
-    return facts if whole else None
+    except (OSError, ValueError):
+        return None
+    return facts if isinstance(facts, dict) else None
 
 
 def atomic_replace(partial: Path, place: Path) -> None:

@@ -49,6 +49,7 @@ class RunDir:
         self._lock: IO[str] | None = None
         self._shared: int | None = None  # of one beside: the descriptor of the folder, with a lock
         self._new: list[Path] = []                   # folders made by entering
+        self._log_start = 0                          # bytes of the log when it was opened
 
     def __enter__(self) -> RunDir:
         with folders.disk_errors(self.path):
@@ -61,6 +62,7 @@ class RunDir:
             self._lock = _locked(self.path / MARK, self.path)
             locks.remove_leftovers(self.path)
             _end_last_line(self.path / LOG)
+            self._log_start = (self.path / LOG).stat().st_size if (self.path / LOG).is_file() else 0
         return self
 
     def __exit__(
@@ -109,6 +111,7 @@ class RunDir:
         if _facts_for(place, key) is None and (found := _kept(place, keep, key)) is not None:
             with folders.disk_errors(self.path):
                 _keep_old(place, keep)
+                folders.remove_path(place)           # damaged, or it were kept
                 found.rename(place)
         return self._step(name, function, _only_positional(inputs, named), keep=keep)
 
@@ -118,7 +121,9 @@ class RunDir:
     ) -> Step[T]:
         place = self._place(name)
         key = step_key(function, inputs)
-        facts = _facts_for(place, key)
+        lying = _facts_of(place)
+        facts = lying if lying and lying["key"] == key else None
+        damaged = lying is None and place.is_dir()
         if facts is None and shared:
             facts = self._fetch(place, key)
         fresh = facts is None
@@ -126,6 +131,8 @@ class RunDir:
             if self._only_done:
                 raise StepNotDoneError(name)
             facts = self._compute(place, key, function, inputs, writes=writes, shared=shared, keep=keep)
+        if damaged:
+            self.log("mended", step=name)
         return _handle(name, place, facts, fresh)
 
     @contextmanager
@@ -144,6 +151,18 @@ class RunDir:
         facts = _facts_of(place)
         return _handle(name, place, facts, fresh=False) if facts else None
 
+    def key_of(self, name: str) -> str:
+        """Return the key of the step in the folder `name`, by its manifest alone; "" without one."""
+        return str((folders.read_facts(self._place(name)) or {}).get("key", ""))
+
+    def mended(self) -> tuple[str, ...]:
+        """Return the steps and files that were damaged and made again since the folder was opened."""
+        with suppress(FileNotFoundError), (self.path / LOG).open("rb") as log:
+            log.seek(self._log_start)
+            events = filter(None, map(_event, log.read().decode("utf-8", "replace").splitlines()))
+            return tuple(dict.fromkeys(event["step"] for event in events if event["event"] == "mended"))
+        return ()
+
     def write(self, name: str, text: str) -> Path:
         """Write a file of the run's own (`run.json`, `report.html`), whole or not at all."""
         return self.write_bytes(name, text.encode())
@@ -154,10 +173,16 @@ class RunDir:
         folders.write_file(path, data)
         return path
 
-    def publish(self, source: Path, name: str) -> Path:
-        """Copy a step's file to where people look for it (`film.mp4`), whole or not at all."""
-        path = self._place(name)
-        folders.write_file(path, source.read_bytes())
+    def publish(self, source: Path, name: str, fresh: bool = True) -> Path:
+        """Copy a step's file to where people look for it (`film.mp4`), whole or not at all.
+
+        Another file in its place is told as damaged, unless the step's is `fresh`.
+        """
+        path, data = self._place(name), source.read_bytes()
+        damaged = not fresh and path.is_file() and path.read_bytes() != data
+        folders.write_file(path, data)
+        if damaged:
+            self.log("mended", step=name)
         return path
 
     def log(self, event: str, **facts: object) -> None:
@@ -284,6 +309,18 @@ def _add_to_cache(folder: Path, key: str) -> None:
         folders.atomic_replace(partial, place)
     except OSError:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def is_open(path: Path) -> bool:
+    """Whether a process has a run folder open just now."""
+    try:
+        with (path / MARK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:                                  # no folder of a run, or a file system without locks
+        return False
+    return False
 
 
 def _check_name(path: Path) -> None:

@@ -81,6 +81,8 @@ class Report(FrozenModel):
     settings: dict[str, Any] = Field(default_factory=dict)  # of the run, nested
     versions: dict[str, str] = Field(default_factory=dict)  # package → version
     seconds: dict[str, float] = Field(default_factory=dict)  # of the steps that belong to no shot
+    in_use: bool = False                             # it was being drawn when this was written
+    mended: tuple[tuple[str, str], ...] = ()         # when, in UTC, and what was damaged and made again
 
     def drawn(self, shot: Shot) -> str:
         """Return a shot's prompt with the characters' appearance, as the generator got it."""

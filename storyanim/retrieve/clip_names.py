@@ -11,7 +11,7 @@ from pathlib import Path
 
 from storyanim.retrieve.index_format import CLIPS
 
-_LIKE = 4                                            # letters at either end that a name shares with a typo of it
+_LIKE = 4                                            # letters that a name shares with a typo of it
 _MAX_COMPARED = 2000
 
 
@@ -23,9 +23,11 @@ def unknown_clips(index: Path, clip_ids: Collection[str]) -> dict[str, str]:
     try:
         name = f"{(index / CLIPS).absolute().as_uri()}?mode=ro&immutable=1"
         with closing(sqlite3.connect(name, uri=True)) as database:
-            found = database.execute("SELECT clip_id FROM clips WHERE clip_id IN (SELECT value FROM json_each(?))",
-                                     (json.dumps([*clip_ids]),))
-            return {clip: _nearest(database, clip) for clip in sorted({*clip_ids} - {row[0] for row in found})}
+            found = database.execute(
+                "SELECT clip_id FROM clips WHERE clip_id IN (SELECT value FROM json_each(?))",
+                (json.dumps([*clip_ids]),))
+            unknown = {*clip_ids} - {row[0] for row in found}
+            return {clip: _nearest(database, clip) for clip in sorted(unknown)}
     except sqlite3.Error:
         return {}
 

@@ -59,7 +59,7 @@ def keys_of_drawings(run: RunDir, place: str) -> set[str]:
     root = run.path / place
     found = (*root.glob("frames*"), *root.glob("takes/*/"))
     names = (folder.relative_to(run.path).as_posix() for folder in found)
-    return {step.key for name in names if (step := run.done(name))}
+    return {key for name in names if (key := run.key_of(name))}
 
 
 def what_is_wrong(reading: Reading) -> str:

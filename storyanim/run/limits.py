@@ -1,4 +1,4 @@
-"""What of a storyboard cannot be filmed, though it can be written: too long a shot, footage that is nowhere."""
+"""What of a storyboard cannot be filmed: a shot that is too long, footage that is nowhere."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Limits:
     def longest_s(self) -> float:
         """Seconds of the longest shot: as long as it can be drawn, or as a plan makes it by itself."""
         settings = self._settings
-        planned = max(settings.plan.shot_duration_s, MAX_DURATION_S if settings.plan.words_per_second else 0.0)
-        return max(settings.generate.max_duration_s, planned)
+        for_words = MAX_DURATION_S if settings.plan.words_per_second else 0.0
+        return max(settings.generate.max_duration_s, settings.plan.shot_duration_s, for_words)
 
     def check(self, board: Storyboard, before: Mapping[str, Shot] = _NO_SHOTS) -> None:
         """Raise StoryError for what cannot be filmed of the shots that are not the same in `before`."""

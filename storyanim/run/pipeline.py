@@ -11,9 +11,10 @@ components.py lists who does the work. "AaS" in docstrings is the paper, He et a
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from storyanim.artifacts import Check, Film, Storyboard
@@ -36,7 +37,7 @@ from storyanim.run.checked import keys_of_drawings
 from storyanim.run.components import Components, Token
 from storyanim.run.models import commits_of
 from storyanim.run.report import write_report
-from storyanim.run.request import FilmRequest, write_request
+from storyanim.run.request import FilmRequest, changed_settings, write_request
 from storyanim.run.shots import (
     DrawnShot,
     ShotTask,
@@ -70,6 +71,9 @@ class FilmResult:
     profile: str = ""
     checks: Mapping[str, Check] = field(default_factory=dict)        # shot id → how it was read back
     models: Mapping[str, str] = field(default_factory=dict)          # role → "repository@commit"
+    # setting → what the run had, and what it is without anybody's asking
+    changed_settings: Mapping[str, tuple[object, object]] = field(default_factory=dict)
+    mended: tuple[str, ...] = ()                     # steps and files that were damaged and made again
 
     @property
     def path(self) -> Path:
@@ -110,6 +114,8 @@ def make_film(
     text = request.story.text if request.story else "\n".join(shot.text
                                                               for shot in given.shots) if given else ""
     cast = read_cast(request.characters, text, components.settings, components.vocabulary)
+    changed = changed_settings(run.path, request, components.settings)
+    _tell_changed(changed)
     write_request(run, request, components.settings)
     progress(0.0, "planning")
     board = settle_storyboard(run, request, given, cast.members, components, replan)
@@ -117,7 +123,15 @@ def make_film(
     result = film_storyboard(run, with_seed(board, request.seed), tokens, components, progress, cast.surveys)
     write_report(run, components.settings, result.failed)
     progress(1.0, "done")
-    return result
+    return replace(result, changed_settings=changed, mended=run.mended())
+
+
+def _tell_changed(settings: Mapping[str, tuple[object, object]]) -> None:
+    """Tell of settings that are not what they were when the run was last drawn, before anything is."""
+    for name, (was, now) in settings.items():
+        _LOG.warning("setting %s is %s now, this run had %s: it came from the environment, storyanim.toml, "
+                     "the profile or another version; what depends on it is made again",
+                     name, json.dumps(now), json.dumps(was))
 
 
 def film_storyboard(
@@ -141,9 +155,11 @@ def film_storyboard(
     film, contact_sheet = _join_film(run, board.title, drawn, components)
     made = board.model_copy(update={"shots": tuple(shot.shot for shot in drawn)})
     run.write(DRAWN, made.model_dump_json(indent=1) + "\n")
+    mended = run.mended()
     return FilmResult(
         run.path, board, tuple(drawn), film, contact_sheet,
-        redrawn=tuple(made.shot.id for made in drawn if made.frames.key not in before[made.shot.id]),
+        redrawn=tuple(made.shot.id for made in drawn
+                      if made.frames.key not in before[made.shot.id] or made.frames.name in mended),
         failed={shot.id: f"{errors[shot.id]}" or type(errors[shot.id]).__name__ for shot in board.shots
                 if shot.id in errors},
         checks={made.shot.id: made.check.value for made in drawn},
@@ -233,7 +249,7 @@ def _join_film(
     contact_sheet = run.step_with_folder(
         "sheet", sheet.draw_sheet, title, [as_shown(made.shot, made.subtitle) for made in drawn],
         [output_of(made.frames) for made in drawn])
-    run.publish(film.value.path, "film.mp4")
+    run.publish(film.value.path, "film.mp4", film.fresh)
     for name in ("film.srt", "film.vtt"):
         if (subtitles := film.value.path.with_name(name)).is_file():
             run.publish(subtitles, name)

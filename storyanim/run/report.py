@@ -8,7 +8,7 @@ from typing import Any
 
 from storyanim.artifacts import CharacterToken, Check, Film, Shot, Storyboard
 from storyanim.config import Settings
-from storyanim.engine.run_dir import RunDir
+from storyanim.engine.run_dir import RunDir, is_open
 from storyanim.engine.steps import Step
 from storyanim.engine.store import load_character_token
 from storyanim.errors import CharacterError
@@ -18,18 +18,41 @@ from storyanim.personalize.images import character_name
 from storyanim.planning import read_storyboard
 from storyanim.run.checked import take_name
 from storyanim.run.history import FILE
-from storyanim.run.request import read_request, versions
+from storyanim.run.models import bind
+from storyanim.run.request import read_pins, read_request, versions
 from storyanim.run.storyboard import with_seed
 from storyanim.run.takes import takes_of
 
+_TRIES = 5
 
-def write_report(run: RunDir, settings: Settings, failed: Mapping[str, str] | None = None) -> Path:
+
+def report_on(folder: Path) -> Path:
+    """Write `report.html` of a run that may be being drawn just now: then of what is there of it.
+
+    Raises InputError, StoryError, and UsageError when it is opened by another process in this moment.
+    """
+    settings = bind(read_request(folder).settings(), read_pins(folder), only_pinned=True)
+    in_use = is_open(folder)
+    for left in range(_TRIES, 0, -1):
+        try:
+            with RunDir(folder, beside=in_use) as run:
+                return write_report(run, settings, in_use=in_use)
+        except (OSError, ValueError):                # a step took another's place while it was read
+            if left == 1 or not in_use:
+                raise
+    raise AssertionError("unreachable")
+
+
+def write_report(
+    run: RunDir, settings: Settings, failed: Mapping[str, str] | None = None, in_use: bool = False
+) -> Path:
     """Write `report.html` from what lies finished in the run folder.
 
     Args:
         run: folder of the run, open.
         settings: of the run.
         failed: shot id → why it was not drawn.
+        in_use: another process is drawing it.
 
     Raises InputError, StoryError.
     """
@@ -41,6 +64,9 @@ def write_report(run: RunDir, settings: Settings, failed: Mapping[str, str] | No
         film=film.value.model_copy(update={"path": run.path / "film.mp4"}) if film else None,
         captions=srt_to_vtt(srt.read_text("utf-8")) if film and srt.is_file() else "",
         sheet=run.path / "sheet.png" if run.done("sheet") else None,
+        in_use=in_use,
+        mended=tuple((event["time"][:19].replace("T", " "), event["step"])
+                     for event in run.events() if event["event"] == "mended"),
         settings=settings.model_dump(mode="json"), versions=versions(),
         seconds={name: value for name, value in seconds.items() if not name.startswith("shots/")})
     return run.write("report.html", render(report, run.path))

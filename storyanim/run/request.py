@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from storyanim.artifacts import FrozenModel, Story, Storyboard
 from storyanim.config import Quality, Settings, load_settings
 from storyanim.engine.run_dir import RunDir
-from storyanim.errors import CharacterError, InputError
+from storyanim.errors import CharacterError, InputError, StoryanimError
 from storyanim.planning import is_storyboard, read_story, read_storyboard
 from storyanim.planning.board_problems import Problem
 from storyanim.run.models import pins_between
@@ -63,7 +63,9 @@ class FilmRequest(FrozenModel):
         return load_settings(self.profile, self.quality, **self.flags)
 
 
-def read_source(path: Path, check: Callable[[Any], Sequence[Problem]] = lambda data: ()) -> Story | Storyboard:
+def read_source(
+    path: Path, check: Callable[[Any], Sequence[Problem]] = lambda data: ()
+) -> Story | Storyboard:
     """Read a story or a storyboard, told apart by what is in the file.
 
     Args:
@@ -91,6 +93,50 @@ def read_request(folder: Path) -> FilmRequest:
     except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
         raise InputError(f"{folder} is no run folder, or its run.json is damaged",
                          hint="give the story again: `storyanim run STORY --out FOLDER`") from error
+
+
+def changed_settings(
+    folder: Path, request: FilmRequest, settings: Settings
+) -> dict[str, tuple[Any, Any]]:
+    """Return the settings that a run had otherwise and that nobody asks to change: name → was, is.
+
+    They came from the environment, `storyanim.toml`, a profile or a default that is another by now. What only
+    changes speed is left out, and so are commits, which a run keeps. {} of a new run.
+    """
+    try:
+        data = json.loads((folder / "run.json").read_text("utf-8"))
+        before = dict(_flat(FilmRequest.model_validate(data["request"]).settings()))
+        had = data["settings"]
+    except (OSError, ValueError, KeyError, TypeError, StoryanimError):
+        return {}
+    asked = dict(_flat(request.settings()))
+    found = {}
+    for name, value in _flat(settings):
+        was = _at(had, name.split("."))
+        if was is not _MISSING and was != value and before.get(name) == asked.get(name):
+            found[name] = (was, value)
+    return found
+
+
+_MISSING = object()
+
+
+def _flat(section: BaseModel, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield settings that can change a result by their dotted names, as JSON has them."""
+    dumped = section.model_dump(mode="json")
+    for name, info in type(section).model_fields.items():
+        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield from _flat(value, f"{place}{name}.")
+        elif extra.get("changes_results") is not False and name not in ("revision", "loras", "embeddings"):
+            yield f"{place}{name}", dumped[name]
+
+
+def _at(data: Any, names: Sequence[str]) -> Any:
+    for name in names:
+        data = data.get(name, _MISSING) if isinstance(data, dict) else _MISSING
+    return data
 
 
 def read_pins(folder: Path) -> dict[str, str]:

@@ -79,7 +79,7 @@ def settle_storyboard(
         ids = {shot.id for shot in mine.shots}
         base = planned.model_copy(update={"shots": tuple(s for s in planned.shots if s.id in ids)})
     mine = mine.model_copy(update={"style": base.style}).restyled(planned.style)
-    base = base.restyled(planned.style)              # so that another style is no conflict with a person's words
+    base = base.restyled(planned.style)              # another style is no conflict with a person's words
     merged = merge(_as_cast(base, mine, components.vocabulary), mine,
                    _as_cast(planned, mine, components.vocabulary), "the new plan")
     return _write(run, planned, _agreed(merged, replan), new, "plan")

@@ -142,11 +142,8 @@ def _record_file(place: Path, key: str) -> Path:
 
 
 def _facts(where: Path) -> dict[str, str] | None:
-    try:
-        facts = json.loads((where / folders.DONE).read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return facts if isinstance(facts, dict) and "key" in facts else None
+    facts = folders.read_facts(where)
+    return facts if facts and "key" in facts else None
 
 
 def _key_in_film(folder: Path, shot_id: str) -> str:

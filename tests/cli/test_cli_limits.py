@@ -49,7 +49,7 @@ def test_all_that_is_wrong_at_once(cli: Cli, here: Path, diary: object) -> None:
 def test_a_runs_own_storyboard(cli: Cli, made: Outcome) -> None:
     path = RUN / "storyboard.yaml"
     before = path.read_text()
-    path.write_text(before.replace("duration_s: 2.0", "duration_s: 9.5", 1).replace("pinned: null", "pinned: no@0-1", 1))
+    path.write_text(before.replace("duration_s: 0.5", "duration_s: 9.5", 1).replace("pinned: null", "pinned: no@0-1", 1))
     film = (RUN / "film.mp4").read_bytes()
     outcome = cli("run", RUN)
     assert outcome.code == 4
@@ -68,8 +68,11 @@ def test_commands(cli: Cli, made: Outcome, command: tuple[object, ...]) -> None:
     assert (RUN / "storyboard.yaml").read_bytes() == before
 
 
-def test_what_a_plan_made_is_never_refused(cli: Cli, story: Path, diary: object, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_plan_makes_is_not_refused(cli: Cli, story: Path, diary: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STORYANIM_PLAN__SHOT_DURATION_S", "20")
     assert cli("run", story).code == 0
-    (RUN / "storyboard.yaml").write_text((RUN / "storyboard.yaml").read_text().replace("duration_s: 2.0", "duration_s: 20.0"))
+    path = RUN / "storyboard.yaml"
+    path.write_text(path.read_text().replace("duration_s: 0.5", "duration_s: 20.0"))
     assert cli("run", RUN).code == 0
+    monkeypatch.delenv("STORYANIM_PLAN__SHOT_DURATION_S")
+    assert "3 things are wrong" in cli("run", RUN).complaint[0]

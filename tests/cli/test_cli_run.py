@@ -41,7 +41,7 @@ class TestRun:
         assert made.json == {
             "checks": dict.fromkeys(("s01", "s02", "s03"), right), "run": str(RUN), "film": f"{RUN}/film.mp4", "report": f"{RUN}/report.html", "duration_s": 1.5, "shots": 3,
             "without_footage": [], "drawn": ["s01", "s02", "s03"], "failed": {}, "unsupported_words": {}, "cast": [],
-            "pictures": {}, "faults": {}, "seeds": {}, "profile": "storybook", "models": {},
+            "pictures": {}, "faults": {}, "seeds": {}, "profile": "storybook", "models": {}, "mended": [], "changed_settings": {},
         }
 
     def test_progress_is_plain_lines_on_stderr(self, made: Outcome) -> None:

@@ -205,6 +205,10 @@ class TestDamage:
             make(run)
             assert called() == {"estimate"}
             assert path.read_bytes() == whole
+            told = () if (name, damage) == ("done.json", "flipped") else ("shots/s01/depth",)
+            assert run.mended() == told              # a key that is another's is no damage
+        with RunDir(folder) as run:
+            assert run.mended() == ()                # of this time alone
 
     def test_a_full_disk_is_a_resource_error_and_leaves_nothing(self, folder: Path) -> None:
         with RunDir(folder) as run:
