@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -188,8 +188,8 @@ class Shot(FrozenModel):
         if not self.style:
             return self
 
-        def joined(part: FrozenModel) -> Any:
-            return part.model_copy(update={"prompt": f"{getattr(part, 'prompt')}, {self.style}"})
+        def joined(part: Any) -> Any:
+            return part.model_copy(update={"prompt": f"{part.prompt}, {self.style}"})
 
         parts = {name: tuple(map(joined, getattr(self, name))) for name in ("entities", "events")}
         return joined(self).model_copy(update={"style": "", **parts})
@@ -253,12 +253,43 @@ class Storyboard(FrozenModel):
 
         Raises yaml.YAMLError or pydantic.ValidationError.
         """
-        return _parse_storyboard(text)
+        return parse_yaml(text)[0]
 
 
-@lru_cache(maxsize=4)                                # a long one takes a second, and is read again and again
-def _parse_storyboard(text: str) -> Storyboard:
-    return Storyboard.model_validate(yaml.load(text, Loader=YAML_LOADER))
+class _Loader(YAML_LOADER):
+    """Notes whether a key is in a map twice, of which YAML takes the last in silence."""
+
+    repeats = False
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        self.repeats |= len({key.value for key, _ in node.value}) < len(node.value)
+        return dict(super().construct_mapping(node, deep))
+
+
+_parsed: OrderedDict[str, tuple[Storyboard, bool]] = OrderedDict()   # the last few texts
+_MAX_PARSED = 4
+
+
+def parse_yaml(text: str) -> tuple[Storyboard, bool]:
+    """Return the storyboard of a file's text, and whether a key is in one of its maps twice.
+
+    A long one takes a second, and is read again and again: the last few are kept. Raises yaml.YAMLError or
+    pydantic.ValidationError.
+    """
+    if text not in _parsed:
+        loader = _Loader(text)
+        try:
+            remember_parsed(text, Storyboard.model_validate(loader.get_single_data()), loader.repeats)
+        finally:
+            loader.dispose()
+    return _parsed[text]
+
+
+def remember_parsed(text: str, board: Storyboard, repeats: bool = False) -> None:
+    """Keep what a text is known to say."""
+    _parsed[text] = board, repeats
+    while len(_parsed) > _MAX_PARSED:
+        _parsed.popitem(last=False)
 
 
 class FootageQuery(FrozenModel):

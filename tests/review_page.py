@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,25 @@ from storyanim.run import edits
 TOKEN = "a-token-of-the-tests"
 # Figures of a shot, one of them with a place.
 TWO = [{"prompt": "a bear running"}, {"prompt": "a frog jumping", "boxes": [{"x0": 0.5, "y0": 0.2, "x1": 0.9, "y1": 1.0}]}]
+
+
+def says(page: Any, text: str) -> None:
+    """The page's own line says so."""
+    page.locator("#message").get_by_text(re.compile(text)).wait_for()
+
+
+def until(page: Any, expression: str) -> None:
+    """It is so within the page's patience; its policy forbids playwright's own way, which evaluates text."""
+    for _ in range(200):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never: {expression}")
+
+
+def open_shot(page: Any, shot: str) -> None:
+    page.locator(f"#card-{shot} a").click()
+    page.locator(f"#shot article[data-shot={shot}]").wait_for()
 
 
 @dataclass

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
-from functools import lru_cache
 from types import UnionType
 from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from storyanim.artifacts import YAML_LOADER, Storyboard
+from storyanim.artifacts import YAML_LOADER, Storyboard, parse_yaml
 
 _NO_FIELD = "extra_forbidden"
 _MISSING = "missing"
@@ -44,15 +43,17 @@ def parse_storyboard(
     return (None, lines) if lines else (board, ())
 
 
-@lru_cache(maxsize=4)                                # a long one takes a second, and is read again and again
 def _parsed(text: str) -> tuple[Storyboard | None, tuple[tuple[Mark, str], ...]]:
     """Return the storyboard, if it is one, and what is wrong with the file. Raises yaml.YAMLError."""
-    node = yaml.compose(text, Loader=YAML_LOADER)
-    problems = () if node is None else tuple(_repeated(node, node, ()))
     try:
-        return Storyboard.model_validate(yaml.load(text, Loader=YAML_LOADER)), problems
+        board, repeats = parse_yaml(text)
+        if not repeats:
+            return board, ()
+        found: list[tuple[Mark, str]] = []
     except ValidationError as error:
-        return None, (*_explained(error, node), *problems)
+        board, found = None, list(_explained(error, yaml.compose(text, Loader=YAML_LOADER)))
+    node = yaml.compose(text, Loader=YAML_LOADER)
+    return board, (*found, *(_repeated(node, node, ()) if node is not None else ()))
 
 
 def _not_yaml(error: yaml.YAMLError) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -27,13 +29,27 @@ from storyanim.review.forms import Fields, one, read_form, shot_changes, whole_n
 from storyanim.review.guard import Guard
 from storyanim.review.pages import render
 from storyanim.run import edits
-from storyanim.run.exports import write_run_preview
+from storyanim.run.exports import (
+    export_film,
+    export_zipped,
+    print_storyboard,
+    write_footage,
+    write_run_preview,
+)
 
 _HERE = Path(__file__).parent
-# What of a run may be looked at; nothing else of it, and nothing outside of it, has an address.
+# What of a run may be looked at; nothing else of it, and of what is outside of it only the footage that was
+# found for a shot, by its number, has an address.
 _MEDIA = re.compile(r"film\.(?:mp4|vtt)|shots/s\d+/(?:frames(?:-\d+)?|depth|thumbnails|clip|takes/[\w-]+)"
                     r"/[\w-]+\.(?:png|mp4|webp)")
 _EXPORTS = ("film.mp4", "film.srt", "sheet.png", "storyboard.yaml")
+# Made when it is asked for: name → run folder, file to write.
+_MADE: Mapping[str, Callable[[Path, Path], object]] = {
+    "preview.webp": write_run_preview,
+    "storyboard.pdf": print_storyboard, "storyboard.html": print_storyboard,
+    **{f"project.{kind}.zip": partial(export_zipped, format_=kind) for kind in ("otio", "edl", "fcpxml")},
+    "project.zip": partial(export_film, format_="zip"),
+}
 Action = Callable[[str, Fields], str]                # id of a shot or "", the form → what to say
 
 
@@ -48,6 +64,8 @@ class Review:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.drawing = Drawing(folder)
+        self._played = Path(tempfile.mkdtemp(prefix="storyanim-review-"))        # candidates, cut out
+        atexit.register(shutil.rmtree, self._played, ignore_errors=True)
         shot_actions: dict[str, Action] = {
             "edit": self._edit, "redo": self._redo, "move": self._move, "remove": self._remove,
             "insert": self._insert, "choose": self._choose, "pin": self._pin, "unpin": self._unpin,
@@ -62,6 +80,7 @@ class Review:
               for name, act in shot_actions.items()),
             *(Route(f"/{name}", self._acting(act), methods=["POST"]) for name, act in run_actions.items()),
             Route("/progress", self._progress),
+            Route("/footage/{shot}/{figure:int}/{number:int}.mp4", self._footage),
             Route("/media/{name:path}", self._media), Route("/export/{name}", self._export),
             Mount("/static", StaticFiles(directory=_HERE / "static")),
         ], exception_handlers={StoryanimError: _explain})
@@ -110,22 +129,36 @@ class Review:
 
     def _export(self, request: Request) -> Response:
         name = request.path_params["name"]
-        if name == "preview.webp":
-            return self._preview()
+        if name in _MADE:
+            return self._made(name)
         if name not in _EXPORTS:
             return PlainTextResponse("there is no such export", 404)
         return FileResponse(self._inside(name), filename=f"{self._folder.name}-{name}")
 
-    def _preview(self) -> Response:
-        with tempfile.NamedTemporaryFile(suffix=".webp", delete=False) as file:
-            path = Path(file.name)
+    def _made(self, name: str) -> Response:
+        folder = Path(tempfile.mkdtemp(prefix="storyanim-export-"))
+        path = folder / f"{self._folder.name}-{name}"
         try:
-            write_run_preview(self._folder, path)
+            _MADE[name](self._folder, path)
         except StoryanimError:
-            path.unlink()
+            shutil.rmtree(folder)
             raise
-        return FileResponse(path, filename=f"{self._folder.name}-preview.webp",
-                            background=BackgroundTask(path.unlink))
+        return FileResponse(path, filename=path.name, background=BackgroundTask(shutil.rmtree, folder))
+
+    def _footage(self, request: Request) -> Response:
+        """Play a candidate of a shot, or of one of its figures: what of its video would be followed."""
+        at = request.path_params
+        made = view.read_detail(self._folder, view.read_view(self._folder), at["shot"]).made
+        found = [made.candidates, *made.figures][at["figure"]:][:1]
+        matches = found[0].matches if found and found[0] else ()
+        if not 0 < at["number"] <= len(matches):
+            return PlainTextResponse("there is no such footage", 404)
+        match = matches[at["number"] - 1]
+        name = f"{match.sha256[:16]}-{match.start_s:g}-{match.end_s:g}.mp4"
+        path = self._played / name
+        if not path.is_file():
+            write_footage(match, path)
+        return FileResponse(path)
 
     def _inside(self, name: str) -> Path:
         """Return a file of the run, links followed. Raises InputError when it is none."""

@@ -28,6 +28,12 @@ from storyanim.run.storyboard import with_seed
 
 _FILM_FILES = {"film.mp4": "The film, MP4", "film.srt": "Subtitles, SRT", "sheet.png": "Contact sheet, PNG",
                "storyboard.yaml": "Storyboard, YAML"}
+# Made when it is asked for: of the storyboard, and of the film.
+_OF_BOARD = {"storyboard.pdf": "Storyboard for print, PDF", "storyboard.html": "Storyboard for print, HTML"}
+_OF_FILM = {"preview.webp": "Small moving picture, WebP", "project.zip": "Editor's project, all formats, ZIP",
+            "project.otio.zip": "Editor's project, OpenTimelineIO, ZIP",
+            "project.fcpxml.zip": "Editor's project, Final Cut Pro, ZIP",
+            "project.edl.zip": "Editor's project, EDL, ZIP"}
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,8 @@ def read_view(folder: Path) -> Board:
         state = "new" if not picture else "drawn" if is_same else "changed"
         start_s, duration_s = starts.get(shot.id, (None, shot.duration_s))
         cards.append(Card(shot, number, state, picture, start_s, duration_s))
-    have = {name: label for name, label in _FILM_FILES.items() if (folder / name).is_file()}
+    have = {name: label for name, label in _FILM_FILES.items() if (folder / name).is_file()} | _OF_BOARD
+    have |= _OF_FILM if film else {}
     return Board(
         folder.name, seen, board, tuple(cards), film=media(folder, folder / "film.mp4") if film else "",
         duration_s=film.duration_s if film else 0.0,

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from storyanim.artifacts import YAML_LOADER, Storyboard, to_yaml
+from storyanim.artifacts import YAML_LOADER, Shot, Storyboard, remember_parsed, to_yaml
 
 if TYPE_CHECKING:
     from ruamel.yaml import YAML
 
 _WIDTH = 110
+_ANCHOR = re.compile(r"(?<!\S)[&*]\w|(?<!\S)<<:")   # by which one block may say what another does
 
 
 def changed_text(text: str, board: Storyboard) -> str:
@@ -36,6 +38,8 @@ def changed_text(text: str, board: Storyboard) -> str:
         changed = _with_fields(text, _different(old, new))
         if old["shots"] != new["shots"]:
             changed = _with_shots(changed, old["shots"], new["shots"])
+            if not _different(old, new) and not _ANCHOR.search(text):
+                remember_parsed(changed, board)      # each block that is another was read again by itself
         if Storyboard.from_yaml(changed) == board:
             return changed
     except (yaml.YAMLError, YAMLError, ValueError, LookupError):
@@ -110,6 +114,13 @@ def _changed_block(block: str, indent: int, old: Mapping[str, Any], new: Mapping
     changes = {name: value for name, value in new.items() if value != old.get(name)}
     if not changes:
         return block
+    changed = _with_changes(block, indent, changes)
+    if Shot.model_validate(yaml.load(changed, Loader=YAML_LOADER)[0]) != Shot.model_validate(new):
+        raise ValueError("the lines do not say what the shot is to be")
+    return changed
+
+
+def _with_changes(block: str, indent: int, changes: Mapping[str, Any]) -> str:
     printer = _printer()
     tree = printer.load(_dedented(block, indent))
     for name, value in changes.items():

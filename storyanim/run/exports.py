@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from pathlib import Path
 
-from storyanim.artifacts import Film
+from storyanim import video
+from storyanim.artifacts import ClipMatch, Film
 from storyanim.engine.run_dir import RunDir
 from storyanim.errors import InputError
 from storyanim.film.editor_project import order_of, read_order, write_project
@@ -14,6 +17,8 @@ from storyanim.film.timeline import Timeline
 from storyanim.run.edits import order_shots, read_board
 from storyanim.run.report import finished_film
 from storyanim.run.request import read_request
+
+_FOOTAGE_PX, _MAX_FOOTAGE_FRAMES = 480, 600          # of a candidate that somebody wants to see
 
 
 def write_run_preview(folder: Path, out: Path, width_px: int = 256) -> None:
@@ -46,6 +51,31 @@ def export_film(folder: Path, path: Path, format_: str) -> list[Path]:
         sound = run.done("audio/mix")
         extra = [*([sound.value] if sound else []), *(srt for srt in [folder / "film.srt"] if srt.is_file())]
         return write_project(film_timeline(run), path, format_, extra=extra)
+
+
+def export_zipped(folder: Path, path: Path, format_: str) -> None:
+    """Write a project of one format, with the clips that it names, as one archive.
+
+    Raises what `export_film` raises.
+    """
+    with tempfile.TemporaryDirectory() as here:
+        made = Path(here) / folder.name
+        made.mkdir()
+        export_film(folder, made / f"{folder.name}.{format_}", format_)
+        shutil.make_archive(str(path.with_suffix("")), "zip", here)
+
+
+def write_footage(match: ClipMatch, path: Path) -> None:
+    """Write a candidate's part of its video, small, as an mp4 that browsers play.
+
+    Raises VideoError, FilmError.
+    """
+    info = video.probe(match.path)
+    scale = min(1.0, _FOOTAGE_PX / max(info.width_px, info.height_px))
+    width_px, height_px = (max(2, round(side * scale / 2) * 2) for side in (info.width_px, info.height_px))
+    frames = video.read(match.path, start_s=match.start_s, end_s=match.end_s, max_frames=_MAX_FOOTAGE_FRAMES,
+                        size_px=(width_px, height_px))
+    video.write(frames, path, width_px=width_px, height_px=height_px, fps=max(1, round(frames.fps)), crf=20)
 
 
 def print_storyboard(folder: Path, path: Path) -> None:

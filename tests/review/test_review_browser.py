@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from review_page import TWO, Served
+from review_page import TWO, Served, open_shot, says, until
 
 from storyanim import api, video
 from storyanim.run import edits
-
-
-def says(page: Any, text: str) -> None:
-    """The page's own line says so."""
-    page.locator("#message").get_by_text(re.compile(text)).wait_for()
-
-
-def until(page: Any, expression: str) -> None:
-    """It is so within the page's patience; its policy forbids playwright's own way, which evaluates text."""
-    for _ in range(200):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"never: {expression}")
 
 
 def order(served: Served) -> list[str]:
@@ -33,11 +18,6 @@ def order(served: Served) -> list[str]:
 
 def shown_order(page: Any) -> list[str]:
     return page.locator("#board > li").evaluate_all("cards => cards.map(card => card.dataset.shot)")
-
-
-def open_shot(page: Any, shot: str) -> None:
-    page.locator(f"#card-{shot} a").click()
-    page.locator(f"#shot article[data-shot={shot}]").wait_for()
 
 
 def test_the_film_plays_and_the_script_follows(page: Any, served: Served) -> None:
@@ -305,8 +285,24 @@ def test_a_shot_is_put_in(page: Any, served: Served) -> None:
     assert video.probe(served.run / "film.mp4").duration_s == pytest.approx(1.5 + served.shot("s04").duration_s, abs=0.1)
 
 
+def test_footage_plays_before_it_is_chosen(page: Any, served: Served) -> None:
+    open_shot(page, "s02")
+    count = page.locator(".found button[data-clip]").count()
+    assert count == page.locator("[id^=pin-]").count() >= 2
+    page.locator("#play-2").click()
+    until(page, "document.querySelector('.found video')?.currentTime > 0.05")
+    assert page.locator(".found video").count() == 1
+    assert served.board() == edits.read_board(served.run)
+    assert page.request.get(f"http://127.0.0.1:{served.port}/footage/s02/0/{count + 1}.mp4").status == 404
+    assert page.request.get(f"http://127.0.0.1:{served.port}/footage/s02/1/1.mp4").status == 404
+
+
 def test_the_film_is_exported(page: Any, served: Served) -> None:
-    for label, data in (("The film, MP4", b"ftyp"), ("Storyboard, YAML", b"shots:"), ("Small moving picture, WebP", b"WEBP")):
+    pytest.importorskip("opentimelineio", reason="the extra `otio` is not installed")
+    for label, data in (("The film, MP4", b"ftyp"), ("Storyboard, YAML", b"shots:"), ("Small moving picture, WebP", b"WEBP"),
+                        ("Storyboard for print, PDF", b"%PDF"), ("Storyboard for print, HTML", b"<html"),
+                        ("Editor's project, all formats, ZIP", b".otio"), ("Editor's project, Final Cut Pro, ZIP", b".fcpxml"),
+                        ("Editor's project, EDL, ZIP", b"s01.mp4"), ("Editor's project, OpenTimelineIO, ZIP", b".otio")):
         page.locator("#export").click()
         with page.expect_download() as download:
             page.get_by_role("link", name=label).click()

@@ -89,6 +89,19 @@ document.addEventListener("click", (event) => {      // what is chosen closes it
   closeMenus(event.target.closest(".menu a, .menu button") ? null : event.target.closest("details.menu"));
 });
 
+// ── footage plays in the place of its picture ──
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-clip]");
+  if (!button) return;
+  const card = button.closest("li");
+  const before = $("img, video", card);
+  const video = document.createElement("video");
+  Object.assign(video, { src: button.dataset.clip, muted: true, loop: true, controls: true, playsInline: true });
+  video.setAttribute("aria-label", button.getAttribute("aria-label"));
+  if (before) before.replaceWith(video); else card.prepend(video);
+  video.play();
+});
+
 // ── shots moved by dragging ──
 function move(card, place) {
   htmx.ajax("POST", `/shots/${card.dataset.shot}/move`, { source: card, values: place, swap: "none" });
