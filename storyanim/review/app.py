@@ -101,7 +101,8 @@ class Review:
             board.card(shot)                         # which says that there is none
         detail = view.read_detail(self._folder, board, shot) if known else None
         parts = view.parts_to_choose(self._folder, board) if board.storyboard.cast else ()
-        shown = {"board": board, "detail": detail, "drawing": self.drawing, "parts": parts, "message": ""}
+        shown = {"board": board, "detail": detail, "drawing": self.drawing, "parts": parts, "message": "",
+                 "styles": view.takes_styles(self._folder)}
         return shown | more
 
     def _progress(self, request: Request) -> Response:

@@ -10,7 +10,7 @@ from storyanim.artifacts import Shot, ShotEntity
 from storyanim.errors import UsageError
 
 Fields = Mapping[str, Sequence[str]]
-_WORDS = ("text", "prompt", "query")
+_WORDS = ("text", "prompt", "query", "style")
 _CORNERS = ("x0", "y0", "x1", "y1", "at")
 _NEW_ROWS = 1                                        # of figures and events, for one more
 

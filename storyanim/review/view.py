@@ -17,6 +17,7 @@ from storyanim.errors import StoryanimError
 from storyanim.film.cards import END_ID, TITLE_ID
 from storyanim.film.report import ReportShot
 from storyanim.film.timeline import Piece, Timeline, lay_out
+from storyanim.generate.capabilities import capabilities_of
 from storyanim.planning import Vocabulary, load_vocabulary
 from storyanim.run.checked import take_name
 from storyanim.run.edits import board_hash, find_shot, list_versions, read_board
@@ -152,6 +153,11 @@ def parts_to_choose(folder: Path, board: Board) -> tuple[str, ...]:
     creatures = vocabulary.kinds["creature"].values() if vocabulary else ()
     mine = [who.name for who in board.storyboard.characters]
     return tuple(dict.fromkeys([*mine, *sorted(entry.say for entry in creatures if entry.say)]))
+
+
+def takes_styles(folder: Path) -> bool:
+    """Return whether the run's models draw in styles that words ask for."""
+    return capabilities_of(read_request(folder).settings()).styles
 
 
 def _vocabulary(settings: Settings) -> Vocabulary | None:

@@ -53,6 +53,18 @@ def test_text_and_prompt_are_edited(page: Any, served: Served) -> None:
     assert page.locator("#draw").inner_text() == "Draw 1 shot"
 
 
+def test_a_style_is_given_where_models_take_one(page: Any, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_shot(page, "s02")
+    assert page.locator("#style").count() == 0       # the bundled models have but their own
+    monkeypatch.setattr("storyanim.review.view.takes_styles", lambda folder: True)
+    monkeypatch.setattr("storyanim.run.edits.check_style", lambda settings: None)
+    page.reload()
+    page.locator("#style").fill("watercolour")
+    page.locator("#save").click()
+    says(page, "s02: style changed")
+    assert served.shot("s02").style == "watercolour"
+
+
 def test_the_cast_is_edited(page: Any, served: Served) -> None:
     page.locator("#cast summary").click()
     page.get_by_label("bear").fill("frog")
