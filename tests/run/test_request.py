@@ -129,12 +129,14 @@ class TestEdits:
         assert production.storyboard.shots[1].prompt == "A yellow frog."
 
     def test_a_new_story_keeps_ids_and_pins_of_shots_with_the_same_words(self, film: Film, folder: Path) -> None:
-        pin = film().shots[2].candidates.value.match.clip_id
-        edit(folder, s03={"pinned": pin, "banned": ("x",)}, s01={"prompt": "mine"})
+        found = film().shots[2].candidates.value
+        pin = found.match.clip_id
+        other = next(match.clip_id for match in found.matches if match.clip_id != pin)
+        edit(folder, s03={"pinned": pin, "banned": (other,)}, s01={"prompt": "mine"})
         before = (folder / "storyboard.yaml").read_text()
         board = film(EDITED).storyboard
         assert [shot.id for shot in board.shots] == ["s01", "s04", "s03"]
-        assert (board.shots[2].pinned, board.shots[2].banned) == (pin, ("x",))
+        assert (board.shots[2].pinned, board.shots[2].banned) == (pin, (other,))
         assert board.shots[1].text == "A green frog sings. "
         assert board.shots[0].prompt == "mine"
         assert before in [version.text for version in versions(folder)]
