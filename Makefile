@@ -50,6 +50,13 @@ test-portable: $(READY) ## Run all tests as on older processors, and with four t
 	$(SSE) $(BIN)/python -m pytest -n $(JOBS)
 	TEST_THREADS=4 $(BIN)/python -m pytest
 
+OLDEST_HUB := $(shell sed -n 's/.*"huggingface-hub>=\([0-9.]*\),.*/\1/p' pyproject.toml)
+
+.PHONY: test-hub
+test-hub: $(READY) ## Run the tests of downloads with the oldest hub client that pyproject.toml allows; `make test` has the newest.
+	$(PIP) install --no-deps --upgrade --target work/hub-oldest "huggingface-hub==$(OLDEST_HUB)"
+	PYTHONPATH=work/hub-oldest $(BIN)/python -m pytest tests/hub
+
 .PHONY: check
 check: $(READY) ## Lint, types, import rows, the repository's own rules.
 	$(BIN)/ruff check storyanim storybook tests benchmarks examples scripts
