@@ -11,6 +11,8 @@ text_once_over_per_step        a character's text of all steps in one call, over
 cached_over_uncached           deep features kept at every second step, over computed at all
 all_over_stock                 structure, guidance and cache together, over AnimateDiffPipeline without structure
 few_steps_over_stock           four steps without guidance, over the same
+roofline                       of an unguided call of the U-Net: GFLOP (torch's counter), GFLOP/s that it does, and GFLOP/s of a product
+                               of square matrices (2048, same dtype and device) in the same run: what the arithmetic could do at best
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from typing import Any
 import numpy as np
 import torch
 from diffusers import AnimateDiffPipeline, AutoencoderKL, DDIMScheduler, T2IAdapter, UNetMotionModel
+from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from storyanim.config import load_settings
@@ -95,6 +98,33 @@ def measure(pipeline: StoryVideoPipeline, steps: int, frames: int, size: int, ro
     return found
 
 
+def roofline(pipeline: StoryVideoPipeline, frames: int, size: int) -> dict[str, float]:
+    """Return what one call of the U-Net computes, how fast, and how fast the machine multiplies matrices, in GFLOP and GFLOP/s."""
+    unet = pipeline.unet
+    like = {"device": pipeline.device, "dtype": unet.dtype}
+    sample = torch.randn(1, unet.config.in_channels, frames, size // 8, size // 8, **like)
+    states = pipeline.encode_prompts([PROMPT], {}).to(unet.dtype)
+    matrix = torch.randn(2048, 2048, **like)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        pipeline.predict(sample, torch.tensor(500), states)
+    gflop = counter.get_total_flops() / 1e9
+    with torch.no_grad():
+        call, product = (_seconds(work) for work in (lambda: pipeline.predict(sample, torch.tensor(500), states), lambda: matrix @ matrix))
+    return {"unet_gflop": round(gflop, 1), "unet_gflop_s": round(gflop / call, 1), "matrices_gflop_s": round(2 * 2048**3 / 1e9 / product, 1)}
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    """Return the median of five."""
+    found = []
+    for _ in range(5):
+        start = time.perf_counter()
+        work()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        found.append(time.perf_counter() - start)
+    return statistics.median(found)
+
+
 def psnr(one: Any, other: Any) -> float:
     """Return the peak signal to noise ratio of frames in [0, 1], in dB."""
     return float(-10 * np.log10(max(float(((one - other) ** 2).mean()), 1e-10)))
@@ -115,6 +145,7 @@ def main() -> None:
     cast(pipeline, torch.float32)                    # the stock pipeline mixes dtypes otherwise
     found = {"family": asked.family, "device": device.type, "dtype": str(pipeline.unet.dtype)} | measure(
         pipeline.to(device), asked.steps, asked.frames, asked.size, asked.rounds)
+    found["roofline"] = roofline(pipeline, asked.frames, asked.size)
     print(json.dumps(found) if asked.json else "\n".join(f"{name}: {value}" for name, value in found.items()))
 
 
