@@ -303,6 +303,7 @@ class SoundSettings(Section):
     narrate: bool = False                            # speak the story's words
     # of the narrator, as in "en-gb female 2, pitch 60, speed 150"; others by the storyboard's cast
     voice: str = ""
+    voices: str | None = None                        # folder of voices of Piper or Kokoro, to speak with
     breath_s: float = Field(0.4, ge=0, le=10)        # of silence after a shot's words
     music: str | None = None                         # a file, of any length
     ambience: bool = False                           # rain, waves, wind, night, fire, where a shot has them

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageOps
 
-from storyanim.fonts import font_for, wrap
+from storyanim.fonts import lettering
 
 Picture = NDArray[np.uint8]                          # (H, W, 3) RGB or (H, W) grey
 INK, FAINT, PAPER = "#2b2622", "#8a8178", "#faf7f2"
@@ -104,12 +104,12 @@ def _write(
     max_lines: int,
 ) -> None:
     """Write text in lines, ending in ... if there are too many; nothing where no font has its letters."""
-    lettered = font_for(text, font_px) if text.strip() else None
+    lettered = lettering(text, font_px) if text.strip() else None
     if lettered is None:
         return
-    font, words = lettered
-    lines = [line for paragraph in words.split("\n") for line in wrap(paragraph, font, width_px)]
+    lines = [line for paragraph in lettered.words.split("\n")
+             for line in replace(lettered, words=paragraph).wrap(width_px)]
     if len(lines) > max_lines:
         lines = [*lines[:max_lines - 1], lines[max_lines - 1] + " ..."]
     for number, line in enumerate(lines):
-        ImageDraw.Draw(page).text((at[0], at[1] + number * font_px * _LINE_SPACING), line, color, font)
+        lettered.draw(page, (at[0], at[1] + number * font_px * _LINE_SPACING), line, color)

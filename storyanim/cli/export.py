@@ -41,6 +41,18 @@ class ProjectFormat(StrEnum):
     zip = "zip"
 
 
+class SigningAlgorithm(StrEnum):
+    """By C2PA's names."""
+
+    es256 = "es256"
+    es384 = "es384"
+    es512 = "es512"
+    ps256 = "ps256"
+    ps384 = "ps384"
+    ps512 = "ps512"
+    ed25519 = "ed25519"
+
+
 app = typer.Typer(no_args_is_help=True, help="A run's film, or a character, in other forms.")
 
 
@@ -86,9 +98,9 @@ def preview(
 @app.command()
 def film(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder with a finished film.")],
-    format_: Annotated[ProjectFormat, typer.Option("--format", help="otio: OpenTimelineIO; edl: CMX 3600, "
-                                                   "pictures alone; fcpxml: Final Cut Pro; zip: all, in "
-                                                   "one archive.")] = ProjectFormat.otio,
+    format_: Annotated[ProjectFormat, typer.Option("--format", help="otio: OpenTimelineIO; edl: CMX 3600; "
+                                                   "fcpxml: Final Cut Pro; zip: all, in one "
+                                                   "archive.")] = ProjectFormat.otio,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="[default: the run's name, here]",
                                              show_default=False)] = None,
     json_: flags.AsJson = False,
@@ -99,6 +111,25 @@ def film(
     path = out or Path(f"{run.absolute().name}.{format_.value}")
     written = [str(one) for one in export_film(run, path, format_.value)]
     console.result({"written": written}, "\n".join(written), json_)
+
+
+@app.command()
+def signed(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder with a finished film.")],
+    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="Your private key, PEM.")],
+    certificates: Annotated[Path, typer.Option("--certificates", metavar="FILE",
+                                               help="Its chain, PEM, yours first.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="An .mp4 to write.")] = Path("signed.mp4"),
+    algorithm: Annotated[SigningAlgorithm, typer.Option("--algorithm", help="Of the key.")] =
+        SigningAlgorithm.es256,
+) -> None:
+    """Write the film with content credentials (C2PA): AI-made and by what, signed by your key."""
+    from storyanim.run.exports import export_signed
+
+    if out.suffix != ".mp4":
+        raise UsageError(f"{out} does not end in .mp4", hint=f"name it {out.stem}.mp4 with -o")
+    export_signed(run, out, key, certificates, algorithm.value)
+    print(out)
 
 
 @app.command()

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
-from PIL.ImageFont import FreeTypeFont
 
 from storyanim.artifacts import Clip, Frames, UInt8
 from storyanim.config import FilmSettings
 from storyanim.engine.steps import step_version
 from storyanim.film.clip import save_clip
-from storyanim.fonts import font_for, wrap
+from storyanim.fonts import Lettering, is_unspaced, lettering
 
 TITLE_ID, END_ID = "s00", "s9999"                    # no shot of a storyboard has these
 FPS = 12.0                                           # of the fades
@@ -52,11 +51,11 @@ def draw_page(words: str, width_px: int, height_px: int, font: str = "", author:
         for y, sign_y in ((near, 1), (low, -1)):
             _twig(draw, (x, y), unit, (sign_x, sign_y))
     if words:
-        bottom = _words(draw, words, size, unit, font)
+        bottom = _words(page, words, unit, font)
         _flourish(draw, size[0] / 2, bottom + 7 * unit, unit)
-        if lettered := font_for(author, round(5 * unit), font) if author else None:
-            name = wrap(lettered[1], lettered[0], size[0] * 0.74)[0]
-            draw.text((size[0] / 2, bottom + 15 * unit), name, _RULE, lettered[0], anchor="mm")
+        if lettered := lettering(author, round(5 * unit), font) if author else None:
+            name = lettered.wrap(size[0] * 0.74)[0]
+            lettered.draw(page, (size[0] / 2, bottom + 15 * unit), name, _RULE, anchor="mm")
     return np.asarray(page.resize((width_px, height_px), Image.Resampling.LANCZOS))
 
 
@@ -82,33 +81,32 @@ def _paper(width_px: int, height_px: int) -> UInt8:
     return np.clip(np.rint(paper), 0, 255).astype(np.uint8)
 
 
-def _words(
-    draw: ImageDraw.ImageDraw, words: str, size: tuple[int, int], unit: float, own: str
-) -> float:
+def _words(page: Image.Image, words: str, unit: float, own: str) -> float:
     """Draw the words in the largest size that fits; return the height at which they end."""
-    fitted = _fitted(words.strip(), size[0] * 0.74, size[1] * 0.5, unit, own)
+    width, height = page.size
+    fitted = _fitted(words.strip(), width * 0.74, height * 0.5, unit, own)
     if fitted is None:
-        return size[1] / 2 - 7 * unit
-    font, lines, step = fitted
-    top = size[1] * 0.47 - step * len(lines) / 2
+        return height / 2 - 7 * unit
+    lettered, lines, step = fitted
+    top = height * 0.47 - step * len(lines) / 2
     for number, line in enumerate(lines):
-        draw.text((size[0] / 2, top + step * (number + 0.5)), line, _INK, font, anchor="mm")
+        lettered.draw(page, (width / 2, top + step * (number + 0.5)), line, _INK, anchor="mm")
     return top + step * len(lines)
 
 
 def _fitted(
     words: str, width: float, height: float, unit: float, own: str
-) -> tuple[FreeTypeFont, list[str], float] | None:
+) -> tuple[Lettering, list[str], float] | None:
     for size in (11, 9.5, 8, 7, 6, 5, 4):
-        lettered = font_for(words, round(size * unit), own) if words else None
+        lettered = lettering(words, round(size * unit), own) if words else None
         if lettered is None:
             return None
-        font, drawn = lettered
-        lines, step = wrap(drawn, font, width), size * unit * 1.32
-        whole_words = set(" ".join(lines).split()) == set(drawn.split())
-        if step * len(lines) <= height and whole_words:
+        lines, step = lettered.wrap(width), size * unit * 1.32
+        fitted = lettered, lines[: max(1, int(height / step))], step
+        broken = set(lettered.words.split()) - set(" ".join(lines).split())
+        if step * len(lines) <= height and all(map(is_unspaced, broken)):
             break
-    return font, lines[: max(1, int(height / step))], step
+    return fitted
 
 
 def _twig(draw: ImageDraw.ImageDraw, at: tuple[float, float], unit: float, sides: tuple[int, int]) -> None:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
-from PIL.ImageFont import FreeTypeFont
+from PIL import Image, ImageFilter, ImageOps
 
 from storyanim import video
 from storyanim.artifacts import Clip, Frames, Shot, Speech, UInt8, Word
@@ -16,8 +15,11 @@ from storyanim.config import FilmSettings
 from storyanim.engine.steps import step_version
 from storyanim.errors import UsageError
 from storyanim.film.subtitles import cues_of
-from storyanim.fonts import drawable, font_for
+from storyanim.fonts import Lettering, drawable, left_out, lettering
 
+# Debian's packages; they are called so, or alike, elsewhere.
+FONT_HINT = ("give a font that has them (--font FILE) or install one: fonts-noto-cjk, fonts-noto-core, "
+             "fonts-noto-color-emoji")
 _AROUND_LIGHT = 0.55                                 # of the blurred picture around one of another shape
 
 
@@ -77,56 +79,49 @@ def burn_subtitles(
     """Draw a text into (T, H, W, 3) frames, in place. Raises UsageError when no font has its letters."""
     if not text.strip():
         return
-    words = drawable(text, own)
-    if words is None:
+    width_px, height_px = rgb.shape[2], rgb.shape[1]
+    lettered = lettering(text, max(8, round(min(height_px / 23, width_px / 24))), own)
+    if lettered is None:
         raise no_font(text)
-    cues = cues_of(words, len(rgb) / fps, words=spoken if words == text else ())
+    cues = cues_of(lettered.words, len(rgb) / fps, words=spoken if lettered.words == text else ())
     lines = [line for cue in cues for line in cue.lines]
-    font = _subtitle_font(words, lines, rgb.shape[2], rgb.shape[1], own)
+    while lettered.size_px > 8 and max(map(lettered.length, lines)) > 0.95 * width_px:
+        lettered = lettered.smaller()
     for cue in cues:
         for index in range(round(cue.start_s * fps), round(cue.end_s * fps)):
             picture = Image.fromarray(rgb[index])
-            _draw_subtitle(picture, cue.lines, font)
+            _draw_subtitle(picture, cue.lines, lettered)
             rgb[index] = np.asarray(picture)
 
 
-def check_drawable(title: str, texts: Sequence[str], settings: FilmSettings) -> None:
-    """Raise UsageError for words that are to be in the picture and that no font here can draw."""
-    drawn = [title] if settings.title_s > 0 else []
+def check_drawable(title: str, texts: Sequence[str], settings: FilmSettings) -> list[str]:
+    """Return the letters that are to be in the picture and will not, since no font here has them.
+
+    Raises UsageError for words of which none could be drawn.
+    """
+    drawn = [title, settings.author] if settings.title_s > 0 else []
     drawn += texts if settings.subtitles == "burned" else []
     for text in drawn:
         if text.strip() and drawable(text, settings.font) is None:
             raise no_font(text)
+    return list(dict.fromkeys(letter for text in drawn for letter in left_out(text, settings.font)))
 
 
 def no_font(text: str) -> UsageError:
     """Return the error of words that no font has."""
     return UsageError(f"no font on this machine has the letters of {text[:40]!r}",
-                      hint="give one that has (--font FILE), or install a Noto font for its script; or take "
-                           "soft subtitles, and no title (film.title_s)")
+                      hint=f"{FONT_HINT}; or take soft subtitles, and no title (film.title_s)")
 
 
-def _draw_subtitle(picture: Image.Image, lines: Sequence[str], font: FreeTypeFont) -> None:
+def _draw_subtitle(picture: Image.Image, lines: Sequence[str], lettered: Lettering) -> None:
     """Draw lines at the bottom of `picture`, in white with a dark outline."""
-    draw = ImageDraw.Draw(picture)
-    step_px = round(font.size * 1.25)
+    size_px = lettered.size_px
+    step_px = round(size_px * 1.25)
     top = picture.height - round(picture.height * 0.045) - step_px * len(lines)
     for number, line in enumerate(lines):
         place = (picture.width / 2, top + step_px * (number + 0.5))
-        draw.text(place, line, "white", font, anchor="mm", stroke_width=max(1, round(font.size / 11)),
-                  stroke_fill="#16130f")
-
-
-def _subtitle_font(
-    words: str, lines: Sequence[str], width_px: int, height_px: int, own: str
-) -> FreeTypeFont:
-    """Return the font for burned subtitles of drawable words, small enough for the widest of `lines`."""
-    size_px = max(8, round(min(height_px / 23, width_px / 24)))
-    font = font_for(words, size_px, own)
-    while font is not None and size_px > 8 and max(map(font[0].getlength, lines)) > 0.95 * width_px:
-        size_px -= 1
-        font = font_for(words, size_px, own)
-    return font[0] if font else ImageFont.load_default(size_px)
+        lettered.draw(picture, place, line, "white", anchor="mm", stroke_width=max(1, round(size_px / 11)),
+                      stroke_fill="#16130f")
 
 
 def _enlarge_one(picture: Image.Image, size: tuple[int, int], scale: float) -> UInt8:

@@ -7,8 +7,10 @@ in the editor finds back to the storyboard; each carries a marker with the words
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterable, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,8 @@ from storyanim.film.timeline import Piece, Timeline
 
 _FPS = (24, 25, 30, 48, 50, 60)                      # what EDL and Final Cut Pro count in
 _MEDIA = "media"
-# OpenTimelineIO; CMX 3600, pictures alone; Final Cut Pro; all three in one archive.
+_CHANNELS = ("V", "A", "A2", "A3")                   # of an EDL: pictures, narration, music, ambience
+# OpenTimelineIO; CMX 3600; Final Cut Pro; all three in one archive.
 FORMATS = ("otio", "edl", "fcpxml", "zip")
 
 
@@ -95,8 +98,28 @@ def _write(otio: Any, project: Any, path: Path, fps: float) -> None:
     counted = project.deepcopy()
     _count_in(otio, counted, rate)
     if path.suffix == ".edl":
-        del counted.tracks[1:]                       # the format has one track of pictures
+        path.write_text(_edl(otio, counted, rate), "utf-8")
+        return
     otio.adapters.write_to_file(counted, str(path))
+
+
+def _edl(otio: Any, project: Any, rate: int) -> str:
+    """Return CMX 3600: events of pictures, then of each track of sound in a channel of its own.
+
+    The adapter writes one track at a time, and says A of every sound.
+    """
+    from otio_cmx3600_adapter.cmx_3600 import EDLWriter
+
+    writer, number = EDLWriter(project.tracks, rate, "avid"), count(1)
+    heard = [index for index, track in enumerate(project.tracks)
+             if track.kind == otio.schema.TrackKind.Audio and track.enabled]
+    lines: list[str] = []
+    for index, channel in zip([0, *heard], _CHANNELS, strict=False):
+        events = writer.get_content_for_track_at_index(index, "" if lines else project.name)
+        for line in events.splitlines():
+            event = re.match(r"\d+(  \S+ +)[VA] {4}", line)
+            lines.append(f"{next(number):03d}{event[1]}{channel:5}{line[event.end():]}" if event else line)
+    return "\n".join(lines) + "\n"
 
 
 def _count_in(otio: Any, project: Any, rate: float) -> None:

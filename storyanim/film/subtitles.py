@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from storyanim.artifacts import FrozenModel, Word
+from storyanim.fonts import CLOSING
 
 LINE_CHARS = 42                                      # what subtitles of films keep to
 _SENTENCE_ENDS = frozenset(".!?…”’\"'。！？」』")
@@ -15,8 +16,6 @@ _SENTENCE_ENDS = frozenset(".!?…”’\"'。！？」』")
 _WORTH = dict.fromkeys(",;:—、，；：", 8) | dict.fromkeys(_SENTENCE_ENDS, 18)
 _TIMES = re.compile(r"\d+:\d\d:\d\d,\d{3} --> ")
 _MARKUP = re.compile(r"<(?=[/\w!])|\{(?=\\)|\\(?=[Nnh])")
-_CLOSING = "、。，．！？：；」』）】〉》”’…ー"                # no line begins with one
-_TIMES = re.compile(r"\d+:\d\d:\d\d,\d{3} --> ")
 
 
 class Cue(FrozenModel):
@@ -109,7 +108,7 @@ def _units(text: str, width: int) -> list[str]:
     """
     units = []
     for word in text.split():
-        parts = re.findall(rf".[{_CLOSING}]*", word) if _is_wide(word) else [word]
+        parts = re.findall(rf".[{CLOSING}]*", word) if _is_wide(word) else [word]
         parts = [part[at : at + width] for part in parts for at in range(0, len(part), width)]
         units += [f" {part}" if number == 0 else part for number, part in enumerate(parts)]
     return units

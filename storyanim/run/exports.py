@@ -10,6 +10,7 @@ from storyanim import video
 from storyanim.artifacts import ClipMatch, Film
 from storyanim.engine.run_dir import RunDir
 from storyanim.errors import InputError
+from storyanim.film.credentials import Algorithm, sign_film
 from storyanim.film.editor_project import order_of, read_order, write_project
 from storyanim.film.film import write_preview
 from storyanim.film.printed import write_storyboard
@@ -76,6 +77,15 @@ def write_footage(match: ClipMatch, path: Path) -> None:
     frames = video.read(match.path, start_s=match.start_s, end_s=match.end_s, max_frames=_MAX_FOOTAGE_FRAMES,
                         size_px=(width_px, height_px))
     video.write(frames, path, width_px=width_px, height_px=height_px, fps=max(1, round(frames.fps)), crf=20)
+
+
+def export_signed(folder: Path, out: Path, key: Path, certificates: Path, algorithm: Algorithm) -> None:
+    """Write a run's film with content credentials. Raises InputError without a film, and as `sign_film`."""
+    profile = read_request(folder).profile
+    with RunDir(folder, beside=True) as run:
+        film, title = _film(run, folder), film_timeline(run).title
+        sign_film(film.path, out, key, certificates, algorithm, title=title,
+                  made_by=f"storyanim, profile {profile}")
 
 
 def print_storyboard(folder: Path, path: Path) -> None:

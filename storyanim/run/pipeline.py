@@ -24,7 +24,7 @@ from storyanim.engine.steps import Step, output_of
 from storyanim.errors import InputError, PartialError
 from storyanim.film import sheet
 from storyanim.film.cards import end_card, title_card
-from storyanim.film.clip import check_drawable
+from storyanim.film.clip import FONT_HINT, check_drawable
 from storyanim.film.film import assemble
 from storyanim.film.languages import end_words
 from storyanim.film.timeline import Piece, Timeline, Transition, lay_out
@@ -140,7 +140,9 @@ def film_storyboard(
 ) -> FilmResult:
     """Find footage for all shots, draw them, and join their clips. Raises as `make_film` does."""
     texts = told([shot.text for shot in board.shots])
-    check_drawable(board.title, texts, components.settings.film)
+    if lost := check_drawable(board.title, texts, components.settings.film):
+        _LOG.warning("no font on this machine has %s: left out of cards and burned subtitles, or spelled "
+                     "otherwise; %s", " ".join(lost), FONT_HINT)
     if beyond := shots_beyond(board, components.settings):
         _LOG.warning("the family %s draws one text a shot: the entities and events of %s are not kept apart",
                      components.settings.models.family, ", ".join(beyond))

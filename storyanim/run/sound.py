@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,12 +13,15 @@ from storyanim.engine.steps import Step
 from storyanim.film.sound.ambience import Stretch, ambience_of, write_ambience
 from storyanim.film.sound.mix import mix
 from storyanim.film.sound.music import RATE, check_music, fit_music
-from storyanim.film.sound.speech import check_voices, engine_version, speak
-from storyanim.film.sound.voices import Line, Voice, parse_voice, voice_of
+from storyanim.film.sound.speech import check_voices, engine_of, speak
+from storyanim.film.sound.voice_models import VoiceModel, find_voices
+from storyanim.film.sound.voices import Line, narrator_of, voice_of
 from storyanim.film.timeline import Timeline
 from storyanim.planning.dialogue import find_utterances
 from storyanim.planning.language import language_of
 from storyanim.stages import Progress
+
+_LOG = logging.getLogger(__name__)
 
 
 def narrate(
@@ -34,9 +38,13 @@ def narrate(
         check_music(Path(wanted.music))
     if not wanted.narrate:
         return {}
-    lines = lines_of(board, texts, wanted, film_language(texts, settings.film))
-    check_voices(line.voice for spoken in lines for line in spoken)
-    engine, steps = engine_version(), {}
+    models = find_voices(Path(wanted.voices)) if wanted.voices else ()
+    lines = lines_of(board, texts, wanted, film_language(texts, settings.film), models)
+    voices = [line.voice for spoken in lines for line in spoken]
+    check_voices(voices)
+    engine, steps = engine_of(voices, models), {}
+    for model in engine.models:
+        _LOG.info("voice %s: licence %s", model.name, model.licence or "not said by a file beside it")
     for shot, spoken in zip(board.shots, lines, strict=True):
         if spoken:
             progress(0.0, f"{shot.id} speaking")
@@ -51,12 +59,12 @@ def film_language(texts: Sequence[str], settings: FilmSettings) -> str:
 
 
 def lines_of(
-    board: Storyboard, texts: Sequence[str], settings: SoundSettings, language: str = "en"
+    board: Storyboard, texts: Sequence[str], settings: SoundSettings, language: str = "en",
+    models: Sequence[VoiceModel] = (),
 ) -> list[list[Line]]:
     """Return what each shot's voices say. Raises UsageError."""
-    spoken = Voice() if language in ("", "en") else Voice(language=language)
-    narrator = parse_voice(settings.voice, spoken)
-    voices = {role.name: voice_of(role, narrator) for role in board.cast}
+    narrator = narrator_of(settings.voice, language, models)
+    voices = {role.name: voice_of(role, narrator, models) for role in board.cast}
     return [[Line(text=text[one.start:one.end], at=one.start,
                   voice=voices[one.role.name] if one.role else narrator) for one in utterances]
             for text, utterances in zip(texts, find_utterances(texts, board.cast), strict=True)]

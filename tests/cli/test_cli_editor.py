@@ -71,6 +71,22 @@ def test_a_project_is_the_film_to_the_frame(spoken: Path, tmp_path: Path) -> Non
     assert all(starts[name] == starts[name.split()[0]] for name in spoken)
 
 
+def test_an_edl_has_sound_in_channels_of_its_own(cli: Cli, story: Path, tmp_path: Path) -> None:
+    run = Path(cli("run", story, "--narrate", "--ambience", "--json").json["run"])
+    with RunDir(run, beside=True) as opened:
+        timeline = film_timeline(opened)
+    export_film(run, tmp_path / "film.edl", "edl")
+    project = otio.adapters.read_from_file(str(tmp_path / "film.edl"))
+    heard = {track.name: {clip.name: clip.transformed_time_range(clip.trimmed_range(), project.tracks).start_time.to_seconds()
+                          for clip in track.find_clips()} for track in project.audio_tracks()}
+    told = {f"{piece.clip.shot_id} narration": piece.start_s for piece in timeline.pieces if piece.speech}
+    assert heard.pop("A1") == pytest.approx(told, abs=1e-6)
+    assert heard == ({"A2": {"ambience": 0.0}} if timeline.ambience else {})
+    numbers = [int(line[:3]) for line in (tmp_path / "film.edl").read_text().splitlines() if line[:3].isdecimal()]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert "mix" not in (tmp_path / "film.edl").read_text()
+
+
 def test_an_archive_holds_all(spoken: Path, tmp_path: Path) -> None:
     assert export_film(spoken, tmp_path / "film.zip", "zip") == [tmp_path / "film.zip"]
     zipfile.ZipFile(tmp_path / "film.zip").extractall(tmp_path / "out")

@@ -160,8 +160,8 @@ class TestOwnFont:
         Path(own).write_bytes(ImageFont.load_default(16).font_bytes)
         monkeypatch.setattr(fonts, "_FONTS", ("DejaVuSerif.ttf",))
         assert fonts.is_font(own)
-        found, words = fonts.font_for("A bear", 20, own) or pytest.fail("no font")
-        assert (found.path, words) == (own, "A bear")
+        found = fonts.lettering("A bear", 20, own) or pytest.fail("no font")
+        assert (found.names, found.words) == ((own,), "A bear")
         (tmp_path / "a").mkdir()
         card = cards.title_card(tmp_path / "a", "A bear", FilmSettings(width_px=128, height_px=128, font=own))
         assert card.duration_s == 2
@@ -176,6 +176,7 @@ class TestLettering:
     @pytest.fixture(autouse=True)
     def plain_fonts_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(fonts, "_FONTS", ())
+        monkeypatch.setattr(fonts, "_COLOURED", ())
 
     @pytest.mark.parametrize(("text", "drawn"), [
         ("The Bear", "The Bear"), ("Bär und Straße", "Bar und Strasse"), ("Łódź", "Lodz"), ("“Oh” — yes…", "“Oh” — yes…"),
@@ -185,9 +186,12 @@ class TestLettering:
         words = fonts.drawable(text)
         assert words in {drawn, drawn.translate(fonts._SPELLED)}
 
-    @pytest.mark.parametrize(("text", "drawn"), [("Bear 🐻", "Bear"), ("A 👩‍🚀 and ❤️ b", "A and b"), ("☔ rain", "rain")])
+    @pytest.mark.parametrize(("text", "drawn"), [("Bear 🐻", "Bear"), ("A 👩‍🚀 and ❤️ b", "A and b"), ("☔ rain", "rain"),
+                                                 ("Bear 🐻.", "Bear.")])
     def test_emoji_are_left_out_where_no_font_has_them(self, text: str, drawn: str) -> None:
         assert fonts.drawable(text) == drawn
+        assert fonts.left_out(text) == [letter for letter in fonts.letters_of(text) if letter.strip() and letter not in drawn]
+        assert clip.check_drawable("The Bear", [text], FilmSettings(subtitles="burned")) == fonts.left_out(text)
 
     @pytest.mark.parametrize("text", ["熊", "Медведь", "😀"])
     def test_other_scripts_cannot_be_drawn(self, text: str) -> None:
@@ -202,9 +206,9 @@ class TestLettering:
             assert "--font" in caught.value.hint
 
     def test_wrapped_lines_fit_and_keep_all_words(self) -> None:
-        font, _ = fonts.font_for("x", 20) or pytest.fail("no font")
         text = "Once upon a time " + "W" * 40 + " there was a bear"
-        lines = fonts.wrap(text, font, 120)
-        assert all(font.getlength(line) <= 120 for line in lines)
+        lettered = fonts.lettering(text, 20) or pytest.fail("no font")
+        lines = lettered.wrap(120)
+        assert all(lettered.length(line) <= 120 for line in lines)
         assert "".join(lines).replace(" ", "") == text.replace(" ", "")
-        assert fonts.wrap("", font, 120) == []
+        assert (fonts.lettering("", 20) or pytest.fail("no font")).wrap(120) == []

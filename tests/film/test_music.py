@@ -16,7 +16,7 @@ from storyanim.film.sound import music
 from storyanim.film.sound.ambience import Stretch, ambience_of, synthesize, write_ambience
 from storyanim.film.sound.mix import mix
 from storyanim.film.sound.music import RATE, check_music, fit_music, loop, write_wav
-from storyanim.film.sound.speech import engine_version, speak
+from storyanim.film.sound.speech import engine_of, speak
 from storyanim.film.sound.voices import Line, Voice
 from storyanim.film.timeline import Piece, Timeline, lay_out
 
@@ -116,7 +116,7 @@ class TestCheck:
 def timeline(tmp_path_factory: pytest.TempPathFactory) -> Timeline:
     """Eight seconds without a word, words, and five without again."""
     folder = tmp_path_factory.mktemp("film")
-    words = speak(folder, [Line(text="A bear walked through the forest and came to a lake. " * 2, voice=Voice())], 0.4, engine_version())
+    words = speak(folder, [Line(text="A bear walked through the forest and came to a lake. " * 2, voice=Voice())], 0.4, engine_of((), ()))
     spoken_frames = round(words.duration_s * 24)
     clips = [Clip(shot_id=shot, path=words.path, width_px=8, height_px=8, fps=24, num_frames=frames)
              for shot, frames in (("s00", 192), ("s01", spoken_frames), ("s02", 192))]

@@ -15,7 +15,7 @@ from storyanim.artifacts import Clip, Role, Speech
 from storyanim.errors import ResourceError, UsageError
 from storyanim.film.sound import speech
 from storyanim.film.sound.mix import mix
-from storyanim.film.sound.speech import check_voices, engine_version, speak
+from storyanim.film.sound.speech import check_voices, engine_of, speak
 from storyanim.film.sound.voices import Line, Voice, parse_voice, voice_of
 from storyanim.film.timeline import Piece, Timeline, lay_out
 
@@ -24,7 +24,7 @@ TEXT = "A bear walked through the forest. Then 12 bees came by!"
 
 def said(folder: Path, *lines: Line, breath_s: float = 0.4) -> Speech:
     folder.mkdir(exist_ok=True)
-    return speak(folder, lines, breath_s, engine_version())
+    return speak(folder, lines, breath_s, engine_of((), ()))
 
 
 def role(name: str, noun: str, pronouns: str = "it", **more: str) -> Role:

@@ -1,4 +1,4 @@
-"""A process that speaks lines by the library of eSpeak NG: JSON in on stdin, a WAV file and JSON on stdout.
+"""A process that speaks lines by the library of eSpeak NG, or a voice's model: JSON in, WAV and JSON out.
 
     echo '{}' | python -m storyanim.film.sound.espeak          # the languages that it speaks
 
@@ -94,19 +94,26 @@ class Speaker:
 def speak_all(order: dict[str, Any]) -> dict[str, Any]:
     """Speak lines into one WAV file; return its rate, and of each line start, end and words in seconds.
 
-    `order` has `out`, `lead_s` and `tail_s` of silence around all, `gap_s` between two lines, and `lines`
-    of `text` and `voice`. Without `out` it returns the languages that are spoken. Raises OSError.
+    `order` has `out`, `lead_s` and `tail_s` of silence around all, `gap_s` between two lines, `lines` of
+    `text` and `voice`, and `models`: name → sound.voice_models.VoiceModel, by which a voice may speak.
+    Without `out` it returns the languages that are spoken. Raises OSError.
     """
     speaker = Speaker()
     if "out" not in order:
         return {"languages": speaker.languages()}
     rate, spoken = speaker.sample_rate, []
+    others: Any = None
+    if models := order.get("models"):
+        from storyanim.film.sound.neural import NeuralSpeaker
+
+        others = NeuralSpeaker(models, rate)
     track = bytearray(_silence(order["lead_s"], rate))
     for number, line in enumerate(order["lines"]):
         if number:
             track += _silence(order["gap_s"], rate)
         start_s = len(track) / 2 / rate
-        samples, words = speaker.speak(line["text"], line["voice"])
+        by = others if line["voice"].get("model") else speaker
+        samples, words = by.speak(line["text"], line["voice"])
         track += samples
         spoken.append({"start_s": start_s, "end_s": len(track) / 2 / rate,
                        "words": [[at, round(start_s + time_s, 3)] for at, time_s in words]})
@@ -125,8 +132,8 @@ def main() -> None:
     """Do what stdin orders; an error is one line on stderr and exit code 1."""
     try:
         print(json.dumps(speak_all(json.load(sys.stdin))))
-    except (OSError, ImportError, ValueError) as error:
-        sys.exit(str(error))
+    except Exception as error:                       # onnxruntime's have no common parent
+        sys.exit(str(error) or type(error).__name__)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
 
 from storyanim.artifacts import FrozenModel, Role
 from storyanim.errors import UsageError
+from storyanim.film.sound.voice_models import VoiceModel
 
 
 def _words(text: str) -> frozenset[str]:
@@ -36,6 +38,7 @@ class Voice(FrozenModel):
     variant: int = Field(default=0, ge=0, le=9)      # which of the language's voices of that gender
     pitch: int = Field(default=50, ge=0, le=99)
     speed: int = Field(default=160, ge=80, le=450)   # words a minute
+    model: str = ""                                  # name of a VoiceModel; "": eSpeak NG
 
 
 class Line(FrozenModel):
@@ -46,21 +49,26 @@ class Line(FrozenModel):
     at: int = 0                                      # where in the shot's text they begin
 
 
-def parse_voice(text: str, start: Voice) -> Voice:
-    """Read "en-gb female 2, pitch 60, speed 150"; what is not said stays as in `start`. Raises UsageError."""
+def parse_voice(text: str, start: Voice, models: Sequence[VoiceModel] = ()) -> Voice:
+    """Read "en-gb female 2, pitch 60, speed 150"; what is not said stays as in `start`.
+
+    The name of a model of `models` may stand in it. Raises UsageError.
+    """
     changes: dict[str, str | int] = {}
-    rest = text.strip().lower()
+    rest, known = text.strip().lower(), {model.name: model for model in models}
     for name in ("pitch", "speed"):
         if found := re.search(rf"\b{name}\s*[=:]?\s*(\d+)", rest):
             changes[name] = int(found[1])
             rest = rest.replace(found[0], " ")
     for word in re.findall(r"[^\s,;]+", rest):
-        if word in ("male", "female"):
+        if word in known:
+            changes |= {"model": word, "language": known[word].language}
+        elif word in ("male", "female"):
             changes["gender"] = word
         elif word.isdecimal():
             changes["variant"] = int(word)
         elif re.fullmatch(r"[a-z]{2,3}(-[a-z0-9]+)*", word):
-            changes["language"] = word
+            changes |= {"language": word, "model": ""}
         else:
             raise _no_voice(text, f"what is {word!r}?")
     try:
@@ -75,8 +83,11 @@ def _no_voice(text: str, why: str) -> UsageError:
                            "pitch is 0 to 99, speed 80 to 450")
 
 
-def voice_of(role: Role, narrator: Voice) -> Voice:
-    """Return the voice of somebody: as the storyboard says, else by kind, pronoun and name."""
+def voice_of(role: Role, narrator: Voice, models: Sequence[VoiceModel] = ()) -> Voice:
+    """Return the voice of somebody: as the storyboard says, else by kind, pronoun and name.
+
+    Where the narrator speaks by a model, it is one of `models` of the same language, too.
+    """
     words = set(re.findall(r"[a-z]+", f"{role.noun} {role.looks}".lower()))
     small = words & (_SMALL | {"little", "tiny", "small"})
     pitch, speed = _SMALL_SOUND if small else _LARGE_SOUND if words & _LARGE else _SOUND
@@ -84,5 +95,29 @@ def voice_of(role: Role, narrator: Voice) -> Voice:
     gender: Literal["male", "female"] = "female" if role.pronouns == "she" else "male"
     start = Voice(language=narrator.language, gender=gender, variant=1 + number % _VARIANTS,
                   pitch=pitch + 2 * (number // _VARIANTS % _PITCH_STEPS - _PITCH_STEPS // 2),
-                  speed=speed)
-    return parse_voice(role.voice, start) if role.voice else start
+                  speed=speed, model=_model_for(number, gender, narrator, models))
+    return parse_voice(role.voice, start, models) if role.voice else start
+
+
+def narrator_of(text: str, language: str, models: Sequence[VoiceModel]) -> Voice:
+    """Return the narrator's voice: as said, else the first model of the language, else eSpeak NG's.
+
+    Raises UsageError.
+    """
+    start = Voice() if language in ("", "en") else Voice(language=language)
+    first = next((model for model in models if _speaks(model, start.language)), None)
+    if first is not None:
+        start = start.model_copy(update={"model": first.name, "language": first.language})
+    return parse_voice(text, start, models)
+
+
+def _model_for(number: int, gender: str, narrator: Voice, models: Sequence[VoiceModel]) -> str:
+    if not narrator.model:
+        return ""
+    fitting = [model for model in models if _speaks(model, narrator.language)]
+    others = [model for model in fitting if model.name != narrator.model and model.gender in ("", gender)]
+    return others[number % len(others)].name if others else narrator.model
+
+
+def _speaks(model: VoiceModel, language: str) -> bool:
+    return model.language.split("-")[0] == language.split("-")[0]
