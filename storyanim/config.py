@@ -287,6 +287,8 @@ class FilmSettings(Section):
     title_s: float = Field(2.0, ge=0)                # title card; 0: none
     reading_chars_per_s: float = Field(17.0, gt=0)   # a shot is held until its words can be read
     max_hold_s: float = Field(60.0, ge=0)
+    # what is shown then: the last frame, or all that were drawn
+    hold: Literal["still", "back_and_forth"] = "still"
     subtitles: Literal["soft", "burned", "none"] = "soft"
     language: str = ""                               # of the words, a tag: "en", "pt-br"; "": as it seems
     # from shot to shot; auto: a fade to black where the scene changes, else a cut

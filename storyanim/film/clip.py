@@ -29,13 +29,16 @@ def write_clip(
 ) -> Clip:
     """Write the shot as `folder`/clip.mp4 in the film's size and rate.
 
-    The last frame is held until the shot has its duration and its words can be read, but no longer than
-    `max_hold_s`; until they are spoken, however long that takes. Raises FilmError, and UsageError when words
-    are to be burned in that no font here can draw.
+    The last frame is held, or all are shown back and forth, until the shot has its duration and its words can
+    be read, but no longer than `max_hold_s`; until they are spoken, however long that takes. Raises
+    FilmError, and UsageError when words are to be burned in that no font here can draw.
     """
     large = enlarge(frames.rgb, settings.width_px, settings.height_px)
-    held = num_hold_frames(shot, frames, settings, speech)
-    large = np.concatenate([large, np.repeat(large[-1:], held, axis=0)])
+    length, held = len(large), num_hold_frames(shot, frames, settings, speech)
+    order = np.minimum(np.arange(length + held), length - 1)
+    if settings.hold == "back_and_forth" and length > 1:
+        order = np.abs((np.arange(length + held) + length - 1) % (2 * length - 2) - (length - 1))
+    large = large[order]
     if settings.subtitles == "burned":
         burn_subtitles(large, shot.text, frames.fps, speech.words if speech else (), settings.font)
     return save_clip(folder, shot.id, Frames(large, frames.fps), settings)

@@ -54,6 +54,15 @@ class TestWriteClip:
         seen = video.read(made.path).rgb
         assert np.abs(seen[47].astype(int) - seen[-1]).max() <= 12
 
+    def test_or_all_frames_are_shown_back_and_forth(self, tmp_path: Path) -> None:
+        shot = SHOT.model_copy(update={"text": "x" * 85})                            # 5 s, of which 2 are drawn
+        made = write_clip(tmp_path, shot, frames(), SMALL.model_copy(update={"hold": "back_and_forth"}))
+        assert made.duration_s == pytest.approx(5.0)
+        blue = video.read(made.path).rgb[1::3, 32, 54, 2].astype(int)                # grows with the frames drawn
+        assert blue[0] < blue[7] < blue[15]
+        assert blue[15] > blue[22] > blue[30] < blue[38]
+        assert np.abs(blue[30] - blue[0]) <= 6
+
     @pytest.mark.parametrize(("letters", "duration_s", "subtitles", "held"), [
         (10, 2.0, "soft", 0), (51, 2.0, "soft", 8), (51, 2.0, "burned", 8), (51, 2.0, "none", 0), (999, 2.0, "soft", 455),
         (10, 2.5, "soft", 4), (10, 30.0, "none", 224), (35, 2.0, "soft", 1), (34, 1.0, "soft", 0),
