@@ -8,6 +8,7 @@ errors. The result lies in `run.json`.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import tomllib
@@ -399,6 +400,8 @@ class Settings(BaseSettings):
     description: str = ""
     # JSON file of what the model can draw, see planning/vocabulary.py
     vocabulary: str | None = None
+    # (width, height) in pixels that the models draw as well as their own: that of the film's shape is taken
+    draw_sizes: tuple[tuple[int, int], ...] = ()
     models: Models
     plan: PlanSettings = PlanSettings()
     retrieve: RetrieveSettings = RetrieveSettings()
@@ -421,6 +424,20 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         files = _WorkingFolderFile(settings_cls), _ProfileFile(settings_cls)
         return init_settings, EnvSettingsSource(settings_cls), *files
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drawn_in_the_films_shape(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Choose the size to draw in, unless a person chose one that the profile does not list."""
+        generate, film = data.get("generate"), data.get("film")
+        if not (data.get("draw_sizes") and isinstance(generate, dict) and isinstance(film, dict)):
+            return data
+        sizes = [tuple(map(int, size)) for size in data["draw_sizes"]]
+        if (int(generate.get("width_px", 0)), int(generate.get("height_px", 0))) not in sizes:
+            return data
+        shape = int(film.get("width_px", 1)) / int(film.get("height_px", 1))
+        width_px, height_px = min(sizes, key=lambda size: abs(math.log(size[0] / size[1] / shape)))
+        return data | {"generate": generate | {"width_px": width_px, "height_px": height_px}}
 
     @property
     def vocabulary_path(self) -> Path | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from storyanim.cli.flags import film_settings, parse_size
+from storyanim.config import load_settings
 from storyanim.errors import UsageError
 
 
@@ -21,6 +22,19 @@ def test_sizes(text: str, size: tuple[int, int]) -> None:
 def test_other_words_are_no_size(text: str) -> None:
     with pytest.raises(UsageError, match="no size"):
         parse_size(text)
+
+
+@pytest.mark.parametrize(("profile", "given", "drawn"), [
+    ("wan-vace", {}, (832, 480)), ("wan-vace", {"film": {"width_px": 512, "height_px": 910}}, (480, 832)),
+    ("wan-vace", {"film": {"width_px": 910, "height_px": 512}}, (832, 480)),
+    ("wan-vace", {"film": {"width_px": 512, "height_px": 910}, "generate": {"width_px": 640, "height_px": 640}}, (640, 640)),
+    ("storybook", {"film": {"width_px": 512, "height_px": 910}}, (128, 128)),
+])
+def test_of_the_sizes_that_a_profile_draws_the_one_of_the_films_shape_is_taken(
+    profile: str, given: dict[str, dict[str, int]], drawn: tuple[int, int]
+) -> None:
+    settings = load_settings(profile, **given).generate
+    assert (settings.width_px, settings.height_px) == drawn
 
 
 def test_only_what_is_given_is_set(tmp_path: Path) -> None:
