@@ -117,7 +117,9 @@ def test_the_narrator_and_each_of_the_cast_has_one_that_stays(folder: Path) -> N
     mouse, bear, fox = (voice_of(role, narrator, models) for role in cast)
     assert (mouse.model, bear.model, fox.model) == ("af_ann", "am_bob", "ff_eva")
     assert mouse.pitch > bear.pitch
-    assert parse_voice("am_bob", Voice()).model == ""                                       # without the folder
+    with pytest.raises(UsageError, match="am_bob") as caught:                               # without the folder
+        parse_voice("am_bob", Voice())
+    assert "sound.voices" in caught.value.hint
 
 
 @pytest.mark.usefixtures("packages")

@@ -80,7 +80,7 @@ def parse_voice(text: str, start: Voice, models: Sequence[VoiceModel] = ()) -> V
 def _no_voice(text: str, why: str) -> UsageError:
     return UsageError(f"{text!r} is no voice: {why}",
                       hint='say it as in "en-gb female 2, pitch 60, speed 150"; '
-                           "pitch is 0 to 99, speed 80 to 450")
+                           "pitch is 0 to 99, speed 80 to 450; voices of files need sound.voices")
 
 
 def voice_of(role: Role, narrator: Voice, models: Sequence[VoiceModel] = ()) -> Voice:
