@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, redirect_stdout
 from typing import Any
 
 from storyanim.engine.dispatch import WorkerDiedError, serve
@@ -58,14 +59,15 @@ class RayShardExecutor:
         Shards are asked for when an actor has room for them. A StoryanimError of a worker ends the whole.
         Raises ServiceError when there is no such cluster.
         """
-        started = self._connect()
-        pool = _ActorPool(self._ray, start, self.cpus, self.one_a_gpu)
-        try:
-            yield from serve(pool, shards, self.retries)
-        finally:
-            pool.shutdown()
-            if started:
-                self._ray.shutdown()
+        with redirect_stdout(sys.stderr):            # where Ray tells of lost workers: stdout is for results
+            started = self._connect()
+            pool = _ActorPool(self._ray, start, self.cpus, self.one_a_gpu)
+            try:
+                yield from serve(pool, shards, self.retries)
+            finally:
+                pool.shutdown()
+                if started:
+                    self._ray.shutdown()
 
     def _connect(self) -> bool:
         """Start or join Ray; return whether that was needed."""

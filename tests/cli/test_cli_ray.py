@@ -14,7 +14,10 @@ import pytest
 import torch
 import yaml
 from command_line import Cli
+from dying_worker import DyingWorker
 from family import save_pictures
+
+from storyanim.run import workers
 
 ray: Any = pytest.importorskip("ray")
 TALE = "# A bear\n\nA bear runs in the forest. A green frog jumps. The bear sleeps.\n"
@@ -60,6 +63,24 @@ def test_the_film_is_that_of_a_local_run(cluster: None, cli: Cli, asked: tuple[o
     assert there == done_by(here / "here")                     # all of it, and nothing twice
     again = cli("run", "there", "--json")                      # and goes on here
     assert (again.code, again.json["drawn"]) == (0, [])
+
+
+def test_a_worker_that_is_killed_over_a_shot_loses_nothing(
+    cluster: None, cli: Cli, here: Path, profile: Path, real_index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "tale.txt").write_text("A bear runs in the forest. A green frog jumps.")
+    asked = ("run", "tale.txt", "--profile", profile, "--index", real_index, "--retries", 0)
+    assert cli(*asked, "--out", "local").code == 0
+    monkeypatch.setattr(workers, "ShotWorker", DyingWorker)
+    outcome = cli(*asked, "--executor", "ray", "--out", "there", "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.json["failed"] == {}
+    shot, dead = (here / "killed").read_text().split()
+    drawn_by = dict(line.split() for line in (here / "drawn").read_text().splitlines())
+    assert set(drawn_by) == {"s01", "s02"}
+    assert drawn_by[shot] != dead                    # another process drew it
+    assert (here / "there/film.mp4").read_bytes() == (here / "local/film.mp4").read_bytes()
+    assert {path.name for path in (here / "there").rglob(".*")} == {path.name for path in (here / "local").rglob(".*")}
 
 
 def test_a_shot_that_fails_there_is_listed(
