@@ -335,7 +335,7 @@ def test_two_pages_do_not_overwrite_each_other(page: Any, served: Served) -> Non
     assert other.locator("#prompt").input_value() == "a green frog sleeping"        # nothing typed is lost
     other.on("dialog", lambda dialog: dialog.accept())
     other.locator("#look-again").click()
-    until(other, "document.querySelector('#prompt').value === 'a green frog singing'")
+    until(other, "document.querySelector('#prompt')?.value === 'a green frog singing'")
     other.close()
 
 
