@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from storyanim.config import ModelRef
@@ -43,6 +43,15 @@ def cpu_has_bfloat16() -> bool:
     names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     probes = (getattr(torch.cpu, name, None) for name in names)
     return any(probe() for probe in probes if probe is not None) and _onednn_has_bfloat16()
+
+
+def quick_autocast(device: torch.device) -> AbstractContextManager[Any]:
+    """Return a context of products in bfloat16 where that is quick, else one that changes nothing."""
+    import torch
+
+    if device.type == "cpu" and not cpu_has_bfloat16():
+        return nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
 
 
 def _onednn_has_bfloat16() -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from functools import cached_property
 from math import prod
@@ -16,7 +16,7 @@ import numpy as np
 from storyanim import hub
 from storyanim.artifacts import Asked, Float32, Frames, Reading
 from storyanim.config import ModelRef
-from storyanim.device import cpu_has_bfloat16, one_thread_if_small
+from storyanim.device import one_thread_if_small, quick_autocast
 from storyanim.engine.folders import write_file
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class NetworkReader:
     def _precision(self) -> AbstractContextManager[Any]:
         import torch
 
-        return torch.autocast("cpu", torch.bfloat16) if cpu_has_bfloat16() else nullcontext()
+        return quick_autocast(torch.device("cpu"))
 
     @cached_property
     def _denoiser(self) -> tuple[Any, Any, Any]:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from storyanim.artifacts import Frames
+from storyanim.device import quick_autocast
 from storyanim.engine.folders import write_file
 from storybook.evaluate import judge_data
 from storybook.evaluate.judge import WEIGHTS, Judge, load_network, save_network
@@ -88,7 +89,7 @@ class JudgeStage:
         The shares of this batch that were right.
         """
         rgb = batch["rgb"].to(self.device, memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with quick_autocast(self.device):
             seen, cells = self.judge.look(rgb)
             read, _ = self.judge.read(seen[:, None])
         total = F.binary_cross_entropy_with_logits(cells.float(), batch["cover"].to(self.device))
@@ -134,7 +135,7 @@ class MovingStage:
 
     def _looked(self, clips: list[JudgeShard]) -> torch.Tensor:
         rng, looks = np.random.default_rng(0), []
-        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16):
+        with torch.inference_mode(), quick_autocast(self.device):
             for _ in range(LOOKS):
                 seen = []
                 for shard in clips:

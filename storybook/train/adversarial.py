@@ -19,6 +19,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 from transformers import CLIPVisionModel
 
+from storyanim.device import quick_autocast
 from storybook.train.autoencoder import reconstruction_loss
 from storybook.train.deep_autoencoder import DeepAutoencoderStage
 from storybook.train.loop import Batch
@@ -85,7 +86,7 @@ class DecoderStage(DeepAutoencoderStage):
         """Return a loss of which only the gradient means something, and figures."""
         self._folded = self._folds and batch["folded"]
         rgb, weight = self._pixels(batch)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with quick_autocast(self.device):
             with torch.no_grad():
                 latents = self._encode(rgb)
             output = self._decode(latents + self._noise(batch, latents)).float()
@@ -107,7 +108,7 @@ class DecoderStage(DeepAutoencoderStage):
         """Return each loss of the decoder, on a graph of its own that begins at `output`."""
         reconstruction, absolute = reconstruction_loss(output, rgb, weight)
         self.discriminator.requires_grad_(False)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with quick_autocast(self.device):
             verdict, features = self.discriminator(output)
             with torch.no_grad():
                 _, wanted = self.discriminator(rgb)
@@ -139,7 +140,7 @@ class DecoderStage(DeepAutoencoderStage):
 
     def _discriminator_loss(self, rgb: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
         """Return the hinge loss (arXiv 1705.02894)."""
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with quick_autocast(self.device):
             rendered, drawn = self.discriminator(rgb)[0].float(), self.discriminator(output)[0].float()
         return F.relu(1 - rendered).mean() + F.relu(1 + drawn).mean()
 

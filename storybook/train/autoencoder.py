@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderTiny
 from torch import nn
 
+from storyanim.device import quick_autocast
 from storybook.train.data import ClipSet, Shard, to_pixels, unpack_mask
 from storybook.train.loop import Batch
 
@@ -85,7 +86,7 @@ class AutoencoderStage:
     def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
         """Return the loss and PSNR of the batch."""
         rgb, weight = self._pixels(batch)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with quick_autocast(self.device):
             latents = self._encode(rgb)
             output = self._decode(latents + self._noise(batch, latents)).float()
         loss, absolute = reconstruction_loss(output, rgb, weight)
@@ -115,7 +116,7 @@ class AutoencoderStage:
                                                                               dict[str, torch.Tensor]]:
         """Return what keeps latents easy to denoise: that they can be halved, and have unit size."""
         count = max(1, round(self.halved_share * len(latents)))
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with quick_autocast(self.device):
             half = self._decode(F.avg_pool2d(latents[:count],
                                              2).contiguous(memory_format=torch.channels_last))
         latents = latents.float()
@@ -149,7 +150,7 @@ def encode(vae: AutoencoderTiny, rgb: np.ndarray[Any, Any], device: torch.device
     for start in range(0, len(rgb), batch_size):
         pixels = to_pixels(rgb[start : start + batch_size],
                            device).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16):
+        with quick_autocast(device):
             parts.append(vae.encode(pixels).latents.to(torch.float16).cpu().contiguous().numpy())
     return np.concatenate(parts)
 
@@ -157,7 +158,7 @@ def encode(vae: AutoencoderTiny, rgb: np.ndarray[Any, Any], device: torch.device
 @torch.no_grad()
 def decode(vae: AutoencoderTiny, latents: torch.Tensor) -> np.ndarray[Any, Any]:
     """Return (N, C, h, w) → (N, 8h, 8w, 3) uint8."""
-    with torch.autocast(latents.device.type, torch.bfloat16):
+    with quick_autocast(latents.device):
         pixels = vae.decode(latents.contiguous(memory_format=torch.channels_last)).sample
     return pixels.float().add(1).mul(127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
 

@@ -12,6 +12,7 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from storyanim.device import quick_autocast
 from storybook.train import networks
 from storybook.train.data import ClipSet, draw_rows
 from storybook.train.denoise import caption_ids, creature_cells, creature_loss, text_states, timesteps
@@ -71,7 +72,7 @@ class BaseStage:
         latents = on["latents"].float()
         noisy = self.scheduler.add_noise(latents, on["noise"], on["t"])
         v = self.scheduler.get_velocity(latents, on["noise"], on["t"])
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with quick_autocast(self.device):
             states = text_states(self.text, on["ids"])
             output = self._draw(noisy.contiguous(memory_format=torch.channels_last), on["t"],
                                 encoder_hidden_states=states).sample

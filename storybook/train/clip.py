@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import CLIPModel, CLIPTokenizer
 
+from storyanim.device import quick_autocast
 from storybook.train.data import ClipSet, draw_rows, to_pixels
 from storybook.train.loop import Batch
 from storybook.world import captions
@@ -51,7 +52,7 @@ class ClipStage:
     def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
         """Return the loss and the share of texts whose own clip comes first in the batch."""
         rgb = batch["rgb"].to(self.device).float().div(127.5).sub(1)  # (B, F, 3, H, W)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with quick_autocast(self.device):
             images = embedding(self.clip.get_image_features(pixel_values=rgb.flatten(0, 1))).float()
             texts = embedding(self.clip.get_text_features(input_ids=batch["ids"].to(self.device))).float()
         clips = F.normalize(F.normalize(images, dim=-1).unflatten(0, rgb.shape[:2]).mean(1), dim=-1)

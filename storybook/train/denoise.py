@@ -9,6 +9,7 @@ import torch
 from diffusers import DDIMScheduler
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from storyanim.device import quick_autocast
 from storybook.train.data import Shard, unpack_mask
 from storybook.world import captions
 
@@ -92,7 +93,7 @@ def sample_images(
     both = torch.cat([blank.expand_as(states), states])
     for t in scheduler.timesteps:
         more = {} if structure is None else {"down_intrablock_additional_residuals": [torch.cat([f, f]) for f in structure]}
-        with torch.autocast(states.device.type, torch.bfloat16):
+        with quick_autocast(states.device):
             output = unet(torch.cat([latents, latents]), t, encoder_hidden_states=both, **more).sample
         without, with_text = output.float().chunk(2)
         latents = scheduler.step(without + SAMPLE_GUIDANCE * (with_text - without), t, latents).prev_sample

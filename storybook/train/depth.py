@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from transformers import DPTForDepthEstimation
 
+from storyanim.device import quick_autocast
 from storybook.train.data import ClipSet, draw_rows, to_pixels
 from storybook.train.loop import Batch
 
@@ -51,7 +52,7 @@ class DepthStage:
     def loss(self, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
         """Return the loss and the mean absolute error in units of the world's whole range."""
         inverse_depth = batch["inverse_depth"].to(self.device).float().div(255)  # (B, H, W)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with quick_autocast(self.device):
             output = self.dpt(batch["rgb"].to(self.device)).predicted_depth
         difference = output.float() - inverse_depth
         absolute = difference.abs().mean()
@@ -66,7 +67,7 @@ def estimate(network: DPTForDepthEstimation, rgb: np.ndarray[Any, Any],
     parts = []
     for start in range(0, len(rgb), 64):
         pixels = to_pixels(rgb[start : start + 64], device)
-        with torch.autocast(device.type, torch.bfloat16):
+        with quick_autocast(device):
             parts.append(network(pixels).predicted_depth.float().cpu().numpy())
     return np.concatenate(parts)
 

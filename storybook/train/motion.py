@@ -12,6 +12,7 @@ from diffusers import T2IAdapter, UNetMotionModel
 from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from storyanim.device import quick_autocast
 from storyanim.generate.structure import make_guide
 from storybook.train import networks
 from storybook.train.data import ClipSet, draw_rows
@@ -111,7 +112,7 @@ class MotionStage:
         noisy = self.scheduler.add_noise(latents, on["noise"], on["t"])
         v = self.scheduler.get_velocity(latents, on["noise"], on["t"])
         sample = noisy.transpose(1, 2)  # (B, C, T, h, w)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with quick_autocast(self.device):
             states = text_states(self.text, on["ids"]).repeat_interleave(noisy.shape[1], dim=0)
             with torch.no_grad():
                 depth = on.get("inverse_depth")

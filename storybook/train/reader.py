@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from storyanim.artifacts import Frames
+from storyanim.device import quick_autocast
 from storyanim.engine.folders import write_file
 from storyanim.readback.network import ReaderConfig, ReaderNetwork, clip_features
 from storyanim.readback.reader import NetworkReader
@@ -61,7 +62,7 @@ class Featurer:
         """Return the features of a clip (T, H, W, 3), (F,)."""
         pixels = torch.from_numpy(rgb.copy()).permute(0, 3, 1, 2).float() / 127.5 - 1
         pixels = F.interpolate(pixels, (self.config.size_px,) * 2, mode="bilinear", antialias=True)
-        with torch.autocast(self.unet.device.type, torch.bfloat16):
+        with quick_autocast(self.unet.device):
             features = clip_features(pixels.to(self.unet.device), self.unet, self.vae, self.scheduler,
                                      self.text.to(self.unet.device), self.config)
         found: NDArray[np.float16] = features.half().cpu().numpy()

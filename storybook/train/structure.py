@@ -12,6 +12,7 @@ from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from storyanim.depth.scale import scale_clip
+from storyanim.device import quick_autocast
 from storybook.train import networks
 from storybook.train.data import ClipSet, Shard, draw_rows
 from storybook.train.denoise import caption_ids, creature_cells, creature_loss, text_states
@@ -77,7 +78,7 @@ class StructureStage:
         latents = on["latents"].float()
         noisy = self.scheduler.add_noise(latents, on["noise"], on["t"])
         v = self.scheduler.get_velocity(latents, on["noise"], on["t"])
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with quick_autocast(self.device):
             with torch.no_grad():
                 states = text_states(self.text, on["ids"])
             pictures = on["inverse_depth"].float().expand(-1, 3, -1, -1)
