@@ -59,6 +59,8 @@ if TYPE_CHECKING:
         VideoError,
     )
     from storyanim.films.batch import BatchFilm, BatchResult, make_films
+    from storyanim.films.forecast import Forecast, forecast_film
+    from storyanim.films.replay import Replay, replay_film
     from storyanim.generate.generator import build_generator
     from storyanim.generate.load import load_pipeline
     from storyanim.generate.story_pipeline import StoryVideoPipeline
@@ -94,6 +96,8 @@ _HOMES = {
     **dict.fromkeys(("read_story", "read_storyboard"), "planning"),
     **dict.fromkeys(("load_character_token", "save_character_token"), "engine.store"),
     **dict.fromkeys(("BatchFilm", "BatchResult", "make_films"), "films.batch"),
+    **dict.fromkeys(("Forecast", "forecast_film"), "films.forecast"),
+    **dict.fromkeys(("Replay", "replay_film"), "films.replay"),
     "IndexInfo": "retrieve.index_format",
     "VideoIndex": "retrieve.index",
     "DrawnShot": "run.shots",
@@ -123,6 +127,7 @@ __all__ = [
     "Film",
     "FilmError",
     "FilmResult",
+    "Forecast",
     "Frames",
     "Hit",
     "IndexFolderError",
@@ -134,6 +139,7 @@ __all__ = [
     "MotionFiles",
     "PartialError",
     "PlannerError",
+    "Replay",
     "ResourceError",
     "RunDir",
     "ServiceError",
@@ -153,6 +159,7 @@ __all__ = [
     "build_encoder",
     "build_generator",
     "build_index",
+    "forecast_film",
     "learn_character",
     "learn_motion",
     "load_character_token",
@@ -163,6 +170,7 @@ __all__ = [
     "plan",
     "read_story",
     "read_storyboard",
+    "replay_film",
     "save_character_token",
     "search",
 ]

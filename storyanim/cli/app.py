@@ -15,6 +15,7 @@ from storyanim.cli import (
     index,
     motion,
     personalize,
+    replay,
     review,
     run,
     shot,
@@ -36,6 +37,7 @@ app.command()(personalize.personalize)
 app.add_typer(character.app, name="character")
 app.add_typer(motion.app, name="motion")
 app.add_typer(shot.app, name="shot")
+app.command()(replay.replay)
 app.command()(run.report)
 app.command()(review.review)
 app.command()(take.clean)

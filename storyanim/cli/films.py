@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from storyanim import console
+from storyanim.errors import StoryanimError, UsageError
 
 if TYPE_CHECKING:
     from storyanim.films.batch import BatchFilm
@@ -27,6 +28,32 @@ def run_batch(
     console.result({"films": made}, console.columns(("story", "shots", "drawn", "seconds", "film"), rows),
                    as_json)
     result.check_complete()
+
+
+def run_watch(
+    stories: Sequence[Path], out: Path | None, arguments: Mapping[str, Any], as_json: bool
+) -> None:
+    """Make a film whenever its story is saved, and tell of each in a line. Raises as `watch_film` does."""
+    if as_json or len(stories) > 1:
+        raise UsageError("--watch is for one story, and goes without --json", hint="leave out the others")
+    from storyanim import api
+    from storyanim.films.watch import watch_film
+
+    def made(result: FilmResult) -> None:
+        drawn = f"drawn: {', '.join(result.redrawn)}" if result.redrawn else "nothing was to be drawn"
+        failed = "".join(f"; {shot} failed: {why}" for shot, why in result.failed.items())
+        seconds = result.film.value.duration_s
+        print(f"{result.path}: {len(result.shots)} shots, {seconds:.1f} s; {drawn}{failed}", flush=True)
+        console.say("waiting for the next save; Ctrl-C ends")
+
+    def failed(error: StoryanimError) -> None:
+        console.say(f"error: {' '.join(error.message.split())}; waiting for the next save")
+
+    def make(story: Path, **given: Any) -> FilmResult:
+        with console.progress("film") as bar:        # one of each film, since it stands still between
+            return api.make_film(story, progress=bar, **given)
+
+    watch_film(stories[0], made, failed, out=out, make=make, **arguments)
 
 
 def _row(film: BatchFilm) -> tuple[str, ...]:

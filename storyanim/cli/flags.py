@@ -149,6 +149,10 @@ Ambience = Annotated[
 ]
 MaxMemory = Annotated[str | None, typer.Option("--max-memory", metavar="8GB",
                                                help="Of the GPU that drawing may take. [default: all]")]
+Watch = Annotated[bool, typer.Option("--watch", help="Draw again what a saved edit of the story or the run's "
+                                                     "storyboard changed; Ctrl-C ends it.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Tell what would be done and how long it would take; "
+                                                        "write nothing.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Download models of a gigabyte and more unasked.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from storyanim import console
-from storyanim.cli import films, flags
+from storyanim.cli import films, flags, forecast
 from storyanim.cli.fetch import confirm_downloads
 from storyanim.errors import UsageError
 
@@ -69,6 +69,8 @@ def run(
     music: flags.Music = None,
     ambience: flags.Ambience = None,
     max_memory: flags.MaxMemory = None,
+    watch: flags.Watch = False,
+    dry_run: flags.DryRun = False,
     yes: flags.Yes = False,
     json_: flags.AsJson = False,
 ) -> None:
@@ -93,6 +95,12 @@ def run(
         "cast": cast and cast.value, "seed": seed, "settings": settings, "executor": executor.value,
         "ray_address": ray_address, "workers": workers, "replan": _replan(replan),
         "confirm": partial(confirm_downloads, yes)}
+    if dry_run:
+        forecast.run_dry(source, out, arguments, watch, json_)
+        return
+    if watch:
+        films.run_watch(source, out, arguments, json_)
+        return
     if len(source) > 1:
         films.run_batch(source, out, arguments, json_)
         return

@@ -57,7 +57,7 @@ class RunDir:
                 self._lock = (self.path / MARK).open("a", encoding="utf-8")
                 self._shared = locks.share(self.path)
                 return self
-            _check_is_run(self.path)
+            check_is_run(self.path)
             self._new = folders.make_dirs(self.path)
             self._lock = _locked(self.path / MARK, self.path)
             locks.remove_leftovers(self.path)
@@ -185,6 +185,10 @@ class RunDir:
             self.log("mended", step=name)
         return path
 
+    def withdraw(self, name: str) -> None:
+        """Remove what was published under a name, if it was."""
+        self._place(name).unlink(missing_ok=True)
+
     def log(self, event: str, **facts: object) -> None:
         """Add a line to log.jsonl: the time, the event, and `facts`."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -262,6 +266,15 @@ def _handle(name: str, place: Path, facts: dict[str, Any], fresh: bool) -> Step[
     return Step(name, facts["key"], facts["content"], place, fresh, bind(store.load, facts["kind"]))
 
 
+def find_step(name: str, place: Path, key: str, *, shared: bool = False, keep: str = "") -> Step[Any] | None:
+    """Return a step with this key, wherever it lies whole: in place, shared, or kept beside it."""
+    other = _kept(place, keep, key) if keep else None
+    for folder in (place, *([_cached(key)] if shared else []), *([other] if other else [])):
+        if (facts := _facts_for(folder, key)) is not None:
+            return _handle(name, folder, facts, fresh=False)
+    return None
+
+
 def _facts_for(place: Path, key: str) -> dict[str, Any] | None:
     """Return the facts of the step in `place`, when it is whole and has this key."""
     facts = _facts_of(place)
@@ -331,7 +344,8 @@ def _check_name(path: Path) -> None:
                          hint="choose a folder with another name")
 
 
-def _check_is_run(path: Path) -> None:
+def check_is_run(path: Path) -> None:
+    """Raise UsageError for a file, and for a folder that holds something else than a run."""
     if path.exists() and not path.is_dir():
         raise UsageError(f"{path} is a file, not a folder", hint="choose another folder with --out")
     is_run = (path / MARK).exists() or (path / "run.json").exists()

@@ -62,6 +62,10 @@ class Components:
     executor: Executor
     motions: tuple[Motion, ...] = ()                 # learned ones, for the shots that name them
 
+    def fingerprints(self) -> dict[str, str]:
+        """Return role → fingerprint of all that a film without characters is made by."""
+        roles = ("planner", "encoder", "index", "depth", "generator", "reader")
+        return {role: getattr(self, role).fingerprint for role in roles}
 
     def load_pipeline(self) -> Any:
         """Load the pipeline of the settings, apart from the generator's, to learn on."""
@@ -132,17 +136,26 @@ def bundled_index(encoder: TextVideoEncoder, progress: Progress = no_progress) -
 
     Raises ModelError, IndexFolderError, ResourceError.
     """
-    if hub.is_same_model(read_info(asset(DEFAULT_INDEX)).encoder, encoder.fingerprint):
-        return asset(DEFAULT_INDEX)
-    from storyanim.retrieve.build import build_index
-
-    key = hashlib.sha256(encoder.fingerprint.encode()).hexdigest()[:16]
-    kept = cache_folder() / "bundled_index" / key
+    kept = _place_of_bundled_index(encoder)
     if not (kept / INFO).is_file():
+        from storyanim.retrieve.build import build_index
+
         kept.parent.mkdir(parents=True, exist_ok=True)
         build_index([asset(BUNDLED_CLIPS)], kept, encoder, progress=lambda done, total, text: progress(
             done / max(1, total), f"indexing the bundled footage  {done} of {total}"))
     return kept
+
+
+def _place_of_bundled_index(encoder: TextVideoEncoder) -> Path:
+    if hub.is_same_model(read_info(asset(DEFAULT_INDEX)).encoder, encoder.fingerprint):
+        return asset(DEFAULT_INDEX)
+    key = hashlib.sha256(encoder.fingerprint.encode()).hexdigest()[:16]
+    return cache_folder() / "bundled_index" / key
+
+
+def is_index_ready(settings: Settings, index: str | None) -> bool:
+    """Return whether there is an index for a run, so that none is built of the bundled footage first."""
+    return index is not None or (_place_of_bundled_index(build_encoder(settings)) / INFO).is_file()
 
 
 def open_index(

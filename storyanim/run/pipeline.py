@@ -49,6 +49,7 @@ from storyanim.run.shots import (
 )
 from storyanim.run.sound import ambience_for, film_language, mix_sound, narrate
 from storyanim.run.storyboard import Replan, settle_storyboard, with_seed
+from storyanim.run.timing import measured_in, remember
 from storyanim.stages import Progress
 
 _LOG = logging.getLogger(__name__)
@@ -116,12 +117,14 @@ def make_film(
     cast = read_cast(request.characters, text, components.settings, components.vocabulary)
     changed = changed_settings(run.path, request, components.settings)
     _tell_changed(changed)
-    write_request(run, request, components.settings)
+    write_request(run, request, components.settings, components.fingerprints())
+    logged = len(run.events())
     progress(0.0, "planning")
     board = settle_storyboard(run, request, given, cast.members, components, replan)
     tokens = learn_characters(run, cast, cast.playing(board), components, progress)
     result = film_storyboard(run, with_seed(board, request.seed), tokens, components, progress, cast.surveys)
     write_report(run, components.settings, result.failed)
+    remember(components.settings, measured_in(run.events()[logged:], board))
     progress(1.0, "done")
     return replace(result, changed_settings=changed, mended=run.mended())
 
@@ -154,7 +157,7 @@ def film_storyboard(
     if not drawn:
         raise next(errors[shot.id] for shot in board.shots if shot.id in errors)
     progress(1 - 1 / (_STEPS_A_SHOT * len(board.shots) + 1), "joining")
-    film, contact_sheet = _join_film(run, board.title, drawn, components)
+    film, contact_sheet = join_film(run, board.title, drawn, components)
     made = board.model_copy(update={"shots": tuple(shot.shot for shot in drawn)})
     run.write(DRAWN, made.model_dump_json(indent=1) + "\n")
     mended = run.mended()
@@ -225,10 +228,13 @@ def _laid_out(timeline: Timeline) -> Timeline:
     return timeline
 
 
-def _join_film(
+def join_film(
     run: RunDir, title: str, drawn: Sequence[DrawnShot], components: Components
 ) -> tuple[Step[Film], Step[Path]]:
-    """Lay cards and clips out, mix their sound, and write film, subtitles and contact sheet."""
+    """Lay cards and clips out, mix their sound, and write film, subtitles and contact sheet.
+
+    Raises FilmError, ResourceError.
+    """
     settings, heard = components.settings.film, components.settings.sound
     language = film_language([made.subtitle for made in drawn], settings)
     scenes = [index == 0 or made.shot.setting != drawn[index - 1].shot.setting
@@ -256,6 +262,6 @@ def _join_film(
         if (subtitles := film.value.path.with_name(name)).is_file():
             run.publish(subtitles, name)
         else:
-            (run.path / name).unlink(missing_ok=True)
+            run.withdraw(name)
     run.publish(contact_sheet.value, "sheet.png")
     return film, contact_sheet

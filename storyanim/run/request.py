@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Self
@@ -15,11 +15,13 @@ from pydantic import BaseModel, Field, ValidationError
 from storyanim.artifacts import FrozenModel, Story, Storyboard
 from storyanim.config import Quality, Settings, load_settings
 from storyanim.engine.run_dir import RunDir
+from storyanim.engine.steps import file_key
 from storyanim.errors import CharacterError, InputError, StoryanimError
 from storyanim.planning import is_storyboard, read_story, read_storyboard
 from storyanim.planning.board_problems import Problem
 from storyanim.run.models import pins_between
 
+RECORD = "run.json"
 _PACKAGES = ("storyanim", "torch", "diffusers", "transformers", "peft", "av", "numpy")
 
 
@@ -77,18 +79,36 @@ def read_source(
     return read_storyboard(path, check) if is_storyboard(path) else read_story(path)
 
 
-def write_request(run: RunDir, request: FilmRequest, settings: Settings) -> None:
-    """Write `run.json`: the request, the settings that it led to, and the versions of what draws."""
+def write_request(
+    run: RunDir, request: FilmRequest, settings: Settings, components: Mapping[str, str] | None = None
+) -> None:
+    """Write `run.json`: the request, what it led to, and all by which a replay tells what differs.
+
+    Args:
+        run: folder of the run, open.
+        request: what was asked for.
+        settings: that it led to.
+        components: role → fingerprint of what does the work.
+    """
     facts = {"request": request.model_dump(mode="json"), "settings": settings.model_dump(mode="json"),
              "commits": read_pins(run.path) | pins_between(request.settings(), settings),
-             "versions": versions()}
-    run.write("run.json", json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+             "versions": versions(), "inputs": _inputs_of(request, settings),
+             "components": dict(components or {})}
+    run.write(RECORD, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+
+
+def _inputs_of(request: FilmRequest, settings: Settings) -> dict[str, str]:
+    """Return path → sha256 of the files that a person gave: characters, motions, music and font."""
+    paths = [*(who.path for who in request.characters), *settings.motion.files, settings.sound.music,
+             settings.film.font]
+    return {path: file_key(Path(path)) for path in paths
+            if path and (os.path.isfile(path) or os.path.isdir(path))}
 
 
 def read_request(folder: Path) -> FilmRequest:
     """Read the request of an existing run. Raises InputError."""
     try:
-        data = json.loads((folder / "run.json").read_text("utf-8"))
+        data = json.loads((folder / RECORD).read_text("utf-8"))
         return FilmRequest.model_validate(data["request"])
     except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
         raise InputError(f"{folder} is no run folder, or its run.json is damaged",
@@ -142,7 +162,7 @@ def _at(data: Any, names: Sequence[str]) -> Any:
 def read_pins(folder: Path) -> dict[str, str]:
     """Return the commits of a run's models: "repository@revision" → commit; {} of a new run."""
     try:
-        found = json.loads((folder / "run.json").read_text("utf-8")).get("commits", {})
+        found = json.loads((folder / RECORD).read_text("utf-8")).get("commits", {})
         return {str(name): str(commit) for name, commit in found.items()}
     except (OSError, ValueError, AttributeError):
         return {}

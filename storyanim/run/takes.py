@@ -78,7 +78,7 @@ def record_takes(
             base = drawn.reseeded(-_seed_of(run.path))
             take = Take(number=number, key=step.key, shot=base, footage=footage, reading=reading)
             text = json.dumps(take.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n"
-            folders.write_file(file, text.encode())
+            run.write(file.relative_to(run.path).as_posix(), text)
 
 
 def takes_of(folder: Path, shot_id: str) -> list[ListedTake]:

@@ -47,7 +47,7 @@ def local_shots(run: RunDir, settings: Settings, index: str | None, workers: int
         workers: shots at once; 0: as STORYANIM_WORKERS says, else as many as cores and memory allow when the
             models are small and there is no GPU, else one.
     """
-    workers = workers or _workers_asked_for() or _workers_for(settings)
+    workers = num_workers(settings, workers)
     if workers < 2:
         yield LocalExecutor()
         return
@@ -55,6 +55,11 @@ def local_shots(run: RunDir, settings: Settings, index: str | None, workers: int
         if run.done("film") is None:                 # several to draw: import during what comes before
             shards.prepare()
         yield ProcessShotExecutor(run, settings, index, shards)
+
+
+def num_workers(settings: Settings, workers: int = 0) -> int:
+    """Return how many shots are drawn at once; `workers` as of `local_shots`. Raises UsageError."""
+    return workers or _workers_asked_for() or _workers_for(settings)
 
 
 def ray_shots(run: RunDir, settings: Settings, index: str | None, address: str | None) -> Executor:

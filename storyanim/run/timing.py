@@ -1,0 +1,68 @@
+"""How long steps took with a profile on this machine: kept for all runs, so that the next can be foretold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from storyanim.artifacts import Storyboard
+from storyanim.config import Settings, cache_folder
+from storyanim.engine.folders import write_file
+from storyanim.engine.steps import content_key
+from storyanim.errors import StoryanimError
+
+_LAST = 16                                           # measurements of a kind that count
+Seconds = Mapping[str, list[float]]                  # kind of step → what each took
+
+
+def kind_of(step: str) -> str:
+    """Return what a step does, whichever shot or character it is for: "shots/s03/frames-2" → "frames"."""
+    room, _, rest = step.partition("/")
+    if room == "shots":
+        return rest.partition("/")[2].partition("-")[0]
+    return room
+
+
+def measured_in(events: Iterable[Mapping[str, Any]], board: Storyboard | None) -> dict[str, list[float]]:
+    """Return what the steps of a run's log took; those of shots in seconds a second of the shot."""
+    durations = {shot.id: shot.duration_s for shot in board.shots} if board else {}
+    found: dict[str, list[float]] = {}
+    for event in events:
+        if event["event"] == "done":
+            seconds = event["seconds"] / duration_of(event["step"], durations)
+            found.setdefault(kind_of(event["step"]), []).append(seconds)
+    return found
+
+
+def duration_of(step: str, durations: Mapping[str, float]) -> float:
+    """Return the seconds of the shot that a step is for; 1 for steps of the whole film."""
+    room, _, rest = step.partition("/")
+    return durations.get(rest.partition("/")[0], 1.0) if room in {"shots", "audio"} else 1.0
+
+
+def remember(settings: Settings, measured: Seconds) -> None:
+    """Keep what steps took; failing to costs only that the next run is not foretold."""
+    kept = recall(settings)
+    for kind, seconds in measured.items():
+        kept[kind] = [*kept.get(kind, []), *(round(value, 4) for value in seconds)][-_LAST:]
+    if measured:
+        with suppress(StoryanimError):
+            write_file(_file(settings), json.dumps(kept, sort_keys=True).encode())
+
+
+def recall(settings: Settings) -> dict[str, list[float]]:
+    """Return what `remember` kept of runs with these models, drawing settings and size of the film."""
+    try:
+        found = json.loads(_file(settings).read_text("utf-8"))
+        return {str(kind): [float(value) for value in seconds] for kind, seconds in found.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _file(settings: Settings) -> Path:
+    film = settings.film
+    key = content_key([settings.models, settings.generate, [film.width_px, film.height_px, film.fps]])
+    return cache_folder() / "seconds" / f"{key[:16]}.json"
