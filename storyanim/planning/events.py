@@ -46,6 +46,8 @@ _FALLING = frozenset({"rain", "snow", "hail", "drizzle", "thunder", "pour", "sto
 _NEXT = frozenset({"next", "close", "near"})
 _DIRECTIONS = frozenset(["about", "ahead", "along", "around", "away", "back", "down", "downstairs", "forward", "in", "inside", "off", "on", "out",
                          "outside", "over", "past", "up", "upstairs", "upward", "upwards"])
+_WAYS = frozenset({"up", "down", "round", "around", "across", "along", "through", "over", "past"})
+_INTRANSITIVE = frozenset({"sit", "stand", "lie", "gather", "dance", "wait"})
 _CAMERA_MOVES = frozenset({"pan", "zoom", "tilt", "track", "follow", "circle", "move", "pull", "push"})
 _NAMED = frozenset({"call", "name", "know"})
 _ACTS = 4                                            # clauses whose doer a thing is, to be somebody
@@ -95,12 +97,18 @@ def find_beings(clauses: Iterable[Clause]) -> frozenset[str]:
     """Return the lemmas of things that act like people in a story: they speak, or do a good deal."""
     acts: Counter[str] = Counter()
     for clause in clauses:
+        acts.update({t.lemma_.lower(): _ACTS for t in clause.tokens if t.pos_ == "NOUN" and _is_who(t)})
         for subject in clause.subjects:
             lemma = subject.lemma_.lower()
             if subject.pos_ == "NOUN" and lemma not in words("body", "part", "time") and not clause.passive:
                 said = clause.kind == "speech" and any(is_speech(t) for t in clause.tokens) and lemma not in _VOICES
                 acts[lemma] += _ACTS if said else clause.kind == "event" and lemma not in words("backdrop") and not is_place(lemma)
     return frozenset(lemma for lemma, count in acts.items() if count >= _ACTS)
+
+
+def _is_who(noun: Token) -> bool:
+    """Tell whether a noun is somebody by the clause behind it: "a cartmaker who had three daughters"."""
+    return any(c.dep_ == "relcl" and any(t.lower_ == "who" and t.dep_ == "nsubj" for t in c.children) for c in noun.children)
 
 
 def conjuncts(head: Token) -> tuple[Token, ...]:
@@ -130,9 +138,9 @@ def _main_verbs(root: Token) -> list[Token]:
 
 
 def _is_coordinate(head: Token, child: Token) -> bool:
-    if child.pos_ not in {"VERB", "AUX"} or is_speech(child):
+    if child.pos_ not in {"VERB", "AUX"} or is_speech(child) or is_misread_preposition(child):
         return False
-    own_subject = _has(child, SUBJECTS)
+    own_subject = _has(child, SUBJECTS) or _subject_before(child) is not None
     if head.lemma_ == "be" and child.tag_ in {"VBG", "VBN"} and not own_subject:
         return False                                 # "was out of breath and trembling"
     if child.dep_ in {"ccomp", "parataxis"}:         # "He ran; she hid", "He ran, she hid"
@@ -161,7 +169,7 @@ def _own_words(verb: Token, before: Token | None) -> bool:
 
 def _clause_start(head: Token, earlier: Sequence[Token]) -> int:
     """Return the index of the token that a clause begins with: its "and", and what precedes its verb."""
-    start = max([head.left_edge.i, *(other.right_edge.i + 1 for other in earlier if other.head == head)])
+    start = max([(_subject_before(head) or head).left_edge.i, *(other.right_edge.i + 1 for other in earlier if other.head == head)])
     while head.doc[start].is_punct and not is_speech(head.doc[start]) and start < head.i:
         start += 1
     while start > head.sent.start + 1 and (head.doc[start - 1].dep_ in {"cc", "preconj"} or head.doc[start - 1].lower_ in {"then", "so"}):
@@ -181,8 +189,11 @@ def _read_clause(piece: Span, head: Token, *, depth: int = 0) -> Clause:
     subjects, passive = _subjects(head, verb)
     objects = [t for c in verb.children if c.dep_ in _OBJECTS and c not in subjects and c.pos_ != "ADP" and c.i > verb.i - 3 and not is_speech(c)
                and c.pos_ in {"NOUN", "PROPN", "PRON", "NUM"} for t in conjuncts(c)]
-    objects += [t for c in verb.children if c.dep_ == "prt" for p in c.children if p.dep_ == "pobj" for t in conjuncts(p)]
+    objects = [t for t in objects if all(_subject_before(c) != t for c in verb.children)]
+    objects += [t for c in verb.children if c.dep_ == "prt" and not is_misread_preposition(c) for p in c.children if p.dep_ == "pobj" for t in conjuncts(p)]
     modifiers = [found for token in inside for found in read_modifiers(token, piece)]
+    ways = [(how, t) for t in (*objects, *(c for c in verb.children if c.dep_ == "npadvmod")) if (how := _way(t, verb))]
+    objects, modifiers = [t for t in objects if t not in [way for _, way in ways]], [*ways, *modifiers]
     lemma = verb.lemma_.lower()
     if lemma in _LIGHT and (deed := next((_DEEDS[o.lemma_] for o in objects if o.lemma_ in _DEEDS and _is_one(o)), "")):
         lemma, objects = deed, [o for o in objects if o.lemma_ not in _DEEDS]
@@ -194,9 +205,18 @@ def _read_clause(piece: Span, head: Token, *, depth: int = 0) -> Clause:
     if agents:
         subjects, objects, passive = tuple(agents), [*subjects, *objects], False
     participles = () if depth else tuple(_participles(verb, piece))
-    return Clause(piece, "event" if asleep else _kind(piece, head, verb, lemma, subjects), verb, lemma, _particle(verb),
+    particle = _particle(verb)
+    return Clause(piece, "event" if asleep else _kind(piece, head, verb, lemma, subjects), verb, lemma, "" if particle in dict(ways) else particle,
                   any(_is_denied(token) for token in inside) or _denies(objects), passive, subjects,
                   tuple(objects), tuple(modifiers), participles, () if depth else tuple(_meanwhile(head, piece)))
+
+
+def _way(noun: Token, verb: Token) -> str:
+    """Return "up" of "ran up the stairs", "round" of "sat round the kitchen table", where the tree has an object; "" of others."""
+    before = noun.doc[noun.left_edge.i - 1] if noun.left_edge.i > noun.sent.start else noun
+    somewhere = any(is_place(t.lemma_.lower()) or t.lemma_.lower() in words("stairs") for t in (noun, *noun.children) if t.pos_ == "NOUN")
+    goes = verb.lemma_.lower() in words("motion") | _INTRANSITIVE
+    return before.lower_ if goes and somewhere and before.head == verb and before.lower_ in _WAYS else ""
 
 
 def _particle(verb: Token) -> str:
@@ -277,6 +297,8 @@ def _subjects(head: Token, verb: Token) -> tuple[tuple[Token, ...], bool]:
         found = _introduced(head)
     if not found and head.dep_ == "acl":             # "A dog barked at the moon", taken for a dog that is barked at
         found = [head.head]
+    if not found and (before := _subject_before(head)):
+        found = [before]
     if not found and head.pos_ == "VERB":
         found = _inverted_subject(head)
     if not found and head.pos_ == "VERB":            # "The fox smiles and sits down", taken for fox smiles
@@ -286,6 +308,14 @@ def _subjects(head: Token, verb: Token) -> tuple[tuple[Token, ...], bool]:
               and (c.pos_ == "PROPN" or is_animate(c.lemma_.lower())) and any(c.dep_ == "conj" for t in found for c in t.children)]
     listed += [t for t in found[1:] if t not in listed and any(c.dep_ == "conj" for c in t.children)]
     return tuple(dict.fromkeys(t for c in sorted([*found[:1], *listed], key=lambda t: t.i) for t in conjuncts(c))), passive
+
+
+def _subject_before(verb: Token) -> Token | None:
+    """Return who does what follows where the tree lists him with an object: "unpacked a rucksack and a beetle crawled out"."""
+    noun = verb.doc[verb.left_edge.i - 1] if verb.left_edge.i > verb.sent.start else verb
+    listed = noun.dep_ == "conj" and noun.head.dep_ == "dobj" and noun.pos_ in {"NOUN", "PROPN"}
+    acts = verb.dep_ == "conj" and verb.head == noun.head.head and verb.tag_ in {"VBD", "VBZ", "VBP"} and not _has(verb, SUBJECTS)
+    return noun if listed and acts else None
 
 
 def _introduced(verb: Token) -> list[Token]:
@@ -319,7 +349,8 @@ def _inverted_subject(verb: Token) -> list[Token]:
 def read_modifiers(verb: Token, piece: Span) -> Iterator[tuple[str, Token]]:
     """Yield the phrases with a preposition of a verb, and those within them: "in a house by the sea"."""
     for child in verb.children:
-        if child.dep_ in {"prep", "dative", "agent"} and child.pos_ in {"ADP", "SCONJ", "ADV"} and piece.start <= child.i < piece.end:
+        told = child.dep_ in {"prep", "dative", "agent"} and child.pos_ in {"ADP", "SCONJ", "ADV"} and piece.start <= child.i < piece.end
+        if told or is_misread_preposition(child):
             yield from _prepositions(child, child.lower_)
         elif child.dep_ in {"advmod", "prt"}:
             for inner in child.children:             # "back to the house", "next to him", "Up in the tower"
@@ -332,11 +363,21 @@ def read_modifiers(verb: Token, piece: Span) -> Iterator[tuple[str, Token]]:
                     yield from _prepositions(inner, inner.lower_)
 
 
+def is_misread_preposition(token: Token) -> bool:
+    """Tell whether what the tree calls an adverb or a verb stands before a place: "walked round the gallery"."""
+    if token.lower_ == "round" and token.pos_ == "VERB":
+        return token.i > token.sent.start and not _has(token, SUBJECTS | {"aux", "cc"})
+    return token.dep_ in {"advmod", "prt"} and any(
+        c.dep_ == "pobj" and (is_place(c.lemma_.lower()) or c.lemma_.lower() in words("stairs")) for c in token.children)
+
+
 def _prepositions(preposition: Token, said: str) -> Iterator[tuple[str, Token]]:
     for child in preposition.children:
         if child.dep_ in {"prep", "pcomp"} and child.pos_ == "ADP":        # "out of the window"
             yield from _prepositions(child, f"{said} {child.lower_}")
-        elif child.dep_ == "pobj" and not is_speech(child):
+        elif child.dep_ == "pobj" or (child.dep_ == "dobj" and preposition.pos_ == "VERB"):
+            if is_speech(child):
+                continue
             inner = next((p for c in child.children if c.lower_ == "of" for p in c.children if p.dep_ == "pobj"), None)
             if child.lemma_ in words("part") and inner is not None:        # "at the side of the boat"
                 the = "the " if any(c.dep_ == "det" for c in child.children) else ""     # "in front of"

@@ -104,6 +104,10 @@ def _owner(event: Event, phrase: Phrase) -> Person | None:
     """Who wears what a phrase names: of "a girl saw a fox in a hat" the fox."""
     before = [p for p in (*event.subjects, *event.objects, *event.modifiers) if len(p.people) == 1 and p.end <= phrase.start]
     word = phrase.text.lower().rpartition(" ")[2]
+    gender = {"his": "m", "her": "f"}.get(phrase.text.lower().split()[0], "")
+    if gender:                                       # of "carried the fox home in her apron" not the fox's, of "he took her hat" not his
+        doers = [*_people(event.subjects), *(p.people[0] for p in reversed(before))]
+        return next((p for p in doers if p.gender == gender), None)
     of_the_deed = phrase.head in listed("features") and any(    # "looked at her with yellow eyes"
         t.lower_ == word and t.head.dep_ == "prep" and t.head.head.pos_ == "VERB" for t in event.tokens)
     worn_by_the_last = phrase.preposition in _WORN_WITH and before and not of_the_deed

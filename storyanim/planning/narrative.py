@@ -85,6 +85,7 @@ class Setting:
     time_of_day: Literal["", "dawn", "day", "dusk", "night"] = ""
     weather: Literal["", "rain", "snow", "storm", "fog", "wind"] = ""
     indoors: bool = False                            # weather is remembered but out of sight
+    around: str = ""                                 # what a spot lies in: the lake of a jetty
     snow_lies: bool = False                          # somebody is in it: "danced in the snow"
 
     def words(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from storyanim.artifacts import CastMember
@@ -144,6 +145,7 @@ class People:
         lowered = name.lower()
         known = next((p for p in self.everybody if lowered in (n.lower() for n in p.names) or lowered in self._nouns[id(p)]), None)
         noun = lowered.split()[-1]
+        known = known or self._described(noun)
         person = known or self._meet(noun if is_animate(noun) else "person", at, name=name.title())
         self._clock += 1
         self._history.append(((person,), ()))
@@ -151,6 +153,11 @@ class People:
         person.mentions += 1
         person.acts += 1
         return (person,)
+
+    def _described(self, noun: str) -> Person | None:
+        """Return who a cue means that says what somebody is: "OLD WOMAN", of an old woman without a name."""
+        same = [p for p in self.everybody if not p.names and not p.plural and noun in self._nouns[id(p)]]
+        return max(same, key=self._recency, default=None)
 
     def settle_kinds(self) -> None:
         """Who is known by a name alone and has a mother in the story is a child."""
@@ -188,10 +195,15 @@ class People:
     # ── what a phrase speaks of ──
 
     def _resolve(self, head: Token, meant: _Meant, *, subject: bool, clause: Clause) -> None:
+        inner = of_which(head)
+        if inner and inner.pos_ == "NOUN" and head.lower_ in {"one", *NUMBERS}:
+            if some := self._some_of(head, inner):
+                meant[head.i] = some
+            return
         if head.lower_ in NUMBERS and (found := self._recent(NUMBERS[head.lower_])):
             meant[head.i] = found                    # "all three of them"
             return
-        if inner := of_which(head):
+        if inner:
             self._resolve(inner, meant, subject=subject, clause=clause)
             if inner.i in meant:
                 meant[head.i] = meant[inner.i]
@@ -207,6 +219,16 @@ class People:
         if found:
             meant[head.i] = _unique(found)
 
+    def _some_of(self, head: Token, group: Token) -> tuple[Person, ...]:
+        """Return "one of the girls", "two of the boys": somebody of the group, not all of it."""
+        mention = describe(group, self._names)
+        if not self._is_being(mention.noun):
+            return ()
+        mention = replace(mention, marks=mention.marks | {"of them"}, plural=head.lower_ != "one")
+        person = self._find(mention) or self._meet(mention.noun, story_offset(head), mention=mention)
+        self._learn(person, mention)
+        return (person,)
+
     def _by_noun(self, head: Token) -> tuple[Person, ...]:
         mention = describe(head, self._names)
         if named := self._called.get(mention.noun or mention.name.lower()):
@@ -214,6 +236,8 @@ class People:
         also = [describe(other, self._names) for other in appositions(head)]
         if mention.noun == "name":
             return ()
+        if not mention.name and head.lower_ in words("distinct") and mention.definite and not is_animate(head.lower_):
+            return self._distinct(head, mention)
         if number := _number_of(head, mention):
             return self._recent(number)
         if not mention.name and not self._is_being(mention.noun):
@@ -233,6 +257,17 @@ class People:
             self._siblings |= {id(person): owner, id(owner): person}
             if {c.lower_ for c in head.children} & _SMALL:
                 self._children |= {id(person), id(owner)}
+        return (person,)
+
+    def _distinct(self, head: Token, mention: Mention) -> tuple[Person, ...]:
+        """Return "the eldest", "the other": one of the group that the story spoke of last; () of things."""
+        groups = [p for p in self.everybody if p.plural and self._recency(p) > self._clock - 2 * _REACH]
+        if mention.plural or not groups:
+            return ()
+        mention = replace(mention, noun=max(groups, key=self._recency).noun, marks=frozenset({head.lower_}))
+        known = next((p for p in self.everybody if not p.plural and mention.marks <= self._marks[id(p)]), None)
+        person = known or self._meet(mention.noun, story_offset(head), mention=mention)
+        self._learn(person, mention)
         return (person,)
 
     def _owner_of(self, head: Token) -> Person | None:

@@ -75,6 +75,8 @@ def is_where(preposition: str, token: Token) -> bool:
         return False
     if lemma in words("ground"):
         return preposition in {"on", "in", "onto", "into", "across", "over"}
+    if lemma == "roof":                              # of a house, and nothing else is on it
+        return preposition in {"on", "onto", "across", "over", "from", "off", "along"}
     if lemma in words("stairs") | {"water"}:
         return preposition in {"up", "down", "on", "onto"} if lemma != "water" else preposition in STATIC | GOAL | {"through"}
     if token.pos_ == "PROPN" and not is_place(lemma):

@@ -13,6 +13,7 @@ from storyanim.planning.entities import order_from_left, write_entities, write_e
 from storyanim.planning.inflection import join_and, plural, with_article
 from storyanim.planning.looks import colour_in, listed
 from storyanim.planning.narrative import Beat, Event, Looks, Person, Phrase, Setting
+from storyanim.planning.parse import story_offset
 from storyanim.planning.query import (
     can_be_said,
     goes_home,
@@ -121,9 +122,10 @@ class Painter:
             where = [p for p in (staging.event.modifiers if staging.event else ()) if is_place_phrase(p)][:1]
             pose = staging.pose if staging.people else ""
             return [pose, *(f"{p.preposition} {_thing(p)}" for p in where)], any(is_place(p.head) for p in where)
-        worn = {thing for p in staging.doers for thing, _ in self._looks.get(id(p), p.looks).wearing}
-        first = min((p.start for p in deed.subjects), default=deed.start)
-        pieces, phrases = [doing], sorted((*deed.objects, *deed.modifiers), key=lambda p: (p.start < first, p.start))
+        seen = [*staging.doers, *(p for phrase in (*deed.objects, *deed.modifiers) for p in phrase.people)]
+        worn = {thing for p in seen for thing, _ in self._looks.get(id(p), p.looks).wearing}
+        verb = next((story_offset(t) for t in deed.tokens if t.lemma_ == deed.verb), deed.start)
+        pieces, phrases = [doing], sorted((*deed.objects, *deed.modifiers), key=lambda p: (p.start < verb, p.start))
         placed, before = False, None
         for phrase in phrases:
             if (phrase.preposition and is_time(phrase)) or (

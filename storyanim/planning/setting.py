@@ -44,6 +44,7 @@ _CARRY = frozenset(["take", "bring", "carry", "lead", "drive", "ride", "follow",
 _REACH = frozenset(["reach", "enter", "visit", "cross", "explore", "search", "climb", "approach", "roam", "wander", "patrol", "tour"])
 _LEAVE = frozenset(["leave", "exit", "escape", "depart", "flee", "quit"])
 _MOVE = frozenset(["go", "come", "run", "walk", "step", "creep", "sneak", "slip", "rush", "hurry", "march", "set", "climb", "fly", "ride", "drive", "sail", "hop", "jump", "skip", "crawl"])
+_LIKENESS = frozenset(["shape", "form", "picture", "painting", "photo", "photograph", "drawing", "map", "model", "story", "song", "name", "size", "smell", "sound", "dream", "kind"])
 _SWIM = frozenset(["swim", "dive", "wade", "paddle", "snorkel", "bathe"])
 _SAIL = frozenset(["sail", "row"])
 _RIDE = frozenset(["drive", "ride", "board", "steer", "pilot"])
@@ -90,7 +91,10 @@ class SettingReader:
                             and t.pos_ == "NOUN"), self._water)
         before = self.now.place
         for verb in _settling_verbs(clause):
-            self._read_place(clause, verb, meant, somebody=bool(doers) or verb is not clause.verb)
+            ridden = next((c.lemma_.lower() for c in verb.children if c.dep_ == "nsubj" and c.i not in meant
+                           and c.lemma_.lower() in words("vehicle")), "")
+            if not (ridden and self.now.indoors and ridden == self._head):         # who rides in it stays in it
+                self._read_place(clause, verb, meant, somebody=bool(doers or ridden) or verb is not clause.verb)
         if before != self.now.place:
             wet = self.now.preposition == "in" and self._head in words("water body") and clause.lemma in words("motion")
             self._in_water = doers if wet else ()
@@ -116,7 +120,8 @@ class SettingReader:
 
     def _go(self, where: Setting) -> None:
         """Be at another place, at the same time."""
-        self.now = replace(self.now, place=where.place, preposition=where.preposition, indoors=where.indoors, snow_lies=where.snow_lies)
+        self.now = replace(self.now, place=where.place, preposition=where.preposition, indoors=where.indoors, around=where.around,
+                           snow_lies=where.snow_lies)
 
     # ── place ──
 
@@ -140,6 +145,8 @@ class SettingReader:
         moved = [t for t in objects if t.i not in meant]
         if moved and lemma not in _CARRY | _REACH:   # "poured the tea into a cup": it is the thing that goes there
             places = [p for p in places if p.preposition not in GOAL | PATH]
+        if any(not is_where("", t) for t in moved) and lemma not in _CARRY | _REACH:   # "washed my face in the stream"
+            places = [replace(p, preposition="at") if p.preposition == "in" and p.head in words("water body") else p for p in places]
         if not somebody and self.now.place and not (described or _is_there(clause) or _is_fronted(clause, modifiers)):
             return
         if somebody and own and clause.kind != "speech":
@@ -164,7 +171,8 @@ class SettingReader:
             room = room_with(token.lemma_.lower())
             if room and preposition in STATIC | GOAL | {"out of", "from"} and lemma not in _LOOK \
                     and not any(c.dep_ == "compound" for c in token.children):
-                if not (self.now.indoors and head in words("dwelling")) and room.rpartition(" ")[2] != head:
+                known = self.now.indoors and (room == "room" or head in words("dwelling"))
+                if not known and room.rpartition(" ")[2] != head:
                     yield Place("in", room, room.rpartition(" ")[2], is_room=room != "boat")
                 return
         if ridden and head != ridden:
@@ -181,6 +189,8 @@ class SettingReader:
             part = any(a.lemma_.lower() in words("part") or a.dep_ == "relcl" for a in (token.head, token.head.head, token.head.head.head))
             if token.i in meant or token.pos_ != "NOUN" or not is_place(lemma) or is_speech(token) or part or lemma in words("vehicle"):
                 continue
+            if token.head.lower_ == "of" and token.head.head.lemma_.lower() in _LIKENESS:
+                continue                             # "a cake in the shape of the lighthouse"
             prepositions = {a.lower_ for a in (token.head, token.head.head) if a.pos_ == "ADP"}
             if token.dep_ in {"pobj", "attr", "dobj"} and not prepositions & _NOT_THERE and not any(
                     a.lemma_.lower() in _LOOK | _WISH for a in token.ancestors):
@@ -220,7 +230,10 @@ class SettingReader:
         short = "in" if preposition in {"into", "inside", "through", "within", "in", "back into"} or MIDST.fullmatch(preposition) else \
             preposition if preposition in {"on", "under", "over", "along", *OUTSIDE} else "at"
         indoors = place.is_room or (bool(inside) and enclosed) or (place.head in words("stairs") and before.indoors)
-        return replace(before, place=name, preposition=short, indoors=indoors, snow_lies=before.snow_lies and name == before.place)
+        spot = place.head in words("spot", "part of a house") and not place.is_room
+        around = before.around if before.place.rpartition(" ")[2] in words("spot", "part of a house") else before.place
+        return replace(before, place=name, preposition=short, indoors=indoors, around=around if spot else "",
+                       snow_lies=before.snow_lies and name == before.place)
 
     def _leave(self, verb: Token, lemma: str, modifiers: list[tuple[str, Token]], objects: list[Token]) -> None:
         if not self.now.place and not self.now.indoors:
@@ -245,7 +258,9 @@ class SettingReader:
             elif word in {"outside", "outdoors"} and self.now.indoors and lemma not in _LOOK:
                 self._go(Setting())
             elif word in {"in", "inside", "indoors"} and child.dep_ in {"prt", "advmod"} and lemma in _MOVE and not self.now.indoors:
-                known = self.now.place.rpartition(" ")[2] in words("indoors")           # "unlocked the door and went in"
+                if self._head in words("water body", "shore"):
+                    continue                         # of the lake, "walked straight in"
+                known = self._head in words("indoors")           # "unlocked the door and went in"
                 self._go(replace(self.now, indoors=True) if known else Setting(indoors=True))
 
 

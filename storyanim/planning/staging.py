@@ -18,6 +18,7 @@ _POSES = {"sit": "sitting", "perch": "sitting", "kneel": "kneeling", "crouch": "
           "swim": "swimming", "float": "floating", "stand": "standing"}
 
 
+_LONG_AGO = 200                                      # letters after which "it" is rather what something was done to
 _SIDES = {"left": -1, "right": 1}
 
 
@@ -81,6 +82,8 @@ class Stage:
         for event in beat.events:
             if event is beat.main:
                 done_to, doing = self.thing or self.acting, self.acting or self.thing
+                if self.thing and self.acting and self.thing.start > self.acting.end + _LONG_AGO:
+                    doing = self.thing               # "dropped a plum. It rolled"
                 drawn = replace(event, subjects=tuple(_meant(p, doing) for p in event.subjects),
                                 objects=tuple(_meant(p, done_to) for p in event.objects),
                                 modifiers=tuple(_meant(p, done_to) for p in event.modifiers))

@@ -41,6 +41,7 @@ _NOT_ONE = frozenset({"every", "each", "all", "many", "any", "some", "no", "othe
 _NEXT = frozenset({"next", "following", "one", "another", "new", "later", "second", "third"})
 _ORDINALS = frozenset({"next", "following", "new", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"})
 _DAYS = frozenset({"day", "morning", "evening", "night", "afternoon", "week", "month", "year", "weekend"})
+_SEASONS = frozenset({"spring", "summer", "autumn", "fall", "winter"})
 # What sun, moon and stars do, by the clock.
 _UP, _DOWN = frozenset({"rise", "come", "climb", "appear", "peep"}), frozenset({"set", "sink", "go", "dip", "disappear"})
 _UNSURE = frozenset({"before", "until", "till", "if", "unless", "like"})
@@ -54,6 +55,8 @@ def begins_new_day(clause: Clause) -> bool:
         if is_speech(token) or token.i > verb or token.dep_ in {"poss", "compound"}:
             continue
         if word in words("weekday") and token.tag_ not in {"NNS", "NNPS"} and (token.dep_ != "pobj" or token.head.lower_ in {"on", "by"}):
+            return True
+        if word in _SEASONS and token.dep_ == "pobj" and token.head.lower_ == "in" and token.head.head == clause.verb:
             return True
         if word not in _DAYS:
             continue

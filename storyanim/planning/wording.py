@@ -286,6 +286,7 @@ class _Writer:
         if setting.snow_lies and not setting.indoors and (snow := self._find("scene", "snow")):
             return snow
         found = self._find("scene", setting.place)
+        found = (found if found and found.exact else None) or self._find("scene", setting.around) or found
         outside = not setting.indoors and setting.preposition in {"outside", "behind", "near", "beside", "by", "in front of", "outside of"}
         return None if found and outside and found.value in self.vocabulary.indoors else found
 

@@ -93,3 +93,13 @@ class TestCuts:
     ])
     def test_nothing_is_cut_within(self, text: str) -> None:
         assert len(clauses(text)) == 1
+
+
+def test_who_is_listed_with_an_object_and_acts_begins_a_clause() -> None:
+    assert words("I unpacked my bag and a spider crawled out of it.") == ["I unpacked my bag", "and a spider crawled out of it"]
+    assert words("I took a cup and a plate.") == ["I took a cup and a plate"]
+
+
+@pytest.mark.parametrize("text", ["He followed the dog round the pond.", "She wound the rope round the mast."])
+def test_round_is_no_verb_behind_another(text: str) -> None:
+    assert len(clauses(text)) == 1

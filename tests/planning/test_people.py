@@ -119,3 +119,27 @@ class TestCast:
         who = [p for p in narrative(text, member).people if p.member]
         assert len(who) == 1
         assert name_of(who[0]) in {plays, noun, "bunny", "person"}
+
+
+class TestSomeOfAGroup:
+    @pytest.mark.parametrize(("text", "noun", "plural"), [
+        ("Three girls sat on a wall. One of the girls sneezed.", "girl", False),
+        ("Five boys ran. Two of the boys fell.", "boy", True),
+    ])
+    def test_is_not_all_of_it(self, text: str, noun: str, plural: bool) -> None:
+        last = narrative(text).beats[-1].main
+        assert last is not None
+        assert [(p.noun, p.plural) for phrase in last.subjects for p in phrase.people] == [(noun, plural)]
+
+    def test_the_eldest(self) -> None:
+        assert deeds("Two brothers ran. The eldest fell.")[-1] == ("brother", "fall")
+        assert len(narrative("Two brothers ran. The eldest fell. The eldest wept.").people) == 2
+
+
+def test_a_cue_that_describes_somebody_is_who_was_described() -> None:
+    people = narrative("EXT. PARK - DAY\n\nAn OLD WOMAN knits.\n\nOLD WOMAN\nSit down.\n").people
+    assert [p.noun for p in people] == ["woman"]
+
+
+def test_a_noun_with_who_behind_it_is_somebody() -> None:
+    assert person("There was a cartmaker who had a dog. The cartmaker sang.", "cartmaker").acts

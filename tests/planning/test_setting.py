@@ -102,3 +102,27 @@ class TestTimeAndWeather:
     ])
     def test_weather(self, text: str, expected: list[str]) -> None:
         assert weathers(text) == expected
+
+
+class TestWays:
+    @pytest.mark.parametrize(("text", "expected"), [
+        ("Tom ran up the stairs.", "stairs"), ("Ann walked round the garden twice.", "garden"),
+        ("They sat round the kitchen table.", "kitchen"), ("A cat slept on the roof.", "roof"), ("Tom painted the roof.", ""),
+    ])
+    def test_a_way_is_a_place_whatever_the_tree_calls_it(self, text: str, expected: str) -> None:
+        assert places(text) == [expected]
+
+    @pytest.mark.parametrize(("text", "expected"), [
+        ("Ann sat in the bus. When the bus crossed the river, Ann sang.", ["bus", "bus"]),        # she rides in it
+        ("Tom sat in a hut. Later the van stopped on the bridge.", ["hut", "bridge"]),
+        ("Tom walked into the hall. A lamp hung from the ceiling.", ["hall", "hall"]),
+        ("Ann came to a lake. She walked straight in.", ["lake", "lake"]),
+        ("Ann sat in the kitchen. In spring she built a boat.", ["kitchen", ""]),
+        ("Tom stood in the museum. Tom left the museum. Tom sang.", ["museum", "", ""]),
+    ])
+    def test_vehicles_rooms_and_seasons(self, text: str, expected: list[str]) -> None:
+        assert places(text) == expected
+
+    def test_a_spot_knows_what_it_lies_in(self) -> None:
+        last = narrative("Ann came to a lake. Ann sat on the jetty.").beats[-1].setting
+        assert (last.place, last.around) == ("jetty", "lake")
