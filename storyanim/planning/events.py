@@ -12,6 +12,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from storyanim.planning.clause_parts import (
+    SUBJECTS,
+    conjuncts,
+    has_child,
+    is_misread_preposition,
+    read_modifiers,
+    subject_before,
+    subjects_of,
+    way_of,
+)
 from storyanim.planning.inflection import lemma_of_verb
 from storyanim.planning.narrative import EventKind
 from storyanim.planning.parse import Sentence, is_known_noun, is_speech, story_offset
@@ -20,7 +30,6 @@ from storyanim.planning.words import is_animate, is_place, words
 if TYPE_CHECKING:
     from spacy.tokens import Span, Token
 
-SUBJECTS = frozenset({"nsubj", "nsubjpass", "csubj", "expl"})
 _OBJECTS = frozenset({"dobj", "dative", "oprd"})
 _PREDICATES = frozenset({"acomp", "attr", "oprd"})
 _NEVER = frozenset({"never", "hardly", "scarcely", "barely", "nearly", "almost", "no", "neither", "nor"})
@@ -43,11 +52,8 @@ _DEEDS = {
     "roar": "roar", "bark": "bark", "howl": "howl", "growl": "growl", "whistle": "whistle", "skip": "skip", "climb": "climb",
 }
 _FALLING = frozenset({"rain", "snow", "hail", "drizzle", "thunder", "pour", "storm"})
-_NEXT = frozenset({"next", "close", "near"})
 _DIRECTIONS = frozenset(["about", "ahead", "along", "around", "away", "back", "down", "downstairs", "forward", "in", "inside", "off", "on", "out",
                          "outside", "over", "past", "up", "upstairs", "upward", "upwards"])
-_WAYS = frozenset({"up", "down", "round", "around", "across", "along", "through", "over", "past"})
-_INTRANSITIVE = frozenset({"sit", "stand", "lie", "gather", "dance", "wait"})
 _CAMERA_MOVES = frozenset({"pan", "zoom", "tilt", "track", "follow", "circle", "move", "pull", "push"})
 _NAMED = frozenset({"call", "name", "know"})
 _ACTS = 4                                            # clauses whose doer a thing is, to be somebody
@@ -111,21 +117,6 @@ def _is_who(noun: Token) -> bool:
     return any(c.dep_ == "relcl" and any(t.lower_ == "who" and t.dep_ == "nsubj" for t in c.children) for c in noun.children)
 
 
-def conjuncts(head: Token) -> tuple[Token, ...]:
-    """Return a noun and the nouns that are coordinate with it: "the king and the queen"."""
-    found = [head]
-    for child in head.children:
-        listed = child.dep_ == "conj" or is_listed(child)
-        if listed and child.pos_ in {"NOUN", "PROPN", "PRON", "NUM", "ADJ"} and not is_speech(child):
-            found += conjuncts(child)
-    return tuple(found)
-
-
-def is_listed(token: Token) -> bool:
-    """Tell whether what the tree calls an apposition is one of several: "a goat, a man and a dog"."""
-    return token.dep_ == "appos" and any(c.dep_ == "conj" for c in token.children) and any(c.dep_ == "cc" for c in token.children)
-
-
 # ── where clauses begin ──
 
 def _main_verbs(root: Token) -> list[Token]:
@@ -140,11 +131,11 @@ def _main_verbs(root: Token) -> list[Token]:
 def _is_coordinate(head: Token, child: Token) -> bool:
     if child.pos_ not in {"VERB", "AUX"} or is_speech(child) or is_misread_preposition(child):
         return False
-    own_subject = _has(child, SUBJECTS) or _subject_before(child) is not None
+    own_subject = has_child(child, SUBJECTS) or subject_before(child) is not None
     if head.lemma_ == "be" and child.tag_ in {"VBG", "VBN"} and not own_subject:
         return False                                 # "was out of breath and trembling"
     if child.dep_ in {"ccomp", "parataxis"}:         # "He ran; she hid", "He ran, she hid"
-        return own_subject and child.i < head.i and _divided(child, head) and not _has(child, {"mark"}) and not _says(head)
+        return own_subject and child.i < head.i and _divided(child, head) and not has_child(child, {"mark"}) and not _says(head)
     if child.dep_ != "conj" or head.pos_ not in {"VERB", "AUX"}:
         return False
     if own_subject:
@@ -169,7 +160,7 @@ def _own_words(verb: Token, before: Token | None) -> bool:
 
 def _clause_start(head: Token, earlier: Sequence[Token]) -> int:
     """Return the index of the token that a clause begins with: its "and", and what precedes its verb."""
-    start = max([(_subject_before(head) or head).left_edge.i, *(other.right_edge.i + 1 for other in earlier if other.head == head)])
+    start = max([(subject_before(head) or head).left_edge.i, *(other.right_edge.i + 1 for other in earlier if other.head == head)])
     while head.doc[start].is_punct and not is_speech(head.doc[start]) and start < head.i:
         start += 1
     while start > head.sent.start + 1 and (head.doc[start - 1].dep_ in {"cc", "preconj"} or head.doc[start - 1].lower_ in {"then", "so"}):
@@ -186,13 +177,13 @@ def _read_clause(piece: Span, head: Token, *, depth: int = 0) -> Clause:
         head = verbal
     verb, outer = _visible_verb(head)
     inside = [t for t in (*outer, verb)]
-    subjects, passive = _subjects(head, verb)
+    subjects, passive = subjects_of(head, verb)
     objects = [t for c in verb.children if c.dep_ in _OBJECTS and c not in subjects and c.pos_ != "ADP" and c.i > verb.i - 3 and not is_speech(c)
                and c.pos_ in {"NOUN", "PROPN", "PRON", "NUM"} for t in conjuncts(c)]
-    objects = [t for t in objects if all(_subject_before(c) != t for c in verb.children)]
+    objects = [t for t in objects if all(subject_before(c) != t for c in verb.children)]
     objects += [t for c in verb.children if c.dep_ == "prt" and not is_misread_preposition(c) for p in c.children if p.dep_ == "pobj" for t in conjuncts(p)]
     modifiers = [found for token in inside for found in read_modifiers(token, piece)]
-    ways = [(how, t) for t in (*objects, *(c for c in verb.children if c.dep_ == "npadvmod")) if (how := _way(t, verb))]
+    ways = [(how, t) for t in (*objects, *(c for c in verb.children if c.dep_ == "npadvmod")) if (how := way_of(t, verb))]
     objects, modifiers = [t for t in objects if t not in [way for _, way in ways]], [*ways, *modifiers]
     lemma = verb.lemma_.lower()
     if lemma in _LIGHT and (deed := next((_DEEDS[o.lemma_] for o in objects if o.lemma_ in _DEEDS and _is_one(o)), "")):
@@ -209,14 +200,6 @@ def _read_clause(piece: Span, head: Token, *, depth: int = 0) -> Clause:
     return Clause(piece, "event" if asleep else _kind(piece, head, verb, lemma, subjects), verb, lemma, "" if particle in dict(ways) else particle,
                   any(_is_denied(token) for token in inside) or _denies(objects), passive, subjects,
                   tuple(objects), tuple(modifiers), participles, () if depth else tuple(_meanwhile(head, piece)))
-
-
-def _way(noun: Token, verb: Token) -> str:
-    """Return "up" of "ran up the stairs", "round" of "sat round the kitchen table", where the tree has an object; "" of others."""
-    before = noun.doc[noun.left_edge.i - 1] if noun.left_edge.i > noun.sent.start else noun
-    somewhere = any(is_place(t.lemma_.lower()) or t.lemma_.lower() in words("stairs") for t in (noun, *noun.children) if t.pos_ == "NOUN")
-    goes = verb.lemma_.lower() in words("motion") | _INTRANSITIVE
-    return before.lower_ if goes and somewhere and before.head == verb and before.lower_ in _WAYS else ""
 
 
 def _particle(verb: Token) -> str:
@@ -256,7 +239,7 @@ def _verb_of(piece: Span, head: Token) -> Token | None:
         return None
     verbs = [t for t in piece if t.pos_ in {"VERB", "AUX"} and t.dep_ != "conj"]
     return next((c for c in head.children if c.dep_ == "acl" and c.tag_ in {"VBN", "VBD"} and verbs == [c]
-                 and not _has(c, {"agent"})), None)
+                 and not has_child(c, {"agent"})), None)
 
 
 def _misread(piece: Span, head: Token) -> Token | None:
@@ -276,7 +259,7 @@ def _visible_verb(head: Token) -> tuple[Token, list[Token]]:
     while True:
         lemma = verb.lemma_.lower()
         inner = next((c for c in verb.children if c.dep_ in {"xcomp", "ccomp", "advcl"} and c.i > verb.i
-                      and c.pos_ == "VERB" and not _has(c, SUBJECTS | {"mark"})), None)
+                      and c.pos_ == "VERB" and not has_child(c, SUBJECTS | {"mark"})), None)
         if inner is None or lemma not in words("aspect"):
             return verb, outer
         if lemma in {"come", "go", "get", "keep"} and inner.tag_ != "VBG":
@@ -287,115 +270,12 @@ def _visible_verb(head: Token) -> tuple[Token, list[Token]]:
         verb = inner
 
 
-def _subjects(head: Token, verb: Token) -> tuple[tuple[Token, ...], bool]:
-    """Return the heads of a clause's subject, and whether what they suffer is told."""
-    passive = _has(verb, {"nsubjpass", "auxpass"})
-    found = [c for c in head.children if c.dep_ in {"nsubj", "nsubjpass"} and not is_speech(c)]
-    if _has(head, {"expl"}) or not found:            # "There was a girl"
-        found += [c for c in head.children if c.dep_ in {"attr", "dobj"} and _has(head, {"expl"}) and c.i > head.i]
-    if not found and _has(head, {"expl"}):
-        found = _introduced(head)
-    if not found and head.dep_ == "acl":             # "A dog barked at the moon", taken for a dog that is barked at
-        found = [head.head]
-    if not found and (before := _subject_before(head)):
-        found = [before]
-    if not found and head.pos_ == "VERB":
-        found = _inverted_subject(head)
-    if not found and head.pos_ == "VERB":            # "The fox smiles and sits down", taken for fox smiles
-        found = [c for c in head.children if c.dep_ in {"compound", "nmod"} and c.i < head.i and c.pos_ in {"NOUN", "PROPN"}]
-    before = [c for c in head.children if (found and c.dep_ in {"nsubj", "npadvmod"} and c.i < found[0].i) or c in found[1:]]
-    listed = [c for c in before if c.pos_ in {"NOUN", "PROPN"} and c.right_edge.i + 1 < head.i and c.doc[c.right_edge.i + 1].text == ","
-              and (c.pos_ == "PROPN" or is_animate(c.lemma_.lower())) and any(c.dep_ == "conj" for t in found for c in t.children)]
-    listed += [t for t in found[1:] if t not in listed and any(c.dep_ == "conj" for c in t.children)]
-    return tuple(dict.fromkeys(t for c in sorted([*found[:1], *listed], key=lambda t: t.i) for t in conjuncts(c))), passive
-
-
-def _subject_before(verb: Token) -> Token | None:
-    """Return who does what follows where the tree lists him with an object: "unpacked a rucksack and a beetle crawled out"."""
-    noun = verb.doc[verb.left_edge.i - 1] if verb.left_edge.i > verb.sent.start else verb
-    listed = noun.dep_ == "conj" and noun.head.dep_ == "dobj" and noun.pos_ in {"NOUN", "PROPN"}
-    acts = verb.dep_ == "conj" and verb.head == noun.head.head and verb.tag_ in {"VBD", "VBZ", "VBP"} and not _has(verb, SUBJECTS)
-    return noun if listed and acts else None
-
-
-def _introduced(verb: Token) -> list[Token]:
-    """Return the subject of "There flew over the city a little swallow", whatever the tree calls it."""
-    for article in verb.doc[verb.i + 1:verb.sent.end]:
-        if article.lower_ not in {"a", "an", "two", "three", "some"} or any(a.dep_ == "prep" and a.i > verb.i for a in article.ancestors):
-            continue
-        for token in article.doc[article.i + 1:verb.sent.end]:
-            if token.pos_ in {"VERB", "AUX", "PUNCT", "ADP", "CCONJ"}:
-                break
-            follows = token.i + 1 < verb.sent.end and is_animate(token.nbor().lemma_.lower())
-            if is_animate(token.lemma_.lower()) and not follows:
-                return [token]
-    return []
-
-
-def _inverted_subject(verb: Token) -> list[Token]:
-    """Return the subject behind its verb, where the tree calls it an object: "In a tower lived Pim", "..." growled Bruno."""
-    before = [c for c in verb.children if c.i < verb.i and (c.dep_ in {"prep", "advmod", "npadvmod"} or is_speech(c))]
-    if not before or verb.tag_ not in {"VBD", "VBZ", "VBP"}:
-        return []
-    said = any(is_speech(c) for c in before)
-    for token in verb.doc[verb.i + 1:verb.sent.end]:
-        if token.left_edge.i == verb.i + 1 and token.pos_ in {"NOUN", "PROPN"} and token.dep_ in {"dobj", "nsubj", "npadvmod", "attr"}:
-            return [token] if said or token.dep_ != "dobj" or token.pos_ == "PROPN" or is_animate(token.lemma_.lower()) else []
-        if token.pos_ in {"VERB", "AUX", "PUNCT"}:
-            break
-    return []
-
-
-def read_modifiers(verb: Token, piece: Span) -> Iterator[tuple[str, Token]]:
-    """Yield the phrases with a preposition of a verb, and those within them: "in a house by the sea"."""
-    for child in verb.children:
-        told = child.dep_ in {"prep", "dative", "agent"} and child.pos_ in {"ADP", "SCONJ", "ADV"} and piece.start <= child.i < piece.end
-        if told or is_misread_preposition(child):
-            yield from _prepositions(child, child.lower_)
-        elif child.dep_ in {"advmod", "prt"}:
-            for inner in child.children:             # "back to the house", "next to him", "Up in the tower"
-                if inner.dep_ == "prep":
-                    said = f"{child.lower_} {inner.lower_}" if child.lower_ in _NEXT else inner.lower_
-                    yield from _prepositions(inner, said)
-        if child.dep_ in {"attr", "acomp", "dobj", "nsubj"} and not is_speech(child):
-            for inner in child.children:
-                if inner.dep_ == "prep" and inner.lower_ != "of" and inner.i > child.i:
-                    yield from _prepositions(inner, inner.lower_)
-
-
-def is_misread_preposition(token: Token) -> bool:
-    """Tell whether what the tree calls an adverb or a verb stands before a place: "walked round the gallery"."""
-    if token.lower_ == "round" and token.pos_ == "VERB":
-        return token.i > token.sent.start and not _has(token, SUBJECTS | {"aux", "cc"})
-    return token.dep_ in {"advmod", "prt"} and any(
-        c.dep_ == "pobj" and (is_place(c.lemma_.lower()) or c.lemma_.lower() in words("stairs")) for c in token.children)
-
-
-def _prepositions(preposition: Token, said: str) -> Iterator[tuple[str, Token]]:
-    for child in preposition.children:
-        if child.dep_ in {"prep", "pcomp"} and child.pos_ == "ADP":        # "out of the window"
-            yield from _prepositions(child, f"{said} {child.lower_}")
-        elif child.dep_ == "pobj" or (child.dep_ == "dobj" and preposition.pos_ == "VERB"):
-            if is_speech(child):
-                continue
-            inner = next((p for c in child.children if c.lower_ == "of" for p in c.children if p.dep_ == "pobj"), None)
-            if child.lemma_ in words("part") and inner is not None:        # "at the side of the boat"
-                the = "the " if any(c.dep_ == "det" for c in child.children) else ""     # "in front of"
-                yield f"{said} {the}{child.lower_} of", inner
-                continue
-            for head in conjuncts(child):
-                yield said, head
-            for nested in child.children:
-                if nested.dep_ == "prep" and nested.lower_ != "of":
-                    yield from _prepositions(nested, nested.lower_)
-
-
 def _participles(verb: Token, piece: Span) -> Iterator[Clause]:
     """Yield what is done at the same time: "shouted Mia, scrambling out after him"."""
     late = [c for s in verb.children if s.dep_ == "nsubj" and s.i > verb.i for c in s.children if c.dep_ == "acl"]
     for child in (*verb.children, *late):
         if child.dep_ in _PARTICIPLES and child.tag_ == "VBG" and piece.start <= child.i < piece.end \
-                and not _has(child, SUBJECTS | {"mark", "prep", "aux"} - {"prep"}):
+                and not has_child(child, SUBJECTS | {"mark", "prep", "aux"} - {"prep"}):
             yield _read_clause(verb.doc[child.left_edge.i:child.right_edge.i + 1], child, depth=1)
 
 
@@ -403,7 +283,7 @@ def _meanwhile(head: Token, piece: Span) -> Iterator[Clause]:
     """Yield what others do at the same time: "while the rabbit slept", "as the wolf ran through the forest"."""
     for child in head.children:
         joined = any(c.lower_ in _AT_ONCE and c.dep_ in {"mark", "advmod"} and c.i < child.i for c in child.children)
-        if child.dep_ == "advcl" and child.pos_ == "VERB" and joined and _has(child, {"nsubj"}) \
+        if child.dep_ == "advcl" and child.pos_ == "VERB" and joined and has_child(child, {"nsubj"}) \
                 and piece.start <= child.left_edge.i and child.right_edge.i < piece.end:
             clause = _read_clause(child.doc[child.left_edge.i:child.right_edge.i + 1], child, depth=1)
             if clause.kind == "event" and not clause.negated:
@@ -415,7 +295,7 @@ def _kind(piece: Span, head: Token, verb: Token, lemma: str, subjects: Sequence[
     tells = words("speech") | (words("voice") if said else frozenset())
     if lemma in tells or (said and head.i > piece.start and _inverted(head, piece)):
         return "speech"
-    named = lemma in _NAMED and _has(verb, {"nsubjpass", "auxpass"})       # "was called Bo"
+    named = lemma in _NAMED and has_child(verb, {"nsubjpass", "auxpass"})       # "was called Bo"
     if named or head.lemma_.lower() in words("state") or lemma in words("state"):
         return "state"
     if subjects and all(s.lemma_.lower() in words("backdrop") for s in subjects) and not any(
@@ -436,7 +316,7 @@ def _inverted(head: Token, piece: Span) -> bool:
 
 def _is_denied(verb: Token) -> bool:
     """Tell whether what a verb says does not happen: "could not", "never", "would have", "almost"; "or drink" of "did not eat or drink"."""
-    shared = verb.dep_ == "conj" and verb.tag_ == "VB" == verb.head.tag_ and not _has(verb, SUBJECTS | {"aux"})
+    shared = verb.dep_ == "conj" and verb.tag_ == "VB" == verb.head.tag_ and not has_child(verb, SUBJECTS | {"aux"})
     if shared and _is_denied(verb.head) and not any(c.lower_ == "but" for c in verb.head.children):
         return True
     for child in verb.children:
@@ -469,7 +349,3 @@ def _seen(verb: Token) -> str:
 
 def _is_one(noun: Token) -> bool:
     return any(c.lower_ in {"a", "an", "another", "one", "his", "her", "its", "their"} for c in noun.children)
-
-
-def _has(token: Token, labels: frozenset[str] | set[str]) -> bool:
-    return any(c.dep_ in labels for c in token.children)

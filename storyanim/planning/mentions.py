@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from storyanim.planning.events import is_listed
+from storyanim.planning.clause_parts import is_listed
 from storyanim.planning.inflection import lemma_of_verb
 from storyanim.planning.narrative import Gender
 from storyanim.planning.parse import is_known_noun, is_speech

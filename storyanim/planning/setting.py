@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from storyanim.planning.events import Clause, read_modifiers
+from storyanim.planning.clause_parts import read_modifiers
+from storyanim.planning.events import Clause
 from storyanim.planning.forms import Mark
 from storyanim.planning.narrative import Person, Setting
 from storyanim.planning.parse import is_speech

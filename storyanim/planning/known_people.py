@@ -1,0 +1,143 @@
+"""Everybody of a story, as far as it is read: found again by name and by kind, met, and learned about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from storyanim.artifacts import CastMember
+from storyanim.planning.mentions import Mention, gender_of
+from storyanim.planning.narrative import Gender, Person
+from storyanim.planning.words import is_animate, is_human, words
+
+_GENERIC = {"boy": "m", "man": "m", "fellow": "m", "lad": "m", "gentleman": "m", "girl": "f", "woman": "f", "lady": "f", "lass": "f",
+            "maiden": "f", "child": "", "kid": "", "person": "", "youngster": ""}
+_CREATURES = frozenset({"animal", "creature", "beast", "bird", "thing", "fellow"})
+REACH = 8                                            # clauses back in which a group can be "they"
+Meant = dict[int, tuple[Person, ...]]                # index of a noun phrase's head → whom it speaks of
+
+
+class KnownPeople:
+    """Who was met, what is known of them, and when they were last there."""
+
+    def __init__(self, names: frozenset[str], beings: frozenset[str], cast: Sequence[CastMember], kinds: Mapping[str, str]) -> None:
+        """Args: names: words that are names. beings: things that act like people. kinds: name → what its bearer is."""
+        self._kinds = kinds
+        self._children: set[int] = set()             # whose mother, or grandfather, the story speaks of
+        self._siblings: dict[int, Person] = {}       # id(person) → its brother or sister
+        self._called: dict[str, Person] = {}         # "the Admiral", as he was introduced → who it is
+        self._beings = beings
+        self.everybody: list[Person] = []
+        self._names = names
+        self._cast = cast
+        self._marks: dict[int, frozenset[str]] = {}  # id(person) → words that tell it from others of its kind
+        self._nouns: dict[int, set[str]] = {}        # id(person) → all that it was called
+        self._acted: dict[int, int] = {}             # id(person) → number of the last clause whose doer it was
+        self._seen: dict[int, int] = {}
+        self._where: dict[int, int] = {}             # id(person) → number of the last paragraph with it
+        self._neuter: set[int] = set()               # whom the story calls "it"
+        self._clock = self._paragraph = 0
+        self._history: list[tuple[tuple[Person, ...], tuple[Person, ...]]] = []             # doers, and others, of each clause
+        self._spoke: list[Person] = []
+        self._narrator: Person | None = None
+        self._beside: tuple[Person, ...] = ()        # who is "we" with the narrator
+
+    @property
+    def narrator(self) -> tuple[Person, ...]:
+        """Who says "I"."""
+        return (self._narrator,) if self._narrator else ()
+
+    @property
+    def actors(self) -> tuple[Person, ...]:
+        """Who did the last thing that somebody did."""
+        return next((doers for doers, _ in reversed(self._history) if doers), ())
+
+    def _is_being(self, noun: str) -> bool:
+        return noun in self._beings or is_animate(noun)
+
+    def _near(self, gender: Gender) -> bool:
+        return any(p.gender == gender and self._acted.get(id(p), -99) > self._clock - REACH for p in self.everybody)
+
+    def _recency(self, person: Person) -> float:
+        return max(self._acted.get(id(person), -99) + 0.5, self._seen.get(id(person), -99))
+
+    def _recent(self, number: int) -> tuple[Person, ...]:
+        """Return who was there last: "the three friends", "all three"."""
+        there = sorted((p for p in self.everybody if not p.plural), key=self._recency, reverse=True)[:number]
+        return tuple(sorted(there, key=lambda p: p.first)) if len(there) == number else ()
+
+    def _nameless(self, gender: Gender) -> tuple[Person, ...]:
+        """Return who was seen last that has no name and may be he, or she."""
+        free = [p for p in self.everybody if not p.names and not p.plural and not p.narrator and p.gender in {"", gender}]
+        best = max(free, key=self._recency, default=None)
+        return (best,) if best and self._recency(best) > self._clock - REACH else ()
+
+    def _find(self, mention: Mention) -> Person | None:
+        """Return who of those known a phrase speaks of; None for somebody new."""
+        if mention.name:
+            return self._find_name(mention)
+        same = [p for p in self.everybody if mention.noun in self._nouns[id(p)] and p.plural == mention.plural]
+        if mention.marks:
+            fitting = [p for p in same if mention.marks <= self._marks[id(p)]]
+            free = [p for p in same if not self._marks[id(p)]] if mention.definite and "other" not in mention.marks else []
+            same = fitting or free
+        elif not mention.definite:
+            same = [p for p in same if not p.names] or same
+        if same:
+            return max(same, key=self._recency)
+        if mention.definite and not mention.plural:
+            return self._find_generic(mention)
+        return None
+
+    def _find_name(self, mention: Mention) -> Person | None:
+        for person in sorted(self.everybody, key=self._recency, reverse=True):
+            called = {word for name in person.names for word in name.lower().replace(".", "").split()}
+            if mention.keys & called and not person.plural and {mention.gender, person.gender} != {"m", "f"}:
+                return person
+        if mention.noun and is_animate(mention.noun):  # "Rusty the fox" when there is a nameless fox
+            free = [p for p in self.everybody if not p.names and not p.plural and mention.noun in self._nouns[id(p)]
+                    and not mention.marks - self._marks[id(p)]]
+            return max(free, key=self._recency) if free else None
+        return None
+
+    def _find_generic(self, mention: Mention) -> Person | None:
+        """Find "the boy" who was only a name, "the creature" that was a dragon."""
+        if mention.noun in _GENERIC:
+            gender = _GENERIC[mention.noun]
+            fitting = [p for p in self.everybody if not p.plural and not p.narrator and p.noun == "person"
+                       and (not gender or p.gender in {"", gender})]
+        elif mention.noun in _CREATURES:
+            fitting = [p for p in self.everybody if not p.plural and not p.human and p.noun != "person"]
+        else:
+            return None
+        best = max(fitting, key=self._recency, default=None)
+        return best if best and self._recency(best) > self._clock - 2 * REACH else None
+
+    def _meet(self, noun: str, at: int, *, mention: Mention | None = None, name: str = "", gender: Gender = "") -> Person:
+        plural = bool(mention and mention.plural)
+        called = (mention.name if mention else name).lower().replace(".", "").split()
+        if noun == "person":
+            noun = next((self._kinds[word] for word in called if word in self._kinds), noun)
+        person = Person(noun=noun, names=[name] if name else [], gender=gender or gender_of(noun), plural=plural,
+                        human=noun == "person" or is_human(noun), first=at)
+        self.everybody.append(person)
+        self._marks[id(person)], self._nouns[id(person)] = frozenset(), {noun}
+        return person
+
+    def _learn(self, person: Person, mention: Mention) -> None:
+        """Add what a phrase tells of somebody."""
+        if mention.name and mention.name not in person.names:
+            person.names.append(mention.name)
+        if mention.noun and self._is_being(mention.noun):
+            self._nouns[id(person)].add(mention.noun)
+            if person.noun == "person" or (person.noun in _CREATURES and mention.noun not in _CREATURES):
+                person.noun, person.human = mention.noun, is_human(mention.noun)
+        person.gender = person.gender or mention.gender
+        self._marks[id(person)] |= mention.marks
+
+
+def has_title(person: Person) -> bool:
+    return any(name.split()[0].lower().rstrip(".") in words("title") for name in person.names if len(name.split()) > 1)
+
+
+def unique(people: Iterable[Person]) -> tuple[Person, ...]:
+    return tuple(dict.fromkeys(people))
