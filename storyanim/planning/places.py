@@ -78,7 +78,7 @@ def is_where(preposition: str, token: Token) -> bool:
     if lemma == "roof":                              # of a house, and nothing else is on it
         return preposition in {"on", "onto", "across", "over", "from", "off", "along"}
     if lemma in words("stairs") | {"water"}:
-        return preposition in {"up", "down", "on", "onto"} if lemma != "water" else preposition in STATIC | GOAL | {"through"}
+        return preposition in {"", "up", "down", "on", "onto"} if lemma != "water" else preposition in STATIC | GOAL | {"through"}
     if token.pos_ == "PROPN" and not is_place(lemma):
         return token.ent_type_ in {"GPE", "LOC", "FAC"} or (token.text[0].isupper() and token.dep_ == "pobj" and not token.is_sent_start)
     is_stop = lemma == "stop" and any(c.dep_ == "compound" for c in token.children)     # of a bus

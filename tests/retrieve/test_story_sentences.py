@@ -9,13 +9,17 @@ import pytest
 from coloured import ColourEncoder, save_video
 from near_reader import NearReader
 
-from storyanim.artifacts import FootageQuery, Shot
+from storyanim.artifacts import FootageQuery, Shot, Story
+from storyanim.config import PlanSettings
 from storyanim.planning.forms.manuscript import told
+from storyanim.planning.rules import RulePlanner
+from storyanim.planning.vocabulary import Vocabulary
 from storyanim.retrieve import build
 from storyanim.retrieve.build import build_index
 from storyanim.retrieve.choose import NOTHING_FITS, choose
 from storyanim.retrieve.index import VideoIndex
 from storyanim.run.shots import footage_query
+from storybook.vocabulary import make_vocabulary
 
 CAPTIONS = {
     "lighthouse": "A tall lighthouse stands on a rocky shore while waves break below",
@@ -30,6 +34,13 @@ CAPTIONS = {
     "rain": "Rain falls on the windows of a parked car at night",
     "candle": "Somebody lights a candle in a dark room",
     "market": "People buy apples and flowers at a market in a small town",
+    "kite": "A boy with a kite runs along a windy hill",
+    "nurse": "A nurse in a hospital bandages an arm",
+    "goats": "Goats eat leaves from a thorn tree",
+    "skater": "A young woman skates on a frozen canal",
+    "blacksmith": "A blacksmith hammers glowing iron",
+    "letter": "An old man reads a letter at a desk",
+    "tent": "Two hikers put up a tent beside a waterfall",
 }
 # other words, past tenses, irregular forms, fillers
 STORY = {
@@ -45,6 +56,13 @@ STORY = {
     "It rained on the car all through the night.": "rain",
     "He lit one candle, for the room was dark.": "candle",
     "In town they bought some apples.": "market",
+    "His kite pulled him up the hill.": "kite",
+    "At the hospital a nurse bandaged her arm.": "nurse",
+    "The goats had eaten all the leaves.": "goats",
+    "She skated home over the canal.": "skater",
+    "The blacksmith struck the iron until it glowed.": "blacksmith",
+    "Grandfather read the letter twice.": "letter",
+    "Behind the waterfall they pitched their tent.": "tent",
 }
 
 
@@ -90,6 +108,17 @@ def test_a_plan_that_is_mistaken_does_not_hide_it(folder: Path, sentence: str) -
     shot = Shot(id="s01", text=sentence, query="a dog standing in a garden", prompt="")
     asked = footage_query(shot, shot.text)
     assert first(VideoIndex(folder, caption_weight=30), asked) == STORY[sentence]
+
+
+@pytest.mark.parametrize("vocabulary", [make_vocabulary(), None], ids=["storybook", "any words"])
+def test_a_planned_story_finds_its_footage(folder: Path, vocabulary: Vocabulary | None) -> None:
+    """As a run asks: shot by shot, the planner's query with the shot's words; 18 of 19 at least."""
+    index = VideoIndex(folder, caption_weight=30)
+    found = []
+    for sentence, name in STORY.items():
+        shots = RulePlanner(PlanSettings(), vocabulary).plan(Story(title="t", text=sentence), ()).shots
+        found.append(first(index, footage_query(shots[0], shots[0].text)) == name)
+    assert (len(found), sum(found) >= 18) == (19, True)
 
 
 def test_a_plan_helps_where_the_story_says_little(folder: Path) -> None:
