@@ -8,6 +8,7 @@ indoors when somebody is out in the weather. Things, what is looked at and figur
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -61,6 +62,7 @@ class SettingReader:
         self._base = Setting()                       # of the heading: where it is again when nothing else is told
         self._around = Setting()                     # the place that a spot in it was set in: the lake with its jetty
         self._water = "water"                        # that was spoken of last: "river"
+        self._vehicles = deque([""], maxlen=3)       # of the last clauses: who climbs in is in the submarine
         self._in_water: tuple[Person, ...] = ()      # who went into it alone: "jumped into the pool"
         self.jumped = False                          # the last clause began another day
         self._bound_for: Setting | None = None       # where the next clause is: "walked through the wood to the river"
@@ -90,6 +92,8 @@ class SettingReader:
         self.now = read_weather(clause, meant, read_time(clause, self.now))
         self._water = next((t.lemma_.lower() for t in clause.tokens if t.lemma_.lower() in words("water body") - {"water"}
                             and t.pos_ == "NOUN"), self._water)
+        self._vehicles.append(next((t.lemma_.lower() for t in clause.tokens if t.lemma_.lower() in words("vehicle") - words("open")
+                                    and t.pos_ == "NOUN" and t.i not in meant), ""))
         before = self.now.place
         for verb in _settling_verbs(clause):
             ridden = next((c.lemma_.lower() for c in verb.children if c.dep_ == "nsubj" and c.i not in meant
@@ -261,6 +265,9 @@ class SettingReader:
             elif word in {"in", "inside", "indoors"} and child.dep_ in {"prt", "advmod"} and lemma in _MOVE and not self.now.indoors:
                 if self._head in words("water body", "shore"):
                     continue                         # of the lake, "walked straight in"
+                if ridden := next(filter(None, reversed(self._vehicles)), ""):
+                    self._go(Setting(ridden, "in", indoors=True))
+                    continue
                 known = self._head in words("indoors")           # "unlocked the door and went in"
                 self._go(replace(self.now, indoors=True) if known else Setting(indoors=True))
 

@@ -258,6 +258,7 @@ class HalfFlag(StrEnum):
     """Which labelled stories: those to look at while writing, those scored only, those that came later."""
 
     seen = "seen"
+    further = "further"
     held = "held"
     fresh = "fresh"
     all = "all"
@@ -270,7 +271,7 @@ def planner(
                     ] = PlannerFlag.rules,
     half: Annotated[HalfFlag, typer.Option("--half", help="Of tests/planning/stories; all: seen and held.")
                     ] = HalfFlag.all,
-    faults: Annotated[bool, typer.Option("--faults", help="Tell each shot with a fault; needs --half seen.")
+    faults: Annotated[bool, typer.Option("--faults", help="Tell each shot with a fault; of seen and further.")
                       ] = False,
     json_: flags.AsJson = False,
 ) -> None:
@@ -278,8 +279,8 @@ def planner(
     from storyanim.config import load_settings
     from storyanim.errors import UsageError
 
-    if faults and half is not HalfFlag.seen:
-        raise UsageError("--faults shows stories that are scored only", hint="use it with --half seen")
+    if faults and half not in {HalfFlag.seen, HalfFlag.further}:
+        raise UsageError("--faults shows stories that are scored only", hint="take --half seen or further")
     settings = load_settings(profile)
     settings = settings.model_copy(update={"plan": settings.plan.model_copy(update={"planner": name.value})})
     from storybook.evaluate.planner import describe_faults, planner_table, score_planner, summarize

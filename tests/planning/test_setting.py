@@ -126,3 +126,6 @@ class TestWays:
     def test_a_spot_knows_what_it_lies_in(self) -> None:
         last = narrative("Ann came to a lake. Ann sat on the jetty.").beats[-1].setting
         assert (last.place, last.around) == ("jetty", "lake")
+
+    def test_who_climbs_in_is_in_the_vehicle_that_was_spoken_of(self) -> None:
+        assert places("Ann walked round the garden. She found an old tram, climbed in and sang.")[-1] == "tram"
