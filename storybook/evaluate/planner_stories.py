@@ -1,7 +1,7 @@
 """Stories cut and labelled by hand, for measuring planners: `tests/planning/stories/{seen,held,fresh,...}/`.
 
-The halves were there while the rules were written: seen to look at, held to score. `fresh` came after, to score, and
-`further`, to look at.
+The halves were there while the rules were written: seen to look at, held to score.
+Of those that came after, `fresh` is to score and `further` to look at.
 The pieces of a story in order are its text. A label says what the one picture of its piece has to show.
 """
 
