@@ -33,7 +33,8 @@ class NounReader(PronounReader):
         also = [describe(other, self._names) for other in appositions(head)]
         if mention.noun == "name":
             return ()
-        if not mention.name and head.lower_ in words("distinct") and mention.definite and not is_animate(head.lower_):
+        if not mention.name and head.lower_ in words("distinct") and mention.definite and (
+                head.pos_ == "ADJ" or not is_animate(head.lower_)):
             return self._distinct(head, mention)
         if number := _number_of(head, mention):
             return self._recent(number)
