@@ -15,7 +15,7 @@ HELPS = [
     *[["shot", name, "--help"] for name in ("list", "redo", "seed", "replace", "insert", "remove", "move", "pin", "ban", "undo", "takes", "choose", "order",
                                               "layout", "style")],
     ["report", "--help"], ["replay", "--help"], ["review", "--help"], ["clean", "--help"], ["export", "--help"], ["export", "preview", "--help"], ["export", "character", "--help"],
-    ["export", "lancedb", "--help"], ["export", "film", "--help"], ["export", "storyboard", "--help"],
+    ["export", "lancedb", "--help"], ["export", "film", "--help"], ["export", "signed", "--help"], ["export", "storyboard", "--help"],
     ["motion", "--help"], ["motion", "learn", "--help"], ["motion", "show", "--help"],
     ["doctor", "--help"], ["fetch", "--help"],
     ["convert", "--help"], ["convert", "frozen-in-time", "--help"],
