@@ -316,8 +316,8 @@ class SoundSettings(Section):
 class Models(Section):
     """The repositories of a profile."""
 
-    # what they are: Stable Diffusion 1.5 with motion layers, or Wan-VACE (generate/capabilities.py)
-    family: Literal["animatediff", "wan_vace"] = "animatediff"
+    # what they are: Stable Diffusion 1.5 with motion layers, Wan-VACE, or a control model of CogVideoX-Fun
+    family: Literal["animatediff", "wan_vace", "cogvideox_fun"] = "animatediff"
     pipeline: ModelRef                               # tokenizer, text encoder, VAE, U-Net, scheduler
     # AnimateDiff's; None when the U-Net has its motion layers
     motion_adapter: ModelRef | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 from storyanim.artifacts import Storyboard
@@ -36,12 +37,13 @@ WITH_IP_ADAPTER = Capabilities(**{**vars(ANIMATEDIFF), "pictures_of_characters":
 WAN_VACE = Capabilities(
     learned_characters=False, pictures_of_characters=True, structure=True, structure_end=True, guidance_interval=False,
     regions=False, learned_motions=False, long_shots=False, loras=False)
+COGVIDEOX_FUN = Capabilities(**{**vars(WAN_VACE), "pictures_of_characters": False})
 
 
 def capabilities_of(settings: Settings) -> Capabilities:
     """Return what the models of the settings can do."""
-    if settings.models.family == "wan_vace":
-        return WAN_VACE
+    if settings.models.family != "animatediff":
+        return {"wan_vace": WAN_VACE, "cogvideox_fun": COGVIDEOX_FUN}[settings.models.family]
     found = ANIMATEDIFF if settings.models.ip_adapter is None else WITH_IP_ADAPTER
     return replace(found, styles=settings.vocabulary is None)
 
@@ -53,7 +55,8 @@ def check_settings(settings: Settings) -> None:
     asked = [
         (can.learned_characters or not settings.personalize.num_steps, "learns no characters",
          "set personalize.num_steps to 0"),
-        (can.pictures_of_characters or bool(settings.personalize.num_steps), "sees no pictures of characters",
+        (can.pictures_of_characters or bool(settings.personalize.num_steps) or not can.learned_characters,
+         "sees no pictures of characters",
          "let them be learned, or name an ip_adapter in the profile's [models]"),
         (can.learned_motions or not settings.motion.files, "takes no learned motions", "leave --motion out"),
         (can.guidance_interval or not settings.generate.guidance_interval[0], "is guided from the first step on",
@@ -72,6 +75,14 @@ def check_style(settings: Settings) -> None:
     if not capabilities_of(settings).styles:
         raise UsageError(f"the profile {settings.profile} draws in no style but its own",
                          hint="leave the style out, or take a profile that draws from any words, like sd15")
+
+
+def check_characters(characters: Sequence[object], settings: Settings) -> None:
+    """Raise UsageError for characters that the family neither learns nor sees."""
+    can = capabilities_of(settings)
+    if characters and not (can.learned_characters or can.pictures_of_characters):
+        raise UsageError(f"the family {settings.models.family} knows characters by words alone",
+                         hint="leave --character out, or choose another profile")
 
 
 def shots_beyond(board: Storyboard, settings: Settings) -> list[str]:

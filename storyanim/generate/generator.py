@@ -37,6 +37,10 @@ def build_generator(settings: Settings) -> ShotGenerator:
         from storyanim.generate.wan import WanGenerator
 
         return WanGenerator(settings)
+    if settings.models.family == "cogvideox_fun":
+        from storyanim.generate.cogvideox import CogVideoXGenerator
+
+        return CogVideoXGenerator(settings)
     return StoryGenerator(settings)
 
 
@@ -63,6 +67,20 @@ class PipelineGenerator:
     def base(self) -> str:
         """Fingerprint of the base model, which a character's token has to be made for."""
         return hub.base_fingerprint(self._settings.models)
+
+    def _bound_memory(self, ladder: Any, device: Any) -> None:
+        """Keep to `generate.max_memory_gb` on a CUDA GPU: begin on the rung that fits, refuse more."""
+        import torch
+
+        from storyanim.generate.footprint import first_rung
+
+        wanted = self._settings.generate
+        if wanted.max_memory_gb is None or device.type != "cuda":
+            return
+        total = torch.cuda.get_device_properties(device).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(1.0, wanted.max_memory_gb * 1e9 / total), device)
+        if self._settings.models.family == "animatediff":            # what others take is not known so well
+            ladder.begin_at(first_rung(wanted.max_memory_gb, wanted.num_frames, wanted))
 
 
 class StoryGenerator(PipelineGenerator):
@@ -137,19 +155,6 @@ class StoryGenerator(PipelineGenerator):
         ladder = MemoryLadder(pipeline, device, self._settings.generate.memory)
         self._bound_memory(ladder, device)
         return _Loaded(pipeline, ladder, UNetLoras(pipeline))
-
-    def _bound_memory(self, ladder: Any, device: Any) -> None:
-        """Keep to `generate.max_memory_gb` on a CUDA GPU: begin on the rung that fits, refuse more."""
-        import torch
-
-        from storyanim.generate.footprint import first_rung
-
-        wanted = self._settings.generate
-        if wanted.max_memory_gb is None or device.type != "cuda":
-            return
-        total = torch.cuda.get_device_properties(device).total_memory
-        torch.cuda.set_per_process_memory_fraction(min(1.0, wanted.max_memory_gb * 1e9 / total), device)
-        ladder.begin_at(first_rung(wanted.max_memory_gb, wanted.num_frames, wanted))
 
     def _check(self, shot: Shot, tokens: Sequence[CharacterToken]) -> None:
         for token in tokens:

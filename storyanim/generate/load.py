@@ -17,6 +17,7 @@ import diffusers
 import torch
 import transformers
 from diffusers import (
+    CogVideoXFunControlPipeline,
     ControlNetModel,
     DDIMScheduler,
     MotionAdapter,
@@ -34,6 +35,7 @@ from storyanim.generate.memory import is_out_of_memory
 from storyanim.generate.story_pipeline import StoryVideoPipeline
 
 COMPONENTS = ("tokenizer", "text_encoder", "vae", "unet", "scheduler")
+CLIP_TRANSFORMERS = {"wan_vace": WanVACEPipeline, "cogvideox_fun": CogVideoXFunControlPipeline}
 STRUCTURES = {"t2i_adapter": T2IAdapter, "controlnet": ControlNetModel}
 _HINT = "compare the folder with the profile's [models] table; fetch a download that broke off again"
 
@@ -50,26 +52,39 @@ def load_pipeline(models: Models) -> StoryVideoPipeline:
         return _assemble(folder, models)
 
 
-def load_wan(models: Models, dtype: torch.dtype) -> WanVACEPipeline:
-    """Return the pipeline of a profile of the family wan_vace on the CPU; its VAE is float32.
+def load_clip_transformer(models: Models, dtype: torch.dtype) -> Any:
+    """Return the pipeline of a profile of the families wan_vace and cogvideox_fun on the CPU.
+
+    Wan's VAE is float32, as its makers say; CogVideoX's has the dtype of the others, which its pipeline wants.
 
     Raises:
         ModelError: a component is missing, broken, or of another kind.
         ResourceError: memory ran out.
     """
-    folder = hub.locate(models.pipeline)
-    dtypes = {"transformer": dtype, "text_encoder": dtype, "default": torch.float32}
+    folder, cls = hub.locate(models.pipeline), CLIP_TRANSFORMERS[models.family]
+    rest = torch.float32 if cls is WanVACEPipeline else dtype
+    dtypes = {"transformer": dtype, "text_encoder": dtype, "default": rest}
     with hub.silence_libraries(), _mapped("the pipeline", models.pipeline):
         name = json.loads((folder / "model_index.json").read_text("utf-8")).get("_class_name")
-        if name != "WanVACEPipeline":
-            raise ValueError(f"it is a {name}, not a WanVACEPipeline")
-        pipeline = WanVACEPipeline.from_pretrained(folder, torch_dtype=dtypes, local_files_only=True)
+        if name != cls.__name__:
+            raise ValueError(f"it is a {name}, not a {cls.__name__}")
+        pipeline = cls.from_pretrained(folder, torch_dtype=dtypes, local_files_only=True)
+    _check_control(pipeline, models.pipeline)
     if models.scheduler is not None or models.scheduler_settings:
         pipeline.scheduler = extras.scheduler_of(models.scheduler, models.scheduler_settings, pipeline.scheduler)
     pipeline.set_progress_bar_config(disable=True)
     for part in (pipeline.transformer, pipeline.text_encoder, pipeline.vae):
         part.eval().requires_grad_(False)
     return pipeline
+
+
+def _check_control(pipeline: Any, ref: ModelRef) -> None:
+    """Raise ModelError for a CogVideoX that takes no control video, or several latent frames as one."""
+    facts = pipeline.transformer.config
+    if isinstance(pipeline, CogVideoXFunControlPipeline) and (
+            facts.in_channels != 2 * facts.out_channels or facts.patch_size_t is not None):
+        raise ModelError(f"{ref.repo} takes no control video of one frame after the other",
+                         hint="name a control model of CogVideoX-Fun, version 1.1")
 
 
 def _assemble(folder: Path, models: Models) -> StoryVideoPipeline:

@@ -1,205 +1,52 @@
-"""Draws shots with Wan-VACE (arXiv 2503.07598), behind the same seam as AnimateDiff's pipeline.
-
-One transformer takes the depth as a video and a character as pictures in front of it. The pipeline is diffusers'
-own; what is added sits outside of it: depth that ends early, guidance that ends early, a text encoder (of five
-times the transformer's size) that is on the device for its one call alone, or never.
-"""
+"""Draws shots with Wan-VACE (arXiv 2503.07598): depth as a video, a character as pictures in front of it."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from storyanim import hub
-from storyanim.artifacts import CharacterToken, DepthTrack, Float32, Frames, Motion, Shot
-from storyanim.device import choose_device
-from storyanim.errors import UsageError
-from storyanim.generate.generator import (
-    MACHINE_SETTINGS,
-    PipelineGenerator,
-    check_finite,
-    expand_prompt,
-    fit_depth,
-)
-
-VERSION = 1                                          # of the drawing: a change of what equal settings give
-_FRAMES = 4                                          # in one frame of the latents, after the first
-_MAX_WORDS = 512                                     # of a prompt, in tokens, as in the pipeline's own call
-_CELL_PX = 16                                        # of the VAE and the transformer's patches
-log = logging.getLogger(__name__)
+from storyanim.artifacts import CharacterToken, Float32
+from storyanim.generate.clip_transformer import ClipTransformerGenerator, Guides, depth_pictures
 
 
-@dataclass(frozen=True)
-class _Loaded:
-    pipeline: Any                                    # WanVACEPipeline without its text encoder
-    text_encoder: Any
-    ladder: Any                                      # MemoryLadder
+class WanGenerator(ClipTransformerGenerator):
+    """Text, depth and characters' pictures to frames."""
 
+    family, version, frames_step = "wan_vace", 1, 4
 
-class WanGenerator(PipelineGenerator):
-    """A `ShotGenerator`: text, depth and characters' pictures to frames."""
+    def _max_words(self, pipeline: Any) -> int:
+        return 512                                   # as in the pipeline's own call
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """Weights and settings; loads nothing."""
-        facts = {"version": VERSION, "base": self.base,
-                 "settings": self._settings.generate.model_dump(mode="json", exclude=MACHINE_SETTINGS)}
-        facts |= hub.extras_key(self._settings.models)
-        return f"wan_vace:{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"
+    def _guides(self, structure_steps: int, guided_steps: int, size: tuple[int, int, int], given: bool) -> Guides:
+        # without a video the pipeline itself says that there is none
+        return _WanGuides(self._loaded.pipeline, structure_steps if given else 2**31, guided_steps, size)
 
-    def draw(
-        self, shot: Shot, depth: DepthTrack | None, tokens: Sequence[CharacterToken],
-        motions: Sequence[Motion] = (),
-    ) -> Frames:
-        """Draw 4 k + 1 frames, as many as the shot's length has or up to three more.
-
-        Raises UsageError for motions and for sizes that are no multiples of 16, CharacterError for characters of
-        another base model, ModelError, ResourceError.
-        """
-        wanted = self._settings.generate
-        if motions:
-            raise UsageError("Wan-VACE takes no learned motions", hint="leave --motion out")
-        if wanted.height_px % _CELL_PX or wanted.width_px % _CELL_PX:
-            raise UsageError(f"frames of {wanted.width_px}x{wanted.height_px} cannot be drawn",
-                             hint=f"width_px and height_px must be multiples of {_CELL_PX}")
-        for token in tokens:
-            token.check_base(self.base, self._settings.profile)
-        num_frames = frames_drawn(wanted.frames_of(shot.duration_s))
-        track = None if depth is None else fit_depth(depth, (num_frames, wanted.height_px, wanted.width_px))
-        embeds = self._embeds(expand_prompt(shot.prompt, tokens))
-        video = self._loaded.ladder.run(lambda: self._video(shot, track, tokens, embeds, num_frames))
-        check_finite(video)
-        return Frames(rgb=np.rint(video * 255).astype(np.uint8), fps=wanted.fps)
-
-    @cached_property
-    def _loaded(self) -> _Loaded:
-        from storyanim.generate.load import load_wan
-        from storyanim.generate.memory import MemoryLadder, choose_dtype
-
-        device, wanted = choose_device(), self._settings.generate
-        dtype = choose_dtype(wanted.dtype, device)
-        pipeline = self._load() if self._load else load_wan(self._settings.models, dtype)
-        text_encoder = pipeline.text_encoder
-        pipeline.register_modules(text_encoder=None)
-        return _Loaded(pipeline, text_encoder, MemoryLadder(pipeline, device, wanted.memory))
-
-    def _embeds(self, prompt: str) -> tuple[Any, Any]:
-        """Return the embeddings (1, L, D) of the prompt and of the negative one, computed where there is room."""
-        import torch
-
-        from storyanim.device import free_cached_memory, is_out_of_memory
-
-        loaded, wanted = self._loaded, self._settings.generate
-        loaded.pipeline.text_encoder = loaded.text_encoder
-        try:
-            for device in (choose_device(), torch.device("cpu")):
-                try:
-                    loaded.text_encoder.to(device)
-                    with torch.no_grad():
-                        return loaded.pipeline.encode_prompt(
-                            prompt, wanted.negative_prompt, wanted.guidance_scale > 1, device=device,
-                            max_sequence_length=_MAX_WORDS)
-                except Exception as error:           # libraries have classes of their own for it
-                    if device.type == "cpu" or not is_out_of_memory(error):
-                        raise
-                    log.info("the text encoder does not fit the device and computes on the CPU")
-                    loaded.text_encoder.to("cpu")
-                    free_cached_memory()
-            raise AssertionError
-        finally:
-            loaded.text_encoder.to("cpu")
-            loaded.pipeline.text_encoder = None
-
-    def _video(
-        self, shot: Shot, track: Float32 | None, tokens: Sequence[CharacterToken], embeds: tuple[Any, Any],
-        num_frames: int,
-    ) -> Any:
-        """Return (T, H, W, 3) float32 in [0, 1]."""
-        import torch
+    def _conditions(
+        self, track: Float32 | None, tokens: Sequence[CharacterToken], size: tuple[int, int, int]
+    ) -> dict[str, Any]:
         from PIL import Image
 
-        from storyanim.generate.structure import steps_of
-
-        pipeline, wanted = self._loaded.pipeline, self._settings.generate
         pictures = [Image.fromarray(picture) for token in tokens for picture in token.pictures]
-        steps = wanted.num_inference_steps
-        guided = steps_of(wanted.guidance_interval[1], steps)
-        guides = Guides(pipeline, steps_of(wanted.control_guidance_end, steps), guided,
-                        (num_frames, wanted.height_px, wanted.width_px), track is not None)
-        with guides.applied(), torch.no_grad():
-            video = pipeline(
-                prompt_embeds=embeds[0], negative_prompt_embeds=embeds[1],
-                video=None if track is None else depth_pictures(track), reference_images=pictures or None,
-                conditioning_scale=wanted.conditioning_scale, height=wanted.height_px, width=wanted.width_px,
-                num_frames=num_frames, num_inference_steps=steps,
-                guidance_scale=wanted.guidance_scale if guided else 1.0,
-                generator=torch.Generator().manual_seed(shot.seed), callback_on_step_end=guides.after_step)
-        return video.frames[0]
+        return {"video": None if track is None else depth_pictures(track), "reference_images": pictures or None,
+                "conditioning_scale": self._settings.generate.conditioning_scale, "num_frames": size[0]}
 
 
-class Guides:
-    """Depth and guidance that end before the last step, in a pipeline that knows neither."""
+class _WanGuides(Guides):
+    _neutral: Any = None
 
-    def __init__(
-        self, pipeline: Any, structure_steps: int, guided_steps: int, size: tuple[int, int, int], with_depth: bool
-    ) -> None:
-        """Take how many of the first steps have structure and guidance, and (T, H, W) of the clip."""
-        self._pipeline, self._size = pipeline, size
-        self._structure_steps, self._guided_steps, self._with_depth = structure_steps, guided_steps, with_depth
-        self._step, self._neutral = 0, None
-
-    @contextmanager
-    def applied(self) -> Iterator[None]:
-        """Take the depth out of the conditioning of later steps; the characters' pictures stay in it."""
-        hook = self._pipeline.transformer.register_forward_pre_hook(self._before_call, with_kwargs=True)
-        try:
-            yield
-        finally:
-            hook.remove()
-
-    def after_step(self, pipeline: Any, step: int, timestep: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Count the steps; end guidance, which the pipeline asks for at each."""
-        self._step = step + 1
-        if self._step >= self._guided_steps:
-            pipeline._guidance_scale = 1.0
-        return {}
-
-    def _before_call(self, module: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]] | None:
-        if not self._with_depth or self._step < self._structure_steps:
-            return None
+    def without_depth(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         given = kwargs["control_hidden_states"]                              # (1, 96, t, h, w), pictures first
-        neutral = self._no_depth(given)
+        neutral = self._no_video(given)
         without = given.clone()
         without[:, :neutral.shape[1], -neutral.shape[2]:] = neutral
-        return args, kwargs | {"control_hidden_states": without}
+        return {"control_hidden_states": without}
 
-    def _no_depth(self, given: Any) -> Any:
+    def _no_video(self, given: Any) -> Any:
         """Return the latents (1, 32, t, h, w) by which the pipeline says that there is no video."""
         if self._neutral is None:
             import torch
 
-            num_frames, height, width = self._size
-            nothing = torch.zeros(1, 3, num_frames, height, width, device=given.device)
+            nothing = torch.zeros(1, 3, *self._size, device=given.device)
             made = self._pipeline.prepare_video_latents(nothing, torch.ones_like(nothing), [[]], None, given.device)
             self._neutral = made.to(given.dtype)
         return self._neutral
-
-
-def frames_drawn(wanted: int) -> int:
-    """Return the number of frames, 4 k + 1, that covers so many."""
-    return -(-(wanted - 1) // _FRAMES) * _FRAMES + 1
-
-
-def depth_pictures(track: Float32) -> list[Any]:
-    """Return inverse depth (T, H, W) as T grey pictures, white is nearest."""
-    from PIL import Image
-
-    return [Image.fromarray(np.repeat(np.rint(frame * 255).astype(np.uint8)[..., None], 3, axis=2)) for frame in track]

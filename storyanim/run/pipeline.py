@@ -29,7 +29,7 @@ from storyanim.film.film import assemble
 from storyanim.film.languages import end_words
 from storyanim.film.timeline import Piece, Timeline, Transition, lay_out
 from storyanim.fonts import drawable
-from storyanim.generate.capabilities import shots_beyond
+from storyanim.generate.capabilities import check_characters, shots_beyond
 from storyanim.personalize.images import Survey
 from storyanim.planning.forms import told
 from storyanim.run.characters import learn_characters, read_cast
@@ -114,6 +114,7 @@ def make_film(
     """
     text = request.story.text if request.story else "\n".join(shot.text
                                                               for shot in given.shots) if given else ""
+    check_characters(request.characters, components.settings)
     cast = read_cast(request.characters, text, components.settings, components.vocabulary)
     changed = changed_settings(run.path, request, components.settings)
     _tell_changed(changed)

@@ -1,4 +1,4 @@
-"""A whole film with the family wan_vace on a tiny random repository."""
+"""Whole films with the families wan_vace and cogvideox_fun on tiny random repositories."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from command_line import Cli, in_this_process
 from family import save_pictures
 from tiny_clip import save_tiny_clip
+from tiny_cogvideox import save_cogvideox
 from tiny_dpt import save_plain
 from tiny_wan import save_wan
 
@@ -63,3 +64,19 @@ def test_what_it_cannot_do_is_refused_before_any_work(cli: Cli, here: Path) -> N
     outcome = cli("run", "story.txt", "--profile", "wan.toml", "-o", "run")
     assert outcome.code == 2
     assert "learns no characters" in outcome.err
+
+
+def test_a_film_with_cogvideox_fun(cli: Cli, here: Path) -> None:
+    """Its profile stands alone; a character is refused before any work."""
+    wan = (here / "wan.toml").read_text().split("\n", 1)[1].replace("[models]", '[models]\nfamily = "cogvideox_fun"')
+    (here / "cog.toml").write_text(wan.replace(str(here / "wan"), str(save_cogvideox(here / "cog"))).replace(
+        "[generate]", "[generate]\nfps = 8.0\nguidance_scale = 6.0") + "[personalize]\nnum_steps = 0\n")
+    asked = ("run", "story.txt", "--profile", "cog.toml", "-o", "run", "--retries", "0", "--json")
+    refused = cli(*asked, "--character", "bear=bear")
+    assert refused.code == 2
+    assert "by words alone" in refused.err
+    outcome = cli(*asked)
+    assert outcome.code == 0, outcome.err
+    assert outcome.json["drawn"] == ["s01", "s02"]
+    assert video.probe(Path(outcome.json["film"])).duration_s > 1
+    assert cli("doctor", "--profile", "cog.toml", "--json").json["can do pictures of characters"] == "no"

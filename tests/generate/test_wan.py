@@ -16,8 +16,9 @@ from storyanim.artifacts import CharacterToken, DepthTrack, Shot, ShotEntity, St
 from storyanim.config import ModelRef, Settings, load_settings
 from storyanim.errors import ModelError, UsageError
 from storyanim.generate.capabilities import capabilities_of, check_settings, shots_beyond
+from storyanim.generate.clip_transformer import depth_pictures, frames_drawn
 from storyanim.generate.generator import build_generator
-from storyanim.generate.wan import WanGenerator, depth_pictures, frames_drawn
+from storyanim.generate.wan import WanGenerator
 
 SIZE_PX, STEPS = 32, 4
 SHOT = Shot(id="s01", text="", query="", prompt="a <bear> bear", characters=("bear",), duration_s=0.3, seed=5)
@@ -102,14 +103,14 @@ def test_the_text_encoder_falls_back_to_the_cpu(saved: Path, monkeypatch: pytest
         return encode(*args, device=device, **more)
 
     monkeypatch.setattr(generator._loaded.pipeline, "encode_prompt", full)
-    monkeypatch.setattr("storyanim.generate.wan.choose_device", lambda: torch.device("meta"))
+    monkeypatch.setattr("storyanim.generate.clip_transformer.choose_device", lambda: torch.device("meta"))
     monkeypatch.setattr(generator._loaded.text_encoder, "to", lambda device: None)
     assert (generator.draw(SHOT, TRACK, []).rgb == wanted).all()
 
 
 @pytest.mark.parametrize(("wanted", "drawn"), [(1, 1), (2, 5), (5, 5), (32, 33), (33, 33), (80, 81)])
 def test_numbers_of_frames(wanted: int, drawn: int) -> None:
-    assert frames_drawn(wanted) == drawn
+    assert frames_drawn(wanted, WanGenerator.frames_step) == drawn
 
 
 def test_equal_settings_equal_keys_and_others_not(saved: Path) -> None:
