@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterable, Sequence
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -106,19 +105,23 @@ def _write(otio: Any, project: Any, path: Path, fps: float) -> None:
 def _edl(otio: Any, project: Any, rate: int) -> str:
     """Return CMX 3600: events of pictures, then of each track of sound in a channel of its own.
 
-    The adapter writes one track at a time, and says A of every sound.
+    The adapter writes one track at a time, and says A of every sound. A dissolve is two lines of one number.
     """
     from otio_cmx3600_adapter.cmx_3600 import EDLWriter
 
-    writer, number = EDLWriter(project.tracks, rate, "avid"), count(1)
+    writer, last, before = EDLWriter(project.tracks, rate, "avid"), 0, 0
     heard = [index for index, track in enumerate(project.tracks)
              if track.kind == otio.schema.TrackKind.Audio and track.enabled]
     lines: list[str] = []
     for index, channel in zip([0, *heard], _CHANNELS, strict=False):
         events = writer.get_content_for_track_at_index(index, "" if lines else project.name)
         for line in events.splitlines():
-            event = re.match(r"\d+(  \S+ +)[VA] {4}", line)
-            lines.append(f"{next(number):03d}{event[1]}{channel:5}{line[event.end():]}" if event else line)
+            event = re.match(r"(\d+)(  \S+ +)[VA] {4}", line)
+            if event:
+                last = before + int(event[1])
+                line = f"{last:03d}{event[2]}{channel:5}{line[event.end():]}"
+            lines.append(line)
+        before = last
     return "\n".join(lines) + "\n"
 
 
