@@ -128,4 +128,4 @@ class TestWays:
         assert (last.place, last.around) == ("jetty", "lake")
 
     def test_who_climbs_in_is_in_the_vehicle_that_was_spoken_of(self) -> None:
-        assert places("Ann walked round the garden. She found an old tram, climbed in and sang.")[-1] == "tram"
+        assert places("Ann walked round the garden. She found an old tram. She climbed in and sang.")[-1] == "tram"
