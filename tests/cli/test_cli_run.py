@@ -320,9 +320,11 @@ class TestShot:
         assert (RUN / "film.mp4").read_bytes() != film
 
         own.unlink()
-        outcome = cli("run", RUN)
-        assert outcome.code == 3
-        assert f"failed: s01: there is no video {own}" in outcome.err
+        film = (RUN / "film.mp4").read_bytes()
+        outcome = cli("run", RUN)                    # told with its line, before anything is drawn
+        assert outcome.code == 4
+        assert f"there is no file {own}" in outcome.err
+        assert (RUN / "film.mp4").read_bytes() == film
 
     @pytest.mark.parametrize(("clip", "said"), [
         ("gone.mp4", "there is no video"), ("gone.mp4@1-2", "there is no video"), ("story.mp4", "cannot be read as a video"),
