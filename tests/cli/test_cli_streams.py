@@ -99,8 +99,8 @@ class TestJson:
         outcome = cli("run", "b.yaml", "--json")
         assert outcome.code == 4
         details = ["line 6, column 3: s01: promt: no such field; did you mean prompt?",
-                   "line 12, column 3: s02: duration_s: Input should be less than or equal to 60",
-                   "line 9, column 3: s02: text: given twice, only the last would count"]
+                   "line 9, column 3: s02: text: given twice, only the last would count",
+                   "line 12, column 3: s02: duration_s: Input should be less than or equal to 60"]
         assert outcome.json["details"] == details
         assert outcome.err.splitlines()[:3] == details
         assert outcome.complaint[0] == "3 things are wrong with the storyboard b.yaml"
