@@ -17,6 +17,7 @@ from storyanim.planning.shorten import MAX_DURATION_S
 from storyanim.retrieve.choose import is_user_footage, user_footage_file
 from storyanim.retrieve.clip_names import unknown_clips
 from storyanim.run.request import FilmRequest
+from storyanim.run.takes import footage_of_takes
 
 _NO_SHOTS: Mapping[str, Shot] = {}
 
@@ -104,8 +105,8 @@ def _named_footage(where: Where, part: Mapping[str, Any], old: Any) -> Iterator[
 
 
 def _found_in(folder: Path) -> set[str]:
-    """Return the clips that retrieval found for the shots of a run."""
-    found: set[str] = set()
+    """Return the clips that retrieval found for the shots of a run, and those its takes were drawn from."""
+    found = footage_of_takes(folder)
     for path in (folder / "shots").glob("*/match*/match.json"):
         try:
             found |= {match["clip_id"] for match in json.loads(path.read_text("utf-8"))["matches"]}

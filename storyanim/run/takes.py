@@ -91,6 +91,11 @@ def takes_of(folder: Path, shot_id: str) -> list[ListedTake]:
             for take in sorted(_records(place), key=lambda take: take.number) if take.key in lying]
 
 
+def footage_of_takes(folder: Path) -> set[str]:
+    """Return the names of all that the drawings of a run moved as."""
+    return {take.footage for place in (folder / "shots").glob("s*") for take in _records(place)}
+
+
 def spare_takes(folder: Path) -> dict[str, list[ListedTake]]:
     """Return, by shot, the drawings that others took the place of; of removed shots all that were kept."""
     read_request(folder)
