@@ -19,10 +19,11 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
 
@@ -127,3 +128,22 @@ class ResourceError(StoryanimError):
 
 class FilmError(ResourceError):
     """ffmpeg refused; `hint` carries the last line that it printed."""
+
+
+@contextmanager
+def extra_needed(
+    extra: str, message: str, otherwise: str = "", error_type: type[StoryanimError] = UsageError
+) -> Iterator[None]:
+    """Raise an error whose hint names the extra of this package, when an import inside fails.
+
+    Args:
+        extra: by its name in pyproject.toml.
+        message: what cannot be done.
+        otherwise: the other way out, as in "give the table as CSV".
+        error_type: of the error.
+    """
+    try:
+        yield
+    except ImportError as error:
+        hint = f"pip install 'storyanim[{extra}]'" + (f", or {otherwise}" if otherwise else "")
+        raise error_type(message, hint=hint) from error

@@ -71,6 +71,9 @@ Retries = Annotated[
     typer.Option("--retries", min=0, max=9, help="Times that a shot is drawn again which is not as asked. "
                                                  "[default: 1]")
 ]
+Workers = Annotated[
+    int, typer.Option("--workers", min=0, help="Shots drawn at once. 0: as the machine allows.")
+]
 Takes = Annotated[
     int | None,
     typer.Option("--takes", min=1, max=16, help="Drawings of each shot, of which the best is shown. "

@@ -20,9 +20,7 @@ def replay(
     ] = None,
     executor: flags.Executor = flags.ExecutorFlag.local,
     ray_address: flags.RayAddress = None,
-    workers: Annotated[
-        int, typer.Option("--workers", min=0, help="Shots drawn at once. 0: as the machine allows.")
-    ] = 0,
+    workers: flags.Workers = 0,
     yes: flags.Yes = False,
     json_: flags.AsJson = False,
 ) -> None:

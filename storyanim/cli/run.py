@@ -52,9 +52,7 @@ def run(
     length: flags.Length = None,
     retries: flags.Retries = None,
     takes: flags.Takes = None,
-    workers: Annotated[
-        int, typer.Option("--workers", min=0, help="Shots drawn at once. 0: as the machine allows.")
-    ] = 0,
+    workers: flags.Workers = 0,
     style: flags.Style = None,
     replan: flags.Replan = None,
     base: flags.Base = None,

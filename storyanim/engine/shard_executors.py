@@ -8,7 +8,7 @@ from contextlib import closing, redirect_stdout
 from typing import Any
 
 from storyanim.engine.dispatch import WorkerDiedError, serve
-from storyanim.errors import ServiceError, StoryanimError, UsageError
+from storyanim.errors import ServiceError, StoryanimError, extra_needed
 
 _MAX_SHARDS_PER_ACTOR = 2                            # one at work, one waiting
 
@@ -43,11 +43,8 @@ class RayShardExecutor:
     def __init__(
         self, address: str | None = None, retries: int = 2, cpus: int = 1, one_a_gpu: bool = False
     ) -> None:
-        try:
+        with extra_needed("ray", "Ray is not installed", "leave --executor ray out"):
             import ray
-        except ImportError as error:
-            raise UsageError("Ray is not installed",
-                             hint="pip install 'storyanim[ray]', or leave --executor ray out") from error
         self._ray: Any = ray
         self.address = address
         self.retries = retries

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from storyanim.engine.folders import check_writable, disk_errors, partial_path, remove_path
-from storyanim.errors import InputError, UsageError
+from storyanim.errors import InputError, extra_needed
 
 Algorithm = Literal["es256", "es384", "es512", "ps256", "ps384", "ps512", "ed25519"]
 # IPTC's word for media of generative models: https://cv.iptc.org/newscodes/digitalsourcetype
@@ -64,9 +64,6 @@ def _manifest(title: str, made_by: str) -> str:
 
 
 def _c2pa() -> Any:
-    try:
+    with extra_needed("c2pa", "films are signed by c2pa-python, which is not installed"):
         import c2pa
-    except ImportError as error:
-        raise UsageError("films are signed by c2pa-python, which is not installed",
-                         hint="pip install 'storyanim[c2pa]'") from error
     return c2pa

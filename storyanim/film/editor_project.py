@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from storyanim.engine.folders import atomic_replace, check_writable, disk_errors, partial_path, remove_path
-from storyanim.errors import InputError, UsageError
+from storyanim.errors import InputError, UsageError, extra_needed
 from storyanim.film.timeline import Piece, Timeline
 
 _FPS = (24, 25, 30, 48, 50, 60)                      # what EDL and Final Cut Pro count in
@@ -237,13 +237,10 @@ def _copied(path: Path, media: Path, stem: str) -> str:
 
 def _otio() -> Any:
     """Return the package. Raises UsageError without it, or without an adapter."""
-    try:
+    with extra_needed("otio", "editors' projects are written by OpenTimelineIO, which is not installed"):
         import opentimelineio
         import otio_cmx3600_adapter  # noqa: F401  its adapters are found as plug-ins
         import otio_fcpx_xml_adapter  # noqa: F401
-    except ImportError as error:
-        raise UsageError("editors' projects are written by OpenTimelineIO, which is not installed",
-                         hint="pip install 'storyanim[otio]'") from error
     return opentimelineio
 
 

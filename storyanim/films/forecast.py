@@ -28,8 +28,8 @@ from storyanim.run.models import bind, models_of
 from storyanim.run.pipeline import join_film
 from storyanim.run.shots import DrawnShot, ShotTask, find_figures, find_footage, make_shot
 from storyanim.run.sound import narrate
-from storyanim.run.storyboard import plan_story, settle_storyboard, with_seed
-from storyanim.run.timing import duration_of, kind_of, measured_in, recall
+from storyanim.run.storyboard import plan_story, settle_storyboard, text_to_film, with_seed
+from storyanim.run.timing import duration_of, durations_of, kind_of, measured_in, recall
 from storyanim.run.workers import num_workers
 from storyanim.stages import no_progress
 
@@ -119,9 +119,7 @@ def _by_keys(asked: FilmAsked, components: Components) -> Forecast:
     conflicts: list[str] = []
     run = Lookup(asked.folder, [choose_drawing, *([plan_story] * (settings.plan.planner == "rules"))])
     board = asked.board
-    text = request.story.text if request.story else "\n".join(shot.text
-                                                              for shot in board.shots) if board else ""
-    cast = read_cast(request.characters, text, settings, components.vocabulary)
+    cast = read_cast(request.characters, text_to_film(request, board), settings, components.vocabulary)
     try:
         board = settle_storyboard(run, request, board, cast.members, components, conflicts.extend)
     except StepNotDoneError:
@@ -210,7 +208,7 @@ def _models_for(steps: Iterable[str], settings: Settings) -> tuple[str, ...]:
 
 def _timed(found: Forecast, settings: Settings, workers: int) -> Forecast:
     """Return the forecast with the time that its steps took when they were last measured."""
-    durations = {shot.id: shot.duration_s for shot in found.board.shots} if found.board else {}
+    durations = durations_of(found.board)
     measured = measured_in(Lookup(found.folder).events(), found.board) | recall(settings)
     at_once = max(1, min(workers, len(found.shots) - len(found.of("kept"))))
     seconds, unmeasured = [], []

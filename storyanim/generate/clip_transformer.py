@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Loaded:
     ladder: Any                                      # MemoryLadder
 
 
-class ClipTransformerGenerator(PipelineGenerator):
+class ClipTransformerGenerator(PipelineGenerator, ABC):
     """A `ShotGenerator` by a pipeline of transformers; a family says which, and how it is called."""
 
     family: ClassVar[str]
@@ -96,9 +97,9 @@ class ClipTransformerGenerator(PipelineGenerator):
         self._bound_memory(ladder, device)
         return Loaded(pipeline, text_encoder, ladder)
 
+    @abstractmethod
     def _max_words(self, pipeline: Any) -> int:
         """Return how many tokens of a prompt are read."""
-        raise NotImplementedError
 
     def _embeds(self, prompt: str) -> tuple[Any, Any]:
         """Return the embeddings (1, L, D) of the prompt and of the negative one, computed where there is room."""
@@ -150,17 +151,18 @@ class ClipTransformerGenerator(PipelineGenerator):
                 **self._conditions(track, tokens, size))
         return video.frames[0]
 
+    @abstractmethod
     def _guides(self, structure_steps: int, guided_steps: int, size: tuple[int, int, int], given: bool) -> Guides:
-        raise NotImplementedError
+        """Return what ends depth and guidance early; `given`: there is depth."""
 
+    @abstractmethod
     def _conditions(
         self, track: Float32 | None, tokens: Sequence[CharacterToken], size: tuple[int, int, int]
     ) -> dict[str, Any]:
         """Return what the family's pipeline takes for depth and pictures, and the number of frames."""
-        raise NotImplementedError
 
 
-class Guides:
+class Guides(ABC):
     """Depth and guidance that end before the last step, in a pipeline that knows neither."""
 
     def __init__(self, pipeline: Any, structure_steps: int, guided_steps: int, size: tuple[int, int, int]) -> None:
@@ -190,9 +192,9 @@ class Guides:
             return None
         return args, kwargs | self.without_depth(kwargs)
 
+    @abstractmethod
     def without_depth(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return what to change in the arguments of the transformer so that there is no depth in them."""
-        raise NotImplementedError
 
 
 def frames_drawn(wanted: int, step: int) -> int:

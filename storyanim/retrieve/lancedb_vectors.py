@@ -14,7 +14,7 @@ import numpy as np
 
 from storyanim import hub
 from storyanim.artifacts import Float32
-from storyanim.errors import IndexFolderError, UsageError
+from storyanim.errors import IndexFolderError, extra_needed
 from storyanim.retrieve.faiss_index import EMBEDDINGS, VECTORS, Scored
 
 TABLE = "vectors"
@@ -96,9 +96,6 @@ def export_to_lancedb(folder: Path, num: int, dim: int, uri: str) -> None:
 
 
 def _connected(uri: str) -> Any:
-    try:
+    with extra_needed("lance", "LanceDB is not installed", "unset retrieve.lancedb_uri"):
         import lancedb
-    except ImportError as error:
-        raise UsageError("LanceDB is not installed",
-                         hint="pip install 'storyanim[lance]', or unset retrieve.lancedb_uri") from error
     return lancedb.connect(uri)

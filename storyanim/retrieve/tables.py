@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from storyanim.artifacts import Float32
-from storyanim.errors import InputError
+from storyanim.errors import InputError, extra_needed
 
 Captions = dict[str, str]  # name or relative path of a video → its caption, or licence
 PARQUET = ".parquet"
@@ -184,12 +184,10 @@ def _csv(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _parquet(path: Path) -> Iterator[dict[str, Any]]:
-    try:
+    message, otherwise = f"{path} is parquet, which needs pyarrow", "give the table as CSV"
+    with extra_needed("parquet", message, otherwise, InputError):
         import pyarrow
         from pyarrow import parquet
-    except ImportError as error:
-        raise InputError(f"{path} is parquet, which needs pyarrow",
-                         hint="pip install 'storyanim[parquet]', or give the table as CSV") from error
     wanted = {*_PATHS, *_KEYS, *_CAPTIONS, *LICENCES, _FOLDER, _STATUS, _ERROR}
     try:
         with parquet.ParquetFile(path) as file:

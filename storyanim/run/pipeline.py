@@ -48,7 +48,7 @@ from storyanim.run.shots import (
     make_shot,
 )
 from storyanim.run.sound import ambience_for, film_language, mix_sound, narrate
-from storyanim.run.storyboard import Replan, settle_storyboard, with_seed
+from storyanim.run.storyboard import Replan, settle_storyboard, text_to_film, with_seed
 from storyanim.run.timing import measured_in, remember
 from storyanim.stages import Progress
 
@@ -112,8 +112,7 @@ def make_film(
     A shot that fails is left out and listed in `FilmResult.failed`; when all do, the first one's error is
     raised. Raises StoryanimError.
     """
-    text = request.story.text if request.story else "\n".join(shot.text
-                                                              for shot in given.shots) if given else ""
+    text = text_to_film(request, given)
     check_characters(request.characters, components.settings)
     cast = read_cast(request.characters, text, components.settings, components.vocabulary)
     changed = changed_settings(run.path, request, components.settings)
@@ -151,7 +150,7 @@ def film_storyboard(
         _LOG.warning("the family %s draws one text a shot: the entities and events of %s are not kept apart",
                      components.settings.models.family, ", ".join(beyond))
     errors: dict[str, Exception] = {}
-    tasks = _find_all_footage(run, board, tokens, components, progress, errors)
+    tasks = _find_all_footage(run, board, texts, tokens, components, progress, errors)
     before = {task.shot.id: keys_of_drawings(run, f"shots/{task.shot.id}") for task in tasks}
     leave_device(components.encoder)                 # it has found all footage
     drawn = _draw_all(run, tasks, components, progress, errors)
@@ -173,24 +172,23 @@ def film_storyboard(
 
 
 def _find_all_footage(
-    run: RunDir, board: Storyboard, tokens: Mapping[str, Token], components: Components, progress: Progress,
-    errors: dict[str, Exception],
+    run: RunDir, board: Storyboard, texts: Sequence[str], tokens: Mapping[str, Token], components: Components,
+    progress: Progress, errors: dict[str, Exception],
 ) -> list[ShotTask]:
-    """Find footage shot by shot, since each must not take what the one before took."""
+    """Find footage shot by shot, since each must not take what the one before took. `texts`: as shown."""
     tasks: list[ShotTask] = []
     previous: tuple[str, ...] = ()
-    subtitles = told([shot.text for shot in board.shots])
-    speech = narrate(run, board, subtitles, components.settings, progress)
-    for number, shot in enumerate(board.shots):
+    speech = narrate(run, board, texts, components.settings, progress)
+    for number, (shot, text) in enumerate(zip(board.shots, texts, strict=True)):
         progress(number / (_STEPS_A_SHOT * len(board.shots) + 1), f"{shot.id} looking for footage")
         try:
-            candidates, previous = find_footage(run, shot, subtitles[number], previous, components)
+            candidates, previous = find_footage(run, shot, text, previous, components)
             figures = find_figures(run, shot, components)
         except InputError as error:
             errors[shot.id] = error
             continue
         cast = tuple(tokens[name] for name in shot.characters)
-        tasks.append(ShotTask(shot, subtitles[number], cast, candidates, figures, speech.get(shot.id)))
+        tasks.append(ShotTask(shot, text, cast, candidates, figures, speech.get(shot.id)))
     return tasks
 
 

@@ -31,6 +31,13 @@ _GIVEN = "given"                                     # mark of a storyboard that
 Replan = Literal["keep", "discard"] | Callable[[Sequence[str]], None]
 
 
+def text_to_film(request: FilmRequest, given: Storyboard | None) -> str:
+    """Return the story, or the text of the storyboard in its place; "" for a run that goes on."""
+    if request.story is not None:
+        return request.story.text
+    return "\n".join(shot.text for shot in given.shots) if given else ""
+
+
 @step_version(2)
 def plan_story(story: Story, cast: list[CastMember], planner: Planner) -> Storyboard:
     """Split a story into shots (step "plan", AaS 3.1)."""

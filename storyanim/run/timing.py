@@ -28,13 +28,18 @@ def kind_of(step: str) -> str:
 
 def measured_in(events: Iterable[Mapping[str, Any]], board: Storyboard | None) -> dict[str, list[float]]:
     """Return what the steps of a run's log took; those of shots in seconds a second of the shot."""
-    durations = {shot.id: shot.duration_s for shot in board.shots} if board else {}
+    durations = durations_of(board)
     found: dict[str, list[float]] = {}
     for event in events:
         if event["event"] == "done":
             seconds = event["seconds"] / duration_of(event["step"], durations)
             found.setdefault(kind_of(event["step"]), []).append(seconds)
     return found
+
+
+def durations_of(board: Storyboard | None) -> dict[str, float]:
+    """Return the seconds of each shot, by its id."""
+    return {shot.id: shot.duration_s for shot in board.shots} if board else {}
 
 
 def duration_of(step: str, durations: Mapping[str, float]) -> float:
