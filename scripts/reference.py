@@ -191,9 +191,11 @@ def comment_of(lines: Sequence[str], first: int, last: int | None) -> str:
 def settings_page() -> str:
     """Return the page of all settings, a table a section."""
     from storyanim import config
+    from storyanim.config import models, sections
 
     profiles = {name: config.read_profile(name) for name in config.PROFILE_NAMES}
-    classes = dict(fields(inspect.getsource(config)))
+    sources = map(inspect.getsource, (models, sections))
+    classes = {name: rows for source in sources for name, rows in fields(source)}
     page = SETTINGS_HEAD
     for section, field in config.Settings.model_fields.items():
         kind = getattr(field.annotation, "__name__", "")

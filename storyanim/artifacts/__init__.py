@@ -1,0 +1,90 @@
+"""Every value that passes between stages.
+
+Values that a person may read are frozen pydantic models, saved as JSON or YAML. Arrays are frozen dataclasses
+that check their own shape, saved as safetensors. Outside of the denoiser arrays are numpy, time first,
+channels last.
+"""
+
+from storyanim.artifacts.arrays import (
+    CharacterToken,
+    DepthTrack,
+    Float32,
+    Frames,
+    Motion,
+    UInt8,
+    insert_appearance,
+)
+from storyanim.artifacts.base import (
+    YAML_LOADER,
+    FrozenModel,
+    to_yaml,
+)
+from storyanim.artifacts.results import (
+    Asked,
+    AskedPart,
+    Candidates,
+    Character,
+    Check,
+    Clip,
+    ClipMatch,
+    Film,
+    FootageQuery,
+    Query,
+    Reading,
+    Speech,
+    Word,
+)
+from storyanim.artifacts.storyboard import (
+    MAX_TAKES,
+    Box,
+    CastMember,
+    Role,
+    Shot,
+    ShotEntity,
+    ShotEvent,
+    Story,
+    Storyboard,
+    corners_at,
+    middles,
+    parse_yaml,
+    remember_parsed,
+)
+
+__all__ = [
+    "MAX_TAKES",
+    "YAML_LOADER",
+    "Asked",
+    "AskedPart",
+    "Box",
+    "Candidates",
+    "CastMember",
+    "Character",
+    "CharacterToken",
+    "Check",
+    "Clip",
+    "ClipMatch",
+    "DepthTrack",
+    "Film",
+    "Float32",
+    "FootageQuery",
+    "Frames",
+    "FrozenModel",
+    "Motion",
+    "Query",
+    "Reading",
+    "Role",
+    "Shot",
+    "ShotEntity",
+    "ShotEvent",
+    "Speech",
+    "Story",
+    "Storyboard",
+    "UInt8",
+    "Word",
+    "corners_at",
+    "insert_appearance",
+    "middles",
+    "parse_yaml",
+    "remember_parsed",
+    "to_yaml",
+]

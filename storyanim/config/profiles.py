@@ -1,0 +1,56 @@
+"""Profiles: TOML files that say which models are used, and how."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from storyanim.errors import UsageError
+
+PROFILE_NAMES = ("storybook", "sd15", "sd15-lightning", "sd15-lcm", "wan-vace")
+
+
+def read_profile(name: str) -> dict[str, Any]:
+    """Return the TOML of a bundled profile, or of a file, with that of the bundled one that it `extends`.
+
+    Raises UsageError.
+    """
+    data = _profile_toml(name)
+    if (below := data.pop("extends", None)) is None:
+        return data
+    if below not in PROFILE_NAMES:
+        raise UsageError(f"{name} extends {below!r}, which is no bundled profile",
+                         hint=f"known are {', '.join(PROFILE_NAMES)}")
+    return merge(read_profile(below), data)
+
+
+def _profile_toml(name: str) -> dict[str, Any]:
+    if name in PROFILE_NAMES:
+        bundled = resources.files("storyanim.profiles").joinpath(f"{name}.toml")
+        return tomllib.loads(bundled.read_text("utf-8"))
+    path = Path(name)
+    if path.suffix == ".toml" and path.is_file():
+        return read_toml(path)
+    raise UsageError(
+        f"unknown profile {name!r}",
+        hint=f"known are {', '.join(PROFILE_NAMES)}, or give a .toml file like theirs"
+    )
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return a TOML file. Raises UsageError."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path} cannot be read: {error}", hint="it must be TOML in UTF-8") from error
+
+
+def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Return tables joined: where both have a value, the one above wins."""
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = merge(merged[key], value) if both else value
+    return merged

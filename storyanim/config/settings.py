@@ -1,0 +1,128 @@
+"""All settings of a run, and how they are loaded."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from storyanim.config.base import ASSETS, asset
+from storyanim.config.models import Models
+from storyanim.config.profiles import merge, read_profile, read_toml
+from storyanim.config.sections import (
+    CheckSettings,
+    DepthSettings,
+    FilmSettings,
+    GenerateSettings,
+    MotionSettings,
+    PersonalizeSettings,
+    PlanSettings,
+    RetrieveSettings,
+    SoundSettings,
+)
+from storyanim.errors import UsageError
+
+Quality = Literal["draft", "normal", "fine"]
+
+
+class _ProfileFile(PydanticBaseSettingsSource):
+    """The profile's TOML and its quality table as a source of settings."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        profile = self.current_state["profile"]
+        data = read_profile(profile)
+        table = data.pop("quality_settings", {}).get(self.current_state["quality"], {})
+        return merge(data, table)
+
+
+class _WorkingFolderFile(PydanticBaseSettingsSource):
+    """`storyanim.toml` in the working folder."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        path = Path("storyanim.toml")
+        return read_toml(path) if path.is_file() else {}
+
+
+class Settings(BaseSettings):
+    """All settings of a run."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="STORYANIM_", env_nested_delimiter="__",
+        nested_model_default_partial_update=True
+    )
+
+    profile: str = "storybook"
+    quality: Quality = "normal"
+    description: str = ""
+    # JSON file of what the model can draw, see planning/vocabulary.py
+    vocabulary: str | None = None
+    # (width, height) in pixels that the models draw as well as their own: that of the film's shape is taken
+    draw_sizes: tuple[tuple[int, int], ...] = ()
+    models: Models
+    plan: PlanSettings = PlanSettings()
+    retrieve: RetrieveSettings = RetrieveSettings()
+    depth: DepthSettings = DepthSettings()
+    generate: GenerateSettings = GenerateSettings()
+    personalize: PersonalizeSettings = PersonalizeSettings()
+    motion: MotionSettings = MotionSettings()
+    check: CheckSettings = CheckSettings()
+    film: FilmSettings = FilmSettings()
+    sound: SoundSettings = SoundSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        files = _WorkingFolderFile(settings_cls), _ProfileFile(settings_cls)
+        return init_settings, EnvSettingsSource(settings_cls), *files
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drawn_in_the_films_shape(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Choose the size to draw in, unless a person chose one that the profile does not list."""
+        generate, film = data.get("generate"), data.get("film")
+        if not (data.get("draw_sizes") and isinstance(generate, dict) and isinstance(film, dict)):
+            return data
+        sizes = [tuple(map(int, size)) for size in data["draw_sizes"]]
+        if (int(generate.get("width_px", 0)), int(generate.get("height_px", 0))) not in sizes:
+            return data
+        shape = int(film.get("width_px", 1)) / int(film.get("height_px", 1))
+        width_px, height_px = min(sizes, key=lambda size: abs(math.log(size[0] / size[1] / shape)))
+        return data | {"generate": generate | {"width_px": width_px, "height_px": height_px}}
+
+    @property
+    def vocabulary_path(self) -> Path | None:
+        """The vocabulary's file on this disk."""
+        if self.vocabulary is None:
+            return None
+        if self.vocabulary.startswith(ASSETS):
+            return asset(self.vocabulary.removeprefix(ASSETS))
+        return Path(self.vocabulary).expanduser()
+
+
+def load_settings(profile: str = "storybook", quality: Quality = "normal", **flags: Any) -> Settings:
+    """Return the settings of a run; `flags` are what was given on the command line (`generate={"seed": 1}`).
+
+    Raises UsageError for unknown profiles, keys and values out of range.
+    """
+    try:
+        return Settings(profile=profile, quality=quality, **flags)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UsageError(f"setting {where}: {first['msg']}",
+                         hint="docs/reference/settings.md lists them all") from error
