@@ -25,7 +25,8 @@ from storyanim import video
 from storyanim.artifacts import DepthTrack, Frames, Shot
 from storyanim.config import Settings, load_settings
 from storyanim.depth.dpt import build_depth_estimator
-from storyanim.generate.generator import build_generator, fit_depth
+from storyanim.generate.families import build_generator
+from storyanim.generate.generator import fit_depth
 from storyanim.planning import load_vocabulary
 from storyanim.retrieve.encoders import build_encoder
 from storyanim.run.components import bundled_index, open_index

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from storyanim.films.batch import BatchFilm, BatchResult, make_films
     from storyanim.films.forecast import Forecast, forecast_film
     from storyanim.films.replay import Replay, replay_film
-    from storyanim.generate.generator import build_generator
+    from storyanim.generate.families import build_generator
     from storyanim.generate.load import load_pipeline
     from storyanim.generate.story_pipeline import StoryVideoPipeline
     from storyanim.personalize.fit import TimeInvLearner

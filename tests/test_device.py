@@ -13,7 +13,8 @@ from storyanim.artifacts import Frames, Shot
 from storyanim.config import ModelRef, load_settings
 from storyanim.depth.dpt import DptEstimator, build_depth_estimator
 from storyanim.device import are_small, one_thread_if_small
-from storyanim.generate.generator import StoryGenerator, build_generator
+from storyanim.generate.families import build_generator
+from storyanim.generate.generator import StoryGenerator
 
 
 @pytest.fixture(autouse=True)

@@ -113,7 +113,7 @@ def _bundled_clips() -> str:
 def _smoke(settings: Settings) -> str:
     """Draw one shot of two steps and say how long it took."""
     from storyanim.artifacts import Shot
-    from storyanim.generate.generator import build_generator
+    from storyanim.generate.families import build_generator
 
     few = {"num_inference_steps": 2, "num_frames": min(settings.generate.num_frames, 8)}
     small = settings.generate.model_copy(update=few)

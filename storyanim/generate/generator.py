@@ -20,7 +20,6 @@ from storyanim.device import choose_device, one_thread_if_small
 from storyanim.errors import CharacterError, ModelError
 from storyanim.generate.temporal_filter import temporal_bilateral_filter
 from storyanim.motion_layers import motion_modules_disabled
-from storyanim.stages import ShotGenerator
 
 VERSION = 2                                          # of the drawing: a change of what equal settings give
 _PSEUDO_WORD = re.compile(r"<[\w-]+>")
@@ -29,19 +28,6 @@ _PAN = re.compile(
     re.IGNORECASE,
 )
 MACHINE_SETTINGS = {"dtype", "memory", "max_memory_gb"}              # they say how frames are computed, not which
-
-
-def build_generator(settings: Settings) -> ShotGenerator:
-    """Return the generator of a profile."""
-    if settings.models.family == "wan_vace":
-        from storyanim.generate.wan import WanGenerator
-
-        return WanGenerator(settings)
-    if settings.models.family == "cogvideox_fun":
-        from storyanim.generate.cogvideox import CogVideoXGenerator
-
-        return CogVideoXGenerator(settings)
-    return StoryGenerator(settings)
 
 
 @dataclass(frozen=True)

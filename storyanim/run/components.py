@@ -17,7 +17,7 @@ from storyanim.engine.motion_file import load_motion
 from storyanim.engine.steps import Step
 from storyanim.errors import IndexFolderError, MotionError
 from storyanim.generate.capabilities import capabilities_of, check_settings
-from storyanim.generate.generator import build_generator
+from storyanim.generate.families import build_generator
 from storyanim.readback import build_reader
 from storyanim.retrieve.encoders import build_encoder
 from storyanim.retrieve.index import VideoIndex

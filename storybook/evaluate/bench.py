@@ -14,7 +14,8 @@ from storyanim.config import Settings
 from storyanim.depth.dpt import build_depth_estimator
 from storyanim.engine.run_dir import RunDir
 from storyanim.errors import UsageError
-from storyanim.generate.generator import build_generator, fit_depth
+from storyanim.generate.families import build_generator
+from storyanim.generate.generator import fit_depth
 from storyanim.run.shots import draw
 from storyanim.stages import DepthEstimator, FeatureExtractor, ShotGenerator
 from storybook.evaluate import trials

@@ -14,7 +14,7 @@ from typing import Any
 from storyanim.artifacts import Character
 from storyanim.config import PersonalizeSettings, Settings
 from storyanim.errors import UsageError
-from storyanim.generate.generator import build_generator
+from storyanim.generate.families import build_generator
 from storyanim.personalize.fit import TimeInvLearner
 from storyanim.run.characters import learn_character
 from storyanim.stages import CharacterLearner, DepthEstimator, FootageIndex, ShotGenerator, TextVideoEncoder

@@ -189,7 +189,7 @@ def draw_way(
 
 def _to_the_end(bench: Bench) -> Bench:
     """Return the bench with a generator that follows depth to the end, as it does with a motion."""
-    from storyanim.generate.generator import build_generator
+    from storyanim.generate.families import build_generator
 
     generate = bench.settings.generate.model_copy(update={"control_guidance_end": 1.0})
     return replace(bench, generator=build_generator(bench.settings.model_copy(update={"generate": generate})))

@@ -12,7 +12,7 @@ import numpy as np
 from storyanim.artifacts import CharacterToken, Frames
 from storyanim.engine.folders import write_file
 from storyanim.engine.run_dir import RunDir
-from storyanim.generate.generator import build_generator
+from storyanim.generate.families import build_generator
 from storyanim.run.components import Components, build_components
 from storybook.evaluate.baselines import num_bytes
 from storybook.evaluate.bench import Bench, Watch, draw_all

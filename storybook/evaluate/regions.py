@@ -21,7 +21,7 @@ from storyanim.artifacts import Box, DepthTrack, Frames, Shot
 from storyanim.config import Settings, asset
 from storyanim.engine.folders import write_file
 from storyanim.engine.run_dir import RunDir
-from storyanim.generate.generator import build_generator
+from storyanim.generate.families import build_generator
 from storyanim.personalize.images import read_character
 from storyanim.run.characters import learn_character, watched
 from storyanim.run.components import Components, build_components

@@ -12,7 +12,7 @@ import numpy as np
 from storyanim.artifacts import DepthTrack, Float32, Frames
 from storyanim.engine.folders import write_file
 from storyanim.engine.run_dir import RunDir
-from storyanim.generate.generator import build_generator
+from storyanim.generate.families import build_generator
 from storyanim.stages import ShotGenerator
 from storybook.evaluate import trials
 from storybook.evaluate.bench import Bench, Watch, draw_all, make_references

@@ -18,7 +18,7 @@ from storyanim.errors import ModelError, UsageError
 from storyanim.generate.capabilities import check_characters, check_settings
 from storyanim.generate.clip_transformer import depth_pictures
 from storyanim.generate.cogvideox import CogVideoXGenerator
-from storyanim.generate.generator import build_generator
+from storyanim.generate.families import build_generator
 
 SIZE_PX, STEPS, FRAMES = 32, 4, 9
 SHOT = Shot(id="s01", text="", query="", prompt="a bear", characters=(), duration_s=1.0, seed=5)

@@ -17,7 +17,8 @@ from storyanim import hub
 from storyanim.artifacts import CharacterToken, DepthTrack, Frames, Shot, ShotEntity
 from storyanim.config import Settings, load_settings
 from storyanim.errors import CharacterError, ModelError, ResourceError, UsageError
-from storyanim.generate.generator import StoryGenerator, build_generator, fit_depth
+from storyanim.generate.families import build_generator
+from storyanim.generate.generator import StoryGenerator, fit_depth
 from storyanim.stages import ShotGenerator
 
 SHOT = Shot(id="s01", text="A bear walks.", query="a bear walks", prompt="a bear walks", seed=5)

@@ -17,7 +17,7 @@ from storyanim.config import ModelRef, Settings, load_settings
 from storyanim.errors import ModelError, UsageError
 from storyanim.generate.capabilities import capabilities_of, check_settings, shots_beyond
 from storyanim.generate.clip_transformer import depth_pictures, frames_drawn
-from storyanim.generate.generator import build_generator
+from storyanim.generate.families import build_generator
 from storyanim.generate.wan import WanGenerator
 
 SIZE_PX, STEPS = 32, 4
