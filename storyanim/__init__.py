@@ -107,7 +107,7 @@ _HOMES = {
     "TimeInvLearner": "personalize.fit",
     "build_depth_estimator": "depth.dpt",
     "build_encoder": "retrieve.encoders",
-    "build_generator": "generate.generator",
+    "build_generator": "generate.families",
     "load_pipeline": "generate.load",
 }
 

@@ -40,3 +40,10 @@ def test_it_has_a_version() -> None:
 def test_importing_it_loads_nothing_heavy() -> None:
     check = f"import sys, storyanim; print(sorted(set({HEAVY}) & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", check], text=True).strip() == "[]"
+
+
+def test_help_waits_for_nothing_heavy() -> None:
+    check = ("import sys; sys.argv[1:] = ['--help']; import atexit\n"
+             f"atexit.register(lambda: print('loaded', sorted(set({[*HEAVY, 'pydantic', 'PIL']}) & set(sys.modules))))\n"
+             "from storyanim.__main__ import main; main()")
+    assert subprocess.check_output([sys.executable, "-c", check], text=True).splitlines()[-1] == "loaded []"

@@ -9,9 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from storyanim.config import FileRef
 from storyanim.errors import UsageError
-from storyanim.fonts import is_font
 
 
 class QualityFlag(StrEnum):
@@ -179,6 +177,8 @@ def memory_settings(text: str | None) -> dict[str, float]:
 
 def model_settings(base: Path | None, loras: list[str] | None) -> dict[str, dict[str, Any]]:
     """Return the settings that `--base` and `--lora` stand for. Raises UsageError."""
+    from storyanim.config import FileRef
+
     models: dict[str, Any] = {}
     if base is not None:
         models["base"] = FileRef.parse(str(base)).model_dump()
@@ -222,6 +222,8 @@ def film_settings(
     if size is not None:
         film["width_px"], film["height_px"] = parse_size(size)
     if font is not None:
+        from storyanim.fonts import is_font
+
         if not is_font(str(font)):
             raise UsageError(f"{font} is no font", hint="give a .ttf, .otf or .ttc file")
         film["font"] = str(font.resolve())
