@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from coloured import COLOURS, ColourEncoder
 
-from storyanim import api
+from storyanim.api import films
 from storyanim.artifacts import (
     Asked,
     CastMember,
@@ -232,7 +232,7 @@ def _colour_in(text: str) -> str:
 def install_fakes(patch: pytest.MonkeyPatch, index: VideoIndex, *, candidates: int = 2) -> Diary:
     """Let the fakes take the place of the real doers wherever a run is set up; films are small."""
     diary = Diary()
-    for user in (api, characters):
+    for user in (films, characters):
         patch.setattr(user, "build_components", lambda settings, folder, *rest: fake_components(diary, index, settings))
     for name, value in (SMALL_FILM | {"RETRIEVE__CANDIDATES": str(candidates)}).items():
         patch.setenv(f"STORYANIM_{name}", value)

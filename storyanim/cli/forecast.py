@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 _WORK: tuple[tuple[Work, str], ...] = (
     ("kept", "kept:"), ("clip", "drawn already, cut again:"), ("draw", "to draw:"),
     ("find", "to look for footage of, and draw if it is not the same:"))
-_NOT_ASKED = ("executor", "ray_address", "replan", "confirm")
 
 
 def run_dry(
@@ -28,7 +27,7 @@ def run_dry(
     from storyanim.films.batch import run_folders
     from storyanim.films.forecast import forecast_film, forecast_films
 
-    asked = {name: value for name, value in arguments.items() if name not in _NOT_ASKED}
+    asked = {name: value for name, value in arguments.items() if name != "confirm"}
     if len(stories) == 1:
         found = forecast_film(stories[0], out, **asked)
         console.result(_facts(found), "\n".join(_lines(found)), as_json)

@@ -7,16 +7,15 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from storyanim import api
-from storyanim.api import ExecutorName
+from storyanim.api import FilmArguments
 from storyanim.artifacts import Story
 from storyanim.errors import PartialError, StoryanimError, UsageError
 from storyanim.hub import Download
 from storyanim.run.models import Confirm
 from storyanim.run.pipeline import FilmResult
-from storyanim.run.storyboard import Replan
 from storyanim.stages import Progress, no_progress
 
 _LOG = logging.getLogger(__name__)
@@ -62,38 +61,32 @@ class BatchResult:
 
 
 def make_films(
-    stories: Sequence[str | Path], out: str | Path | None = None, *, executor: ExecutorName = "local",
-    ray_address: str | None = None, workers: int = 0, replan: Replan = "keep", confirm: Confirm | None = None,
-    progress: Progress = no_progress, **asked: Any,
+    stories: Sequence[str | Path], out: str | Path | None = None, *, confirm: Confirm | None = None,
+    progress: Progress = no_progress, **asked: Unpack[FilmArguments],
 ) -> BatchResult:
     """Make the film of each story, one after the other; what is done already is not done again.
 
     Args:
         stories: files of stories or storyboards, or run folders to go on with.
         out: folder of the run folders, which are called as the stories' files are.
-        executor: as of `make_film`.
-        ray_address: as of `make_film`.
-        workers: as of `make_film`.
-        replan: as of `make_film`.
         confirm: as of `make_film`; what it refused once it is not asked again.
         progress: called with the share of all films that is done, and what is being done.
-        asked: what else `make_film` takes, the same for all. A character is learned once for all stories that
-            call it the same.
+        asked: as of `make_film`, the same for all. A character is learned once for all stories that call it
+            the same.
 
     A story that fails is listed. Raises UsageError, before anything is made, for two that would have the same
     folder, and what `make_film` raises for arguments that no story could be filmed with.
     """
     folders = run_folders(stories, out)
     if not all(map(api.is_run, stories)):            # a run has settings of its own
-        api.asked_for(Story(title="story", text="A bear runs."), out=out, **asked)
+        api.asked_for(Story(title="story", text="A bear runs."), out, asked)
     confirm = None if confirm is None else _Once(confirm)
     films = []
     for number, (story, folder) in enumerate(zip(stories, folders, strict=True)):
         _LOG.info("%s (%d of %d)", story, number + 1, len(stories))
         tell = _Overall(progress, Path(story).stem, number, len(stories))
         try:
-            result = api.make_film(story, out=folder, executor=executor, ray_address=ray_address,
-                                   workers=workers, replan=replan, confirm=confirm, progress=tell, **asked)
+            result = api.make_film(story, out=folder, confirm=confirm, progress=tell, **asked)
             films.append(BatchFilm(str(story), folder, result))
         except Exception as error:                   # a night's other films must not wait for this one
             _LOG.warning("%s failed: %s", story, error, exc_info=not isinstance(error, StoryanimError))

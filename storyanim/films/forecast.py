@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from storyanim import api, hub
-from storyanim.api import FilmAsked
+from storyanim.api import FilmArguments, FilmAsked
 from storyanim.artifacts import Shot, Story, Storyboard
 from storyanim.config import Settings
 from storyanim.engine.folders import check_writable
@@ -65,17 +65,16 @@ class Forecast:
 
 
 def forecast_film(
-    story: str | Path | Story | Storyboard, out: str | Path | None = None, *, workers: int = 0,
-    learned: Collection[str] = (), **asked: Any,
+    story: str | Path | Story | Storyboard, out: str | Path | None = None, *, learned: Collection[str] = (),
+    **asked: Unpack[FilmArguments],
 ) -> Forecast:
     """Tell what `make_film` would do with the same arguments.
 
     Args:
         story: as of `make_film`.
         out: as of `make_film`.
-        workers: as of `make_film`.
         learned: steps "characters/NAME" that another film will have done by then.
-        asked: what else decides the film.
+        asked: as of `make_film`.
 
     Steps are found by their keys, as in a run; the story is planned in memory when the rules plan it. Where
     models are to be fetched first, all is taken as to be done. Times are those of earlier runs with the same
@@ -83,7 +82,7 @@ def forecast_film(
 
     Raises what `make_film` raises before it draws.
     """
-    wanted = api.asked_for(story, out=out, **asked)
+    wanted = api.asked_for(story, out, asked)
     check_writable(wanted.folder / FILE)
     bound = bind(wanted.settings, wanted.pins())
     wanted = replace(wanted, settings=bound)
@@ -93,7 +92,7 @@ def forecast_film(
     else:
         found = _by_keys(wanted, build_components(bound, wanted.request.index))
     found = replace(found, steps=tuple(step for step in found.steps if step not in learned))
-    return _timed(found, bound, num_workers(bound, workers))
+    return _timed(found, bound, num_workers(bound, asked.get("workers", 0)))
 
 
 def _all_of(asked: FilmAsked, downloads: tuple[Download, ...]) -> Forecast:
@@ -224,7 +223,7 @@ def _timed(found: Forecast, settings: Settings, workers: int) -> Forecast:
 
 
 def forecast_films(
-    stories: Sequence[str | Path], folders: Sequence[Path], **asked: Any
+    stories: Sequence[str | Path], folders: Sequence[Path], **asked: Unpack[FilmArguments]
 ) -> list[Forecast | StoryanimError]:
     """Tell what `make_films` would do; a story that cannot be filmed has its error."""
     found: list[Forecast | StoryanimError] = []

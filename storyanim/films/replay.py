@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from storyanim import api
-from storyanim.api import ExecutorName
+from storyanim.api import WorkerArguments
 from storyanim.engine.folders import DONE, disk_errors
 from storyanim.engine.lookup import Lookup
 from storyanim.engine.run_dir import MARK
@@ -50,20 +50,17 @@ class Replay:
 
 
 def replay_film(
-    folder: str | Path, out: str | Path | None = None, *, executor: ExecutorName = "local",
-    ray_address: str | None = None, workers: int = 0, confirm: Confirm | None = None,
-    progress: Progress = no_progress,
+    folder: str | Path, out: str | Path | None = None, *, confirm: Confirm | None = None,
+    progress: Progress = no_progress, **workers: Unpack[WorkerArguments],
 ) -> Replay:
     """Make a run's film again from its run.json and storyboard, in another folder, and compare.
 
     Args:
         folder: of the run; nothing in it is changed.
         out: folder for the new run; None: one that is removed afterwards.
-        executor: as of `make_film`.
-        ray_address: as of `make_film`.
-        workers: as of `make_film`.
         confirm: as of `make_film`.
         progress: as of `make_film`.
+        workers: executor, ray_address and workers, as of `make_film`.
 
     What a language model planned is taken as it was, and a character from the cache, if that has it.
     Raises InputError for a run without a film or whose files are gone, UsageError, what `make_film` raises.
@@ -78,8 +75,7 @@ def replay_film(
                          hint="put them back, or run the story without them", details=gone)
     with _new_folder(out) as new:
         _copy(folder, new, with_plan=request.settings().plan.planner != "rules")
-        api.make_film(new, executor=executor, ray_address=ray_address, workers=workers, confirm=confirm,
-                      progress=progress)
+        api.make_film(new, confirm=confirm, progress=progress, **workers)
         changed = tuple(name for name in _MADE if _bytes(folder / name) != _bytes(new / name))
         return Replay(folder, changed, tuple(_first_steps(folder, new)),
                       (*_compare(record, _record(new)), *_compare_shots(folder, new)))

@@ -37,6 +37,19 @@ _BYTES_A_PIXEL = 130                 # of all frames of a shot
 
 
 @contextmanager
+def shots_executor(
+    run: RunDir, settings: Settings, index: str | None, executor: str = "local",
+    ray_address: str | None = None, workers: int = 0,
+) -> Iterator[Executor]:
+    """Give the executor of a run's shots: by Ray's workers if `executor` is "ray", else as `local_shots`."""
+    if executor == "ray":
+        yield ray_shots(run, settings, index, ray_address)
+    else:
+        with local_shots(run, settings, index, workers) as shots:
+            yield shots
+
+
+@contextmanager
 def local_shots(run: RunDir, settings: Settings, index: str | None, workers: int = 0) -> Iterator[Executor]:
     """Give the executor of a run's shots on this machine.
 

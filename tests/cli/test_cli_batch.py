@@ -130,7 +130,7 @@ class TestFromPython:
         result.check_complete()
 
     def test_a_refused_download_is_asked_for_once(self, stories: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-        from storyanim import api
+        from storyanim.api import films
 
         asked: list[int] = []
 
@@ -142,7 +142,7 @@ class TestFromPython:
             none: list[Download] = []
             confirm(none)
 
-        monkeypatch.setattr(api, "ready_settings", ready)
+        monkeypatch.setattr(films, "ready_settings", ready)
         result = make_films(stories, "films", confirm=refuse)
         assert (len(asked), [film.problem for film in result.films]) == (1, ["no"] * 3)
         with pytest.raises(UsageError, match="no"):

@@ -10,7 +10,7 @@ import pytest
 from command_line import Cli
 from fakes import Diary, fake_components
 
-from storyanim import api
+from storyanim.api import films
 from storyanim.artifacts import Storyboard
 from storyanim.config import Settings
 from storyanim.planning import build_planner, load_vocabulary
@@ -27,7 +27,7 @@ def planned(here: Path, diary: Diary, index: VideoIndex, monkeypatch: pytest.Mon
         made = fake_components(diary, index, settings)
         return replace(made, planner=build_planner(settings, load_vocabulary(settings)))
 
-    monkeypatch.setattr(api, "build_components", components)
+    monkeypatch.setattr(films, "build_components", components)
     (here / "tom.txt").write_text(STORY)
     return diary
 

@@ -9,7 +9,7 @@ import pytest
 from command_line import RUN, Cli, Outcome
 from fakes import STORY, Diary, FakePlanner
 
-from storyanim import api
+from storyanim.api import films
 from storyanim.artifacts import Shot, ShotEntity, ShotEvent, Storyboard
 
 
@@ -88,12 +88,12 @@ def test_a_new_style_is_no_conflict_with_a_persons_words(cli: Cli, story: Path, 
             return super().plan(STORY, ()).restyled(self.fingerprint)
 
     planned = iter(("ink", "oil"))
-    components = api.build_components
+    components = films.build_components
 
     def build(*arguments: object) -> object:
         return replace(components(*arguments), planner=Styled(diary, next(planned)))
 
-    monkeypatch.setattr(api, "build_components", build)
+    monkeypatch.setattr(films, "build_components", build)
     assert cli("run", story, "--profile", words, "--style", "ink").code == 0
     assert cli("shot", "replace", RUN, "s01", "--prompt", "a red bear").code == 0
     outcome = cli("run", story, "--style", "oil", "--replan", "ask")
