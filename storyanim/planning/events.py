@@ -183,6 +183,8 @@ def _read_clause(piece: Span, head: Token, *, depth: int = 0) -> Clause:
     objects = [t for t in objects if all(subject_before(c) != t for c in verb.children)]
     objects += [t for c in verb.children if c.dep_ == "prt" and not is_misread_preposition(c) for p in c.children if p.dep_ == "pobj" for t in conjuncts(p)]
     modifiers = [found for token in inside for found in read_modifiers(token, piece)]
+    modifiers += [("with", t) for token in outer if token.lemma_ == "help" for c in (*token.children, *verb.children)
+                  if c.i > token.i and c.dep_ in SUBJECTS | {"dobj"} and c.i < verb.i for t in conjuncts(c)]
     ways = [(how, t) for t in (*objects, *(c for c in verb.children if c.dep_ == "npadvmod")) if (how := way_of(t, verb))]
     objects, modifiers = [t for t in objects if t not in [way for _, way in ways]], [*ways, *modifiers]
     lemma = verb.lemma_.lower()
@@ -258,9 +260,10 @@ def _visible_verb(head: Token) -> tuple[Token, list[Token]]:
     verb = head
     while True:
         lemma = verb.lemma_.lower()
+        own = {"mark"} if lemma == "help" else SUBJECTS | {"mark"}             # who is helped does it as well
         inner = next((c for c in verb.children if c.dep_ in {"xcomp", "ccomp", "advcl"} and c.i > verb.i
-                      and c.pos_ == "VERB" and not has_child(c, SUBJECTS | {"mark"})), None)
-        if inner is None or lemma not in words("aspect"):
+                      and c.pos_ == "VERB" and not has_child(c, own)), None)
+        if inner is None or (lemma != "help" and lemma not in words("aspect")):
             return verb, outer
         if lemma in {"come", "go", "get", "keep"} and inner.tag_ != "VBG":
             return verb, outer

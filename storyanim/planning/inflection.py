@@ -31,6 +31,14 @@ def plural(noun: str) -> str:
 
 
 @cache
+def is_plural(word: str) -> bool:
+    """Tell whether a noun can stand for several: "wolves", "men", "sheep", and not "hedgehog"."""
+    from lemminflect import getInflection
+
+    return word.endswith("s") or lemma_of_noun(word) != word or word in getInflection(word, "NNS")
+
+
+@cache
 def lemma_of_noun(word: str) -> str:
     """Return the base form of a noun in small letters: "wolves" → "wolf"."""
     from lemminflect import getLemma

@@ -180,7 +180,8 @@ def _parts(head: Token) -> Sequence[Token]:
     """Return a head with what is compounded with it, in order: "Mr." and "McGregor"."""
     found = [head]
     for child in head.children:
-        if child.i < head.i and (child.dep_ in {"compound", "nmod"} or (child.dep_ == "amod" and child.text[0].isupper())):
+        day = child.lower_ in _CALENDAR and child.pos_ == "PROPN" and not _is_first_name(child.lower_)   # "Every Saturday Leo ..."
+        if child.i < head.i and not day and (child.dep_ in {"compound", "nmod"} or (child.dep_ == "amod" and child.text[0].isupper())):
             found += _parts(child)
     return sorted(found, key=lambda t: t.i)
 

@@ -7,7 +7,7 @@ None of them knows a profile, so that no profile changes where a story is cut.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from storyanim.artifacts import CastMember
@@ -87,6 +87,10 @@ class Setting:
     indoors: bool = False                            # weather is remembered but out of sight
     around: str = ""                                 # what a spot lies in: the lake of a jetty
     snow_lies: bool = False                          # somebody is in it: "danced in the snow"
+
+    def stayed(self) -> Setting:
+        """Return it for who is there and goes no way: at the stream that another jumps over."""
+        return replace(self, preposition="by") if self.preposition in {"over", "along"} else self
 
     def words(self) -> str:
         """Return it for people: "in the kitchen, night, rain"."""

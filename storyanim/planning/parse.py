@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from storyanim.errors import StoryError
 from storyanim.planning.forms import Manuscript, Mark
-from storyanim.planning.inflection import lemma_of_noun, lemma_of_verb
+from storyanim.planning.inflection import is_plural, lemma_of_noun, lemma_of_verb
 from storyanim.planning.quotes import Quotation, find_speech
 from storyanim.planning.words import words
 
@@ -146,8 +146,11 @@ def _lossless(manuscript: Manuscript, found: Sequence[tuple[int, Any, bool, int]
 
 
 def _mend_lemmas(doc: Doc) -> None:
-    """Correct base forms of verbs: spaCy leaves "swam" as it is, and takes "waded" for a form of "wad"."""
+    """Correct base forms of verbs, and plurals: spaCy leaves "swam" as it is, takes "waded" for a form of "wad", and a
+    noun that it does not know, "hedgehog", for several."""
     for token in doc:
+        if token.tag_ == "NNS" and not is_plural(token.lower_) and token.lower_ not in words("collective"):
+            token.tag_ = "NN"
         if token.pos_ == "VERB" and ((token.lemma_ == token.lower_ and token.tag_ != "VB") or token.lower_.endswith(("ed", "ing"))):
             token.lemma_ = lemma_of_verb(token.lower_)
 

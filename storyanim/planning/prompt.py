@@ -64,7 +64,9 @@ class Painter:
     def everybody(self, people: Sequence[Person], deed: Event, setting: Setting) -> str:
         """Return people who all do what one of them does: "A wizard and a dragon are sleeping in the cave"."""
         who = self.describe_all(people, None)
-        text = " ".join(filter(None, [who, "are", say_doing(deed), say_place(setting), *_when(setting)]))
+        goes = any(is_place_phrase(p) for p in deed.modifiers)
+        where = say_place(setting if goes else setting.stayed())
+        text = " ".join(filter(None, [who, "are", say_doing(deed), where, *_when(setting)]))
         return text[:1].upper() + text[1:]
 
     # ── who ──

@@ -89,10 +89,12 @@ class PronounReader(KnownPeople):
                     options.append((self._centrality(group) - age - 0.3 * rank, group))
                     break
         singles = [p for p in self.everybody if not p.plural and p not in doers and (p.human or p.acts > 1)]
-        pair = tuple(sorted(sorted(singles, key=self._recency, reverse=True)[:2], key=lambda p: p.first))
-        if len(pair) == 2:
+        ranked = sorted(singles, key=self._recency, reverse=True)
+        if len(ranked) > 1:                          # and who else has acted and was there as late
+            pair, last = ranked[:2], self._recency(ranked[1])
             since = self._clock - 1 - sum(map(self._recency, pair)) / 2
-            options.append((self._centrality(pair) - since - 1.2, pair))
+            group = tuple(p for p in singles if p in pair or (p.human and p.acts > 1 and self._recency(p) >= last))
+            options.append((self._centrality(pair) - since - 1.2, group))
         if options and max(score for score, _ in options) > -2 * REACH:
             return max(options, key=lambda option: option[0])[1]
         return self._any_group(doers, at, word)

@@ -45,7 +45,7 @@ def goes_home(deed: Event) -> bool:
 
 def write_entity_query(person: Person, deed: Event, setting: Setting) -> str:
     """Return the query of one of several who do different things: "a dragon sleeping in the cave"."""
-    return " ".join(filter(None, (name_kinds([person], deed), say_doing(deed), _place(deed) or say_place(setting))))
+    return " ".join(filter(None, (name_kinds([person], deed), say_doing(deed), _place(deed) or say_place(setting.stayed()))))
 
 
 # ── who ──────────────────────────────────────────────────────────────────────────────────────────────────────────────

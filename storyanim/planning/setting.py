@@ -33,7 +33,14 @@ from storyanim.planning.places import (
     room_of,
     room_with,
 )
-from storyanim.planning.when import begins_new_day, is_in_weather, is_next_morning, read_time, read_weather
+from storyanim.planning.when import (
+    begins_new_day,
+    is_another_time,
+    is_in_weather,
+    is_next_morning,
+    read_time,
+    read_weather,
+)
 from storyanim.planning.words import is_place, words
 
 if TYPE_CHECKING:
@@ -86,6 +93,7 @@ class SettingReader:
         """Return the setting of a clause. Args: doers: the people who are its subject, told or left out."""
         if self._bound_for is not None and clause.kind == "event":
             self.now, self._bound_for = self._bound_for, None
+        self._go(self.now.stayed())
         self._begin_day(clause)
         if self._in_water and doers and not set(doers) & set(self._in_water):
             self._go(self._around)
@@ -117,6 +125,8 @@ class SettingReader:
     def _begin_day(self, clause: Clause) -> None:
         """End what another day ends."""
         new_day = begins_new_day(clause)
+        if new_day or is_another_time(clause):
+            self._bound_for = None
         self.jumped = new_day or is_next_morning(clause, self.now)
         if new_day:
             self.now = replace(self.now, time_of_day="", weather="")

@@ -69,11 +69,19 @@ def begins_new_day(clause: Clause) -> bool:
     return False
 
 
+def is_another_time(clause: Clause) -> bool:
+    """Tell whether a clause is at a time of its own: "One morning ...", "the following night"."""
+    return any(_is_another(token) for token, _ in _times(clause))
+
+
+def _is_another(time: Token) -> bool:
+    return any(c.lower_ in _NEXT for c in time.children)
+
+
 def read_time(clause: Clause, now: Setting) -> Setting:
     """Return a setting with the time of day that a clause tells."""
     for token, time in _times(clause):
-        fresh = any(c.lower_ in _NEXT for c in token.children)
-        if fresh or (time in {"dawn", "day"} and now.time_of_day in {"dusk", "night"}):
+        if _is_another(token) or (time in {"dawn", "day"} and now.time_of_day in {"dusk", "night"}):
             now = replace(now, weather="", time_of_day=time)
         elif time:
             now = replace(now, time_of_day=time)

@@ -143,3 +143,25 @@ def test_a_cue_that_describes_somebody_is_who_was_described() -> None:
 
 def test_a_noun_with_who_behind_it_is_somebody() -> None:
     assert person("There was a cartmaker who had a dog. The cartmaker sang.", "cartmaker").acts
+
+
+def test_a_day_before_a_name_is_no_part_of_it() -> None:
+    text = "Every Tuesday Ben swept the yard. On Friday Ben and Ida painted the fence."
+    assert [p.names for p in narrative(text).people] == [["Ben"], ["Ida"]]
+
+
+def test_a_noun_that_has_no_form_of_several_is_one() -> None:
+    assert not person("The hedgehog looked at them, sneezed, and trotted off into the reeds.", "hedgehog").plural
+    assert person("The hedgehogs looked at the sheep.", "hedgehog").plural
+
+
+def test_who_is_helped_does_it_as_well() -> None:
+    beats = narrative("Ben and Ida helped the miller carry the sacks down the hill.").beats
+    assert [beat.main.verb for beat in beats if beat.main] == ["carry"]
+    assert {p.noun for phrase in beats[0].main.modifiers for p in phrase.people} == {"miller"}     # type: ignore[union-attr]
+
+
+def test_they_are_all_who_were_there_as_late() -> None:
+    text = ("Ben and Ida helped the miller carry the sacks. Ben laughed. Ida sang. A hen looked at them. The miller sold the flour. "
+            "They sat on the steps.")
+    assert set(deeds(text)[-1][0].split("+")) == {"miller", "Ben", "Ida"}

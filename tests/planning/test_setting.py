@@ -129,3 +129,19 @@ class TestWays:
 
     def test_who_climbs_in_is_in_the_vehicle_that_was_spoken_of(self) -> None:
         assert places("Ann walked round the garden. She found an old tram. She climbed in and sang.")[-1] == "tram"
+
+
+class TestStaying:
+    """Who is where another goes along or over is by it."""
+
+    @pytest.mark.parametrize(("text", "expected"), [
+        ("The fox jumped over the stream. The bear sat down.", ["over", "by"]),
+        ("The girl walked along the canal. She sat down.", ["along", "by"]),
+        ("The fox slept under the bridge. He woke up.", ["under", "under"]),
+    ])
+    def test_a_way_is_gone_once(self, text: str, expected: list[str]) -> None:
+        assert [beat.setting.preposition for beat in narrative(text).beats] == expected
+
+    def test_another_time_does_not_go_on_to_where_somebody_went(self) -> None:
+        text = "Mia walked through the wood to the castle. One morning it was foggy. Mia dropped a cup."
+        assert "castle" not in places(text)[1:]
