@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from storyanim.artifacts import CastMember
@@ -42,6 +43,7 @@ class _Unit:
     new_paragraph: bool
     sentence: int
     within: tuple[int, int] | None                   # the stretch that the writer made one shot
+    opens_with_words: bool = False                   # it is nothing but speech, at the beginning of a paragraph, and no cue says whose
 
     @property
     def pictures(self) -> bool:
@@ -73,14 +75,22 @@ def read_narrative(manuscript: Manuscript, cast: Sequence[CastMember], title: st
     beings = find_beings(c for found in clauses for c in found)
     reader = _Reader(manuscript, People(names, beings, cast, find_kinds(tokens, names, title)))
     answers = _answers(sentences)
-    units = [unit for i, (sentence, found) in enumerate(zip(sentences, clauses, strict=True))
-             for unit in reader.read(i, sentence, found, answers=i in answers)]
+    units = _spoken_by_who_acts([unit for i, (sentence, found) in enumerate(zip(sentences, clauses, strict=True))
+                                 for unit in reader.read(i, sentence, found, answers=i in answers)])
     reader.people.settle_kinds()
     reader.people.settle_cast()
     for person in reader.people.everybody:
         person.looks = reader.looks.get(id(person), Looks())
     groups = _with_words(_group(units), manuscript.text)
     return Narrative(manuscript.text, tuple(reader.people.everybody), tuple(_make_beat(group) for group in groups))
+
+
+def _spoken_by_who_acts(units: list[_Unit]) -> list[_Unit]:
+    """Return the units with the words that open a paragraph given to who acts next in it: "\"Thirty years.\" He leaned on his stick."."""
+    for i, (unit, after) in enumerate(pairwise(list(units))):
+        if unit.opens_with_words and not after.new_paragraph and after.pictures and len(after.doers) == 1 and unit.event is not None:
+            units[i] = replace(unit, event=replace(unit.event, subjects=after.event.subjects))      # type: ignore[union-attr]
+    return units
 
 
 def _answers(sentences: Sequence[Sentence]) -> set[int]:
@@ -138,15 +148,16 @@ class _Reader:
             event = self._read_clause(clause, start, end, before, spoken=sentence.spoken)
             before = event.subjects or before
             forced = i == 0 and (sentence.forced or (self._setting.jumped and within is None))
-            units.append(_Unit(start, end, event, self._setting.now, dict(self.looks), forced,
-                               sentence.new_paragraph and i == 0, number, within))
+            opens = sentence.new_paragraph and i == 0
+            units.append(_Unit(start, end, event, self._setting.now, dict(self.looks), forced, opens, number, within,
+                               opens and sentence.spoken and not self._by_cue))
         return units
 
     def _read_clause(self, clause: Clause, start: int, end: int, before: tuple[Phrase, ...], *, spoken: bool) -> Event:
         text = self._manuscript.text[start:end]
         if clause.kind == "speech":
             self.people.introduce(text)
-        meant = self.people.read(clause)
+        meant = self.people.read(clause, people_of(before) if clause.kind != "state" else ())
         event = replace(_make_event(clause, meant), start=start, end=end)
         if not event.subjects and spoken and self._said_by:
             event = replace(event, verb=event.verb or "say", subjects=(_stand_in(self._said_by, start),))

@@ -105,6 +105,9 @@ def read_modifiers(verb: Token, piece: Span) -> Iterator[tuple[str, Token]]:
         told = child.dep_ in {"prep", "dative", "agent"} and child.pos_ in {"ADP", "SCONJ", "ADV"} and piece.start <= child.i < piece.end
         if told or is_misread_preposition(child):
             yield from _prepositions(child, child.lower_)
+            for other in child.children:             # "past the guard and out of the gate"
+                if other.dep_ == "conj" and other.pos_ == "ADP":
+                    yield from _prepositions(other, other.lower_)
         elif child.dep_ in {"advmod", "prt"}:
             for inner in child.children:             # "back to the house", "next to him", "Up in the tower"
                 if inner.dep_ == "prep":

@@ -36,6 +36,7 @@ _NEVER = frozenset({"never", "hardly", "scarcely", "barely", "nearly", "almost",
 _NOBODY = frozenset({"nobody", "nothing", "none", "noone", "neither"})
 _UNREAL = frozenset({"could", "can", "might", "may", "should", "shall", "will", "ca", "wo", "'ll"})
 _PERCEIVE = frozenset({"see", "hear", "smell", "feel", "find", "remember", "only", "just"})
+_WATCH = frozenset({"see", "hear", "watch", "notice", "feel", "find", "spot", "observe", "smell"})
 _BELIEVE = frozenset(["think", "know", "believe", "suppose", "wish", "hope", "see", "hear", "feel", "seem", "guess", "mean", "remember", "understand"])
 _PREPARE = frozenset({"go", "come", "run", "try", "turn", "stop"})         # "went and sat down"
 _AT_ONCE = frozenset({"while", "whilst", "as"})      # of a clause that goes on at the same time
@@ -77,6 +78,7 @@ class Clause:
     modifiers: tuple[tuple[str, Token], ...]         # preposition, head
     while_doing: tuple[Clause, ...]
     meanwhile: tuple[Clause, ...] = ()               # what somebody else does at the same time: "while the rabbit slept"
+    watchers: tuple[Token, ...] = ()                 # who sees it: "I" of "I saw a heron catch a fish"
 
     @property
     def start(self) -> int:
@@ -178,6 +180,9 @@ def _read_clause(piece: Span, head: Token, *, depth: int = 0) -> Clause:
     verb, outer = _visible_verb(head)
     inside = [t for t in (*outer, verb)]
     subjects, passive = subjects_of(head, verb)
+    watchers: tuple[Token, ...] = ()
+    if outer and outer[-1].lemma_.lower() in _WATCH and has_child(verb, {"nsubj"}):
+        watchers, (subjects, passive) = subjects, subjects_of(verb, verb)
     objects = [t for c in verb.children if c.dep_ in _OBJECTS and c not in subjects and c.pos_ != "ADP" and c.i > verb.i - 3 and not is_speech(c)
                and c.pos_ in {"NOUN", "PROPN", "PRON", "NUM"} for t in conjuncts(c)]
     objects = [t for t in objects if all(subject_before(c) != t for c in verb.children)]
@@ -201,7 +206,7 @@ def _read_clause(piece: Span, head: Token, *, depth: int = 0) -> Clause:
     particle = _particle(verb)
     return Clause(piece, "event" if asleep else _kind(piece, head, verb, lemma, subjects), verb, lemma, "" if particle in dict(ways) else particle,
                   any(_is_denied(token) for token in inside) or _denies(objects), passive, subjects,
-                  tuple(objects), tuple(modifiers), participles, () if depth else tuple(_meanwhile(head, piece)))
+                  tuple(objects), tuple(modifiers), participles, () if depth else tuple(_meanwhile(head, piece)), watchers)
 
 
 def _particle(verb: Token) -> str:
@@ -237,6 +242,9 @@ def _read_fragment(piece: Span, head: Token) -> Clause:
 
 def _verb_of(piece: Span, head: Token) -> Token | None:
     """Return the verb of a sentence whose tree has a noun for root: "A dog barked at the moon"."""
+    if head.pos_ == "ADP":                           # "In the second lesson we painted", taken for a lesson that we painted
+        told = [t for t in piece if t.dep_ == "relcl" and t.tag_ in {"VBD", "VBZ", "VBP"} and has_child(t, {"nsubj"})]
+        return told[0] if len(told) == 1 and not any(t.tag_ in {"WDT", "WP", "WRB"} for t in told[0].children) else None
     if head.pos_ not in {"NOUN", "PROPN"} or not (is_animate(head.lemma_.lower()) or head.pos_ == "PROPN"):
         return None
     verbs = [t for t in piece if t.pos_ in {"VERB", "AUX"} and t.dep_ != "conj"]
@@ -260,6 +268,10 @@ def _visible_verb(head: Token) -> tuple[Token, list[Token]]:
     verb = head
     while True:
         lemma = verb.lemma_.lower()
+        seen = next((c for c in verb.children if c.dep_ == "ccomp" and c.tag_ in {"VB", "VBG"} and c.i > verb.i and not has_child(c, {"mark", "aux", "advmod"})
+                     and any(s.dep_ == "nsubj" and (s.pos_ in {"PROPN", "PRON"} or is_animate(s.lemma_.lower())) for s in c.children)), None) if lemma in _WATCH else None
+        if seen is not None:                         # "I saw a heron catch a fish" shows the heron
+            return seen, [*outer, verb]
         own = {"mark"} if lemma == "help" else SUBJECTS | {"mark"}             # who is helped does it as well
         inner = next((c for c in verb.children if c.dep_ in {"xcomp", "ccomp", "advcl"} and c.i > verb.i
                       and c.pos_ == "VERB" and not has_child(c, own)), None)
@@ -304,6 +316,8 @@ def _kind(piece: Span, head: Token, verb: Token, lemma: str, subjects: Sequence[
     if subjects and all(s.lemma_.lower() in words("backdrop") for s in subjects) and not any(
             c.dep_ == "dobj" and c.pos_ in {"NOUN", "PRON"} for c in verb.children):    # "The wind took his cap"
         return "state"
+    if any(s.lower_ == "you" for s in subjects) and any(c.tag_ == "MD" for c in verb.children):
+        return "state"                               # "you may see him": a reader may
     if lemma in _FALLING and subjects and subjects[0].lower_ == "it":
         return "state"
     if any(t.lemma_.lower() in _CAMERA_MOVES for t in piece) and subjects and all("camera" in {s.lower_, *(c.lower_ for c in s.children)} for s in subjects):

@@ -14,7 +14,8 @@ def participle(verb: str) -> str:
     """Return the -ing form of a verb's base form: "lie" → "lying"."""
     from lemminflect import getInflection, getLemma
 
-    if found := getInflection(verb, "VBG", inflect_oov=False):     # "lay" is a base form, and one of "lie"
+    found = [form for form in getInflection(verb, "VBG", inflect_oov=False) if form != verb]     # "sting" lists itself
+    if found:                                        # "lay" is a base form, and one of "lie"
         return str(found[0])
     base = str((getLemma(verb, "VERB") or (verb,))[0])
     return str((getInflection(base, "VBG") or (f"{base}ing",))[0])

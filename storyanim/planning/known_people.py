@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from storyanim.artifacts import CastMember
+from storyanim.planning.casting import family_of
+from storyanim.planning.looks import listed
 from storyanim.planning.mentions import Mention, gender_of
 from storyanim.planning.narrative import Gender, Person
 from storyanim.planning.words import is_animate, is_human, words
 
 _GENERIC = {"boy": "m", "man": "m", "fellow": "m", "lad": "m", "gentleman": "m", "girl": "f", "woman": "f", "lady": "f", "lass": "f",
             "maiden": "f", "child": "", "kid": "", "person": "", "youngster": ""}
-_CREATURES = frozenset({"animal", "creature", "beast", "bird", "thing", "fellow"})
+_GROWN = frozenset({"man", "woman", "lady", "gentleman", "fellow"})
+_CREATURES = frozenset({"animal", "creature", "beast", "thing", "fellow"})
+_PARENTS = ("mother", "father", "grandmother", "grandfather")
 REACH = 8                                            # clauses back in which a group can be "they"
 Meant = dict[int, tuple[Person, ...]]                # index of a noun phrase's head → whom it speaks of
 
@@ -35,9 +39,12 @@ class KnownPeople:
         self._seen: dict[int, int] = {}
         self._where: dict[int, int] = {}             # id(person) → number of the last paragraph with it
         self._neuter: set[int] = set()               # whom the story calls "it"
+        self._called_he: set[int] = set()            # whom the story calls "he" or "she"
+        self._thing_at = -9                          # number of the last clause in which something is done to a thing
         self._clock = self._paragraph = 0
         self._history: list[tuple[tuple[Person, ...], tuple[Person, ...]]] = []             # doers, and others, of each clause
         self._spoke: list[Person] = []
+        self._doing: tuple[Person, ...] = ()         # who does what the clause says, where it leaves that out
         self._narrator: Person | None = None
         self._beside: tuple[Person, ...] = ()        # who is "we" with the narrator
 
@@ -75,7 +82,7 @@ class KnownPeople:
         """Return who of those known a phrase speaks of; None for somebody new."""
         if mention.name:
             return self._find_name(mention)
-        same = [p for p in self.everybody if mention.noun in self._nouns[id(p)] and p.plural == mention.plural]
+        same = [p for p in self.everybody if kin_of(mention.noun) in self._nouns[id(p)] and p.plural == mention.plural]
         if mention.marks:
             fitting = [p for p in same if mention.marks <= self._marks[id(p)]]
             free = [p for p in same if not self._marks[id(p)]] if mention.definite and "other" not in mention.marks else []
@@ -84,9 +91,7 @@ class KnownPeople:
             same = [p for p in same if not p.names] or same
         if same:
             return max(same, key=self._recency)
-        if mention.definite and not mention.plural:
-            return self._find_generic(mention)
-        return None
+        return self._find_generic(mention) if mention.definite and not mention.marks else None
 
     def _find_name(self, mention: Mention) -> Person | None:
         for person in sorted(self.everybody, key=self._recency, reverse=True):
@@ -100,16 +105,22 @@ class KnownPeople:
         return None
 
     def _find_generic(self, mention: Mention) -> Person | None:
-        """Find "the boy" who was only a name, "the creature" that was a dragon."""
-        if mention.noun in _GENERIC:
-            gender = _GENERIC[mention.noun]
-            fitting = [p for p in self.everybody if not p.plural and not p.narrator and p.noun == "person"
-                       and (not gender or p.gender in {"", gender})]
-        elif mention.noun in _CREATURES:
-            fitting = [p for p in self.everybody if not p.plural and not p.human and p.noun != "person"]
-        else:
-            return None
-        best = max(fitting, key=self._recency, default=None)
+        """Find "the boy" who was only a name, "the birds" that are geese, "the old man" who is a grandfather."""
+        if any(c.dep_ in {"relcl", "acl"} or c.lower_ in {"all", "every", "other"} for c in mention.head.children):
+            return None                              # "the man who sold hats": somebody new
+        gender, told = _GENERIC.get(mention.noun, ""), {c.lower_ for c in mention.head.children}
+
+        def fits(person: Person) -> bool:
+            family = family_of(person.noun)
+            if person.plural != mention.plural or person.narrator or {gender, person.gender} == {"m", "f"}:
+                return False
+            if person.noun == "person":
+                return mention.noun in _GENERIC and not person.plural
+            elder = family[1:2] == ("elder",)
+            grown = mention.noun in _GROWN and not person.plural and (elder or family[1:2] == ("adult",)) and not (elder and "young" in told)
+            return mention.noun in family or grown or (mention.noun in _CREATURES and not person.human and not person.plural)
+
+        best = max(filter(fits, self.everybody), key=self._recency, default=None)
         return best if best and self._recency(best) > self._clock - 2 * REACH else None
 
     def _meet(self, noun: str, at: int, *, mention: Mention | None = None, name: str = "", gender: Gender = "") -> Person:
@@ -120,7 +131,7 @@ class KnownPeople:
         person = Person(noun=noun, names=[name] if name else [], gender=gender or gender_of(noun), plural=plural,
                         human=noun == "person" or is_human(noun), first=at)
         self.everybody.append(person)
-        self._marks[id(person)], self._nouns[id(person)] = frozenset(), {noun}
+        self._marks[id(person)], self._nouns[id(person)] = frozenset(), {noun, kin_of(noun)}
         return person
 
     def _learn(self, person: Person, mention: Mention) -> None:
@@ -128,11 +139,16 @@ class KnownPeople:
         if mention.name and mention.name not in person.names:
             person.names.append(mention.name)
         if mention.noun and self._is_being(mention.noun):
-            self._nouns[id(person)].add(mention.noun)
+            self._nouns[id(person)] |= {mention.noun, kin_of(mention.noun)}
             if person.noun == "person" or (person.noun in _CREATURES and mention.noun not in _CREATURES):
                 person.noun, person.human = mention.noun, is_human(mention.noun)
         person.gender = person.gender or mention.gender
         self._marks[id(person)] |= mention.marks
+
+
+def kin_of(noun: str) -> str:
+    """Return one word for a relative of many names: "grandpa" is "grandfather"."""
+    return next((parent for parent in _PARENTS if noun in listed(f"seen as {parent}")), noun)
 
 
 def has_title(person: Person) -> bool:

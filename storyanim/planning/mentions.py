@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _CALENDAR = frozenset(["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "christmas", "easter"])
 NUMBERS = {"two": 2, "both": 2, "three": 3, "four": 4}
+_SOME_OF = frozenset(["some", "most", "all", "both", "each", "many", "none", "neither", "either", "several", "half", "plenty", "lots", "dozens",
+                      "hundreds", "thousands", "swarms", "crowds"])
 _RULERS = frozenset({"king", "queen", "emperor", "empress", "sultan", "tsar", "czar"})
 _WHERE = frozenset({"in", "at", "to", "from", "near", "through", "into", "for", "of", "on"})
 _TITLES: dict[str, Gender] = {"mr": "m", "mister": "m", "sir": "m", "master": "m", "lord": "m", "mrs": "f", "ms": "f", "miss": "f",
@@ -87,7 +89,7 @@ def find_names(tokens: Iterable[Token]) -> frozenset[str]:
 def describe(head: Token, names: frozenset[str]) -> Mention:
     """Return what a noun phrase says."""
     parts = _parts(head)
-    if len(parts) > 1 and head.text[0].isupper() and is_animate(_lemma(parts[0])) and _is_thing(head):
+    if len(parts) > 1 and head.text[0].isupper() and is_animate(_lemma(parts[0])) and _is_thing(head) and parts[0].lower_ not in _TITLES:
         return Mention(head, _lemma(head), "", frozenset(), "", False, True)   # "Gull Rock"
     lowered = [t.lower_.rstrip(".") for t in parts]
     named = [t for t in parts if t.lower_ in names and (t.text[0].isupper() or t.pos_ in {"NOUN", "PROPN"})]
@@ -151,7 +153,7 @@ def _beside(head: Token) -> list[Token]:
 
 def of_which(head: Token) -> Token | None:
     """Return "them" of "one of them", "all three of them"."""
-    if head.lower_ not in {"one", *NUMBERS, "some", "most", "all", "both", "each", "many", "none"}:
+    if head.lower_ not in {"one", *NUMBERS, *_SOME_OF}:
         return None
     return next((p for c in head.children if c.lower_ == "of" for p in c.children if p.dep_ == "pobj"), None)
 

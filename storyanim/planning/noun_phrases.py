@@ -132,11 +132,11 @@ class NounReader(PronounReader):
         if parent and owner.lower_ == "their":
             self._children |= {id(p) for p in self.actors if len(self.actors) > 1}
         gender: Gender = OWNS.get(owner.lower_, "")
-        doers = [] if subject else [p for t in clause.subjects for p in meant.get(t.i, ())]
+        doers = [] if subject else [*self._doing, *(p for t in clause.subjects for p in meant.get(t.i, ()))]
         owners = doers or list(self.actors)
         if not gender or len(owners) != 1 or owners[0].narrator:
             return
-        if not owners[0].gender and not owners[0].plural and (doers or not self._near(gender)):
+        if not owners[0].gender and not owners[0].plural and ((doers and owners[0].human) or not self._near(gender)):
             owners[0].gender = gender
         if owners[0].gender == gender:
             meant[owner.i] = (owners[0],)

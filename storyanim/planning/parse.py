@@ -18,7 +18,7 @@ from storyanim.errors import StoryError
 from storyanim.planning.forms import Manuscript, Mark
 from storyanim.planning.inflection import is_plural, lemma_of_noun, lemma_of_verb
 from storyanim.planning.quotes import Quotation, find_speech
-from storyanim.planning.words import words
+from storyanim.planning.words import is_animate, words
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Span, Token
@@ -31,7 +31,10 @@ _ARTICLES = frozenset({"a", "an", "the", "his", "her", "their", "this", "that"})
 _ITEM = re.compile(r"[^\S\n]*(?:[-*•+–]|\d{1,3}[.):])[^\S\n]+")
 _PLAIN = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "„": '"', "–": "-", "\n": " ", "\t": " ", "\u00a0": " "})
 _SYMBOLS = re.compile(r"[^\w\s.,;:!?'\"()\[\]…—%&$£€/°-]|(?<!\w)[*_#~`]+|[*_#~`]+(?!\w)")
+_EMOJI = "[\u2600-\u27bf\u2b50\ufe0f\u200d\U0001f000-\U0001faff]"
+_EMOJI_END = re.compile(rf"(?<=\w )(?:{_EMOJI}+\s*)+(?=(?:i|he|she|we|they|then|but|so)\b)", re.IGNORECASE)
 _RUNS = re.compile(r"(([^\w\s])\2{3})\2{4,}")        # of one mark, over which spaCy's tokenizer takes long
+_CONTRACTED = {"s": "'s", "nt": "n't", "m": "'m", "ve": "'ve", "ll": "'ll", "re": "'re", "d": "'d"}
 _MAX_TOKENS = 40                                     # of a stretch without a full stop, and with few commas
 _FORCED = frozenset({"heading", "number", "date", "cut"})
 _FORWARD = _FORCED | {"cue", "parenthetical", "markup"}  # marks that belong to what follows them
@@ -88,7 +91,8 @@ def story_end(token: Token) -> int:
 
 def is_known_noun(token: Token) -> bool:
     """Tell whether a word is a noun of English, and not only a name."""
-    return token.lower_ in load_model().get_pipe("lemmatizer").lookups.get_table("lemma_index")["noun"]
+    known = load_model().get_pipe("lemmatizer").lookups.get_table("lemma_index")["noun"]
+    return token.lower_ in known or (token.pos_ == "NOUN" and token.lemma_ in known)
 
 
 def is_speech(token: Token) -> bool:
@@ -102,7 +106,7 @@ def parse_sentences(manuscript: Manuscript) -> tuple[Sentence, ...]:
 
     Kept: who is cast, the plan, and a chat plan's pieces are all read off the same text.
     """
-    text = manuscript.blanked()
+    text = _end_at_emoji(manuscript)
     blocks = list(_blocks(manuscript))
     quotations = _quotations(manuscript)
     nlp = load_model()
@@ -110,7 +114,7 @@ def parse_sentences(manuscript: Manuscript) -> tuple[Sentence, ...]:
     docs = [_make_doc(nlp, text, block, _within(quotations, block), small) for block in blocks]
     starts: list[tuple[int, Any, bool, int]] = []
     for doc in nlp.pipe((doc for doc in docs if len(doc)), batch_size=64):
-        _mend_lemmas(doc)
+        _mend_words(doc)
         starts += [(story_offset(sent[0]), sent, sent.start == 0, story_end(sent[-1])) for sent in doc.sents]
     starts += [(mark.start, None, True, mark.end) for mark in manuscript.marks if mark.kind == "heading"]
     starts.sort(key=lambda item: item[0])
@@ -119,6 +123,15 @@ def parse_sentences(manuscript: Manuscript) -> tuple[Sentence, ...]:
                if bisect_left(begun, start) == bisect_left(begun, end)]
     starts.sort(key=lambda item: item[0])
     return tuple(_lossless(manuscript, starts))
+
+
+def _end_at_emoji(manuscript: Manuscript) -> str:
+    """Return the text without marks, with a full stop for emoji that end a sentence: "stole my hotdog 🌭 i chased it"."""
+    blanked, at, pieces = manuscript.blanked(), 0, list[str]()
+    for found in _EMOJI_END.finditer(manuscript.text):
+        pieces += [blanked[at:found.start()], "."]
+        at = found.start() + 1
+    return "".join([*pieces, blanked[at:]])
 
 
 def _lossless(manuscript: Manuscript, found: Sequence[tuple[int, Any, bool, int]]) -> list[Sentence]:
@@ -145,14 +158,42 @@ def _lossless(manuscript: Manuscript, found: Sequence[tuple[int, Any, bool, int]
             for cut, end, (_, span, fresh, _), own in zip(cuts, ends, found, leading, strict=True)]
 
 
-def _mend_lemmas(doc: Doc) -> None:
-    """Correct base forms of verbs, and plurals: spaCy leaves "swam" as it is, takes "waded" for a form of "wad", and a
-    noun that it does not know, "hedgehog", for several."""
+def _mend_words(doc: Doc) -> None:
+    """Correct base forms ("swam" is left as it is, "rides" is taken for "rid"), numbers, and verbs that are taken for nouns."""
     for token in doc:
         if token.tag_ == "NNS" and not is_plural(token.lower_) and token.lower_ not in words("collective"):
-            token.tag_ = "NN"
-        if token.pos_ == "VERB" and ((token.lemma_ == token.lower_ and token.tag_ != "VB") or token.lower_.endswith(("ed", "ing"))):
+            token.tag_ = "NN"                        # "hedgehog"
+        if token.pos_ == "VERB" and ((token.lemma_ == token.lower_ and token.tag_ != "VB") or token.lower_.endswith(("ed", "ing", "es"))):
             token.lemma_ = lemma_of_verb(token.lower_)
+        elif token.tag_ in {"NN", "NNP"} and token.is_lower and token.lemma_ == token.lower_ and is_animate(lemma_of_noun(token.lower_)) \
+                and not is_animate(token.lower_):
+            token.tag_, token.pos_, token.lemma_ = "NNS", "NOUN", lemma_of_noun(token.lower_)              # "the geese"
+        elif token.dep_ == "conj" and token.tag_ in {"NN", "NNS"} and (verb := _verb_above(token)) is not None:
+            token.tag_, token.pos_, token.lemma_, token.head = verb.tag_, "VERB", lemma_of_verb(token.lower_), verb
+            if token.i + 1 < len(doc) and token.nbor().dep_ == "prep" and token.nbor().head == verb:
+                token.nbor().head = token
+
+
+def _verb_above(noun: Token) -> Token | None:
+    """Return the verb that goes on in what the tree lists with an object: "wipes his hands and squints at the road"."""
+    listed = noun.head
+    verb = next((a for a in listed.ancestors if a.pos_ == "VERB"), None)
+    bare = not any(c.dep_ in {"det", "poss", "amod", "nummod", "compound"} for c in noun.children)
+    owned = any(c.dep_ in {"det", "poss"} for c in listed.children)
+    base = lemma_of_verb(noun.lower_)
+    if verb is None or not bare or not owned or listed.dep_ not in {"dobj", "pobj"} or base == noun.lower_ or verb.i > listed.i:
+        return None
+    if verb.tag_ == "VBD":                           # "rolled through the grass and sang"
+        return verb if noun.tag_ == "NN" and base in _verbs() else None
+    follows = noun.nbor() if noun.i + 1 < len(noun.doc) else noun
+    goes_on = (follows.dep_ == "prep" and follows.lower_ != "of") or base in words("motion", "voice", "gesture")
+    return verb if verb.tag_ == "VBZ" and noun.tag_ == "NNS" and base in _verbs() and goes_on else None
+
+
+@cache
+def _verbs() -> frozenset[str]:
+    """Return the base forms of English verbs."""
+    return frozenset(load_model().get_pipe("lemmatizer").lookups.get_table("lemma_index")["verb"])
 
 
 def _leads(text: str, before: int, mark: Mark, start: int) -> bool:
@@ -247,7 +288,13 @@ def _add_plain(nlp: Any, text: str, start: int, stop: int, found: _Words) -> Non
     plain = _RUNS.sub(lambda m: m[1] + " " * (len(m[0]) - len(m[1])), plain)
     for token in nlp.tokenizer(plain):
         if not token.is_space:
-            found.add(token.text, start + token.idx, start + token.idx + len(token.text))
+            if token.text == "I.":                   # taken for an initial
+                found.add("I", start + token.idx, start + token.idx + 1)
+                found.add(".", start + token.idx + 1, start + token.idx + 2)
+                continue
+            joined = token.i > 0 and not token.nbor(-1).whitespace_ and token.nbor(-1).is_alpha
+            word = _CONTRACTED.get(token.lower_, token.text) if joined else token.text                  # "hes", "couldnt"
+            found.add(word, start + token.idx, start + token.idx + len(token.text))
 
 
 def _goes_on(text: str, quotation: Quotation, stop: int) -> bool:
@@ -292,7 +339,7 @@ def _lower_nouns(found: _Words, known: Any) -> None:
                     found.words[stop].istitle() or found.words[stop].lower() in known["adj"]):
                 stop += 1
             run = [word.lower() for word in found.words[i + 1:stop]]
-            if run and all(_is_noun(word, known) or word in known["adj"] for word in run):
+            if run and all((_is_noun(word, known) or word in known["adj"]) and word not in words("title") for word in run):
                 found.words[i + 1:stop] = run
         i = stop
 

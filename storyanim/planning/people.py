@@ -26,12 +26,18 @@ _INTRODUCTION = re.compile(r"\b(?:[Tt]hat|[Tt]his)(?:\s+is|['’]s)\s+(?:the\s+|
 class People(NounReader):
     """Everybody of a story, read clause by clause."""
 
-    def read(self, clause: Clause) -> Meant:
-        """Return whom the noun phrases of a clause speak of, with its participles; those of things are missing."""
+    def read(self, clause: Clause, doing: tuple[Person, ...] = ()) -> Meant:
+        """Return whom the noun phrases of a clause speak of, with its participles; those of things are missing.
+
+        Args:
+            clause: the next one of the story.
+            doing: who does what it says where it leaves that out: "and laid him in his cot".
+        """
         self._clock += 1
+        self._doing = () if clause.subjects else doing
         meant: Meant = self._christen(clause)
         self._read_before(clause, meant)
-        for head in clause.subjects:
+        for head in (*clause.watchers, *clause.subjects):
             self._resolve(head, meant, subject=True, clause=clause)
         self._name(clause, meant)
         others = [head for part in clause.meanwhile for head in part.subjects if not self._means_doers(head, clause, meant)]
@@ -43,9 +49,11 @@ class People(NounReader):
                     self._resolve(head, meant, subject=False, clause=clause)
         doers = unique(p for head in clause.subjects for p in meant.get(head.i, ()))
         besides = unique(p for who in meant.values() for p in who if p not in doers)
-        self._remember(clause, doers, besides)
-        for person in unique(p for head in others for p in meant.get(head.i, ())):
+        self._remember(clause, meant, doers, besides)
+        for person in unique(p for head in (*others, *clause.watchers) for p in meant.get(head.i, ())):
             person.acts += 1
+            if clause.watchers:
+                self._acted[id(person)] = self._clock
         return meant
 
     def _read_before(self, clause: Clause, meant: Meant) -> None:
@@ -200,11 +208,13 @@ class People(NounReader):
                 return {name.i: who}
         return {}
 
-    def _remember(self, clause: Clause, doers: tuple[Person, ...], others: tuple[Person, ...]) -> None:
+    def _remember(self, clause: Clause, meant: Meant, doers: tuple[Person, ...], others: tuple[Person, ...]) -> None:
         acts = clause.kind in {"event", "speech"} and not clause.passive
         for person in (*doers, *others):
             person.mentions += 1
             self._seen[id(person)], self._where[id(person)] = self._clock, self._paragraph
+        if any(head.i not in meant and head.pos_ == "NOUN" for head in clause.objects):
+            self._thing_at = self._clock
         for person in doers:
             person.acts += acts
             self._acted[id(person)] = self._clock
@@ -212,7 +222,7 @@ class People(NounReader):
             self._acted[id(others[0])] = self._clock
         if clause.kind == "speech" and len(doers) == 1:
             self._spoke.append(doers[0])
-        if self._narrator in (*doers, *others):
+        if self._narrator in (*doers, *others) and not clause.watchers:
             together = self._narrator in doers and len(doers) > 1
             beside = tuple(p for p in (doers if together else (*doers, *others)) if p is not self._narrator and (together or p.human))
             self._beside = beside[:2] if beside else self._beside

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from spacy.tokens import Token
 
 PRONOUNS: dict[str, Gender] = {"he": "m", "him": "m", "himself": "m", "she": "f", "her": "f", "herself": "f"}
-THEY = frozenset({"they", "them", "themselves", "both", "all", "everyone", "everybody", "each"})
+THEY = frozenset({"they", "them", "themselves", "both", "all", "everyone", "everybody", "each", "others"})
 I, WE, _YOU = frozenset({"i", "me", "myself", "mine"}), frozenset({"we", "us", "ourselves"}), frozenset({"you", "yourself"})
 _SOMEONE = frozenset({"someone", "somebody"})
 
@@ -30,12 +30,15 @@ class PronounReader(KnownPeople):
     def _by_pronoun(self, head: Token, meant: Mapping[int, tuple[Person, ...]], *, subject: bool,
                     clause: Clause) -> tuple[Person, ...]:
         word = head.lower_
-        doers = () if subject else tuple(p for t in clause.subjects for p in meant.get(t.i, ()))
+        doers = () if subject else (*self._doing, *(p for t in clause.subjects for p in meant.get(t.i, ())))
+        if word in _YOU and any(c.tag_ == "MD" for c in head.head.children):
+            return ()                                # "you may see him": whoever that is
         if word in I | _YOU or word in WE:
             narrator = self._narrate(story_offset(head))
             return (narrator, *self._beside) if word in WE else (narrator,)
         if word in THEY:
-            return self._they((*doers, *(self._suffers(clause) if subject else ())), story_offset(head), word)
+            besides = self.actors if word == "others" else ()
+            return self._they((*besides, *doers, *(self._suffers(clause) if subject else ())), story_offset(head), word)
         if word in PRONOUNS:
             if not subject and word.endswith("self"):
                 return doers
@@ -47,8 +50,10 @@ class PronounReader(KnownPeople):
         return ()
 
     def _suffers(self, clause: Clause) -> tuple[Person, ...]:
-        """Return whom "it" or "him" of a clause is: of "they chased it" not one of them."""
-        for head in clause.objects:
+        """Return whom "it", "him" or "me" of a clause is: of "they chased it" not one of them."""
+        for head in (*clause.objects, *(t for _, t in clause.modifiers)):
+            if head.lower_ == "me":
+                return self.narrator
             if head.lower_ in {"it", "him", "her"} and self.actors and not self.actors[0].plural and len(self.actors) == 1:
                 gender = PRONOUNS.get(head.lower_, "")
                 if self.actors[0].gender in {"", gender} and (gender or not self.actors[0].human):
@@ -67,6 +72,7 @@ class PronounReader(KnownPeople):
             return self._meet("person", at, gender=gender)
         best = max(candidates, key=lambda p: self._likeliness(p, gender, subject=subject))
         best.gender = gender
+        self._called_he.add(id(best))
         return best
 
     def _likeliness(self, person: Person, gender: Gender, *, subject: bool) -> float:
@@ -80,6 +86,8 @@ class PronounReader(KnownPeople):
 
     def _they(self, doers: Sequence[Person], at: int, word: str) -> tuple[Person, ...]:
         """Return the group that was there last, rather those whom the story is about; two who acted one after another too."""
+        if word == "others" and any(p.plural and p not in doers for p in self.everybody):
+            return self._any_group(doers, at, word)
         options: list[tuple[float, tuple[Person, ...]]] = []
         for age, (acting, others) in enumerate(reversed(self._history[-REACH:])):
             free = tuple(p for p in acting if p not in doers)
@@ -112,7 +120,7 @@ class PronounReader(KnownPeople):
         recent = sorted((p for p in self.everybody if p not in doers), key=self._recency, reverse=True)[:2]
         if len(recent) == 2:
             return tuple(sorted(recent, key=lambda p: p.first))
-        if word not in {"they", "everyone", "everybody"} or doers:
+        if word not in {"they", "everyone", "everybody", "others"} or (word == "they" and doers):
             return ()
         person = self._meet("person", at)
         person.plural = True
@@ -122,7 +130,7 @@ class PronounReader(KnownPeople):
         """Return the animal that "it" is; () where it is a thing."""
         for acting, others in reversed(self._history[-2:]):
             who = (*acting, *others) if subject else (*others, *acting)
-            animals = [p for p in who if may_be_it(p) and not p.plural and p not in doers]
+            animals = [p for p in who if may_be_it(p) and not p.plural and p not in doers and not self._is_he(p)]
             if animals and (subject or animals[0] in others or doers):
                 if not animals[0].gender:
                     self._neuter.add(id(animals[0]))
@@ -130,3 +138,7 @@ class PronounReader(KnownPeople):
             if acting or others:
                 break
         return ()
+
+    def _is_he(self, person: Person) -> bool:
+        """Tell whether an animal is "he" or "she", so that "it" is rather the thing that was just spoken of."""
+        return id(person) in self._called_he - self._neuter and self._thing_at >= self._clock - 1

@@ -34,6 +34,7 @@ from storyanim.planning.places import (
     room_with,
 )
 from storyanim.planning.when import (
+    begins_later,
     begins_new_day,
     is_another_time,
     is_in_weather,
@@ -71,7 +72,9 @@ class SettingReader:
         self._water = "water"                        # that was spoken of last: "river"
         self._vehicles = deque([""], maxlen=3)       # of the last clauses: who climbs in is in the submarine
         self._in_water: tuple[Person, ...] = ()      # who went into it alone: "jumped into the pool"
+        self._newcomers = False                      # who acts in this clause was not there before
         self.jumped = False                          # the last clause began another day
+        self._opens_paragraph = False
         self._bound_for: Setting | None = None       # where the next clause is: "walked through the wood to the river"
 
     def begin(self, marks: tuple[Mark, ...], text: str, *, new_paragraph: bool = False) -> Setting:
@@ -85,12 +88,14 @@ class SettingReader:
                 self.now = self._base = read_heading(line)
                 if _SAME_TIME.search(line) or (HEADING.match(line) and not self.now.time_of_day):
                     self.now = replace(self.now, time_of_day=before.time_of_day)
+        self._opens_paragraph = new_paragraph
         if new_paragraph and self.now.place.rpartition(" ")[2] in words("spot"):
             self._go(self._around)
         return self.now
 
     def read(self, clause: Clause, meant: Mapping[int, tuple[Person, ...]], doers: tuple[Person, ...]) -> Setting:
         """Return the setting of a clause. Args: doers: the people who are its subject, told or left out."""
+        self._newcomers = bool(doers) and all(p.first >= clause.start for p in doers)        # "A fox stepped out": to where one is
         if self._bound_for is not None and clause.kind == "event":
             self.now, self._bound_for = self._bound_for, None
         self._go(self.now.stayed())
@@ -130,7 +135,9 @@ class SettingReader:
         self.jumped = new_day or is_next_morning(clause, self.now)
         if new_day:
             self.now = replace(self.now, time_of_day="", weather="")
-        if new_day or (self.jumped and clause.lemma not in _WAKE):
+        later = self._opens_paragraph and begins_later(clause)
+        self._opens_paragraph = False
+        if new_day or ((self.jumped or later) and clause.lemma not in _WAKE):
             self._go(self._base)
 
     def _go(self, where: Setting) -> None:
@@ -153,8 +160,9 @@ class SettingReader:
         places = [place_in(p, t) for p, t in modifiers if t.i not in meant and is_where(p, t)]
         described = own and (clause.kind == "state" or lemma in {"smell", "look", "feel", "sound"})
         if described and not places:                 # "The kitchen was dark", "The ship had a crew of three"
-            kinds = ("indoors", "vehicle") if lemma == "have" else ("indoors",)
-            places += [place_in("in", t) for t in clause.subjects if t.i not in meant and t.lemma_.lower() in words(*kinds)]
+            kinds = words("indoors", *["vehicle"] * (lemma == "have"))
+            kinds |= {"city", "town", "village", "forest", "street", "park", "beach", "garden"} if not self.now.place else frozenset()
+            places += [place_in("in", t) for t in clause.subjects if t.i not in meant and t.lemma_.lower() in kinds]
         if lemma in _REACH:
             places += [place_in("in" if lemma in {"enter", "explore"} else "at", t) for t in objects if is_where("", t)]
         moved = [t for t in objects if t.i not in meant]
@@ -175,7 +183,8 @@ class SettingReader:
         for other in clause.tokens if verb is clause.verb else ():
             if other.dep_ == "relcl" and other.lemma_.lower() in _MOVE | _LEAVE:       # "him, who jumped out of a window"
                 self._leave(other, other.lemma_.lower(), list(read_modifiers(other, clause.tokens)), [])
-        self._leave(verb, verb.lemma_.lower(), modifiers, objects)
+        if not (verb is clause.verb and self._newcomers):
+            self._leave(verb, verb.lemma_.lower(), modifiers, objects)
         self._read_adverbs(verb, verb.lemma_.lower())
 
     def _implied(self, lemma: str, modifiers: list[tuple[str, Token]], objects: list[Token]) -> Iterator[Place]:
@@ -184,8 +193,8 @@ class SettingReader:
         ridden = next((t.lemma_.lower() for t in objects if t.lemma_.lower() in words("vehicle") - words("open")), "") if lemma in _RIDE else ""
         for preposition, token in modifiers:
             room = room_with(token.lemma_.lower())
-            if room and preposition in STATIC | GOAL | {"out of", "from"} and lemma not in _LOOK \
-                    and not any(c.dep_ == "compound" for c in token.children):
+            if room and preposition in STATIC | GOAL | {"out of", "from"} and (lemma not in _LOOK or preposition in {"on", "in", "under", "from"}) \
+                    and not any(c.dep_ == "compound" or c.lower_ == "of" for c in token.children):      # no tub of water
                 known = self.now.indoors and (room == "room" or head in words("dwelling"))
                 if not known and room.rpartition(" ")[2] != head:
                     yield Place("in", room, room.rpartition(" ")[2], is_room=room != "boat")
@@ -256,7 +265,8 @@ class SettingReader:
         head = self.now.place.rpartition(" ")[2]
         left = [t.lemma_.lower() for p, t in modifiers if p in AWAY] + ([t.lemma_.lower() for t in objects] if lemma in _LEAVE else [])
         inside = self.now.indoors or head in words("indoors")
-        gone = any(word == head or (inside and word in words("indoors") | {"window", "door", "gate"}) for word in left)
+        goes = lemma in _MOVE | _LEAVE | words("motion")      # rather than fetches something from there
+        gone = any(word == head or (inside and goes and word in words("indoors") | {"window", "door", "gate"}) for word in left)
         adverbs = {c.lower_ for c in verb.children if c.dep_ in {"prt", "advmod"}}
         if lemma in _MOVE and ("away" in adverbs or (self.now.indoors and adverbs & {"out", "off", "outside", "outdoors"})):
             gone = True
@@ -270,6 +280,8 @@ class SettingReader:
             word = child.lower_
             if word == "home" and child.dep_ in {"advmod", "npadvmod", "dobj"} and lemma not in {"leave", "build"}:
                 self._go(Setting("home", "at", indoors=True))
+            elif word in {"upstairs", "downstairs"} and lemma in _MOVE | _CARRY and not self.now.indoors:
+                self._go(Setting(indoors=True))
             elif word in {"outside", "outdoors"} and self.now.indoors and lemma not in _LOOK:
                 self._go(Setting())
             elif word in {"in", "inside", "indoors"} and child.dep_ in {"prt", "advmod"} and lemma in _MOVE and not self.now.indoors:

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 
 from storyanim.planning.looks import listed
 from storyanim.planning.narrative import Beat, Event, Person, Phrase
+from storyanim.planning.words import words
 
 # poses that go on until somebody does something else
 _POSES = {"sit": "sitting", "perch": "sitting", "kneel": "kneeling", "crouch": "crouching", "sleep": "sleeping", "lie": "lying down",
           "swim": "swimming", "float": "floating", "stand": "standing"}
 
 
-_LONG_AGO = 200                                      # letters after which "it" is rather what something was done to
 _SIDES = {"left": -1, "right": 1}
 
 
@@ -48,6 +48,7 @@ class Stage:
     last: tuple[Person, ...] = ()                    # who was seen in the shot before
     thing: Phrase | None = None                      # the last that something was done to: what "it" means
     acting: Phrase | None = None                     # the last that did something itself
+    latest: tuple[Phrase, ...] = ()                  # things of the last clause that speaks of some
 
     def set(self, beat: Beat) -> Staging:
         """Return the picture of the next beat."""
@@ -82,16 +83,25 @@ class Stage:
         for event in beat.events:
             if event is beat.main:
                 done_to, doing = self.thing or self.acting, self.acting or self.thing
-                if self.thing and self.acting and self.thing.start > self.acting.end + _LONG_AGO:
+                if self.acting not in self.latest and self.thing in self.latest:
                     doing = self.thing               # "dropped a plum. It rolled"
+                if self.thing not in self.latest and self.acting in self.latest:
+                    done_to = self.acting            # "The balloon flew off. He caught it"
                 drawn = replace(event, subjects=tuple(_meant(p, doing) for p in event.subjects),
                                 objects=tuple(_meant(p, done_to) for p in event.objects),
                                 modifiers=tuple(_meant(p, done_to) for p in event.modifiers))
-            things = [p for p in event.objects if not p.people and p.head not in listed("pointing words")]
+            things = [p for p in event.objects if _is_thing(p)] or [
+                p for p in event.modifiers if _is_thing(p) and p.head not in listed("times") | words("backdrop")]
             self.thing = things[0] if things else self.thing
-            acting = [p for p in event.subjects if not p.people and p.head not in listed("pointing words")]
+            acting = [p for p in event.subjects if _is_thing(p)]
             self.acting = acting[0] if acting else self.acting
+            self.latest = (*things, *acting) or self.latest
         return drawn
+
+
+def _is_thing(phrase: Phrase) -> bool:
+    """Tell whether "it" may mean a phrase: nobody, no part of somebody, and no name."""
+    return not phrase.people and phrase.head not in listed("pointing words") | listed("features") | words("body") | {"name"}
 
 
 def _meant(phrase: Phrase, thing: Phrase | None) -> Phrase:

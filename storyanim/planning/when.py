@@ -36,11 +36,12 @@ WEATHER: dict[str, Weather] = {
 _CLEAR = frozenset({"sunny", "sunshine", "sunlight", "cloudless"})
 _FALLING: dict[str, Weather] = {"rain": "rain", "drizzle": "rain", "pour": "rain", "snow": "snow", "hail": "storm", "thunder": "storm"}
 _ENDS = frozenset({"stop", "end", "cease", "pass", "die", "clear", "melt", "lift", "fade"})
-_NOT_NOW = frozenset({"until", "till", "before", "after", "for", "since", "than", "like", "about", "of", "against", "from", "by"})
+_NOT_NOW = frozenset({"until", "till", "before", "after", "for", "since", "than", "like", "about", "of", "against", "from"})
 _NOT_ONE = frozenset({"every", "each", "all", "many", "any", "some", "no", "other", "several", "another"})
 _NEXT = frozenset({"next", "following", "one", "another", "new", "later", "second", "third"})
 _ORDINALS = frozenset({"next", "following", "new", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"})
 _DAYS = frozenset({"day", "morning", "evening", "night", "afternoon", "week", "month", "year", "weekend"})
+_MEALS = frozenset({"breakfast", "lunch", "dinner", "supper", "school", "work", "church"})
 _SEASONS = frozenset({"spring", "summer", "autumn", "fall", "winter"})
 # What sun, moon and stars do, by the clock.
 _UP, _DOWN = frozenset({"rise", "come", "climb", "appear", "peep"}), frozenset({"set", "sink", "go", "dip", "disappear"})
@@ -76,6 +77,14 @@ def is_another_time(clause: Clause) -> bool:
 
 def _is_another(time: Token) -> bool:
     return any(c.lower_ in _NEXT for c in time.children)
+
+
+def begins_later(clause: Clause) -> bool:
+    """Tell whether a clause goes on hours later: "In the afternoon she wrote", "After lunch our teacher read to us"."""
+    verb = clause.verb.i if clause.verb is not None else clause.tokens.end
+    return any(token.i < verb and token.dep_ == "pobj" and (
+        (token.head.lower_ in {"in", "at"} and TIMES.get(token.lemma_.lower()) in {"day", "dusk"})
+        or (token.head.lower_ == "after" and token.lemma_.lower() in _MEALS)) for token in clause.tokens)
 
 
 def read_time(clause: Clause, now: Setting) -> Setting:

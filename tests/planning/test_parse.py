@@ -50,6 +50,25 @@ class TestSentences:
     def test_end_where_people_end_them(self, text: str, expected: list[str]) -> None:
         assert sentences(text) == expected
 
+    @pytest.mark.parametrize(("text", "expected"), [
+        ("I stole it 🌭😭 i ran off 🐶 he sat.", ["I stole it 🌭😭", "i ran off 🐶", "he sat."]),
+        ("I ❤️ it so.", ["I ❤️ it so."]),
+        ("We ate, my sister and I. It rained.", ["We ate, my sister and I.", "It rained."]),
+    ])
+    def test_end_where_emoji_and_i_end_them(self, text: str, expected: list[str]) -> None:
+        assert sentences(text) == expected
+
+    @pytest.mark.parametrize(("text", "verbs"), [
+        ("An old man wipes his hands and squints at the road.", ["wipe", "squint"]),
+        ("She takes her hat and gloves.", ["take"]),
+        ("The robot rolled through the grass and sang.", ["roll", "sing"]),
+        ("Tomas rides a bicycle.", ["ride"]),
+        ("hes late. i couldnt stop.", ["be", "stop"]),
+    ])
+    def test_verbs_that_are_taken_for_nouns(self, text: str, verbs: list[str]) -> None:
+        found = parse_sentences(read_manuscript(text))
+        assert [t.lemma_ for s in found for t in s.tokens or () if t.tag_.startswith("VB") and t.dep_ != "aux"] == verbs
+
     @pytest.mark.parametrize("text", ODD)
     def test_odd_texts_are_read(self, text: str) -> None:
         assert "".join(text[s.start:s.end] for s in parse_sentences(read_manuscript(text))) == text

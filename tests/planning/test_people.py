@@ -41,6 +41,21 @@ class TestPronouns:
         ("A dragon slept in a hole. It spat fire.", ["dragon", "dragon"]),
         # The king's daughter is a princess.
         ("The king's daughter sat by the pond. The princess lost a ring.", ["princess", "princess"]),
+        # One person of many words: a relative's other names, what he is besides, and the class that an animal belongs to.
+        ("Her mother sang. Tom ate. Then Mum smiled.", ["mother", "Tom", "mother"]),
+        ("The grandfather sat down. The old man coughed.", ["grandfather", "grandfather"]),
+        ("A grandmother came in. The young woman laughed.", ["grandmother", "woman"]),
+        ("The swans swam. A dog barked. The birds flew away.", ["swan", "dog", "swan"]),
+        ("A duck swam. All the animals clapped.", ["duck", "animal"]),
+        ("A neighbour, Mrs Lund, knocked. The next day Mrs Lund came again.", ["Mrs Lund", "Mrs Lund"]),
+        # How many there are is nobody; what is done to "it" or "him" where the clause leaves out who does it.
+        ("Hundreds of bats flew up.", ["bat"]),
+        ("Cars honked at Tom.", [""]),
+        ("Pip was a parrot and he talked. Nadia found a boat. She pushed it. It sank.", ["Pip", "Nadia", "Nadia", ""]),
+        # Who is seen doing something is the picture; a reader is nobody, and everybody is not the one they look at.
+        ("I saw a heron catch a fish. I laughed.", ["heron", "I"]),
+        ("Mia saw a letter lying on the mat.", ["Mia"]),
+        ("I fell. Everybody looked at me.", ["I", "person"]),
         # What an animal does is done by it; a thing does nothing.
         ("A hen found a cake. It ran home.", ["hen", "hen"]),
     ])
@@ -53,6 +68,15 @@ class TestPronouns:
         acting = [name_of(p) for beat in story.beats if beat.main for s in beat.main.subjects for p in s.people]
         assert acting.count("I") == 5
         assert sum(p.narrator for p in story.people) == 1
+
+    def test_whom_an_object_is(self) -> None:
+        event = narrative("Ben lifted Leo and put him on the wall.").beats[1].main
+        assert event is not None
+        assert [name_of(p) for phrase in event.objects for p in phrase.people] == ["Leo"]
+
+    def test_who_acts_next_in_a_paragraph_that_opens_with_words_says_them(self) -> None:
+        story = '"Go home," said Ann.\n\n"Thirty years." Ben leaned on a stick.\n\nAnn ran away.'
+        assert [who for who, _ in deeds(story)] == ["Ann", "Ben", "Ben", "Ann"]
 
     def test_a_thing_is_nobody(self) -> None:
         assert all(p.noun != "jar" for p in narrative("Alice took a jar. The jar was empty. It fell.").people)

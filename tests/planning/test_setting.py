@@ -43,6 +43,18 @@ class TestPlace:
         assert places(text)[-1] == ""
 
     @pytest.mark.parametrize(("text", "expected"), [
+        # Who comes in was not there; what is fetched from somewhere leaves nobody; a tub of something is no bathtub.
+        ("Mia sat in a cave. A fox stepped out.", ["cave", "cave"]),
+        ("Mia sat in the hall. Ann fetched some milk from the kitchen.", ["hall", "hall"]),
+        ("Mia stood in the yard. Ann put a fish into a tub of water.", ["yard", "yard"]),
+        # Hours later one may be anywhere; a city that is told of is where one is.
+        ("Mia sat on the beach.\n\nIn the afternoon she wrote a letter.", ["beach", ""]),
+        ("Bo was in the factory. He rolled past the guard and out of the gate. The city was loud. He hid.", ["", "city"]),
+    ])
+    def test_goes_on_or_ends(self, text: str, expected: list[str]) -> None:
+        assert places(text) == expected
+
+    @pytest.mark.parametrize(("text", "expected"), [
         ("The bear sat on the beach. At night he slept in his own bed.", ["beach", "bedroom"]),
         ("Mia stood at the stove. She laughed.", ["kitchen", "kitchen"]),
         ("The captain rowed on. He sang.", ["boat", "boat"]),
