@@ -161,6 +161,17 @@ class _Complaint:
                     "failed": dict(self.failed)}, "", as_json)
 
 
+@dataclass(frozen=True)
+class _Help:
+    """What a command prints that was given nothing."""
+
+    text: str
+    code: int = 2
+
+    def tell(self, as_json: bool) -> None:
+        print(self.text)
+
+
 def run_app(app: typer.Typer, arguments: Sequence[str]) -> int:
     """Run one command line of an application and return its exit code, see errors.py.
 
@@ -169,22 +180,23 @@ def run_app(app: typer.Typer, arguments: Sequence[str]) -> int:
     _show_warnings()
     _documents.clear()
     found = _called(app, arguments)
-    code = found.code if isinstance(found, _Complaint) else found
+    code = found if isinstance(found, int) else found.code
     try:
-        if isinstance(found, _Complaint):
+        if not isinstance(found, int):
             found.tell("--json" in arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         _leave_stdout()
     except OSError as error:
         _leave_stdout()
-        _Complaint(f"stdout cannot be written ({error.strerror})", "what was made lies where it should",
-                   6).tell(as_json=False)
+        if code != 6:                                # else told already
+            _Complaint(f"stdout cannot be written ({error.strerror})", "what was made lies where it should",
+                       6).tell(as_json=False)
         return 6
     return code
 
 
-def _called(app: typer.Typer, arguments: Sequence[str]) -> int | _Complaint:
+def _called(app: typer.Typer, arguments: Sequence[str]) -> int | _Complaint | _Help:
     """Return the exit code of a command, or what it complains of."""
     try:
         code = app(args=list(arguments), standalone_mode=False)
@@ -209,7 +221,8 @@ def _called(app: typer.Typer, arguments: Sequence[str]) -> int | _Complaint:
 def _stream_closed(error: SystemExit | OSError) -> int | _Complaint:
     """Return what a closed pipe or a full disk comes to; others have an owner that knows more of them."""
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return _Complaint(f"the disk is full ({error.strerror})", "free some space, then try again", 6)
+        return _Complaint(f"stdout or the disk has no room ({error.strerror})",
+                          "free some space, then try again", 6)
     if not isinstance(error.__context__ if isinstance(error, SystemExit) else error, BrokenPipeError):
         raise error
     _leave_stdout()                                  # click turns a closed pipe into an exit
@@ -234,11 +247,10 @@ def _show_warnings() -> None:
         log.setLevel(logging.INFO)
 
 
-def _usage(error: Any) -> int | _Complaint:
+def _usage(error: Any) -> _Complaint | _Help:
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError":
-        print(error.format_message())
-        return 2
+        return _Help(error.format_message())
     command = context.command_path if context else "storyanim"
     return _Complaint(error.format_message(), f"see `{command} --help`", 2)
 

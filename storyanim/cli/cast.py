@@ -15,8 +15,9 @@ def cast_lines(board: Storyboard) -> str:
     if not board.cast:
         return ""
     roles = sorted(board.cast, key=lambda role: -role.num_shots)
-    rows = [(_who(role), f"{role.num_shots} of {len(board.shots)}", role.played_by or "nobody: not drawn")
-            for role in roles[:_MOST]]
+    num_shots = len(board.shots)                     # of the film; a role's are the plan's, before any edit
+    rows = [(_who(role), f"{min(role.num_shots, num_shots)} of {num_shots}",
+             role.played_by or "nobody: not drawn") for role in roles[:_MOST]]
     lines = [console.columns(("who", "shots", "played by"), rows)]
     if more := roles[_MOST:]:
         lines.append(f"and {len(more)} more: see `cast` of the storyboard")

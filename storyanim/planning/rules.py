@@ -63,4 +63,4 @@ def require_cast(
             known = dict.fromkeys(name for person in people() for name in (*person.names, person.noun))
             raise StoryError(f"no shot names the character {member.name!r} as {member.plays or member.noun!r}",
                              hint=f"the story speaks of: {', '.join(known) or 'nobody'}; name one of them, "
-                                  f"as in --character {member.name}=NOUN")
+                                  "as in --character FOLDER=NOUN or FILE=NOUN")

@@ -56,7 +56,7 @@ def merge(base: Storyboard, mine: Storyboard, new: Storyboard, source: str) -> M
     shots = tuple(_with_known(kept[shot_id], known, conflicts) for shot_id in order)
     fields = {name: _one(getattr(base, name), getattr(mine, name), getattr(new, name))
               for name in ("title", "style")}
-    cast = _merged_cast(base.cast, mine.cast, new.cast)
+    cast = merged_cast(base, mine, new)
     return Merged(new.model_copy(update={**fields, "cast": cast, "shots": shots}), tuple(conflicts))
 
 
@@ -148,15 +148,22 @@ def _with_known(shot: Shot, known: set[str], conflicts: list[str]) -> Shot:
     return shot
 
 
-def _merged_cast(base: Sequence[Role], mine: Sequence[Role], new: Sequence[Role]) -> tuple[Role, ...]:
-    """Return the new cast with what a person wrote into the old one."""
-    olds, mines = ({role.name: role for role in cast} for cast in (base, mine))
-    return tuple(
-        role.model_copy(update={
-            name: _one(getattr(olds[role.name], name), getattr(mines[role.name], name), getattr(role, name))
-            for name in type(role).model_fields if name not in ("name", "first_shot", "num_shots")
-        }) if role.name in olds and role.name in mines else role
-        for role in new)
+def merged_cast(base: Storyboard, mine: Storyboard, new: Storyboard) -> tuple[Role, ...]:
+    """Return the new cast with what a person wrote into the old one, but no part for who plays no more."""
+    olds, mines = ({role.name: role for role in board.cast} for board in (base, mine))
+    gone = {who.name for who in mine.characters} - {who.name for who in new.characters}
+
+    def merged(role: Role) -> Role:
+        old, edited = olds.get(role.name), mines.get(role.name)
+        if old is None or edited is None:
+            return role
+        changes = {name: _one(getattr(old, name), getattr(edited, name), getattr(role, name))
+                   for name in type(role).model_fields if name not in ("name", "first_shot", "num_shots")}
+        if changes["played_by"] in gone:
+            changes["played_by"] = role.played_by
+        return role.model_copy(update=changes)
+
+    return tuple(map(merged, new.cast))
 
 
 def _one(base: Any, mine: Any, new: Any) -> Any:

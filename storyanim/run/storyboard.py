@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from storyanim.artifacts import CastMember, Story, Storyboard
+from storyanim.artifacts import CastMember, Role, Story, Storyboard
 from storyanim.engine.run_dir import RunDir
 from storyanim.engine.steps import step_version
 from storyanim.errors import CharacterError
@@ -17,7 +17,7 @@ from storyanim.run import history
 from storyanim.run.board_text import changed_text
 from storyanim.run.history import FILE, PARTS
 from storyanim.run.limits import Limits
-from storyanim.run.merge import Merged, align, merge, without_namesakes
+from storyanim.run.merge import Merged, align, merge, merged_cast, without_namesakes
 from storyanim.stages import Planner
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ def settle_storyboard(
         base = planned.model_copy(update={"shots": tuple(s for s in planned.shots if s.id in ids)})
     mine = mine.model_copy(update={"style": base.style}).restyled(planned.style)
     base = base.restyled(planned.style)              # another style is no conflict with a person's words
-    merged = merge(_as_cast(base, mine, components.vocabulary), mine,
-                   _as_cast(planned, mine, components.vocabulary), "the new plan")
+    merged = merge(_as_cast(base, mine.cast, components.vocabulary), mine,
+                   _as_cast(planned, merged_cast(base, mine, planned), components.vocabulary), "the new plan")
     return _write(run, planned, _agreed(merged, replan), new, "plan")
 
 
@@ -136,17 +136,11 @@ def _base(run: RunDir, mark: str) -> Storyboard | None:
     return step.value if step is not None and step.content[:16] == mark else None
 
 
-def _as_cast(board: Storyboard, mine: Storyboard, vocabulary: Vocabulary | None) -> Storyboard:
-    """Return a planned storyboard with the prompts that it has for the parts of an edited one."""
+def _as_cast(board: Storyboard, cast: Sequence[Role], vocabulary: Vocabulary | None) -> Storyboard:
+    """Return a planned storyboard with the prompts that it has when others play; its own cast stays."""
     if vocabulary is None:
         return board
-    parts = {role.name: role.played_by for role in board.cast}
-    mines = {role.name: role.played_by for role in mine.cast}
-    known = {who.name for who in board.characters} | {
-        part for part in mines.values() if part not in {who.name for who in mine.characters}}
-    cast = tuple(role.model_copy(update={"played_by": part})
-                 if (part := mines.get(role.name, "")) in known else role for role in board.cast)
-    changed = recast(board.model_copy(update={"cast": cast}), parts, vocabulary)
+    changed = recast(board.model_copy(update={"cast": tuple(cast)}), _parts(board), vocabulary)
     return changed.model_copy(update={"cast": board.cast})
 
 
@@ -158,18 +152,18 @@ def _recast(run: RunDir, planned: Storyboard, vocabulary: Vocabulary | None) -> 
     board = read_storyboard(run.path / FILE)
     if vocabulary is None:
         return board
-    parts = {role.name: role.played_by for role in planned.cast}
+    parts = _parts(planned)
     if (path := run.path / PARTS).is_file():
         parts |= json.loads(path.read_text("utf-8"))
     changed = recast(board, parts, vocabulary)
     if changed != board:
         history.write_board(run, changed_text((run.path / FILE).read_text("utf-8"), changed), "cast",
-                            _parts_of(changed))
+                            json.dumps(_parts(changed)))
     return changed
 
 
-def _parts_of(board: Storyboard) -> str:
-    return json.dumps({role.name: role.played_by for role in board.cast})
+def _parts(board: Storyboard) -> dict[str, str]:
+    return {role.name: role.played_by for role in board.cast}
 
 
 def with_seed(board: Storyboard, seed: int) -> Storyboard:
@@ -181,7 +175,7 @@ def with_seed(board: Storyboard, seed: int) -> Storyboard:
 def _write(run: RunDir, base: Storyboard, board: Storyboard, mark: str, made_by: str) -> Storyboard:
     """Write a storyboard that came anew, and what it is without a person's edits."""
     history.write_base(run, mark, base)              # first: the mark in the file says that it is there
-    parts = _parts_of(board) if board.cast != base.cast else ""
+    parts = json.dumps(_parts(board)) if board.cast != base.cast else ""
     history.write_board(run, history.head_of(mark) + board.to_yaml(), made_by, parts)
     return board
 

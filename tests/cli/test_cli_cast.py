@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from command_line import Cli
 from fakes import Diary, fake_components
+from family import save_pictures
 
 from storyanim.api import films
 from storyanim.artifacts import Storyboard
@@ -85,3 +86,18 @@ def test_strict_leaves_no_folder(cli: Cli, planned: Diary) -> None:
     outcome = cli("run", "tom.txt", "--cast", "strict")
     assert (outcome.code, outcome.complaint[0]) == (4, "this profile cannot draw Tom, Mia")
     assert not (RUN / "film.mp4").exists()
+
+
+def test_a_character_that_comes_later_plays(cli: Cli, planned: Diary, here: Path) -> None:
+    assert cli("run", "tom.txt").code == 0
+    assert cli("shot", "remove", RUN, "s02").code == 0
+    assert cli("shot", "replace", RUN, "s03", "--prompt", "a black cat").code == 0
+    path = RUN / "storyboard.yaml"
+    assert path.read_text().count("played_by: grey cat") == 1
+    path.write_text(path.read_text().replace("played_by: grey cat", "played_by: white rabbit"))
+    assert cli("run", RUN, "--character", f"{save_pictures(here / 'bear')}=Tom").code == 0
+    board = Storyboard.from_yaml(path.read_text())
+    assert [role.played_by for role in board.cast] == ["bear", "white rabbit"]
+    assert [(shot.prompt, shot.characters) for shot in board.shots] == [
+        ("a <bear> bear jumping in a meadow", ("bear",)), ("a black cat", ())]
+    assert "characters/bear" in {step.parent.relative_to(RUN).as_posix() for step in RUN.rglob("done.json")}

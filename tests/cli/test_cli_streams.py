@@ -36,10 +36,13 @@ class TestClosedStreams:
         done = shell("storyanim plan s.txt | head -0; echo ${PIPESTATUS[0]}", folder)
         assert (done.stdout, done.stderr) == (b"0\n", b"")
 
-    def test_a_full_disk_behind_stdout(self, folder: Path) -> None:
-        done = shell("storyanim plan s.txt > /dev/full", folder)
+    @pytest.mark.parametrize("buffered", ["", "1"])
+    @pytest.mark.parametrize("command", ["plan s.txt", "", "shot", "--help", "--version"])
+    def test_a_full_disk_behind_stdout(self, folder: Path, command: str, buffered: str) -> None:
+        done = shell(f"storyanim {command} > /dev/full", folder, PYTHONUNBUFFERED=buffered)
         assert done.returncode == 6
-        assert [line.split(b":")[0] for line in done.stderr.splitlines()] == [b"error", b"hint"]
+        assert [line.split(b":")[0] for line in done.stderr.splitlines()[-2:]] == [b"error", b"hint"]
+        assert done.stderr.count(b"error: stdout") == done.stderr.count(b"error:") == 1
 
 
 class TestBeforeDrawing:
