@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
@@ -28,6 +29,7 @@ from storyanim.run.components import build_components
 from storyanim.run.models import Confirm, bind, ready_settings
 from storyanim.run.pipeline import FilmResult
 from storyanim.run.request import CharacterRequest
+from storyanim.run.timing import remember
 from storyanim.stages import Progress, no_progress
 
 _LOG = logging.getLogger(__name__)
@@ -50,8 +52,9 @@ def make_film(
 
     Shots that fail are left out and listed in `FilmResult.failed`. Raises StoryanimError.
     """
-    from storyanim.run.workers import shots_executor
+    from storyanim.run.workers import num_workers, shots_at_once, shots_executor
 
+    began_s = time.monotonic()
     wanted = asked_for(story, out, asked)
     request, folder = wanted.request, wanted.folder
     settings = ready_settings(wanted.settings, wanted.pins(), confirm=confirm, progress=progress)
@@ -60,9 +63,12 @@ def make_film(
                          asked.get("ray_address"), asked.get("workers", 0)) as shots):
         if wanted.why:
             _LOG.info("profile %s: %s", request.profile, wanted.why)
+        logged = len(run.events())
         components = replace(build_components(settings, request.index, progress), executor=shots)
         result = pipeline.make_film(run, request, components, progress, wanted.board,
                                     asked.get("replan", "keep"))
+        at_once = shots_at_once(num_workers(settings, asked.get("workers", 0)), len(result.redrawn))
+        remember(settings, run.events()[logged:], result.storyboard, time.monotonic() - began_s, at_once)
     return replace(result, folder=folder)
 
 

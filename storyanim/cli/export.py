@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -53,6 +53,8 @@ class SigningAlgorithm(StrEnum):
     ed25519 = "ed25519"
 
 
+Format = TypeVar("Format", ProjectFormat, PageFormat)
+
 app = typer.Typer(no_args_is_help=True, help="A run's film, or a character, in other forms.")
 
 
@@ -98,9 +100,9 @@ def preview(
 @app.command()
 def film(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder with a finished film.")],
-    format_: Annotated[ProjectFormat, typer.Option("--format", help="otio: OpenTimelineIO; edl: CMX 3600; "
-                                                   "fcpxml: Final Cut Pro; zip: all, in one "
-                                                   "archive.")] = ProjectFormat.otio,
+    format_: Annotated[ProjectFormat | None, typer.Option(
+        "--format", help="otio: OpenTimelineIO; edl: CMX 3600; fcpxml: Final Cut Pro; zip: all, in one "
+                         "archive. [default: as --out ends, else otio]", show_default=False)] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="[default: the run's name, here]",
                                              show_default=False)] = None,
     json_: flags.AsJson = False,
@@ -108,8 +110,9 @@ def film(
     """Write the film as a project of an editing program, its clips and sounds beside it."""
     from storyanim.run.exports import export_film
 
-    path = out or Path(f"{run.absolute().name}.{format_.value}")
-    written = [str(one) for one in export_film(run, path, format_.value)]
+    form = _format(ProjectFormat, format_, out)
+    path = out or Path(f"{run.absolute().name}.{form.value}")
+    written = [str(one) for one in export_film(run, path, form.value)]
     console.result({"written": written}, "\n".join(written), json_)
 
 
@@ -135,8 +138,9 @@ def signed(
 @app.command()
 def storyboard(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder, drawn or not.")],
-    format_: Annotated[PageFormat, typer.Option("--format", help="pdf: A4, seven shots a page; html: one "
-                                                                 "file.")] = PageFormat.pdf,
+    format_: Annotated[PageFormat | None, typer.Option(
+        "--format", help="pdf: A4, seven shots a page; html: one file. [default: as --out ends, else pdf]",
+        show_default=False)] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="[default: the run's name, here]",
                                              show_default=False)] = None,
 ) -> None:
@@ -144,8 +148,9 @@ def storyboard(
     from storyanim.engine.folders import check_writable
     from storyanim.run.exports import print_storyboard
 
-    path = out or Path(f"{run.absolute().name}.{format_.value}")
-    check_writable(path, f".{format_.value}")
+    form = _format(PageFormat, format_, out)
+    path = out or Path(f"{run.absolute().name}.{form.value}")
+    check_writable(path, f".{form.value}")
     print_storyboard(run, path)
     print(path)
 
@@ -184,6 +189,20 @@ def character(
         lines += f"\nsay behind the {token.noun} what it wears: {appearance}"
     write_file(out, data)
     console.result(facts, lines, json_)
+
+
+def _format(formats: type[Format], given: Format | None, out: Path | None) -> Format:
+    """Return the format that was given, else that of the file's name, else the first. Raises UsageError."""
+    if given is not None:
+        return given
+    known = [*formats]
+    if out is None:
+        return known[0]
+    try:
+        return formats(out.suffix.removeprefix(".").lower())
+    except ValueError:
+        endings = " or ".join(f".{one.value}" for one in known)
+        raise UsageError(f"{out} does not end in {endings}", hint="name it so, or give --format") from None
 
 
 def _left_out(loss: Loss, token: CharacterToken) -> str:

@@ -56,7 +56,7 @@ def clean(run: Run, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do no
         return
     lines = [f"{shot}: take {', '.join(str(made.take.number) for made in found)}"
              for shot, found in spare.items()]
-    console.say("\n".join([*lines, f"{count} takes, {_say_bytes(size)}; "
+    console.say("\n".join([*lines, f"{count} take{'s' * (count > 1)}, {_say_bytes(size)}; "
                            "what is in the film stays, `shot choose` cannot bring these back"]))
     if not yes and not console.ask("Remove them?"):
         raise UsageError("nothing was removed", hint="--yes removes them unasked")

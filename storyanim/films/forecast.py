@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import median
 from typing import Any, Literal, Unpack
 
 from storyanim import api, hub
@@ -29,8 +30,8 @@ from storyanim.run.pipeline import join_film
 from storyanim.run.shots import DrawnShot, ShotTask, find_figures, find_footage, make_shot
 from storyanim.run.sound import narrate
 from storyanim.run.storyboard import plan_story, settle_storyboard, text_to_film, with_seed
-from storyanim.run.timing import duration_of, durations_of, kind_of, measured_in, recall
-from storyanim.run.workers import num_workers
+from storyanim.run.timing import expected_s, kind_of, measured_in, recall, start_of
+from storyanim.run.workers import num_workers, shots_at_once
 from storyanim.stages import no_progress
 
 # kept: as it lies there. clip: its drawing is kept. draw: it is drawn. find: footage is looked for, and the
@@ -55,7 +56,7 @@ class Forecast:
     models: tuple[str, ...] = ()                     # that would be loaded
     downloads: tuple[Download, ...] = ()             # that would be fetched first
     conflicts: tuple[str, ...] = ()                  # edits that cannot be kept
-    seconds: float | None = None                     # of work; None: nothing like it was measured
+    seconds: float | None = None                     # start included; None: nothing like it was measured
     unmeasured: tuple[str, ...] = ()                 # kinds of steps that `seconds` leaves out
     workers: int = 1                                 # shots at once
 
@@ -206,20 +207,16 @@ def _models_for(steps: Iterable[str], settings: Settings) -> tuple[str, ...]:
 
 
 def _timed(found: Forecast, settings: Settings, workers: int) -> Forecast:
-    """Return the forecast with the time that its steps took when they were last measured."""
-    durations = durations_of(found.board)
+    """Return the forecast with the time that its steps and a start took when they were last measured."""
     measured = measured_in(Lookup(found.folder).events(), found.board) | recall(settings)
-    at_once = max(1, min(workers, len(found.shots) - len(found.of("kept"))))
-    seconds, unmeasured = [], []
-    for step in found.steps:
-        if times := measured.get(kind_of(step)):
-            share = at_once if step.startswith("shots/") and kind_of(step) != "match" else 1
-            seconds.append(sum(times) / len(times) * duration_of(step, durations) / share)
-        else:
-            unmeasured.append(kind_of(step))
-    known = bool(seconds) or not found.steps
-    return replace(found, seconds=sum(seconds) if known else None, workers=at_once,
-                   unmeasured=tuple(dict.fromkeys(unmeasured)))
+    at_once = shots_at_once(workers, len(found.shots) - len(found.of("kept")))
+    kinds = dict.fromkeys(map(kind_of, found.steps))
+    unmeasured = tuple(kind for kind in kinds if not measured.get(kind))
+    seconds = expected_s(found.steps, measured, found.board, at_once) if found.steps else 0.0
+    if found.steps and (starts := measured.get(start_of(found.steps))):
+        seconds += median(starts)
+    known = not found.steps or len(unmeasured) < len(kinds)
+    return replace(found, seconds=seconds if known else None, workers=at_once, unmeasured=unmeasured)
 
 
 def forecast_films(

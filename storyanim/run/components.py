@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from storyanim import hub
-from storyanim.artifacts import CharacterToken, Motion
+from storyanim.artifacts import Character, CharacterToken, Motion
 from storyanim.config import DEFAULT_INDEX, Settings, asset, cache_folder
 from storyanim.depth.dpt import build_depth_estimator
 from storyanim.engine.local import LocalExecutor
@@ -106,14 +106,34 @@ def build_components(
                       learner, LocalExecutor(), load_motions(settings))
 
 
+@dataclass(frozen=True)
+class _TimeInvLearnerOnUse:
+    """A TimeInvLearner that is imported when it is first used, since that takes seconds."""
+
+    settings: Settings
+    depth: DepthEstimator
+
+    @cached_property
+    def learner(self) -> CharacterLearner:
+        from storyanim.personalize.fit import TimeInvLearner
+
+        return TimeInvLearner(self.settings, partial(_load_pipeline, self.settings), self.depth)
+
+    @property
+    def fingerprint(self) -> str:
+        return self.learner.fingerprint
+
+    def learn(self, character: Character, *arguments: Any, **named: Any) -> CharacterToken:
+        return self.learner.learn(character, *arguments, **named)
+
+
 def build_learner(settings: Settings, depth: DepthEstimator) -> CharacterLearner:
     """Return what learns characters, and shows their pictures where a model sees them."""
-    from storyanim.personalize.fit import TimeInvLearner
     from storyanim.personalize.pictures import PictureLearner
 
     sees_pictures, learner = capabilities_of(settings).pictures_of_characters, None
     if settings.personalize.num_steps:
-        learner = TimeInvLearner(settings, partial(_load_pipeline, settings), depth)
+        learner = _TimeInvLearnerOnUse(settings, depth)
     return PictureLearner(settings.models, learner) if learner is None or sees_pictures else learner
 
 

@@ -85,7 +85,7 @@ def undo(run: RunDir, to: int | None = None) -> Version:
         raise StoryError(f"{run.path} has {what}", hint=f"{have}; see `storyanim shot undo RUN --list`")
     target = kept[number]
     sidecar = target.path.with_suffix(".cast.json")
-    text = _with_head(target.text, plan_mark(run.path))
+    text = with_head(target.text, plan_mark(run.path))
     write_board(run, text, f"undo-to-{number}", sidecar.read_text("utf-8") if sidecar.is_file() else "")
     return target
 
@@ -100,11 +100,6 @@ def plan_mark(folder: Path) -> str:
         if first.startswith(PLAN_MARK):
             return first.split()[2]
     return ""
-
-
-def head_of(mark: str) -> str:
-    """Return the first line of a storyboard's file, with its end; "" without a mark."""
-    return f"{PLAN_MARK}{mark} — edit this file, then `storyanim run` this folder\n" if mark else ""
 
 
 def next_number(folder: Path, *boards: Storyboard) -> int:
@@ -153,6 +148,8 @@ def _write_parts(run: RunDir, parts: str) -> None:
         (run.path / PARTS).unlink(missing_ok=True)
 
 
-def _with_head(text: str, mark: str) -> str:
+def with_head(text: str, mark: str) -> str:
+    """Return the text of a storyboard's file with the first line that names its plan."""
     first, _, rest = text.partition("\n")
-    return head_of(mark) + (rest if first.startswith(PLAN_MARK) else text)
+    head = f"{PLAN_MARK}{mark} — edit this file, then `storyanim run` this folder\n" if mark else ""
+    return head + (rest if first.startswith(PLAN_MARK) else text)

@@ -37,7 +37,7 @@ from storyanim.run.checked import keys_of_drawings
 from storyanim.run.components import Components, Token
 from storyanim.run.models import commits_of
 from storyanim.run.report import write_report
-from storyanim.run.request import FilmRequest, changed_settings, write_request
+from storyanim.run.request import FilmRequest, changed_settings, dropped, write_request
 from storyanim.run.shots import (
     DrawnShot,
     ShotTask,
@@ -49,7 +49,6 @@ from storyanim.run.shots import (
 )
 from storyanim.run.sound import ambience_for, film_language, mix_sound, narrate
 from storyanim.run.storyboard import Replan, settle_storyboard, text_to_film, with_seed
-from storyanim.run.timing import measured_in, remember
 from storyanim.stages import Progress
 
 _LOG = logging.getLogger(__name__)
@@ -117,14 +116,14 @@ def make_film(
     cast = read_cast(request.characters, text, components.settings, components.vocabulary)
     changed = changed_settings(run.path, request, components.settings)
     _tell_changed(changed)
+    if gone := dropped(run.path, request):
+        _LOG.warning("this run had %s: not given now, so no longer so", ", ".join(gone))
     write_request(run, request, components.settings, components.fingerprints())
-    logged = len(run.events())
     progress(0.0, "planning")
     board = settle_storyboard(run, request, given, cast.members, components, replan)
     tokens = learn_characters(run, cast, cast.playing(board), components, progress)
     result = film_storyboard(run, with_seed(board, request.seed), tokens, components, progress, cast.surveys)
     write_report(run, components.settings, result.failed)
-    remember(components.settings, measured_in(run.events()[logged:], board))
     progress(1.0, "done")
     return replace(result, changed_settings=changed, mended=run.mended())
 

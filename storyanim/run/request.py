@@ -138,6 +138,22 @@ def changed_settings(
     return found
 
 
+def dropped(folder: Path, request: FilmRequest) -> tuple[str, ...]:
+    """Return what a run was asked for and is not any more, each as it would be given; () of a new run."""
+    try:
+        had = read_request(folder)
+    except InputError:
+        return ()
+    paths = {who.path for who in request.characters}
+    found = [f"--character {who.path}" + (f"={who.noun}" if who.noun else "")
+             for who in had.characters if who.path not in paths]
+    gone = had.model_dump(exclude_defaults=True).keys() - request.model_dump(exclude_defaults=True).keys()
+    found += [f"--{name} {getattr(had, name)}" for name in ("index", "quality", "seed") if name in gone]
+    found += [f"{section}.{name} {json.dumps(value)}" for section, values in had.flags.items()
+              for name, value in values.items() if name not in request.flags.get(section, {})]
+    return tuple(found)
+
+
 _MISSING = object()
 
 

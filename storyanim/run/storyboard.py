@@ -75,7 +75,7 @@ def settle_storyboard(
     base = _base(run, mark)                          # before the step of the new plan takes its place
     step = run.step("plan", plan_story, request.story, list(cast), components.planner)
     new = step.content[:16]
-    if path.is_file() and new == mark:
+    if path.is_file() and new == mark and replan != "discard":
         return _recast(run, step.value, components.vocabulary)
     mine = read_storyboard(path) if path.is_file() else None
     boards = [board for board in (base, mine) if board is not None]
@@ -89,7 +89,7 @@ def settle_storyboard(
     base = base.restyled(planned.style)              # another style is no conflict with a person's words
     merged = merge(_as_cast(base, mine.cast, components.vocabulary), mine,
                    _as_cast(planned, merged_cast(base, mine, planned), components.vocabulary), "the new plan")
-    return _write(run, planned, _agreed(merged, replan), new, "plan")
+    return _write(run, planned, _agreed(merged, replan), new, "plan", path.read_text("utf-8"))
 
 
 def _take_given(run: RunDir, given: Storyboard, mark: str, replan: Replan) -> Storyboard:
@@ -106,7 +106,8 @@ def _take_given(run: RunDir, given: Storyboard, mark: str, replan: Replan) -> St
         base = base.model_copy(update={"shots": tuple(
             shot for shot in base.shots if texts.get(shot.id, shot.text.strip()) == shot.text.strip())})
     mine = without_namesakes(mine, given, base, history.next_number(run.path, mine, given))
-    return _write(run, given, _agreed(merge(base, mine, given, "the file"), replan), _GIVEN, _GIVEN)
+    merged = merge(base, mine, given, "the file")
+    return _write(run, given, _agreed(merged, replan), _GIVEN, _GIVEN, path.read_text("utf-8"))
 
 
 def _restyled(run: RunDir, board: Storyboard, mark: str, style: str) -> Storyboard:
@@ -172,11 +173,17 @@ def with_seed(board: Storyboard, seed: int) -> Storyboard:
     return board.model_copy(update={"shots": shots})
 
 
-def _write(run: RunDir, base: Storyboard, board: Storyboard, mark: str, made_by: str) -> Storyboard:
-    """Write a storyboard that came anew, and what it is without a person's edits."""
+def _write(
+    run: RunDir, base: Storyboard, board: Storyboard, mark: str, made_by: str, edited: str | None = None
+) -> Storyboard:
+    """Write a storyboard that came anew, and what it is without a person's edits.
+
+    `edited` is the text of the file that it takes the place of: comments on what stays are kept.
+    """
     history.write_base(run, mark, base)              # first: the mark in the file says that it is there
     parts = json.dumps(_parts(board)) if board.cast != base.cast else ""
-    history.write_board(run, history.head_of(mark) + board.to_yaml(), made_by, parts)
+    text = board.to_yaml() if edited is None else changed_text(edited, board)
+    history.write_board(run, history.with_head(text, mark), made_by, parts)
     return board
 
 

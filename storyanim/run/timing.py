@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from storyanim.artifacts import Storyboard
@@ -15,6 +16,7 @@ from storyanim.engine.steps import content_key
 from storyanim.errors import StoryanimError
 
 _LAST = 16                                           # measurements of a kind that count
+START = "start"                                      # kind of what a run takes beside its steps
 Seconds = Mapping[str, list[float]]                  # kind of step → what each took
 
 
@@ -48,14 +50,52 @@ def duration_of(step: str, durations: Mapping[str, float]) -> float:
     return durations.get(rest.partition("/")[0], 1.0) if room in {"shots", "audio"} else 1.0
 
 
-def remember(settings: Settings, measured: Seconds) -> None:
-    """Keep what steps took; failing to costs only that the next run is not foretold."""
-    kept = recall(settings)
-    for kind, seconds in measured.items():
-        kept[kind] = [*kept.get(kind, []), *(round(value, 4) for value in seconds)][-_LAST:]
-    if measured:
-        with suppress(StoryanimError):
-            write_file(_file(settings), json.dumps(kept, sort_keys=True).encode())
+def expected_s(
+    steps: Iterable[str], measured: Seconds, board: Storyboard | None, at_once: int
+) -> float:
+    """Return how long steps take, of those that were measured.
+
+    Args:
+        steps: names.
+        measured: what `measured_in` gives. Medians of it count: a kind's first step of a run loads its model.
+        board: whose shots they are for.
+        at_once: shots drawn at once; finding footage and steps of the whole film share no work.
+    """
+    durations = durations_of(board)
+    return sum(median(measured[kind]) * duration_of(step, durations)
+               / (at_once if step.startswith("shots/") and kind != "match" else 1)
+               for step in steps if measured.get(kind := kind_of(step)))
+
+
+def start_of(steps: Iterable[str]) -> str:
+    """Return the kind under which what a run takes beside its steps is kept: more where models load."""
+    heavy = {kind_of(step) for step in steps} & {"match", "frames", "characters"}
+    return START if heavy else f"{START} light"
+
+
+def remember(
+    settings: Settings, events: Sequence[Mapping[str, Any]], board: Storyboard, took_s: float, at_once: int
+) -> None:
+    """Keep what a run's steps took; failing to costs only that the next run is not foretold.
+
+    Args:
+        settings: of the run.
+        events: that it logged.
+        board: that it filmed.
+        took_s: all of it. What its steps do not explain is its start: imports, loading of models.
+        at_once: shots drawn at once.
+    """
+    steps = [event["step"] for event in events if event["event"] == "done"]
+    if not steps:
+        return
+    measured = {kind: [*seconds] for kind, seconds in recall(settings).items()}
+    for kind, seconds in measured_in(events, board).items():
+        measured[kind] = [*measured.get(kind, []), *seconds]
+    start, explained_s = start_of(steps), expected_s(steps, measured, board, at_once)
+    measured[start] = [*measured.get(start, []), max(0.0, took_s - explained_s)]
+    kept = {kind: [round(value, 4) for value in seconds[-_LAST:]] for kind, seconds in measured.items()}
+    with suppress(StoryanimError):
+        write_file(_file(settings), json.dumps(kept, sort_keys=True).encode())
 
 
 def recall(settings: Settings) -> dict[str, list[float]]:

@@ -75,6 +75,11 @@ def num_workers(settings: Settings, workers: int = 0) -> int:
     return workers or _workers_asked_for() or _workers_for(settings)
 
 
+def shots_at_once(workers: int, shots: int) -> int:
+    """Return how many of some shots are drawn at once."""
+    return max(1, min(workers, shots))
+
+
 def ray_shots(run: RunDir, settings: Settings, index: str | None, address: str | None) -> Executor:
     """Return the executor of a run's shots by Ray, each worker with the CPUs that a shot is drawn with."""
     import torch

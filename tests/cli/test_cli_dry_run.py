@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from family import save_pictures
 from storyanim.artifacts import Storyboard
 from storyanim.films import forecast
 from storyanim.retrieve.index import VideoIndex
+from storyanim.run.timing import expected_s
 
 BOARD = RUN / "storyboard.yaml"
 
@@ -121,6 +123,27 @@ def test_times_of_other_runs_count(cli: Cli, dry: Any, made: Outcome, here: Path
     assert told["seconds"] > 0
     assert told["unmeasured"] == []
     assert "time: about" in cli("run", "other.txt", "--dry-run").out
+
+
+def test_the_start_of_a_run_counts(cli: Cli, dry: Any, story: Path, diary: Diary, monkeypatch: pytest.MonkeyPatch) -> None:
+    from storyanim.api import films
+
+    def slow(*arguments: object) -> Any:
+        time.sleep(2)
+        return fast(*arguments)
+
+    fast = films.build_components
+    monkeypatch.setattr(films, "build_components", slow)
+    assert cli("run", story).code == 0
+    assert 2 < dry(story, "--seed", 5).json["seconds"] < 4
+    assert dry(story).json["seconds"] == 0
+
+
+def test_the_first_step_of_a_kind_loads_its_model_and_is_no_measure_of_others() -> None:
+    measured = {"frames": [9.0, 1.0, 1.0], "film": [2.0]}
+    steps = [f"shots/s0{k}/frames" for k in range(4)]
+    assert expected_s([*steps, "film", "sheet"], measured, None, at_once=1) == 4 + 2
+    assert expected_s([*steps, "film"], measured, None, at_once=2) == 2 + 2
 
 
 def test_times_never_measured_are_told(cli: Cli, story: Path, diary: Diary) -> None:

@@ -141,7 +141,7 @@ def _project(folder: Path, names: list[str], suffix: str = "otio") -> Path:
 def test_the_order_comes_back(cli: Cli, story: Path, tmp_path: Path) -> None:
     run = Path(cli("run", story, "--json").json["run"])
     for suffix in FORMATS:
-        outcome = cli("export", "film", run, "--format", suffix, "-o", tmp_path / f"cut.{suffix}", "--json")
+        outcome = cli("export", "film", run, "-o", tmp_path / f"cut.{suffix}", "--json")        # its ending says it
         assert outcome.json["written"][0].endswith(f"cut.{suffix}")
         changed = _project(tmp_path, ["s00", "s03", "s01"], suffix)
         assert cli("shot", "order", run, changed, "--json").json == {"order": ["s03", "s01", "s02"], "missing": ["s02"]}
@@ -170,7 +170,7 @@ class TestStoryboardForPrint:
         (here / "odd.txt").write_text("Odd\n\nA red bear walked <b>home</b>.\n")
         run = Path(cli("run", here / "odd.txt", "--json").json["run"])
         assert cli("shot", "insert", run, "s01", "--prompt", "<script>alert(1)</script>").code == 0
-        assert cli("export", "storyboard", run, "--format", "html", "-o", tmp_path / "board.html").code == 0
+        assert cli("export", "storyboard", run, "-o", tmp_path / "board.html").code == 0
         page = (tmp_path / "board.html").read_text("utf-8")
         assert page.count("data:image/png;base64,") == 1
         assert page.count("not drawn") == 1
@@ -179,6 +179,9 @@ class TestStoryboardForPrint:
 
     def test_another_ending_writes_nothing(self, cli: Cli, story: Path, tmp_path: Path) -> None:
         run = Path(cli("run", story, "--json").json["run"])
-        assert cli("export", "storyboard", run, "-o", tmp_path / "board.html").code == 2
+        assert cli("export", "storyboard", run, "--format", "pdf", "-o", tmp_path / "board.html").code == 2
+        outcome = cli("export", "film", run, "-o", tmp_path / "board.mp4")
+        assert (outcome.code, outcome.complaint[0]) == (
+            2, f"{tmp_path / 'board.mp4'} does not end in .otio or .edl or .fcpxml or .zip")
         assert cli("export", "storyboard", tmp_path / "nothing", "-o", tmp_path / "board.pdf").code == 4
         assert not list(tmp_path.glob("board.*"))

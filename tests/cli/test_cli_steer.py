@@ -128,6 +128,27 @@ class TestUndo:
 
 
 class TestNewPlans:
+    def test_comments_of_what_stays(self, cli: Cli, made: Outcome, story: Path) -> None:
+        path = RUN / "storyboard.yaml"
+        path.write_text(path.read_text().replace("- id: s03", "# the sea\n- id: s03  # it comes"))
+        story.write_text(story.read_text().replace("jumps", "sings"))
+        assert cli("run", story).code == 0
+        assert list(shots()) == ["s01", "s04", "s03"]
+        assert "\n# the sea\n- id: s03  # it comes\n" in path.read_text()
+
+    def test_edits_are_discarded_where_the_plan_is_the_same(
+        self, cli: Cli, made: Outcome, story: Path, change: Callable[..., None]
+    ) -> None:
+        path = RUN / "storyboard.yaml"
+        whole = path.read_text()
+        change("remove", RUN, "s02")
+        assert cli("run", story).code == 0
+        assert list(shots()) == ["s01", "s03"]
+        assert cli("run", story, "--replan", "discard").code == 0
+        assert path.read_text() == whole
+        change("undo", RUN)
+        assert list(shots()) == ["s01", "s03"]
+
     def test_edits_of_shots_whose_words_stay(
         self, cli: Cli, made: Outcome, story: Path, change: Callable[..., None]
     ) -> None:

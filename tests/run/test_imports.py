@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-SLOW = ("peft", "accelerate", "transformers.trainer_utils", "diffusers.loaders.peft")
+SLOW = ("torch", "peft", "accelerate", "transformers.trainer_utils", "diffusers.loaders.peft")
 
 
 def test_building_the_components_imports_no_training_library() -> None:
