@@ -195,7 +195,7 @@ def _format(formats: type[Format], given: Format | None, out: Path | None) -> Fo
     """Return the format that was given, else that of the file's name, else the first. Raises UsageError."""
     if given is not None:
         return given
-    known = [*formats]
+    known: list[Format] = list(formats)
     if out is None:
         return known[0]
     try:
