@@ -256,6 +256,8 @@ def write(  # noqa: PLR0913
         "setsar=1,format=yuv420p,setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv",
         f"minterpolate=fps={rate}:mc_mode=aobmc:vsbmc=1" if interpolate else f"fps={rate}",
         f"tpad=stop_mode=clone:stop={math.ceil(rate)}",
+        # minterpolate ends before its last frames would, and what is shown on begins after them: no gap stays
+        *([f"setpts=N/({rate}*TB)"] if interpolate else []),
     ]
     with _replacing(Path(path)) as partial:
         _ffmpeg(["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}",

@@ -12,6 +12,7 @@ from storyanim import video
 from storyanim.artifacts import Clip, Frames, Shot, UInt8
 from storyanim.config import FilmSettings
 from storyanim.film.clip import write_clip
+from storyanim.film.cut import cut
 from storyanim.film.film import assemble
 from storyanim.film.timeline import Piece, Timeline, Transition, lay_out
 
@@ -114,6 +115,23 @@ def test_chapters_and_metadata(clips: list[Clip], tmp_path: Path) -> None:
         assert container.metadata["artist"] == "Ann"
         assert container.metadata["comment"].startswith("AI-made")
         assert container.metadata["comment"].endswith("by X")
+
+
+@pytest.mark.parametrize("fps", [24, 25, 30])
+def test_drawn_frames_between_leave_no_gap_for_transitions(fps: int, tmp_path: Path) -> None:
+    settings = FilmSettings(width_px=64, height_px=64, fps=fps, interpolate=True)
+    made = []
+    for number in range(2):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        rgb = np.random.default_rng(number).integers(0, 255, (16, 64, 64, 3)).astype(np.uint8)
+        made.append(write_clip(folder, Shot(id=f"s0{number}", text="", query="", prompt=""), Frames(rgb, 8.0), settings))
+        with av.open(made[-1].path) as container:
+            times = [frame.time for frame in container.decode(video=0)]
+        assert times == pytest.approx([k / fps for k in range(2 * fps)], abs=1e-3)
+    pieces = [Piece(clip=made[0]), Piece(clip=made[1], transition="fade")]
+    timeline = lay_out("t", pieces, "en", settings.transition_s)
+    assert sum(part.end - part.start for part in cut(tmp_path, timeline, settings)) == timeline.num_frames
 
 
 def test_frames_between_are_drawn_by_motion(tmp_path: Path) -> None:

@@ -162,6 +162,16 @@ class TestMix:
         assert integrated == pytest.approx(-16, abs=1)
         assert peak <= -1
 
+    @pytest.mark.parametrize("words", ["Go.", "A bear.", "Oh!"])
+    def test_so_is_one_with_a_word_alone(self, tmp_path: Path, words: str) -> None:
+        alone = said(tmp_path / "speech", Line(text=words, voice=Voice()))
+        clips = [Clip(shot_id=name, path=tmp_path / "no.mp4", width_px=64, height_px=64, fps=24, num_frames=48)
+                 for name in ("s00", "s01", "s02")]
+        pieces = [Piece(clip=clips[0]), Piece(clip=clips[1], text=words, speech=alone), Piece(clip=clips[2])]
+        integrated, peak = loudness(mix(tmp_path, lay_out("t", pieces, "en")))
+        assert integrated == pytest.approx(-16, abs=1)
+        assert peak <= -1
+
     def test_the_same_film_gives_the_same_bytes(self, timeline: Timeline, tmp_path: Path) -> None:
         made = []
         for name in "ab":

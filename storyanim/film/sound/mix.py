@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 
 from storyanim import video
 from storyanim.artifacts import Speech
+from storyanim.engine.steps import step_version
 from storyanim.film.sound.music import RATE, write_wav
 from storyanim.film.timeline import Timeline
 
 LOUDNESS, PEAK = -16.0, -1.5                         # LUFS, dBTP of loudnorm: coding adds up to some .3 dB
 _LOUDNESS_RANGE = 11.0                               # LU, loudnorm's
+_MAX_BEYOND = 0.5                                    # LU that loudnorm may miss LOUDNESS by
 # In parts of one size: else the order in which ffmpeg reads its inputs changes the last bits.
 _CHUNKS = "asetnsamples=n=4800"
 _BITS_A_SECOND = "160k"
@@ -38,6 +40,7 @@ class Track:
     loudness: float
 
 
+@step_version(2)
 def mix(folder: Path, timeline: Timeline) -> Path:
     """Write all that the timeline's parts sound like as `folder`/mix.m4a, AAC. Raises FilmError.
 
@@ -59,9 +62,14 @@ def mix(folder: Path, timeline: Timeline) -> Path:
     if seen:
         level += "".join(f":measured_{name}={value}" for name, value in seen.items())
     end = f"aresample={RATE},asetpts=N/SR/TB,apad,atrim=end_sample={round(timeline.duration_s * RATE)}[all]"
-    filters = f"{graph},{level if seen else 'anull'},{end}"
-    video.run_ffmpeg([*inputs, "-filter_complex", filters, "-map", "[all]", "-c:a", "aac",
-                      "-b:a", _BITS_A_SECOND, "-f", "mp4", str(out.absolute())])
+
+    def encode(level: str) -> None:
+        video.run_ffmpeg([*inputs, "-filter_complex", f"{graph},{level},{end}", "-map", "[all]",
+                          "-c:a", "aac", "-b:a", _BITS_A_SECOND, "-f", "mp4", str(out.absolute())])
+
+    encode(level if seen else "anull")
+    if seen and (beyond := _loudness_of(out) - LOUDNESS) > _MAX_BEYOND:      # as of a word alone
+        encode(f"{level},volume={-beyond:.2f}dB")
     narration.unlink(missing_ok=True)
     return out
 
@@ -83,6 +91,13 @@ def _graph(tracks: Sequence[Track], spoken: bool, num_samples: int) -> str:
         ends = ["speech", "low"]
     every = "".join(f"[{end}]" for end in ends)
     return ";".join([*parts, f"{every}amix={len(ends)}:normalize=0,{_CHUNKS}"])
+
+
+def _loudness_of(path: Path) -> float:
+    """Return what a file sounds like, LUFS. Raises FilmError."""
+    arguments = ["-i", str(path.absolute()), "-af", "ebur128=framelog=quiet", "-f", "null", "-"]
+    printed = video.run_ffmpeg(arguments, level="info")
+    return float(re.findall(r"I:\s+(-?[\d.]+|-inf) LUFS", printed)[-1])
 
 
 def _measured(arguments: Sequence[str]) -> dict[str, str]:
