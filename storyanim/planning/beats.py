@@ -159,8 +159,11 @@ class _Reader:
             self.people.introduce(text)
         meant = self.people.read(clause, people_of(before) if clause.kind != "state" else ())
         event = replace(_make_event(clause, meant), start=start, end=end)
+        if clause.kind == "speech":
+            self.people.hear_name(text, people_of(event.subjects) or self._said_by)
         if not event.subjects and spoken and self._said_by:
             event = replace(event, verb=event.verb or "say", subjects=(_stand_in(self._said_by, start),))
+            self.people.remember_speaker(self._said_by)
         elif not event.subjects and event.verb and event.kind != "state" and clause.verb is not None:
             actors = (before and people_of(before)) or self.people.narrator or self.people.actors
             left_out = before or (_stand_in(actors, start),) if actors or before else ()

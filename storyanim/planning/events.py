@@ -52,6 +52,10 @@ _DEEDS = {
     "stretch": "stretch", "glance": "look", "peek": "look", "dive": "dive", "step": "step", "shrug": "shrug", "sneeze": "sneeze",
     "roar": "roar", "bark": "bark", "howl": "howl", "growl": "growl", "whistle": "whistle", "skip": "skip", "climb": "climb",
 }
+_BECOME = frozenset({"grow", "get", "become", "turn", "feel", "stay", "keep", "look", "seem"})
+_ACHE = frozenset({"beat", "pound", "race", "ache", "hurt", "throb", "sink", "swell"})
+_STOP = frozenset({"stop", "help"})
+_ALLOW = frozenset({"allow", "enable", "permit", "force", "make", "invite"})       # "was allowed to stay", and stayed
 _FALLING = frozenset({"rain", "snow", "hail", "drizzle", "thunder", "pour", "storm"})
 _DIRECTIONS = frozenset(["about", "ahead", "along", "around", "away", "back", "down", "downstairs", "forward", "in", "inside", "off", "on", "out",
                          "outside", "over", "past", "up", "upstairs", "upward", "upwards"])
@@ -59,6 +63,7 @@ _CAMERA_MOVES = frozenset({"pan", "zoom", "tilt", "track", "follow", "circle", "
 _NAMED = frozenset({"call", "name", "know"})
 _ACTS = 4                                            # clauses whose doer a thing is, to be somebody
 _VOICES = frozenset({"voice", "sign", "letter", "note", "word", "label", "book", "story", "newspaper"})
+_CRIES = {"cry": "shout"}                             # with words: nobody weeps
 _MEALS = dict.fromkeys(["breakfast", "lunch", "dinner", "supper", "snack", "picnic"], "eat")
 
 
@@ -195,6 +200,7 @@ def _read_clause(piece: Span, head: Token, *, depth: int = 0) -> Clause:
     lemma = verb.lemma_.lower()
     if lemma in _LIGHT and (deed := next((_DEEDS[o.lemma_] for o in objects if o.lemma_ in _DEEDS and _is_one(o)), "")):
         lemma, objects = deed, [o for o in objects if o.lemma_ not in _DEEDS]
+    lemma = _CRIES.get(lemma, lemma) if any(is_speech(t) for t in piece) else lemma
     asleep = lemma in {"be", "fall", "lie"} and any(c.dep_ in {"acomp", "advmod"} and c.lower_ == "asleep" for c in verb.children)
     lemma = "sleep" if asleep else lemma
     meal = next((o for o in objects if lemma == "have" and o.lemma_ in _MEALS), None)
@@ -205,7 +211,7 @@ def _read_clause(piece: Span, head: Token, *, depth: int = 0) -> Clause:
     participles = () if depth else tuple(_participles(verb, piece))
     particle = _particle(verb)
     return Clause(piece, "event" if asleep else _kind(piece, head, verb, lemma, subjects), verb, lemma, "" if particle in dict(ways) else particle,
-                  any(_is_denied(token) for token in inside) or _denies(objects), passive, subjects,
+                  any(_is_denied(token) for token in inside if token is verb or token.lemma_ not in _STOP or verb.tag_ != "VBG") or _denies(objects), passive, subjects,
                   tuple(objects), tuple(modifiers), participles, () if depth else tuple(_meanwhile(head, piece)), watchers)
 
 
@@ -275,7 +281,9 @@ def _visible_verb(head: Token) -> tuple[Token, list[Token]]:
         own = {"mark"} if lemma == "help" else SUBJECTS | {"mark"}             # who is helped does it as well
         inner = next((c for c in verb.children if c.dep_ in {"xcomp", "ccomp", "advcl"} and c.i > verb.i
                       and c.pos_ == "VERB" and not has_child(c, own)), None)
-        if inner is None or (lemma != "help" and lemma not in words("aspect")):
+        cannot = lemma in _STOP and _is_denied(verb) and inner is not None and inner.tag_ == "VBG"       # "could not stop smiling"
+        allowed = cannot or (lemma in _ALLOW and has_child(verb, {"nsubjpass"}))
+        if inner is None or (lemma != "help" and not allowed and lemma not in words("aspect")):
             return verb, outer
         if lemma in {"come", "go", "get", "keep"} and inner.tag_ != "VBG":
             return verb, outer
@@ -311,18 +319,26 @@ def _kind(piece: Span, head: Token, verb: Token, lemma: str, subjects: Sequence[
     if lemma in tells or (said and head.i > piece.start and _inverted(head, piece)):
         return "speech"
     named = lemma in _NAMED and has_child(verb, {"nsubjpass", "auxpass"})       # "was called Bo"
-    if named or head.lemma_.lower() in words("state") or lemma in words("state"):
+    must = head.lemma_ == "have" and head != verb    # "had to run", and ran
+    if named or (head.lemma_.lower() in words("state") and not must) or lemma in words("state") or _is_mood(verb, lemma):
         return "state"
     if subjects and all(s.lemma_.lower() in words("backdrop") for s in subjects) and not any(
             c.dep_ == "dobj" and c.pos_ in {"NOUN", "PRON"} for c in verb.children):    # "The wind took his cap"
         return "state"
     if any(s.lower_ == "you" for s in subjects) and any(c.tag_ == "MD" for c in verb.children):
         return "state"                               # "you may see him": a reader may
+    if subjects and lemma in _ACHE and all(s.lemma_.lower() in words("body") for s in subjects):
+        return "state"                               # "My heart was beating"
     if lemma in _FALLING and subjects and subjects[0].lower_ == "it":
         return "state"
     if any(t.lemma_.lower() in _CAMERA_MOVES for t in piece) and subjects and all("camera" in {s.lower_, *(c.lower_ for c in s.children)} for s in subjects):
         return "state"
     return "event"
+
+
+def _is_mood(verb: Token, lemma: str) -> bool:
+    """Tell whether a verb says only how somebody comes to be: "grew angry", "got wet", "felt sorry"."""
+    return lemma in _BECOME and has_child(verb, {"acomp"}) and not has_child(verb, {"dobj", "prt"})
 
 
 def _inverted(head: Token, piece: Span) -> bool:

@@ -51,6 +51,8 @@ def _told(tokens: list[Token], names: frozenset[str]) -> Iterator[tuple[str, str
             yield token.lower_, before[0].lemma_.lower()
         if before and before[-1].pos_ == "NOUN" and before[-1].dep_ == "compound" and before[-1].head == token:
             yield token.lower_, before[-1].lemma_.lower()                      # "the cat Luna"
+        if before and token.dep_ == "appos" and token.head == before[-1] and token.head.pos_ == "NOUN":
+            yield token.lower_, token.head.lemma_.lower()                      # "her brother Gus"
         follows = tokens[i + 1] if i + 1 < len(tokens) else None
         if follows is not None and follows.text.istitle() and follows.head in {token, token.head} and _is_animal(follows.lower_):
             yield token.lower_, follows.lower_                                 # "Peter Rabbit"

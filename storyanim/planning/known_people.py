@@ -15,6 +15,9 @@ _GENERIC = {"boy": "m", "man": "m", "fellow": "m", "lad": "m", "gentleman": "m",
             "maiden": "f", "child": "", "kid": "", "person": "", "youngster": ""}
 _GROWN = frozenset({"man", "woman", "lady", "gentleman", "fellow"})
 _CREATURES = frozenset({"animal", "creature", "beast", "thing", "fellow"})
+# what somebody is who is called by a title: "Mrs Patel", "our teacher"
+_TITLED = frozenset({"teacher", "doctor", "nurse", "neighbour", "neighbor", "professor", "headmaster", "headmistress", "principal", "librarian",
+                     "coach", "vicar", "landlady", "landlord", "inspector", "headteacher"})
 _PARENTS = ("mother", "father", "grandmother", "grandfather")
 REACH = 8                                            # clauses back in which a group can be "they"
 Meant = dict[int, tuple[Person, ...]]                # index of a noun phrase's head → whom it speaks of
@@ -27,6 +30,8 @@ class KnownPeople:
         """Args: names: words that are names. beings: things that act like people. kinds: name → what its bearer is."""
         self._kinds = kinds
         self._children: set[int] = set()             # whose mother, or grandfather, the story speaks of
+        self._young: set[int] = set()                # whose age is told
+        self._peers: list[tuple[Person, Person]] = []            # friends, brothers and sisters, and whose they are
         self._siblings: dict[int, Person] = {}       # id(person) → its brother or sister
         self._called: dict[str, Person] = {}         # "the Admiral", as he was introduced → who it is
         self._beings = beings
@@ -40,6 +45,7 @@ class KnownPeople:
         self._where: dict[int, int] = {}             # id(person) → number of the last paragraph with it
         self._neuter: set[int] = set()               # whom the story calls "it"
         self._called_he: set[int] = set()            # whom the story calls "he" or "she"
+        self._things_at = -9                         # number of the last clause that speaks of several things
         self._thing_at = -9                          # number of the last clause in which something is done to a thing
         self._clock = self._paragraph = 0
         self._history: list[tuple[tuple[Person, ...], tuple[Person, ...]]] = []             # doers, and others, of each clause
@@ -61,8 +67,9 @@ class KnownPeople:
     def _is_being(self, noun: str) -> bool:
         return noun in self._beings or is_animate(noun)
 
-    def _near(self, gender: Gender) -> bool:
-        return any(p.gender == gender and self._acted.get(id(p), -99) > self._clock - REACH for p in self.everybody)
+    def _near(self, gender: Gender, least: int = 0) -> bool:
+        """Tell whether somebody of a gender, who acts so often at least, acted not long ago."""
+        return any(p.gender == gender and p.acts >= least and self._acted.get(id(p), -99) > self._clock - REACH for p in self.everybody)
 
     def _recency(self, person: Person) -> float:
         return max(self._acted.get(id(person), -99) + 0.5, self._seen.get(id(person), -99))
@@ -115,7 +122,7 @@ class KnownPeople:
             if person.plural != mention.plural or person.narrator or {gender, person.gender} == {"m", "f"}:
                 return False
             if person.noun == "person":
-                return mention.noun in _GENERIC and not person.plural
+                return (mention.noun in _GENERIC or (mention.noun in _TITLED and has_title(person))) and not person.plural
             elder = family[1:2] == ("elder",)
             grown = mention.noun in _GROWN and not person.plural and (elder or family[1:2] == ("adult",)) and not (elder and "young" in told)
             return mention.noun in family or grown or (mention.noun in _CREATURES and not person.human and not person.plural)

@@ -53,10 +53,15 @@ def find_names(tokens: Iterable[Token]) -> frozenset[str]:
     common: set[str] = set()                         # that have an article: "the Robin"
     called: set[str] = set()                         # "a girl called zofia"
     first_names: set[str] = set()                    # that act
+    tokens = list(tokens)
+    careless = not any(t.text[:1].isupper() and t.is_alpha and t.lower_ != "i" and not is_speech(t) for t in tokens)
     for token in tokens:
         word = token.lower_
-        if token.dep_ in {"oprd", "attr"} and token.head.lemma_ in {"call", "name"} and token.head.dep_ in {"acl", "relcl"}:
+        if token.dep_ in {"oprd", "attr"} and token.head.lemma_ in {"call", "name"} and (
+                token.head.dep_ in {"acl", "relcl"} or any(c.dep_ == "nsubjpass" for c in token.head.children)):
             called.add(word)
+        if careless and _is_first_name(word) and token.dep_ == "nsubj" and not any(c.dep_ in {"det", "poss", "amod"} for c in token.children):
+            called.add(word)                         # "kim filmed it"
         if token.dep_ in {"nsubj", "attr"} and is_numbered(token) and _is_being_by_verb(token):
             called.add(word)                         # "Unit 7 was a robot"
         if token.is_lower:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from storyanim.planning.casting import family_of
 from storyanim.planning.events import Clause
 from storyanim.planning.kinds import PARENTS
 from storyanim.planning.known_people import REACH, Meant, has_title
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from spacy.tokens import Token
 
 OWNS: dict[str, Gender] = {"his": "m", "her": "f"}
+PEERS = frozenset({"friend", "classmate", "schoolmate", "playmate"})
 SIBLINGS = frozenset({"brother", "sister", "sibling", "twin"})
 _YOUNG = frozenset({"child", "kid", "boy", "girl", "youngster", "sibling", "twin"})
 _SMALL = frozenset({"little", "small", "baby", "younger", "kid", "twin", "tiny", "young"})
@@ -48,10 +50,15 @@ class NounReader(PronounReader):
             return (sibling,)
         person = self._find(mention) or next((p for m in also if (p := self._find(m))), None)
         noun = mention.noun if self._is_being(mention.noun) else "person"
+        owner = self._owner_of(head) if mention.noun in SIBLINGS | PEERS else None
+        if owner is not None and mention.noun in SIBLINGS and family_of(owner.noun)[:1] == ("animal",):
+            noun = owner.noun                        # the sister of a butterfly is one
         person = person or self._meet(noun, story_offset(head), mention=mention)
         for told in (mention, *also):
             self._learn(person, told)
-        if mention.noun in SIBLINGS and (owner := self._owner_of(head)) and owner is not person:
+        if owner is not None and owner is not person:
+            self._peers.append((person, owner))
+        if mention.noun in SIBLINGS and owner is not None and owner is not person:
             self._siblings |= {id(person): owner, id(owner): person}
             if {c.lower_ for c in head.children} & _SMALL:
                 self._children |= {id(person), id(owner)}
@@ -66,6 +73,14 @@ class NounReader(PronounReader):
         person = self._find(mention) or self._meet(mention.noun, story_offset(head), mention=mention)
         self._learn(person, mention)
         return (person,)
+
+    def _one_of_them(self, head: Token) -> tuple[Person, ...]:
+        """Return one of the several who were spoken of last: "we met some goats. One of them ate"."""
+        group = max((p for p in self.everybody if p.plural and self._seen.get(id(p), -9) >= self._clock - 1), key=self._recency, default=None)
+        if group is None:
+            return ()
+        mention = Mention(head, group.noun, "", frozenset({"of them"}), group.gender, plural=False, definite=True)
+        return (self._find(mention) or self._meet(group.noun, story_offset(head), mention=mention),)
 
     def _distinct(self, head: Token, mention: Mention) -> tuple[Person, ...]:
         """Return "the eldest", "the other": one of the group that the story spoke of last; () of things."""
@@ -87,6 +102,9 @@ class NounReader(PronounReader):
             return self._find(describe(possessive, self._names))
         if possessive.lower_ in {"my", "our"}:
             return self._narrator
+        subject = next((c for c in head.head.children if c.dep_ == "nsubj" and c.pos_ in {"NOUN", "PROPN"} and c != head), None)
+        if subject is not None and (doer := self._find(describe(subject, self._names))):
+            return doer
         others = [c for c in (*head.ancestors,) if c.pos_ in {"PROPN", "NOUN"} and c.i < head.i]
         beside = next((p for c in others if (p := self._find(describe(c, self._names)))), None)
         return beside or next(iter(self.actors), None)

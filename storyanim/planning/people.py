@@ -11,16 +11,20 @@ from storyanim.planning.clause_parts import conjuncts
 from storyanim.planning.events import Clause
 from storyanim.planning.kinds import CHILDREN
 from storyanim.planning.known_people import Meant, has_title, unique
-from storyanim.planning.mentions import NUMBERS, describe, of_which
+from storyanim.planning.mentions import NUMBERS, describe, name_gender, of_which
 from storyanim.planning.narrative import Gender, Person
-from storyanim.planning.noun_phrases import OWNS, SIBLINGS, NounReader
+from storyanim.planning.noun_phrases import OWNS, PEERS, SIBLINGS, NounReader
+from storyanim.planning.parse import story_offset
 from storyanim.planning.pronouns import PRONOUNS, THEY, WE, I
 from storyanim.planning.words import is_animate, words
 
 if TYPE_CHECKING:
     from spacy.tokens import Token
 
+_AGES = {"four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13}
+_GROWN_UP = 16                                       # years
 _INTRODUCTION = re.compile(r"\b(?:[Tt]hat|[Tt]his)(?:\s+is|['’]s)\s+(?:the\s+|our\s+|my\s+)?([A-Z]\w+)\b")
+_OWN_NAME = re.compile(r"\b(?:[Mm]y name(?:\s+is|['’]s)|[Cc]all me|I(?:\s+am|['’]m))\s+([A-Z]\w+)\b")
 
 
 class People(NounReader):
@@ -40,6 +44,7 @@ class People(NounReader):
         for head in (*clause.watchers, *clause.subjects):
             self._resolve(head, meant, subject=True, clause=clause)
         self._name(clause, meant)
+        self._age(clause, meant)
         others = [head for part in clause.meanwhile for head in part.subjects if not self._means_doers(head, clause, meant)]
         for head in others:
             self._resolve(head, meant, subject=True, clause=clause)
@@ -47,6 +52,7 @@ class People(NounReader):
             for head in (*part.objects, *(head for _, head in part.modifiers)):
                 if head.i not in meant:
                     self._resolve(head, meant, subject=False, clause=clause)
+        self._read_within(clause, meant)
         doers = unique(p for head in clause.subjects for p in meant.get(head.i, ()))
         besides = unique(p for who in meant.values() for p in who if p not in doers)
         self._remember(clause, meant, doers, besides)
@@ -69,6 +75,18 @@ class People(NounReader):
                     for person in who:
                         self._acted[id(person)] = self._clock
 
+    def _read_within(self, clause: Clause, meant: Meant) -> None:
+        """Meet whom a relative clause tells of: "an alley, where a cat was washing her paws"."""
+        for verb in clause.tokens:
+            if verb.dep_ != "relcl" or verb.pos_ != "VERB":
+                continue
+            for head in (c for c in verb.children if c.dep_ == "nsubj" and c.pos_ in {"NOUN", "PROPN"} and c.i not in meant):
+                self._resolve(head, meant, subject=False, clause=clause)
+                who = meant.get(head.i, ())
+                owner = next((t.lower_ for c in verb.children if c.dep_ == "dobj" for t in c.children if t.lower_ in OWNS), "")
+                if len(who) == 1 and owner and not who[0].gender and not who[0].plural:
+                    who[0].gender = OWNS[owner]
+
     def introduce(self, spoken: str) -> None:
         """Read "That is the Admiral", said of who acted last and has no name yet."""
         who = self.actors
@@ -79,6 +97,15 @@ class People(NounReader):
         if all(name not in known.split() for p in self.everybody for known in p.names):
             who[0].names.append(name)
             self._called[name.lower()] = who[0]
+
+    def hear_name(self, spoken: str, speakers: tuple[Person, ...]) -> None:
+        """Read "My name is Ines", said by who has no name yet."""
+        found = _OWN_NAME.search(spoken)
+        if found is None or len(speakers) != 1 or speakers[0].names or found[1].lower() not in self._names | words("man_name", "woman_name"):
+            return
+        if all(found[1] not in known.split() for p in self.everybody for known in p.names):
+            speakers[0].names.append(found[1])
+            speakers[0].gender = speakers[0].gender or name_gender(found[1].lower())
 
     def begin_paragraph(self) -> None:
         """Go on to the next paragraph: who acts there is nearer."""
@@ -91,6 +118,11 @@ class People(NounReader):
             self._acted[id(person)] = self._clock
         if doers and self._history and not self._history[-1][0]:
             self._history[-1] = (doers, tuple(p for p in self._history[-1][1] if p not in doers))
+
+    def remember_speaker(self, speakers: tuple[Person, ...]) -> None:
+        """Count who says words that nobody is told to say."""
+        if len(speakers) == 1 and self._spoke[-1:] != list(speakers):
+            self._spoke.append(speakers[0])
 
     def other_speaker(self) -> tuple[Person, ...]:
         """Return who speaks next where nobody is named: of the last two who spoke, the other."""
@@ -121,9 +153,10 @@ class People(NounReader):
 
     def settle_kinds(self) -> None:
         """Who is known by a name alone and has a mother in the story is a child."""
+        self._young |= {id(p) for p, owner in self._peers if id(owner) in self._young | self._children}
         for person in self.everybody:
-            nouns = {"person", *SIBLINGS}
-            if id(person) in self._children and person.noun in nouns and not person.narrator and not has_title(person):
+            child = id(person) in self._young or (id(person) in self._children and not person.narrator)
+            if child and person.noun in {"person", *SIBLINGS, *PEERS} and not person.plural and not has_title(person):
                 person.noun = CHILDREN[person.gender]
 
     def settle_cast(self) -> None:
@@ -154,6 +187,9 @@ class People(NounReader):
 
     def _resolve(self, head: Token, meant: Meant, *, subject: bool, clause: Clause) -> None:
         inner = of_which(head)
+        if inner and inner.lower_ == "them" and head.lower_ == "one" and (one := self._one_of_them(head)):
+            meant[head.i] = one
+            return
         if inner and inner.pos_ == "NOUN" and head.lower_ in {"one", *NUMBERS}:
             if some := self._some_of(head, inner):
                 meant[head.i] = some
@@ -188,12 +224,20 @@ class People(NounReader):
             who = meant.get(subject.i, ()) if subject is not None else ()
             if subject is not None and subject.lemma_ == "name" and mention.name:
                 owner = next((OWNS[c.lower_] for c in subject.children if c.lower_ in OWNS), "")
-                who = who or self._nameless(owner) or tuple(p for p in self.actors[:1] if not (owner and p.narrator))
+                mine = any(c.lower_ == "my" for c in subject.children)
+                who = (self._narrate(story_offset(subject)),) if mine else who or self._nameless(owner) or tuple(p for p in self.actors[:1] if not (owner and p.narrator))
             if len(who) == 1 and (mention.name or (is_animate(mention.noun) and not mention.plural)) and clause.lemma == "be":
                 if not (mention.name and who[0].names):
                     self._learn(who[0], mention)
                 for word in conjuncts(told):
                     meant[word.i] = who
+
+    def _age(self, clause: Clause, meant: Meant) -> None:
+        """Read "I am ten": whom one calls a child."""
+        told = next((c for c in clause.verb.children if c.dep_ in {"attr", "acomp"}), None) if clause.verb is not None else None
+        age = _age_of(told) if told is not None and clause.lemma == "be" else None
+        if age is not None and age < _GROWN_UP:
+            self._young |= {id(p) for head in clause.subjects for p in meant.get(head.i, ())}
 
     def _christen(self, clause: Clause) -> Meant:
         """Read "I named her Gerda": a name for who was met last without one."""
@@ -213,8 +257,11 @@ class People(NounReader):
         for person in (*doers, *others):
             person.mentions += 1
             self._seen[id(person)], self._where[id(person)] = self._clock, self._paragraph
-        if any(head.i not in meant and head.pos_ == "NOUN" for head in clause.objects):
+        things = [t for t in (*clause.objects, *(t for _, t in clause.modifiers)) if t.i not in meant and t.pos_ == "NOUN"]
+        if any(t in things for t in clause.objects):
             self._thing_at = self._clock
+        if any(t.tag_ == "NNS" for t in things):
+            self._things_at = self._clock
         for person in doers:
             person.acts += acts
             self._acted[id(person)] = self._clock
@@ -227,6 +274,16 @@ class People(NounReader):
             beside = tuple(p for p in (doers if together else (*doers, *others)) if p is not self._narrator and (together or p.human))
             self._beside = beside[:2] if beside else self._beside
         self._history.append((doers, others))
+
+
+def _age_of(told: Token) -> int | None:
+    """Return the number of "ten", "ten years old" and "8"; None of other words."""
+    number = next((t for t in (told, *told.children, *(g for c in told.children for g in c.children)) if t.like_num), None)
+    if number is None or (number is told and any(c.dep_ == "prep" for c in told.children)):      # "one of them"
+        return None
+    if told.lower_ not in {"year", "years", "old"} and number is not told:
+        return None
+    return int(number.text) if number.text.isdecimal() else _AGES.get(number.lower_)
 
 
 def _kind(noun: str) -> str:

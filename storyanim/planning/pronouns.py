@@ -36,6 +36,9 @@ class PronounReader(KnownPeople):
         if word in I | _YOU or word in WE:
             narrator = self._narrate(story_offset(head))
             return (narrator, *self._beside) if word in WE else (narrator,)
+        if word == "them" and not subject and self._things_at == self._clock - 1 and self._history and (
+                len(who := self._history[-1][0]) < 2 and not any(p.plural for p in (*who, *self._history[-1][1]))):
+            return ()                                # "ran over my trousers. I dried them"
         if word in THEY:
             besides = self.actors if word == "others" else ()
             return self._they((*besides, *doers, *(self._suffers(clause) if subject else ())), story_offset(head), word)
@@ -80,7 +83,7 @@ class PronounReader(KnownPeople):
         seen = self._clock - self._seen.get(id(person), -99)
         away = self._paragraph - self._where.get(id(person), -9)
         known = 0.8 if person.gender == gender else -0.8 * (gender == "f") - 3.0 * (id(person) in self._neuter)
-        if not person.gender and not person.human and not person.names and acted > 1 and self._near(gender):
+        if not person.gender and not person.human and not person.names and self._near(gender, least=1 if acted > 1 else 3):
             known -= 2.0                             # an animal is not "she" while a woman is there
         return max(8.0 - acted, (4.5 if subject else 6.5) - seen) - min(away, 3) + known + 0.1 * min(person.mentions, 10)
 

@@ -22,7 +22,7 @@ _ALONG = frozenset({"with", "next to", "close to", "at", "after", "behind", "to"
 _SEEKING = frozenset({"look", "search", "hunt", "wait", "ask", "reach", "call", "dig", "feel", "fish"})
 _GONE = frozenset({"go", "be", "suppose", "finish", "do"})           # "was gone" is no deed that somebody suffers
 _SEEN_AS = ("girl", "boy", "woman", "man", "mother", "father", "grandmother", "grandfather")
-_PERSON_FORMS = {"people": "people", "everybody": "people", "everyone": "people", "somebody": "person", "someone": "person"}
+_PERSON_FORMS = {"people": "people", "everybody": "people", "everyone": "people", "class": "child", "somebody": "person", "someone": "person"}
 
 
 def write_query(staging: Staging, setting: Setting) -> str:
@@ -40,7 +40,7 @@ def write_query(staging: Staging, setting: Setting) -> str:
 
 def goes_home(deed: Event) -> bool:
     """Tell whether somebody goes home, rather than does something there."""
-    return any(t.lower_ == "home" and t.dep_ == "advmod" and t.head.lemma_ == deed.verb for t in deed.tokens)
+    return deed.verb in words("motion") | {"take", "bring", "carry", "drive"} and any(t.lower_ == "home" and t.dep_ == "advmod" and t.head.lemma_ == deed.verb for t in deed.tokens)
 
 
 def write_entity_query(person: Person, deed: Event, setting: Setting) -> str:
@@ -90,7 +90,8 @@ def _number_of(person: Person, event: Event | None) -> str:
 
 def _things(event: Event) -> str:
     """A subject that is nobody: "the sun", "a boat and an oar"."""
-    return join_and([short_thing(phrase) for phrase in event.subjects[:2] if not phrase.people])
+    things = [re.sub(r"^(?:[Hh]is|[Hh]er|[Ii]ts|[Tt]heir) ", "the ", short_thing(p)) for p in event.subjects[:2] if not p.people]
+    return join_and(things)
 
 
 # ── what ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -191,7 +192,7 @@ def short_thing(phrase: Phrase) -> str:
 
 def without_owner(text: str) -> str:
     """Return a phrase without whose it is where that is somebody else: "Tom's red hat", "her father's hat" → "the hat"."""
-    owner = r"\b(?:(?:his|her|their|its|my|our|your)\s\w+|(?:[A-Z][\w.]*\s)*[A-Z][\w.]*)[’']s?\s"
+    owner = r"\b(?:(?:his|her|their|its|my|our|your|the|[Tt]he|an?)\s\w+|(?:[A-Z][\w.]*\s)*[A-Z][\w.]*)[’']s?\s"
     return re.sub(owner, "the ", re.sub(r"^(?:that|this)\s", "the ", text))
 
 
@@ -212,5 +213,7 @@ def say_place(setting: Setting) -> str:
     preposition = setting.preposition or "in"
     if preposition in {"at", "in", "to"} and not (preposition == "at" and not setting.indoors and _is_stood_at(head)):
         preposition = "on" if lies_on else "in"
+    if setting.preposition == "at" and head in words("water body") and not setting.indoors:
+        preposition = "by"                           # the river, and not in it
     name = setting.place if setting.place[:1].isupper() else f"the {setting.place}"
     return f"{preposition} {name}"

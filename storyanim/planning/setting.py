@@ -34,6 +34,7 @@ from storyanim.planning.places import (
     room_with,
 )
 from storyanim.planning.when import (
+    Time,
     begins_later,
     begins_new_day,
     is_another_time,
@@ -41,6 +42,7 @@ from storyanim.planning.when import (
     is_next_morning,
     read_time,
     read_weather,
+    until_when,
 )
 from storyanim.planning.words import is_place, words
 
@@ -56,6 +58,7 @@ _LEAVE = frozenset(["leave", "exit", "escape", "depart", "flee", "quit"])
 _MOVE = frozenset(["go", "come", "run", "walk", "step", "creep", "sneak", "slip", "rush", "hurry", "march", "set", "climb", "fly", "ride", "drive", "sail", "hop", "jump", "skip", "crawl"])
 _LIKENESS = frozenset(["shape", "form", "picture", "painting", "photo", "photograph", "drawing", "map", "model", "story", "song", "name", "size", "smell", "sound", "dream", "kind"])
 _SWIM = frozenset(["swim", "dive", "wade", "paddle", "snorkel", "bathe"])
+_FALL = frozenset(["fall", "tumble", "slip", "roll", "stumble", "jump", "leap", "crash"])
 _SAIL = frozenset(["sail", "row"])
 _RIDE = frozenset(["drive", "ride", "board", "steer", "pilot"])
 _WAKE = frozenset(["wake", "awake", "awaken", "rise", "sleep"])
@@ -72,6 +75,7 @@ class SettingReader:
         self._water = "water"                        # that was spoken of last: "river"
         self._vehicles = deque([""], maxlen=3)       # of the last clauses: who climbs in is in the submarine
         self._in_water: tuple[Person, ...] = ()      # who went into it alone: "jumped into the pool"
+        self._then: Time = ""                        # the time of day that the last clause went on until
         self._newcomers = False                      # who acts in this clause was not there before
         self.jumped = False                          # the last clause began another day
         self._opens_paragraph = False
@@ -99,6 +103,8 @@ class SettingReader:
         if self._bound_for is not None and clause.kind == "event":
             self.now, self._bound_for = self._bound_for, None
         self._go(self.now.stayed())
+        if self._then:
+            self.now, self._then = replace(self.now, time_of_day=self._then), ""
         self._begin_day(clause)
         if self._in_water and doers and not set(doers) & set(self._in_water):
             self._go(self._around)
@@ -114,10 +120,12 @@ class SettingReader:
             if not (ridden and self.now.indoors and ridden == self._head):         # who rides in it stays in it
                 self._read_place(clause, verb, meant, somebody=bool(doers or ridden) or verb is not clause.verb)
         if before != self.now.place:
-            wet = self.now.preposition == "in" and self._head in words("water body") and clause.lemma in words("motion")
+            wet = self.now.preposition == "in" and clause.lemma in words("motion") and (self._head in words("water body") or (
+                clause.lemma in _FALL and not self.now.indoors))             # "fell into a ditch"
             self._in_water = doers if wet else ()
         if not self.now.place and not self.now.indoors and clause.kind != "speech":
             self._guess(clause, meant)
+        self._then = until_when(clause) if clause.kind != "state" and not clause.negated else ""
         if clause.verb is None:
             self._settle([place_in(p, t) for p, t in clause.modifiers if t.i not in meant and is_where(p, t)], clause.lemma)
         return self.now
@@ -186,6 +194,8 @@ class SettingReader:
         if not (verb is clause.verb and self._newcomers):
             self._leave(verb, verb.lemma_.lower(), modifiers, objects)
         self._read_adverbs(verb, verb.lemma_.lower())
+        if self.now.indoors and any(p == "on" and t.lemma_.lower() == "way" for p, t in modifiers):
+            self._go(Setting())                      # "On the way home they met a goat"
 
     def _implied(self, lemma: str, modifiers: list[tuple[str, Token]], objects: list[Token]) -> Iterator[Place]:
         """Yield where one must be who does something, or does it at a thing: "slept in his own bed", "rowed on"."""
@@ -195,7 +205,7 @@ class SettingReader:
             room = room_with(token.lemma_.lower())
             if room and preposition in STATIC | GOAL | {"out of", "from"} and (lemma not in _LOOK or preposition in {"on", "in", "under", "from"}) \
                     and not any(c.dep_ == "compound" or c.lower_ == "of" for c in token.children):      # no tub of water
-                known = self.now.indoors and (room == "room" or head in words("dwelling"))
+                known = (self.now.indoors or head in words("indoors")) and (room == "room" or (self.now.indoors and head in words("dwelling")))
                 if not known and room.rpartition(" ")[2] != head:
                     yield Place("in", room, room.rpartition(" ")[2], is_room=room != "boat")
                 return
@@ -238,9 +248,11 @@ class SettingReader:
                     self.now.place.rpartition(" ")[2] not in words("water body", "spot")):
                 return                               # the sand of that beach
             before, self.now = self.now, self._at(chosen)
-            if chosen.head in words("spot") or (chosen.preposition == "into" and chosen.head in words("water body")):
+            if chosen.head in words("spot") or (chosen.preposition == "into" and (chosen.head in words("water body") or lemma in _FALL)):
                 self._around = before if before.place.rpartition(" ")[2] not in words("spot") else self._around
             self._bound_for = self._at(goal[0]) if here and goal and chosen.preposition in PATH else None
+            if chosen.head in words("stairs") and chosen.preposition in PATH and before.indoors and lemma == "come":
+                self._bound_for = before             # to where somebody is
 
     def _at(self, place: Place) -> Setting:
         name, preposition, before = place.name, place.preposition, self.now

@@ -103,6 +103,20 @@ def is_next_morning(clause: Clause, now: Setting) -> bool:
         token.lemma_.lower() in {"morning", "sunrise", "dawn", "daybreak"} for token, _ in _times(clause))
 
 
+def until_when(clause: Clause) -> Time:
+    """Return the time of day at which the next clause is: "He walked until the sun rose", "They talked until midnight"."""
+    for token in clause.tokens:
+        if token.lower_ not in {"until", "till"} or is_speech(token):
+            continue
+        if token.dep_ == "prep":
+            return next(filter(None, (TIMES.get(t.lemma_.lower(), "") for t in token.children)), "")
+        verb = token.head
+        subject = next((c.lemma_.lower() for c in verb.children if c.dep_ == "nsubj"), "")
+        told = (TIMES.get(c.lemma_.lower(), "") for c in verb.children if c.dep_ in {"acomp", "nsubj"})
+        return next(filter(None, told), "") or _sky_time(subject, verb)
+    return ""
+
+
 def _times(clause: Clause) -> Iterator[tuple[Token, Time]]:
     for token in clause.tokens:
         word = token.lemma_.lower()
@@ -126,10 +140,16 @@ def _is_seen_above(token: Token) -> bool:
 
 def _by_the_sky(body: str, verb: Token) -> Time:
     """Return the time of day that the sun, the moon or the stars tell by what they do."""
+    particles = {c.lower_ for c in verb.children if c.dep_ in {"prt", "advmod", "mark"}}
+    unsure = particles & _UNSURE or any(c.dep_ == "neg" for c in verb.children)
+    return "" if unsure else _sky_time(body, verb)
+
+
+def _sky_time(body: str, verb: Token) -> Time:
     verb = next((c for c in verb.children if c.dep_ == "xcomp"), verb)                  # "began to rise"
     does = {verb.lemma_.lower(), verb.head.lemma_.lower() if verb.dep_ == "conj" else ""}
     particles = {c.lower_ for c in verb.children if c.dep_ in {"prt", "advmod", "mark"}}
-    if particles & _UNSURE or any(c.dep_ == "neg" for c in verb.children):
+    if body not in {"sun", "moon", "star"}:
         return ""
     if body != "sun":
         return "night" if does & (_UP | {"shine", "twinkle", "glitter", "sparkle", "hang", "stand"}) else ""

@@ -27,6 +27,7 @@ class TestKinds:
     @pytest.mark.parametrize("text", [
         "The girl was tired.", "He wanted a dog.", "Tom knew the way.", "There was a house in the wood.", "She loved her garden.",
         "The sun was shining.", "It was a cold night.", "They wished to see the sea.",
+        "The fox grew angry.", "His heart was beating.", "You may see him there.",
     ])
     def test_states_are_none(self, text: str) -> None:
         assert [clause.kind for clause in clauses(text)] == ["state"]
@@ -52,7 +53,9 @@ class TestVerbs:
         ("He gave a wave.", "wave"), ("The fox, who had agreed to judge, marked the line.", "mark"),
         ("The boy whom the king had sent opened the box.", "open"), ("When the bell rang, the children ran out.", "run"),
         ("Confident he would win, Benny dashed off.", "dash"), ("Seeing nobody there, she lifted the latch.", "lift"),
-        ("She had to cross the bridge.", "cross"),
+        ("She had to cross the bridge.", "cross"), ("The bird was allowed to stay.", "stay"), ("I couldn't stop smiling.", "smile"),
+        ("“Run!” cried the girl.", "shout"), ("The girl cried.", "cry"), ("In the second lesson we painted a hill.", "paint"),
+        ("Ann saw a boy climb the wall.", "climb"), ("Ann saw a letter lying there.", "see"),
     ])
     def test_the_one_that_is_seen(self, text: str, verb: str) -> None:
         assert [clause.lemma for clause in clauses(text)] == [verb]

@@ -56,6 +56,13 @@ class TestPronouns:
         ("I saw a heron catch a fish. I laughed.", ["heron", "I"]),
         ("Mia saw a letter lying on the mat.", ["Mia"]),
         ("I fell. Everybody looked at me.", ["I", "person"]),
+        # One of several; a title that says what somebody is; a relative clause tells whose paws they are.
+        ("Tom met some goats. One of them ate a sandwich.", ["Tom", "goat"]),
+        ("Mrs Patel wrote on the board. Tom ran. The teacher sat down.", ["Mrs Patel", "Tom", "Mrs Patel"]),
+        ("Ben was a boy. Ben hid behind a wall, where a cat was washing her paws. The cat meowed. He laughed.", ["Ben", "cat", "Ben"]),
+        ("An old man sat down. The man ate. The man sang. A pigeon landed. He laughed.", ["man", "man", "man", "pigeon", "man"]),
+        # Who writes in small letters has names as well.
+        ("then kim filmed it. she laughed", ["kim", "kim"]),
         # What an animal does is done by it; a thing does nothing.
         ("A hen found a cake. It ran home.", ["hen", "hen"]),
     ])
@@ -77,6 +84,26 @@ class TestPronouns:
     def test_who_acts_next_in_a_paragraph_that_opens_with_words_says_them(self) -> None:
         story = '"Go home," said Ann.\n\n"Thirty years." Ben leaned on a stick.\n\nAnn ran away.'
         assert [who for who, _ in deeds(story)] == ["Ann", "Ben", "Ben", "Ann"]
+
+    @pytest.mark.parametrize(("text", "called", "noun"), [
+        ("My name is Jonas and I am ten. I ran.", "Jonas", "boy"),
+        ("I am eight years old. I sat next to my best friend Mia. Mia laughed.", "Mia", "girl"),
+        ("I am forty. I sat next to my best friend Mia. Mia laughed.", "Mia", "friend"),
+        ("The butterfly called her sisters.", "butterfly", "butterfly"),
+    ])
+    def test_what_somebody_is(self, text: str, called: str, noun: str) -> None:
+        assert person(text, called).noun == noun
+
+    def test_who_says_a_name_has_it(self) -> None:
+        assert person('A nurse waved. "My name\'s Ines," she said. Ines sat down.', "nurse").names == ["Ines"]
+
+    def test_the_sisters_of_a_butterfly_are_butterflies(self) -> None:
+        assert {p.noun for p in narrative("A butterfly flew off. The butterfly fetched her sisters.").people} == {"butterfly"}
+
+    def test_them_are_things_that_were_spoken_of_last(self) -> None:
+        event = narrative("Ann met Ben. The water ran over the trousers. Ann dried them.").beats[-1].main
+        assert event is not None
+        assert not any(phrase.people for phrase in event.objects)
 
     def test_a_thing_is_nobody(self) -> None:
         assert all(p.noun != "jar" for p in narrative("Alice took a jar. The jar was empty. It fell.").people)

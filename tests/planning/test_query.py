@@ -24,6 +24,7 @@ def queries(text: str, *cast: CastMember) -> list[str]:
     ("The girl came to the fountain. She sang.", "at the fountain"), ("The girl ran to the hotel. She sang.", "at the hotel"),
     ("The girl ran to the forest. She sang.", "in the forest"), ("The girl ran into the hotel. She sang.", "in the hotel"),
     ("The girl walked to the beach. She sang.", "on the beach"), ("The man rowed a boat. He sang.", "in the boat"),
+    ("They reached the river. He sang.", "by the river"),
 ])
 def test_places_are_said_with_their_preposition(text: str, place: str) -> None:
     assert queries(text)[-1].endswith(f"singing {place}")
@@ -35,7 +36,8 @@ def test_places_are_said_with_their_preposition(text: str, place: str) -> None:
     ("The children ran down the hill.", "children"), ("Two boys swam in the lake.", "two boys"),
     ("The women sang in the church.", "women"), ("Three mice slept in the barn.", "three mice"),
     ("The wolves ran through the forest.", "wolves"), ("A cat and a dog slept in the barn.", "a cat and a dog"),
-    ("The thieves opened the door.", "thieves"), ("An old owl sat on a branch.", "an owl"),
+    ("The thieves opened the door.", "thieves"), ("The class ran to the bus.", "children"),
+    ("The boy's drawing hung above the bed.", "the drawing"), ("His wheels turned in the mud.", "the wheels"), ("An old owl sat on a branch.", "an owl"),
 ])
 def test_who_is_named_by_kind(text: str, who: str) -> None:
     assert queries(text)[0].startswith(f"{who} "), queries(text)

@@ -47,6 +47,10 @@ class TestPlace:
         ("Mia sat in a cave. A fox stepped out.", ["cave", "cave"]),
         ("Mia sat in the hall. Ann fetched some milk from the kitchen.", ["hall", "hall"]),
         ("Mia stood in the yard. Ann put a fish into a tub of water.", ["yard", "yard"]),
+        # Stairs that somebody comes down lead to where one is; a ditch holds who fell into it.
+        ("Ann cooked in the kitchen. Ben came down the stairs. They ate.", ["kitchen", "stairs", "kitchen"]),
+        ("They sat in the park. Leo fell into a ditch. Ann laughed.", ["park", "ditch", "park"]),
+        ("Ann sat in the garden. Dad carried Leo upstairs.", ["garden", ""]),
         # Hours later one may be anywhere; a city that is told of is where one is.
         ("Mia sat on the beach.\n\nIn the afternoon she wrote a letter.", ["beach", ""]),
         ("Bo was in the factory. He rolled past the guard and out of the gate. The city was loud. He hid.", ["", "city"]),
@@ -101,6 +105,9 @@ class TestTimeAndWeather:
         ("The sun was rising. The fox ran.", ["dawn"]), ("The fox ran until the sun set.", [""]),
         ("At six it was dark. The fox ran.", ["night"]), ("The fox counted the stars.", ["night"]),
         ("They sat on the step all night. The sun rose.", ["day"]),
+        ("That night Tom walked until the sun rose. Tom slept.", ["night", "day"]),
+        ("They talked until midnight. They slept.", ["", "night"]),
+        ("By noon they had reached the hill.", ["day"]),
     ])
     def test_time(self, text: str, expected: list[str]) -> None:
         assert times(text) == expected
