@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -161,3 +162,80 @@ def test_ctrl_c_at_work_ends_with_130_and_a_run_to_go_on_with(command: Command, 
         assert Outcome(130, "", command.forker.said()).complaint[0] == "interrupted"
         assert not command.is_half_made
     assert command.finish() == whole
+
+
+@dataclass(frozen=True)
+class Batch(Command):
+    """The same of two stories, in a folder of their runs; a frog's second shot is the second story's alone."""
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        first = Path(self.arguments[1])
+        second = first.with_name("frogs.txt")
+        second.write_text("A green frog jumps. A frog runs in the forest.")
+        first.with_name("bears.txt").write_text("A bear runs in the forest.")
+        stories = [str(first.with_name("bears.txt")), str(second)]
+        return super().asked | {"arguments": ["run", *stories, *self.arguments[4:], str(self.run)]}
+
+
+def test_a_batch_killed_in_its_films(forker: Forker, arguments: list[str], tmp_path: Path) -> None:
+    whole = Batch(forker, arguments, tmp_path / "whole" / "films").finish()
+    batch = Batch(forker, arguments, tmp_path / "killed" / "films")
+    for step in ("shots/s01/frames", "shots/s02/frames", "shots/s02/clip"):
+        assert batch.struck(step, signal.SIGKILL) == -signal.SIGKILL, step
+    assert (batch.run / "bears/film.mp4").is_file()
+    assert not (batch.run / "frogs/film.mp4").exists()
+    assert batch.finish() == whole
+
+
+def test_a_replay_killed_leaves_the_run_and_a_run_to_go_on_with(undisturbed: Command, whole: dict[str, bytes], tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    asked = {"arguments": ["replay", str(undisturbed.run), "--out", str(again)], "cache": undisturbed.asked["cache"]}
+    forker = undisturbed.forker
+    for step, after_s in (("shots/s01/frames", 0.01), ("film", 0.0)):
+        killed = forker.start(**asked, at=step, signal=signal.SIGKILL, after_s=after_s)
+        assert forker.code(killed) == -signal.SIGKILL
+        assert undisturbed.files == whole
+        assert forker.code(forker.start(**asked)) == 2
+        assert str(again) in forker.said()
+        assert forker.code(forker.start(**asked | {"arguments": ["run", str(again)]})) == 0, forker.said()
+        assert {name: data for name, data in Command(forker, [], again).files.items() if name != "run.json"} == {
+            name: data for name, data in whole.items() if name != "run.json"}
+        shutil.rmtree(again)
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Path]:
+    """A folder to be closed, which is opened again afterwards."""
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    yield folder
+    for path in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+        path.chmod(0o755)
+
+
+def closed(folder: Path) -> dict[str, bytes]:
+    for path in (*folder.rglob("*"), folder):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("kind", ["run", "run again", "run in it", "batch", "replay", "replay of it", "dry run of it"])
+def test_a_folder_that_is_read_only(
+    undisturbed: Command, arguments: list[str], read_only: Path, tmp_path: Path, kind: str
+) -> None:
+    run = read_only / "run"
+    shutil.copytree(undisturbed.run, run)
+    before = closed(read_only)
+    story, rest = arguments[1], arguments[4:-1]
+    commands = {"run": ["run", story, *rest, "--out", str(read_only / "new")], "run again": ["run", str(run), "--seed", "5"],
+                "run in it": ["run", str(run)],
+                "batch": ["run", story, str(run), *rest, "--out", str(read_only)],
+                "replay": ["replay", str(undisturbed.run), "--out", str(read_only / "new")],
+                "replay of it": ["replay", str(run)], "dry run of it": ["run", str(run), "--dry-run"]}
+    forker = undisturbed.forker
+    code = forker.code(forker.start(arguments=commands[kind], cache=str(tmp_path / "cache"), plain_user=True))
+    assert code == (0 if kind == "replay of it" else 6), forker.said()
+    if code:
+        assert "cannot be written" in Outcome(code, "", forker.said()).complaint[0]
+    assert {str(path): path.read_bytes() for path in read_only.rglob("*") if path.is_file()} == before
