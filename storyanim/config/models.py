@@ -66,7 +66,8 @@ class FileRef(Section):
         else:
             factor = 1.0
         if not os.path.isfile(text):
-            raise UsageError(f"there is no file {text!r}", hint="give a .safetensors, as FILE or FILE:0.8")
+            raise UsageError(f"there is no file {text!r}", hint="give a .safetensors, as FILE or FILE:0.8; "
+                                  "one of the hub goes into a profile's [models]")
         return cls(file=str(Path(text).resolve()), weight=factor)
 
 

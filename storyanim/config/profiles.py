@@ -31,7 +31,7 @@ def _profile_toml(name: str) -> dict[str, Any]:
         bundled = resources.files("storyanim.profiles").joinpath(f"{name}.toml")
         return tomllib.loads(bundled.read_text("utf-8"))
     path = Path(name)
-    if path.suffix == ".toml" and path.is_file():
+    if path.suffix == ".toml":
         return read_toml(path)
     raise UsageError(
         f"unknown profile {name!r}",
@@ -43,7 +43,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     """Return a TOML file. Raises UsageError."""
     try:
         return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}", hint="give a .toml file") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}", hint="it must be TOML in UTF-8") from error
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import ValidationError, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -26,6 +28,8 @@ from storyanim.config.sections import (
 from storyanim.errors import UsageError
 
 Quality = Literal["draft", "normal", "fine"]
+_UNKNOWN = "extra_forbidden"
+_LISTS, _TABLES = ("tuple_type", "list_type"), ("model_type", "model_attributes_type")     # kinds of error
 
 
 class _ProfileFile(PydanticBaseSettingsSource):
@@ -122,7 +126,31 @@ def load_settings(profile: str = "storybook", quality: Quality = "normal", **fla
     try:
         return Settings(profile=profile, quality=quality, **flags)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"setting {where}: {first['msg']}",
-                         hint="docs/reference/settings.md lists them all") from error
+        raise UsageError(_told(error), hint="docs/reference/settings.md lists them all") from error
+
+
+def _told(error: ValidationError) -> str:
+    """Return what is wrong with the settings: a name that there is not before one that is missing."""
+    found = sorted(error.errors(), key=lambda one: one["type"] != _UNKNOWN)[0]
+    where = ".".join(map(str, found["loc"]))
+    if found["type"] == _UNKNOWN:
+        near = get_close_matches(str(found["loc"][-1]), _names_at(Settings, found["loc"][:-1]), n=1)
+        return f"there is no setting {where}" + (f"; did you mean {near[0]}?" if near else "")
+    if found["type"] == "missing":
+        return f"the setting {where} is missing"
+    wanted = str(found["msg"]).removeprefix("Value error, ").replace("Input should", "it should")
+    if found["type"] in _LISTS:
+        wanted = "it should be a list, as [...]"
+    if found["type"] in _TABLES:
+        wanted = f"it should be a table, as {{ {_names_at(Settings, found['loc'])[0]} = ... }}"
+    return f"setting {where}: {wanted}"
+
+
+def _names_at(model: Any, where: Sequence[int | str]) -> list[str]:
+    """Return the names of the settings in a table."""
+    for part in where:
+        if isinstance(part, str) and part in getattr(model, "model_fields", {}):
+            model = model.model_fields[part].annotation
+        while get_args(model):                       # Optional[FileRef], tuple[FileRef, ...]
+            model = get_args(model)[0]
+    return list(getattr(model, "model_fields", {}))
