@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[1]
 STORYANIM = (
     {"errors", "fonts"},
     {"artifacts", "config", "archive", "sheet"},
-    {"stages", "hub", "device", "video", "near_duplicates", "broken_clips", "motion_layers", "engine", "console"},
+    {"device"},
+    {"stages", "hub", "video", "near_duplicates", "broken_clips", "motion_layers", "engine", "console"},
     {"planning", "retrieve", "depth", "generate", "readback", "film", "personalize"},
     {"run"},
     {"api"},

@@ -93,5 +93,5 @@ def test_a_reader_whose_files_do_not_fit_is_refused(tmp_path: Path) -> None:
 
     (tmp_path / "config.json").write_text(json.dumps(asdict(ReaderConfig(NAMES, 4))))
     save_file({"text": np.zeros((2, 3), np.float32)}, tmp_path / "model.safetensors")
-    with pytest.raises(ModelError, match="cannot be loaded"):
+    with pytest.raises(ModelError, match="cannot be used"):
         NetworkReader(ModelRef(repo=str(tmp_path)), ModelRef(repo=str(tmp_path))).read(clip("red"), Asked(text="", parts=FOX))

@@ -9,12 +9,23 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import diffusers
 import torch
-from diffusers import AutoencoderKL, MotionAdapter, SchedulerMixin, StableDiffusionPipeline
+from diffusers import (
+    AutoencoderKL,
+    AutoencoderTiny,
+    MotionAdapter,
+    SchedulerMixin,
+    StableDiffusionPipeline,
+)
+from diffusers.loaders.single_file_utils import (
+    convert_animatediff_checkpoint_to_diffusers,
+    infer_diffusers_model_type,
+)
 from torch import Tensor
 from transformers import CLIPVisionModelWithProjection
 
@@ -28,8 +39,8 @@ _KINDS = {                                           # what `infer_diffusers_mod
     "ltx": "an LTX-Video checkpoint", "controlnet": "a ControlNet", "animatediff": "a motion module",
     "playground": "a Playground (SDXL) checkpoint", "stable_cascade": "a Stable Cascade checkpoint",
 }
-_PIPELINES = {"XL": "an SDXL pipeline", "Wan": "a Wan pipeline", "CogVideoX": "a CogVideoX pipeline",
-              "Flux": "a FLUX pipeline", "StableDiffusion3": "a Stable Diffusion 3 pipeline"}
+_EMBEDDING = "a textual inversion"
+COMPONENTS = ("tokenizer", "text_encoder", "vae", "unet", "scheduler")
 _USE = "storyanim draws with Stable Diffusion 1.5 and AnimateDiff: use a model of that kind"
 
 
@@ -48,18 +59,30 @@ def load_base(ref: FileRef, folder: Path) -> dict[str, Any]:
         raise ModelError(f"{path.name} is no base checkpoint: it is {name_of(weights)}", hint=_USE)
     if (kind := _kind(weights)) is not None:
         raise ModelError(f"{path.name} cannot be the base: this is {kind}", hint=_USE)
-    with hub.silence_libraries():
+    with _named(path):
         loaded = StableDiffusionPipeline.from_single_file(
             str(path), config=str(folder), local_files_only=True, safety_checker=None, torch_dtype=torch.float32)
     return {name: getattr(loaded, name) for name in ("text_encoder", "vae", "unet")}
 
 
-def load_vae(ref: ModelRef) -> AutoencoderKL:
-    """Return another VAE: of a folder or repository, or of a single file. Raises ModelError."""
-    path = Path(ref.repo).expanduser()
+def load_vae(ref: ModelRef, folder: Path) -> AutoencoderKL | AutoencoderTiny:
+    """Return another VAE, also a tiny one: of a folder or repository, or of a single file. Raises ModelError.
+
+    Args:
+        ref: the VAE.
+        folder: the profile's base repository, for the configuration of a single file.
+    """
+    path = hub.locate(ref)
     if path.is_file():
-        return AutoencoderKL.from_single_file(str(path), torch_dtype=torch.float32)
-    return AutoencoderKL.from_pretrained(hub.locate(ref), torch_dtype=torch.float32)
+        with _named(path):
+            return AutoencoderKL.from_single_file(
+                str(path), config=str(folder), subfolder="vae", local_files_only=True, torch_dtype=torch.float32)
+    tiny = AutoencoderTiny.__name__ in _text_of(path / "config.json")
+    return hub.load_network(AutoencoderTiny if tiny else AutoencoderKL, ref)
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text("utf-8", errors="replace") if path.is_file() else ""
 
 
 def load_motion_file(path: Path) -> MotionAdapter:
@@ -71,13 +94,18 @@ def load_motion_file(path: Path) -> MotionAdapter:
     if not any("motion_modules" in name for name in weights):
         raise ModelError(f"{path.name} holds no motion layers: it is {name_of(weights)}",
                          hint="give AnimateDiff's, as v3_sd15_mm.ckpt or animatediff_lightning_4step_diffusers")
-    if any("temporal_transformer" in name for name in weights):
-        return MotionAdapter.from_single_file(str(path), torch_dtype=torch.float32)
     weights = {name.removeprefix("module."): value.float() for name, value in weights.items()}
+    length = next((value.shape[1] for name, value in weights.items() if name.endswith(".pe")), 32)
+    # the positions are computed, and published modules have other names
+    named = convert_animatediff_checkpoint_to_diffusers(
+        {name: value for name, value in weights.items() if not name.endswith(".pe")})
     config = path.with_name("config.json")
-    facts = json.loads(config.read_text("utf-8")) if config.is_file() else _motion_config(weights)
-    adapter = MotionAdapter.from_config(facts)
-    adapter.load_state_dict(weights)
+    with _named(path):
+        adapter = MotionAdapter.from_config(
+            json.loads(config.read_text("utf-8")) if config.is_file() else _motion_config(named, length))
+        missing, unknown = adapter.load_state_dict(named, strict=False)
+        if odd := [*unknown, *(name for name in missing if not name.endswith(".pe"))]:
+            raise ValueError(f"{len(odd)} of its weights are missing or unknown, such as {odd[0]}")
     return adapter
 
 
@@ -94,18 +122,29 @@ def scheduler_of(name: str | None, changes: Mapping[str, Any], before: Any) -> A
     name = name or type(before).__name__
     cls: Any = getattr(diffusers, name, None)
     if not inspect.isclass(cls) or not issubclass(cls, SchedulerMixin):
-        known = sorted(found for found in dir(diffusers) if found.endswith("Scheduler") and "Flax" not in found)
-        raise UsageError(f"diffusers has no scheduler {name!r}", hint=f"known are {', '.join(known)}")
+        known = sorted({kind.__name__ for kind in before.compatibles})
+        raise UsageError(f"diffusers has no scheduler {name!r}", hint=f"as {', '.join(known)}, LCMScheduler")
+    hint = "see its page in the documentation of diffusers"
     if odd := set(changes) - set(inspect.signature(cls.__init__).parameters):
-        raise UsageError(f"{name} has no setting {min(odd)!r}", hint="see its page in the documentation of diffusers")
-    scheduler_class: Any = cls
-    return scheduler_class.from_config(before.config, **changes)
+        raise UsageError(f"{name} has no setting {min(odd)!r}", hint=hint)
+    try:
+        make: Any = cls
+        scheduler = make.from_config(before.config, **changes)
+        scheduler.set_timesteps(4)                   # many a setting is read there
+        if hasattr(before, "init_noise_sigma") and not hasattr(scheduler, "init_noise_sigma"):
+            raise ValueError("the base was not trained for its kind of noise")
+    except Exception as error:                       # ValueError, NotImplementedError, TypeError, ...
+        raise UsageError(f"{name} cannot be set so: {error}", hint=hint) from error
+    return scheduler
 
 
 def add_to_pipeline(pipeline: Any, models: Models) -> None:
     """Load embeddings, LoRAs and an IP-Adapter into a pipeline, in this order. Raises ModelError."""
     for ref in models.embeddings:
         path = hub.locate_file(ref)
+        if (kind := name_of(read_weights(path))) != _EMBEDDING:
+            raise ModelError(f"{path.name} is no textual inversion: it is {kind}",
+                             hint="give the embedding of a word, made for Stable Diffusion 1.5")
         with _named(path):
             pipeline.load_textual_inversion(str(path), token=ref.token)
     for number, ref in enumerate(models.loras):
@@ -114,23 +153,25 @@ def add_to_pipeline(pipeline: Any, models: Models) -> None:
         if not any("lora" in name.lower() for name in weights):
             raise ModelError(f"{path.name} is no LoRA: it is {name_of(weights)}",
                              hint="give a LoRA of Stable Diffusion 1.5 or of AnimateDiff's motion layers")
-        with _named(path), hub.silence_libraries():
-            pipeline.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=f"given_{number}")
-            pipeline.fuse_lora(lora_scale=ref.weight, adapter_names=[f"given_{number}"])
+        name = f"given_{number}"
+        with _named(path):
+            pipeline.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=name)
+            if not any(name in there for there in pipeline.get_list_adapters().values()):
+                raise ValueError(f"none of its layers is of this base ({next(iter(weights))}, ...)")
+            pipeline.fuse_lora(lora_scale=ref.weight, adapter_names=[name])
             pipeline.unload_lora_weights()
     if models.ip_adapter is not None and models.image_encoder is not None:
         _add_ip_adapter(pipeline, models.ip_adapter, models.image_encoder)
 
 
 def _add_ip_adapter(pipeline: Any, ref: FileRef, encoder: ModelRef) -> None:
-    path, folder = hub.locate_file(ref), hub.locate(encoder)
+    path = hub.locate_file(ref)
     weights = read_weights(path)
     if not any(name.startswith(("image_proj", "ip_adapter")) for name in weights):
         raise ModelError(f"{path.name} is no IP-Adapter: it is {name_of(weights)}",
                          hint="give one of Stable Diffusion 1.5, as ip-adapter_sd15.safetensors")
-    with _named(path), hub.silence_libraries():
-        pipeline.register_modules(image_encoder=CLIPVisionModelWithProjection.from_pretrained(
-            folder, torch_dtype=torch.float32))
+    pipeline.register_modules(image_encoder=hub.load_network(CLIPVisionModelWithProjection, encoder))
+    with _named(path):
         pipeline.load_ip_adapter(str(path.parent), subfolder="", weight_name=path.name, image_encoder_folder=None)
     pipeline.image_encoder.eval().requires_grad_(False)
 
@@ -168,26 +209,31 @@ def name_of(weights: Mapping[str, Tensor]) -> str:
     if "motion_modules" in names:
         return "a motion module"
     if len(weights) <= 4:
-        return "a textual inversion" if all(value.ndim <= 2 for value in weights.values()) else "too little"
+        return _EMBEDDING if all(value.ndim <= 2 for value in weights.values()) else "too little"
     if "model.diffusion_model." in names:
         return "a checkpoint of Stable Diffusion 1.5"
     return f"a file of other weights ({next(iter(weights), 'empty')}, ...)"
 
 
 def check_pipeline_folder(folder: Path, repo: str) -> None:
-    """Raise ModelError for a diffusers folder of another family, named for what it is."""
+    """Raise ModelError for what is no diffusers folder of Stable Diffusion 1.5, named for what it is."""
+    if folder.is_file():
+        raise ModelError(f"{repo} is one file, and no pipeline",
+                         hint="give a checkpoint as --base FILE, or as base in the profile's [models]")
+    if not (folder / "model_index.json").is_file():
+        raise ModelError(f"{repo} has no model_index.json: it is not the folder of a pipeline", hint=_USE)
     try:
-        name = str(json.loads((folder / "model_index.json").read_text("utf-8")).get("_class_name", ""))
-    except (OSError, ValueError, AttributeError):
+        index = json.loads((folder / "model_index.json").read_text("utf-8"))
+        name = str(index.get("_class_name", "pipeline of another kind"))
+    except (ValueError, AttributeError):
         return                                       # whoever loads it says what is wrong
-    for part, kind in _PIPELINES.items():
-        if part in name:
-            raise ModelError(f"{repo} cannot be the base: this is {kind} ({name})", hint=_USE)
+    if lacking := [part for part in COMPONENTS if part not in index]:
+        raise ModelError(f"{repo} cannot be the base: it is a {name}, without {lacking[0]}", hint=_USE)
+    if index.get("text_encoder_2"):
+        raise ModelError(f"{repo} cannot be the base: it is a {name}, with two text encoders", hint=_USE)
 
 
 def _kind(weights: Mapping[str, Tensor]) -> str | None:
-    from diffusers.loaders.single_file_utils import infer_diffusers_model_type
-
     try:
         kind = str(infer_diffusers_model_type(weights))
     except (KeyError, IndexError, AttributeError):
@@ -195,25 +241,14 @@ def _kind(weights: Mapping[str, Tensor]) -> str | None:
     return next((words for part, words in _KINDS.items() if kind.startswith(part)), None)
 
 
-def _motion_config(weights: Mapping[str, Tensor]) -> dict[str, Any]:
+def _motion_config(weights: Mapping[str, Tensor], length: int) -> dict[str, Any]:
     downs = {int(name.split(".")[1]) for name in weights if name.startswith("down_blocks.")}
     widths = [len(weights[f"down_blocks.{i}.motion_modules.0.norm.weight"]) for i in sorted(downs)]
     layers = {name.split(".")[3] for name in weights if name.startswith("down_blocks.0.motion_modules.")}
-    length = next((value.shape[1] for name, value in weights.items() if name.endswith("pos_embed.pe")), 32)
     return {"block_out_channels": widths, "motion_layers_per_block": len(layers), "motion_max_seq_length": length,
             "use_motion_mid_block": any(name.startswith("mid_block") for name in weights)}
 
 
-class _named:
-    """Maps what the libraries raise over a file to a ModelError that names it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, Exception) and not isinstance(error, (ModelError, UsageError)):
-            reason = str(error).strip().split("\n")[0][:160] or type(error).__name__
-            raise ModelError(f"{self.path.name} cannot be used: {reason}",
-                             hint="it must be made for the profile's base model") from error
+def _named(path: Path) -> AbstractContextManager[None]:
+    """Map what the libraries raise over a file to a ModelError that names it."""
+    return hub.map_model_errors(path.name, hint="it must be made for the profile's base model")

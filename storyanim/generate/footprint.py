@@ -48,7 +48,7 @@ def what_fits(settings: Settings) -> dict[str, str]:
         rung = first_rung(available, frames, wanted)
         need = needs_gb(rung, frames, wanted.width_px, wanted.height_px)
         told[work] = f"yes, {rung}: about {need:.1f} GB" if need <= available else (
-            f"no: about {need:.1f} GB of a GPU even layer by layer, {available:.1f} are here")
+            f"no: about {need:.1f} GB of a GPU even layer by layer, {_here(available)}")
     enough = available >= _LEARNING_GB
     told["learning a character"] = f"{'yes' if enough else 'no'}: about {_LEARNING_GB} GB at 512 x 512"
     return told
@@ -59,8 +59,12 @@ def _wan_fits(available: float) -> dict[str, str]:
     need = _CONTEXT_GB + _WAN_WEIGHTS_GB + _WAN_ACTIVATIONS_GB
     where = "on the GPU" if available >= need + _WAN_TEXT_ENCODER_GB else "on the CPU"
     told = (f"yes: about {need:.1f} GB, the text encoder {where}" if available >= need else
-            f"no: about {need:.1f} GB of a GPU, {available:.1f} are here; slower, layer by layer, it may")
+            f"no: about {need:.1f} GB of a GPU, {_here(available)}; slower, layer by layer, it may")
     return {"a shot of 81 frames": told, "learning a character": "not needed: its pictures are seen as they are"}
+
+
+def _here(available: float) -> str:
+    return f"{available:.1f} are here" if available else "there is none"
 
 
 def _gpu_gb() -> float:

@@ -8,8 +8,6 @@ linear betas, unclipped (arXiv 2307.04725).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +27,12 @@ from diffusers import (
 
 from storyanim import hub
 from storyanim.config import ModelRef, Models
-from storyanim.errors import ModelError, ResourceError, StoryanimError
+from storyanim.errors import ModelError
 from storyanim.generate import extras
-from storyanim.generate.memory import is_out_of_memory
 from storyanim.generate.story_pipeline import StoryVideoPipeline
 
-COMPONENTS = ("tokenizer", "text_encoder", "vae", "unet", "scheduler")
 CLIP_TRANSFORMERS = {"wan_vace": WanVACEPipeline, "cogvideox_fun": CogVideoXFunControlPipeline}
 STRUCTURES = {"t2i_adapter": T2IAdapter, "controlnet": ControlNetModel}
-_HINT = "compare the folder with the profile's [models] table; fetch a download that broke off again"
 
 
 def load_pipeline(models: Models) -> StoryVideoPipeline:
@@ -64,11 +59,12 @@ def load_clip_transformer(models: Models, dtype: torch.dtype) -> Any:
     folder, cls = hub.locate(models.pipeline), CLIP_TRANSFORMERS[models.family]
     rest = torch.float32 if cls is WanVACEPipeline else dtype
     dtypes = {"transformer": dtype, "text_encoder": dtype, "default": rest}
-    with hub.silence_libraries(), _mapped("the pipeline", models.pipeline):
+    with hub.map_model_errors(f"the pipeline {models.pipeline.repo}"):
         name = json.loads((folder / "model_index.json").read_text("utf-8")).get("_class_name")
         if name != cls.__name__:
             raise ValueError(f"it is a {name}, not a {cls.__name__}")
-        pipeline = cls.from_pretrained(folder, torch_dtype=dtypes, local_files_only=True)
+        pipeline = cls.from_pretrained(
+            folder, torch_dtype=dtypes, variant=models.pipeline.variant, local_files_only=True)
     _check_control(pipeline, models.pipeline)
     if models.scheduler is not None or models.scheduler_settings:
         pipeline.scheduler = extras.scheduler_of(models.scheduler, models.scheduler_settings, pipeline.scheduler)
@@ -91,11 +87,9 @@ def _assemble(folder: Path, models: Models) -> StoryVideoPipeline:
     extras.check_pipeline_folder(folder, models.pipeline.repo)
     parts = load_components(folder, models.pipeline)
     if models.base is not None:
-        with _mapped("the single-file checkpoint", models.pipeline):
-            parts |= extras.load_base(models.base, folder)
+        parts |= extras.load_base(models.base, folder)
     if models.vae is not None:
-        with _mapped("the VAE", models.vae):
-            parts["vae"] = extras.load_vae(models.vae)
+        parts["vae"] = extras.load_vae(models.vae, folder)
     inflate = isinstance(parts["unet"], UNet2DConditionModel)
     if inflate:
         parts["unet"] = _with_motion(parts["unet"], models)
@@ -103,7 +97,7 @@ def _assemble(folder: Path, models: Models) -> StoryVideoPipeline:
     if models.scheduler is not None or models.scheduler_settings:
         parts["scheduler"] = extras.scheduler_of(models.scheduler, models.scheduler_settings, parts["scheduler"])
     structure = None if models.structure is None else _load_structure(models.structure, models)
-    with _mapped("the pipeline", models.pipeline):
+    with hub.map_model_errors(f"the pipeline {models.pipeline.repo}"):
         pipeline = StoryVideoPipeline(**parts, structure=structure)
     check_fit(pipeline, models)
     extras.add_to_pipeline(pipeline, models)
@@ -117,10 +111,10 @@ def _assemble(folder: Path, models: Models) -> StoryVideoPipeline:
 
 def load_components(folder: Path, ref: ModelRef) -> dict[str, Any]:
     """Return the components of a repository by name, of the classes that its model_index.json names."""
-    with _mapped("model_index.json", ref):
+    with hub.map_model_errors(f"model_index.json of {ref.repo}"):
         index = json.loads((folder / "model_index.json").read_text("utf-8"))
-        classes = {name: _class(*index[name]) for name in COMPONENTS}
-    return {name: _load(cls, folder / name, ref) for name, cls in classes.items()}
+        classes = {name: _class(*index[name]) for name in extras.COMPONENTS}
+    return {name: hub.load_network(cls, ref, name) for name, cls in classes.items()}
 
 
 def check_fit(pipeline: StoryVideoPipeline, models: Models) -> None:
@@ -143,13 +137,12 @@ def check_fit(pipeline: StoryVideoPipeline, models: Models) -> None:
         if has != wanted:
             raise ModelError(
                 f"the {name} does not fit {models.pipeline.repo}: its width is {has}, the U-Net's {wanted}",
-                hint=_HINT,
+                hint="use models that were made for one base",
             )
 
 
 def _load_structure(ref: ModelRef, models: Models) -> T2IAdapter | ControlNetModel:
-    folder = hub.locate(ref)
-    return _load(STRUCTURES[_structure_kind(folder, models)], folder, ref)
+    return hub.load_network(STRUCTURES[_structure_kind(hub.locate(ref), models)], ref)
 
 
 def _structure_kind(folder: Path, models: Models) -> str:
@@ -170,9 +163,8 @@ def _with_motion(unet: UNet2DConditionModel, models: Models) -> UNetMotionModel:
                  "guoyww/animatediff-motion-adapter-v1-5-3",
         )
     path = hub.locate(ref)
-    with _mapped("the motion adapter", ref):
-        adapter = extras.load_motion_file(path) if path.is_file() else _load(MotionAdapter, path, ref)
-    with _mapped("the motion adapter", ref):
+    adapter = extras.load_motion_file(path) if path.is_file() else hub.load_network(MotionAdapter, ref)
+    with hub.map_model_errors(f"the motion adapter {ref.repo}"):
         return UNetMotionModel.from_unet2d(unet, adapter)
 
 
@@ -187,34 +179,3 @@ def _class(library: str, name: str) -> Any:
     if library not in {"diffusers", "transformers"}:
         raise ValueError(f"it names a class of {library}")
     return getattr({"diffusers": diffusers, "transformers": transformers}[library], name)
-
-
-def _load(cls: Any, folder: Path, ref: ModelRef) -> Any:
-    """Return one component; raise ModelError when a network's repository lacks one of its weights."""
-    with _mapped(f"{cls.__name__} in {folder}", ref):
-        if not issubclass(cls, torch.nn.Module):
-            return cls.from_pretrained(folder)
-        variant = ref.variant if ref.variant and any(folder.glob(f"*.{ref.variant}.*")) else None
-        pickled = any(folder.glob("*.bin")) and not any(folder.glob("*.safetensors"))
-        model, info = cls.from_pretrained(
-            folder, torch_dtype=torch.float32, variant=variant, output_loading_info=True,
-            use_safetensors=False if pickled else None,              # else diffusers remarks on what it tried first
-        )
-        if missing := sorted(info["missing_keys"]):
-            raise ValueError(f"{len(missing)} weights are missing, such as {missing[0]}")
-        return model
-
-
-@contextmanager
-def _mapped(what: str, ref: ModelRef) -> Iterator[None]:
-    """Map whatever the loading libraries raise over a bad folder to a ModelError that names it."""
-    try:
-        yield
-    except StoryanimError:
-        raise
-    except Exception as error:               # nearly every built-in class, and safetensors' own
-        if is_out_of_memory(error):
-            raise ResourceError(f"not enough memory to load {ref.repo}",
-                                hint="close other programs") from error
-        reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
-        raise ModelError(f"{what} of {ref.repo} cannot be used: {reason}", hint=_HINT) from error

@@ -325,7 +325,7 @@ class StoryVideoPipeline(AnimateDiffPipeline):
     def _image_embeds(self, pictures: Sequence[Any], scale: float, batch: int) -> tuple[Tensor, Tensor] | None:
         """Return embeddings (B, n, ...) of n pictures and of none, for the IP-Adapter; None where there is none."""
         if self.unet.config.encoder_hid_dim_type != "ip_image_proj":
-            if pictures:
+            if len(pictures):
                 raise UsageError("this pipeline has no IP-Adapter to see pictures with",
                                  hint="name one as ip_adapter in the profile's [models]")
             return None

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from storyanim.config import ModelRef, cache_folder
-from storyanim.errors import ModelError
+from storyanim.errors import ModelError, ServiceError
 from storyanim.hub.failures import REMARKS, GivenUpError, broke_off, hint_for, mapped
 from storyanim.hub.files import cache_of, gigabytes
 
@@ -151,7 +151,9 @@ def _download(ref: ModelRef, name: str, tell: Callable[[int], None]) -> None:
             last, since = gained, time.monotonic()
         elif time.monotonic() - since > _STALL_S:
             raise done.give_up()
-    done.result()
+    if (commit := done.result().parents[name.count("/")].name) != ref.revision:
+        raise ServiceError(f"the hub gave the commit {commit} of {ref.repo} in place of {ref.revision}",
+                           hint="ask another hub (HF_ENDPOINT), or make anew what is bound to the old one")
 
 
 def _bytes_in(folder: Path) -> int:

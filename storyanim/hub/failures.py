@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from storyanim.config import public_url
-from storyanim.errors import ResourceError, ServiceError, StoryanimError
+from storyanim.errors import ModelError, ResourceError, ServiceError, StoryanimError
 from storyanim.hub.files import cache_of
 
 
@@ -60,6 +60,9 @@ def _as_told(error: BaseException, repo: str) -> StoryanimError:
                 hint="make room there, or set HF_HOME to another folder")
     endpoint = public_url(str(constants.ENDPOINT))
     status = next((code for one in chain if (code := _status(one))), 0)
+    if any(type(one).__name__ == "HFValidationError" for one in chain):
+        return ModelError(f"there is no folder {repo}, and no repository can be called so",
+                          hint="give a folder that is there, or OWNER/NAME as the hub calls it")
     if isinstance(error, GivenUpError):
         status = status or error.status
     if status:
@@ -110,6 +113,8 @@ def _refused(status: int, names: set[str], repo: str, endpoint: str) -> ServiceE
 
 def _trouble(chain: Sequence[BaseException]) -> str:
     names = " ".join(type(one).__name__ for one in chain)
+    if any(word in names for word in ("UnsupportedProtocol", "InvalidURL")):
+        return "is no address: HF_ENDPOINT is one as https://huggingface.co"
     if any(isinstance(one, socket.gaierror) for one in chain):
         return "is not known by that name here: no network, or a wrong HF_ENDPOINT"
     if any(isinstance(one, ConnectionRefusedError) for one in chain):

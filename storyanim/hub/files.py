@@ -5,13 +5,15 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from storyanim.config import cache_folder
 from storyanim.errors import ModelError
 
 _CONFIG_PATTERNS = ("*.json", "*.txt", "*.model")
+WEIGHTS_SUFFIXES = (".safetensors", ".bin")
+_HALF_PRECISION = ("fp16", "bf16")                   # as repositories call such files
 _FINGERPRINTED_SUFFIXES = {".json", ".txt", ".safetensors", ".bin", ".model"}
 _IGNORED_PATTERNS = ("*.ckpt", "*.msgpack", "*.h5", "*.onnx*", "*non_ema*", "safety_checker/*", "*/.*", ".*",
                      "onnx/*", "flax_*", "tf_*")
@@ -49,7 +51,7 @@ def files_to_download(
     weights: list[str] = []
     for folder in {n.rpartition("/")[0] for n in kept}:
         if folder or not nested:                     # above a pipeline's subfolders lie whole checkpoints
-            weights += _weights([n for n in kept if n.rpartition("/")[0] == folder], variant)
+            weights += choose_weights([n for n in kept if n.rpartition("/")[0] == folder], variant)[0]
     return sorted([n for n in kept if _matches(n, _CONFIG_PATTERNS)] + weights)
 
 
@@ -57,14 +59,24 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
     return any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
 
 
-def _weights(names: Sequence[str], variant: str | None) -> list[str]:
-    """Return a folder's weights: of the variant, else of full precision; safetensors if there are any."""
-    for suffix in (".safetensors", ".bin"):
-        found = [n for n in names if n.endswith(suffix)]
-        plain = [n for n in found if ".fp16" not in n and ".bf16" not in n]
-        if chosen := [n for n in found if variant and f".{variant}" in n] or plain:
-            return chosen
-    return []
+def choose_weights(names: Iterable[str], variant: str | None) -> tuple[list[str], str | None]:
+    """Return a folder's weights in one format, and their variant.
+
+    They are of the variant asked for, else of full precision, else of half, where there is nothing else;
+    .safetensors if there are any of such.
+    """
+    names = list(names)
+    for wanted in ((variant, None), _HALF_PRECISION):
+        for suffix in WEIGHTS_SUFFIXES:
+            found = [name for name in names if name.endswith(suffix)]
+            for kind in wanted:
+                if chosen := [name for name in found if _variant_in(name, kind)]:
+                    return chosen, kind
+    return [], None
+
+
+def _variant_in(name: str, variant: str | None) -> bool:
+    return f".{variant}" in name if variant else not any(f".{half}" in name for half in _HALF_PRECISION)
 
 
 def fingerprint_folder(folder: Path) -> str:

@@ -1,16 +1,30 @@
-"""Models of transformers from their folders, and what the libraries raise over a bad one."""
+"""Networks of diffusers and transformers from their folders, and what the libraries raise over a bad one."""
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from storyanim.config import ModelRef
-from storyanim.errors import ModelError
+from storyanim.device import is_out_of_memory
+from storyanim.errors import ModelError, ResourceError, StoryanimError
+from storyanim.hub.files import choose_weights
 from storyanim.hub.snapshot import locate
+
+_HINT = "compare the folder with the profile's [models] table; fetch a download that broke off again"
+_FILES = (".safetensors", ".ckpt", ".bin", ".pt", ".pth")            # of weights without a config.json
+# What a file is that the libraries refuse, for what they say.
+_REASONS = {
+    "Weights only load failed": "it is damaged, or holds more than weights: take a .safetensors of it",
+    "deserializing header": "it is damaged, or no .safetensors",
+    "ignore_mismatched_sizes": "its weights have other widths",
+}
 
 
 def load_transformer(ref: ModelRef, class_name: str, *, model_type: str, spare: str = "") -> Any:
@@ -27,41 +41,93 @@ def load_transformer(ref: ModelRef, class_name: str, *, model_type: str, spare: 
     import torch
     import transformers
 
-    folder = locate(ref)
     with map_model_errors(ref):
-        found = transformers.AutoConfig.from_pretrained(folder).model_type
+        found = transformers.AutoConfig.from_pretrained(locate(ref)).model_type
         if found == "depth_anything" and model_type == "dpt":        # the same task, inputs and outputs
             class_name = "DepthAnythingForDepthEstimation"
             model_type, spare = found, ""
         if found != model_type:
             raise ModelError(f"the model {ref.repo} is of kind {found!r}, not {model_type!r}",
                              hint="check the profile's [models] table")
-        model, info = getattr(transformers, class_name).from_pretrained(
-            folder, dtype=torch.float32, output_loading_info=True)
-        if lacking := sorted(name for name in info["missing_keys"] if not (spare and re.search(spare, name))):
-            raise ModelError(
-                f"the model {ref.repo} lacks {len(lacking)} weights of {class_name}, such as {lacking[0]}",
-                hint="fetch it again, or check the profile's [models] table")
-        return model.eval().requires_grad_(False).to("cuda" if torch.cuda.is_available() else "cpu")
+    model = load_network(getattr(transformers, class_name), ref, spare=spare)
+    return model.eval().requires_grad_(False).to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def load_network(cls: Any, ref: ModelRef, part: str = "", spare: str = "") -> Any:
+    """Return a network, tokenizer or scheduler of diffusers or transformers, networks in float32 on the CPU.
+
+    Args:
+        cls: its class.
+        ref: the model.
+        part: of a pipeline, "unet".
+        spare: pattern of weights that may be missing.
+
+    Raises ModelError when it is of another class, or lacks one of its weights.
+    """
+    import torch
+
+    folder = locate(ref) / part
+    name = "/".join(filter(None, (ref.repo, ref.subfolder, part)))
+    with map_model_errors(f"the {cls.__name__} {name}"):
+        if not issubclass(cls, torch.nn.Module):
+            return cls.from_pretrained(folder)
+        _check_folder(folder, cls)
+        chosen, variant = choose_weights((path.name for path in folder.glob("*")), ref.variant)
+        if not chosen:
+            raise ValueError("it has no weights")
+        model, info = cls.from_pretrained(
+            folder, torch_dtype=torch.float32, variant=variant, output_loading_info=True,
+            use_safetensors=chosen[0].endswith(".safetensors"))
+        missing = sorted(name for name in info["missing_keys"] if not (spare and re.search(spare, name)))
+        if missing:
+            raise ValueError(f"{len(missing)} weights are missing, such as {missing[0]}")
+        return model
+
+
+def _check_folder(folder: Path, cls: Any) -> None:
+    """Raise ValueError for a folder that says that it holds something else than a network of a class."""
+    if not (folder / "config.json").is_file():
+        if (folder / "model_index.json").is_file():
+            raise ValueError("it is a whole pipeline; name its part by subfolder = \"...\"")
+        files = sorted(path.name for path in folder.glob("*") if path.suffix in _FILES)
+        more = f"; name one of its files by file = \"{files[0]}\"" if files else ""
+        raise ValueError(f"it has no config.json{more}")
+    told = json.loads((folder / "config.json").read_text("utf-8"))
+    kind = told.get("_class_name") or told.get("model_type")
+    if cls.__module__.startswith("diffusers.") and kind and kind != cls.__name__:
+        raise ValueError(f"it is a {kind}")
 
 
 @contextmanager
-def map_model_errors(ref: ModelRef) -> Iterator[None]:
-    """Map what transformers and safetensors raise while they load `ref` to ModelError, and silence them."""
-    from safetensors import SafetensorError
+def map_model_errors(name: ModelRef | str, hint: str = _HINT) -> Iterator[None]:
+    """Map what the libraries raise while something is loaded to ModelError or ResourceError; silence them.
 
-    foreign = (
-        OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, SafetensorError)
+    Args:
+        name: the model, or what the errors call it.
+        hint: of the ModelError.
+    """
+    called = name if isinstance(name, str) else f"the model {name.repo}"
     try:
         with silence_libraries():
             yield
-    except Exception as error:
-        # tokenizers raises the bare class
-        if not isinstance(error, foreign) and type(error) is not Exception:
-            raise
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ModelError(f"the model {ref.repo} cannot be loaded: {reason}",
-                         hint="its folder is incomplete or of another kind: fetch it again") from error
+    except StoryanimError:
+        raise
+    except Exception as error:                       # nearly every built-in class, and the libraries' own
+        if is_out_of_memory(error):
+            raise ResourceError(f"not enough memory to load {called}", hint="close other programs") from error
+        raise ModelError(f"{called} cannot be used: {_reason(error)}", hint=hint) from error
+
+
+def _reason(error: Exception) -> str:
+    """Return the first line of an error, with the one that a colon announces."""
+    text = str(error).strip()
+    for words, reason in _REASONS.items():
+        if words in text:
+            return reason
+    first, _, rest = text.partition("\n")
+    if first.rstrip().endswith(":"):
+        first = f"{first} {rest.strip()}"
+    return first[:200] or type(error).__name__
 
 
 @contextmanager
@@ -74,7 +140,9 @@ def silence_libraries() -> Iterator[None]:
         logging.set_verbosity_error()
         logging.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         for logging, (verbosity, bars) in zip(loggings, before, strict=True):
             logging.set_verbosity(verbosity)

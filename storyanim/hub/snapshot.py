@@ -12,11 +12,17 @@ from storyanim.config import ASSETS, FileRef, ModelRef, Models
 from storyanim.errors import ModelError
 from storyanim.hub import client
 from storyanim.hub.client import Download, RepoInfo
-from storyanim.hub.files import cache_of, file_sha256, files_to_download, fingerprint_folder
+from storyanim.hub.files import (
+    WEIGHTS_SUFFIXES,
+    cache_of,
+    file_sha256,
+    files_to_download,
+    fingerprint_folder,
+)
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _FINGERPRINT = re.compile(r"(?P<before>.*\bhub:)(?P<repo>[^@]*)@(?P<revision>[^:]*)(?P<after>:.*)")
-_WEIGHTS = (".safetensors", ".bin")
+_SHARDS = re.compile(r"\.(safetensors|bin)\.index\.(\w+\.)?json$")
 _UNUSED = {"safety_checker", "feature_extractor", "image_encoder"}   # components that we never load
 _TOKENIZERS = (("vocab.json", "merges.txt"), ("tokenizer.json",), ("spiece.model",), ("vocab.txt",))
 
@@ -174,7 +180,7 @@ def plan_downloads(models: Mapping[str, ModelRef]) -> list[Download]:
         info = client.known_info(ref.repo, ref.revision) or client.describe(ref.repo, ref.revision)
         snapshot = cache_of(ref.repo) / "snapshots" / ref.revision
         missing = [name for name in _needed(ref, info) if not (snapshot / name).is_file()]
-        missing.sort(key=lambda name: (name.endswith(_WEIGHTS), name))
+        missing.sort(key=lambda name: (name.endswith(WEIGHTS_SUFFIXES), name))
         plans.append(Download(users, ref, info, tuple(missing)))
     return plans
 
@@ -184,10 +190,12 @@ def _needed(ref: ModelRef, info: RepoInfo) -> list[str]:
     if ref.file and ref.file not in found:
         raise ModelError(f"the repository {ref.repo} has no file {ref.file}",
                          hint="check the profile's [models] table")
-    if not any(name.endswith(_WEIGHTS) or name == ref.file for name in found):
-        raise ModelError(f"the repository {ref.repo} holds no weights that can be used "
-                         f"({', '.join(sorted(info.sizes)[:4]) or 'it is empty'})",
-                         hint="check repo and subfolder in the profile's [models]")
+    if not any(name.endswith(WEIGHTS_SUFFIXES) or name == ref.file for name in found):
+        folders = sorted({name.partition("/")[0] + "/" * ("/" in name) for name in info.sizes})
+        where = f"{ref.repo}/{ref.subfolder}".rstrip("/")
+        raise ModelError(f"the repository {where} holds no weights that can be used "
+                         f"(in {ref.repo}: {', '.join(folders[:8]) or 'nothing'})",
+                         hint="check repo, subfolder and file in the profile's [models]")
     return found
 
 
@@ -240,13 +248,13 @@ def _has_part(folder: Path, kind: str) -> bool:
 
 def _has_weights(folder: Path) -> bool:
     names = {path.name for path in folder.glob("*") if path.is_file()}
-    shards = [name for name in names if name.endswith(tuple(f"{suffix}.index.json" for suffix in _WEIGHTS))]
+    shards = [name for name in names if _SHARDS.search(name)]
     for name in shards:
         with suppress(OSError, ValueError, KeyError, AttributeError):
             wanted = set(json.loads((folder / name).read_text("utf-8"))["weight_map"].values())
             if wanted <= names:
                 return True
-    return not shards and any(name.endswith(_WEIGHTS) for name in names)
+    return not shards and any(name.endswith(WEIGHTS_SUFFIXES) for name in names)
 
 
 def _hint_for_folder(ref: ModelRef) -> str:

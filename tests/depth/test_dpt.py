@@ -92,7 +92,7 @@ class TestRefused:
 
     def test_missing_weights(self, broken: Path) -> None:
         self._drop(broken, "fusion_stage.layers.1.residual_layer1")
-        with pytest.raises(ModelError, match=r"lacks 4 weights"):
+        with pytest.raises(ModelError, match=r"4 weights are missing"):
             estimator_of(broken).estimate(CLIP)
 
     def test_weights_that_published_repositories_lack_are_not_missed(self, broken: Path, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,7 @@ from single_file import save_single_file
 from storyanim.artifacts import Box, CharacterToken, Frames, Shot, ShotEntity
 from storyanim.config import FileRef, ModelRef, Models, load_settings
 from storyanim.errors import StoryanimError, UsageError
+from storyanim.generate.extras import load_motion_file
 from storyanim.generate.generator import StoryGenerator
 from storyanim.generate.load import load_pipeline
 from storyanim.generate.regions import Region, RegionAttention, reads_text
@@ -112,6 +114,18 @@ def test_another_vae(saved: Path, tmp_path: Path) -> None:
     assert_equal_to(load_pipeline(models_of(saved, vae=ModelRef(repo=str(tmp_path / "vae")))), reference, stock(saved))
 
 
+@pytest.mark.parametrize("name", ["folder", "one.safetensors", "tiny"])
+def test_vaes_of_every_layout(saved: Path, tmp_path: Path, name: str) -> None:
+    torch.manual_seed(17)
+    vae = tiny.vae_tiny() if name == "tiny" else tiny.vae_kl()
+    vae.save_pretrained(tmp_path / "folder")
+    shutil.copy(tmp_path / "folder" / "diffusion_pytorch_model.safetensors", tmp_path / "one.safetensors")
+    ref = ModelRef(repo=str(tmp_path / name.replace("tiny", "folder")))
+    loaded = load_pipeline(models_of(saved, vae=ref)).vae
+    assert type(loaded) is type(vae)
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(loaded.state_dict().values(), vae.state_dict().values(), strict=True))
+
+
 def test_a_scheduler_by_its_class(saved: Path) -> None:
     reference = stock(saved)
     reference.scheduler = LCMScheduler.from_config(reference.scheduler.config)
@@ -152,6 +166,11 @@ def test_an_ip_adapter(saved: Path, tmp_path: Path, seen: dict[str, Any], count:
     ours = draw(pipeline, ip_adapter_image=pictures(count), ip_adapter_scale=0.7)
     assert (ours - theirs).abs().max() <= TOLERANCE
     assert (ours - draw(stock(saved))).abs().max() > 100 * TOLERANCE
+
+
+def test_pictures_want_an_ip_adapter(saved: Path) -> None:
+    with pytest.raises(UsageError, match="no IP-Adapter"):
+        draw(load_pipeline(models_of(saved)), ip_adapter_image=np.zeros((1, 8, 8, 3), np.uint8))
 
 
 def test_an_ip_adapter_without_pictures_does_nothing(saved: Path, seen: dict[str, Any]) -> None:
@@ -295,6 +314,26 @@ def test_motion_layers_of_one_file(saved: Path, tmp_path: Path) -> None:
     assert_equal_to(load_pipeline(models_of(saved, motion_adapter=ModelRef(repo=str(file)))), reference, stock(saved))
 
 
+def test_a_motion_module_as_published(saved: Path, tmp_path: Path) -> None:
+    torch.manual_seed(19)
+    adapter = tiny.motion_adapter()
+    adapter.save_pretrained(tmp_path)                # its config.json stays beside
+    published = {}
+    for name, weight in adapter.state_dict().items():
+        for ours, theirs in ((".norm1", ".norms.0"), (".norm2", ".norms.1"), (".norm3", ".ff_norm"), (".attn1", ".attention_blocks.0"),
+                             (".attn2", ".attention_blocks.1"), ("pos_embed.pe", "pos_encoder.pe")):
+            name = name.replace(ours, theirs)
+        published["module." + re.sub(r"(motion_modules\.\d)", r"\1.temporal_transformer", name)] = weight
+    torch.save({"state_dict": published, "epoch": 3}, tmp_path / "mm.ckpt")
+    loaded = load_motion_file(tmp_path / "mm.ckpt").state_dict()
+    assert all(torch.equal(loaded[name], weight) for name, weight in adapter.state_dict().items())
+
+    published.popitem()
+    torch.save(published, tmp_path / "less.ckpt")
+    with pytest.raises(StoryanimError, match="missing or unknown"):
+        load_motion_file(tmp_path / "less.ckpt")
+
+
 def test_a_single_file_checkpoint(saved: Path, tmp_path: Path) -> None:
     torch.manual_seed(13)
     unet, vae, text = tiny.unet_2d(), tiny.vae_kl(), tiny.text_encoder()
@@ -349,11 +388,49 @@ class TestNamedForWhatItIs:
         assert "no LoRA: it is a checkpoint of Stable Diffusion 1.5" in self.told(saved, loras=(FileRef(file=str(base)),))
         assert "no motion layers: it is a LoRA" in self.told(saved, motion_adapter=ModelRef(repo=str(lora)))
 
-    @pytest.mark.parametrize(("name", "kind"), [("StableDiffusionXLPipeline", "SDXL"), ("WanVACEPipeline", "Wan"),
-                                                ("CogVideoXPipeline", "CogVideoX")])
-    def test_a_folder_of_another_family(self, saved: Path, tmp_path: Path, name: str, kind: str) -> None:
-        (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": name}))
-        assert f"this is a{'n' if kind == 'SDXL' else ''} {kind} pipeline" in self.told(saved, pipeline=ModelRef(repo=str(tmp_path)))
+    @pytest.mark.parametrize(("name", "more", "fewer", "why"), [
+        ("StableDiffusionXLPipeline", {"text_encoder_2": ["transformers", "CLIPTextModel"]}, "", "with two text encoders"),
+        ("WanVACEPipeline", {"transformer": ["diffusers", "WanVACETransformer3DModel"]}, "unet", "without unet"),
+    ])
+    def test_a_folder_of_another_family(self, saved: Path, tmp_path: Path, name: str, more: dict[str, Any], fewer: str, why: str) -> None:
+        index = json.loads((saved / "base" / "model_index.json").read_text()) | more | {"_class_name": name}
+        index.pop(fewer, None)
+        (tmp_path / "model_index.json").write_text(json.dumps(index))
+        assert f"it is a {name}, {why}" in self.told(saved, pipeline=ModelRef(repo=str(tmp_path)))
+
+    def test_a_file_and_a_part_as_the_pipeline(self, saved: Path, tmp_path: Path) -> None:
+        lora = lora_file(saved, "kohya", tmp_path / "style.safetensors")
+        assert "is one file" in self.told(saved, pipeline=ModelRef(repo=str(lora)))
+        assert "has no model_index.json" in self.told(saved, pipeline=ModelRef(repo=str(saved / "base"), subfolder="unet"))
+
+    def test_a_lora_of_another_model_that_would_change_nothing(self, saved: Path, tmp_path: Path) -> None:
+        layer = "transformer.single_transformer_blocks.0.attn.to_q"
+        save_file({f"{layer}.lora_A.weight": torch.zeros(2, 8), f"{layer}.lora_B.weight": torch.zeros(8, 2)}, tmp_path / "flux.safetensors")
+        assert "none of its layers is of this base" in self.told(saved, loras=(FileRef(file=str(tmp_path / "flux.safetensors")),))
+
+    def test_a_lora_as_an_embedding(self, saved: Path, tmp_path: Path) -> None:
+        lora = lora_file(saved, "kohya", tmp_path / "style.safetensors")
+        assert "no textual inversion: it is a LoRA" in self.told(saved, embeddings=(FileRef(file=str(lora)),))
+
+    def test_a_pickle_that_holds_more_than_weights(self, saved: Path, tmp_path: Path) -> None:
+        torch.save({"state_dict": {"lora": torch.zeros(2)}, "made in": tmp_path}, tmp_path / "style.ckpt")
+        assert "holds more than weights" in self.told(saved, loras=(FileRef(file=str(tmp_path / "style.ckpt")),))
+
+    @pytest.mark.parametrize(("role", "where", "why"), [
+        ("structure", "motion", "it is a MotionAdapter"), ("motion_adapter", "t2i", "it is a T2IAdapter"),
+        ("vae", "base", "it is a whole pipeline; name its part"), ("vae", "files", 'by file = "a.safetensors"'),
+    ])
+    def test_a_folder_in_another_role(self, saved: Path, tmp_path: Path, role: str, where: str, why: str) -> None:
+        shutil.copytree(saved, tmp_path / "sd15")
+        (tmp_path / "sd15" / "files").mkdir()
+        (tmp_path / "sd15" / "files" / "a.safetensors").write_bytes(b"")
+        assert why in self.told(saved, **{role: ModelRef(repo=str(tmp_path / "sd15" / where))})
+
+    @pytest.mark.parametrize(("name", "settings", "why"), [
+        ("FlowMatchEulerDiscreteScheduler", {}, "another|not trained"), ("DDIMScheduler", {"timestep_spacing": "even"}, "even is not supported"),
+        ("lcm", {}, "no scheduler 'lcm'")])
+    def test_schedulers_that_cannot_be(self, saved: Path, name: str, settings: dict[str, Any], why: str) -> None:
+        assert re.search(why, self.told(saved, scheduler=name, scheduler_settings=settings))
 
     def test_no_file_and_no_weights(self, saved: Path, tmp_path: Path) -> None:
         assert "there is no file" in self.told(saved, loras=(FileRef(file=str(tmp_path / "none")),))

@@ -16,6 +16,7 @@ from diffusers import (
     DDIMScheduler,
     MotionAdapter,
     T2IAdapter,
+    UNet2DConditionModel,
     UNetMotionModel,
 )
 from safetensors.torch import load_file, save_file
@@ -125,6 +126,17 @@ class TestStableDiffusion:
         save_file(weights, file.with_name("diffusion_pytorch_model.fp16.safetensors"), metadata={"format": "pt"})
         pipeline = load_pipeline(models_of(sd15, pipeline=ModelRef(repo=str(sd15 / "base"), variant="fp16")))
         assert torch.equal(pipeline.unet.conv_in.weight, weights["conv_in.weight"])
+
+    @pytest.mark.parametrize("layout", ["safetensors", "bin", "shards"])
+    def test_half_precision_is_taken_where_there_is_nothing_else(self, sd15: Path, layout: str) -> None:
+        folder = sd15 / "base" / "unet"
+        unet = UNet2DConditionModel.from_pretrained(folder).half()
+        (folder / "diffusion_pytorch_model.safetensors").unlink()
+        unet.save_pretrained(folder, variant="fp16", safe_serialization=layout != "bin", max_shard_size="60KB" if layout == "shards" else "1GB")
+        assert (len(list(folder.glob("*.fp16*"))) > 1) == (layout == "shards")
+        pipeline = load_pipeline(models_of(sd15))
+        assert pipeline.unet.dtype == torch.float32
+        assert torch.equal(pipeline.unet.conv_in.weight, unet.conv_in.weight.float())
 
     def test_image_model_without_motion_is_refused(self, sd15: Path) -> None:
         with pytest.raises(ModelError, match="no motion layers"):

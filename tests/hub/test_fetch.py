@@ -8,6 +8,9 @@ from pathlib import Path
 
 import huggingface_hub.constants
 import pytest
+import tiny
+import torch
+from diffusers import UNet2DConditionModel
 from published import BASE, DEPTH, ENCODER, MOTION
 from small_hub import SmallHub
 
@@ -28,12 +31,24 @@ def fetched(ref: ModelRef) -> ModelRef:
 
 def test_only_what_is_needed_is_fetched(small_hub: SmallHub) -> None:
     fetched(ModelRef(repo=BASE))
-    assert sorted(name.split(" ")[1] for name in small_hub.files()) == [
-        "model_index.json", "scheduler/scheduler_config.json", "text_encoder/config.json", "text_encoder/model.safetensors",
-        "tokenizer/merges.txt", "tokenizer/special_tokens_map.json", "tokenizer/tokenizer_config.json", "tokenizer/vocab.json",
-        "unet/config.json", "unet/diffusion_pytorch_model.safetensors", "vae/config.json", "vae/diffusion_pytorch_model.safetensors",
-    ] or {"text_encoder/model.safetensors", "unet/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.safetensors"} == {
+    assert {"text_encoder/model.safetensors", "unet/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.safetensors"} == {
         name.split(" ")[1] for name in small_hub.files() if name.endswith((".safetensors", ".bin"))}
+
+
+@pytest.mark.parametrize("layout", ["safetensors", "bin", "shards"])
+def test_half_precision_is_fetched_where_there_is_nothing_else(small_hub: SmallHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str) -> None:
+    small_hub.root = tmp_path
+    folder = tmp_path / "someone" / "half"
+    tiny.unet_2d().half().save_pretrained(folder, variant="fp16", safe_serialization=layout != "bin",
+                                          max_shard_size="60KB" if layout == "shards" else "1GB")
+    bound = fetched(ModelRef(repo="someone/half"))
+    assert {name.split(" ")[1] for name in small_hub.files()} == {path.name for path in folder.iterdir()}
+    assert hub.load_network(UNet2DConditionModel, bound).dtype == torch.float32
+
+    monkeypatch.setenv("STORYANIM_CACHE", str(tmp_path / "empty"))               # by its looks
+    assert hub.is_on_disk(bound)
+    next(path for path in hub.locate(bound).iterdir() if ".fp16" in path.name and path.suffix != ".json").unlink()
+    assert not hub.is_on_disk(bound)
 
 
 def test_one_file_of_a_repository(small_hub: SmallHub) -> None:
@@ -216,6 +231,25 @@ class TestFailures:
         small_hub.root = tmp_path
         with pytest.raises(ModelError, match="no weights"):
             hub.locate(ModelRef(repo="someone/empty"))
+
+    def test_a_folder_that_it_does_not_have(self, small_hub: SmallHub) -> None:
+        with pytest.raises(ModelError, match=f"{BASE}/unett holds no weights.*unet/"):
+            hub.locate(ModelRef(repo=BASE, subfolder="unett"))
+
+    @pytest.mark.parametrize("name", ["a/b/c", "two words", "https://huggingface.co/a/b"])
+    def test_a_name_that_cannot_be(self, small_hub: SmallHub, name: str) -> None:
+        with pytest.raises(ModelError, match=r"no folder .*, and no repository can be called so"):
+            hub.locate(ModelRef(repo=name))
+
+    def test_an_address_that_is_none(self, small_hub: SmallHub, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "hub")
+        self.assert_told("HF_ENDPOINT is one as https://")
+
+    def test_another_commit_than_asked_for(self, small_hub: SmallHub) -> None:
+        bound = hub.resolve(ModelRef(repo=MOTION))
+        small_hub.salt = "moved"                     # and it has but the present one
+        with pytest.raises(ServiceError, match=f"gave the commit {small_hub.commit(MOTION)} .* in place of {bound.revision}"):
+            hub.locate(bound)
 
     @pytest.fixture
     def quick(self, monkeypatch: pytest.MonkeyPatch) -> None:

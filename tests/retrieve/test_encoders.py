@@ -83,7 +83,7 @@ class TestRefused:
         weights = load_file(broken / "model.safetensors")
         del weights["visual_projection.weight"]
         save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
-        with pytest.raises(ModelError, match=r"lacks 1 weights.*visual_projection"):
+        with pytest.raises(ModelError, match="1 weights are missing, such as visual_projection"):
             encoder_of(broken).encode_texts(["a"])
 
     @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "vocab.json"])
