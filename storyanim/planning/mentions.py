@@ -94,7 +94,8 @@ def find_names(tokens: Iterable[Token]) -> frozenset[str]:
 def describe(head: Token, names: frozenset[str]) -> Mention:
     """Return what a noun phrase says."""
     parts = _parts(head)
-    if len(parts) > 1 and head.text[0].isupper() and is_animate(_lemma(parts[0])) and _is_thing(head) and parts[0].lower_ not in _TITLES:
+    if len(parts) > 1 and head.text[0].isupper() and is_animate(_lemma(parts[0])) and head.lower_ not in names and _is_thing(head) \
+            and parts[0].lower_ not in _TITLES:
         return Mention(head, _lemma(head), "", frozenset(), "", False, True)   # "Gull Rock"
     lowered = [t.lower_.rstrip(".") for t in parts]
     named = [t for t in parts if t.lower_ in names and (t.text[0].isupper() or t.pos_ in {"NOUN", "PROPN"})]
@@ -135,13 +136,18 @@ def name_gender(name: str) -> Gender:
 
 def appositions(head: Token) -> list[Token]:
     """Return the nouns that say who or what a noun is: "Luna, the cat", "a bear called Bruno", "the cat Luna"."""
-    found = [c for c in head.children if c.dep_ == "appos" and not is_listed(c) and c.pos_ in {"NOUN", "PROPN"} and not is_speech(c)]
+    found = [c for c in head.children if c.dep_ == "appos" and not is_listed(c) and c.pos_ in {"NOUN", "PROPN"} and not is_speech(c)
+             and not (head.pos_ == "PROPN" and _is_called(c))]             # "Odalys, a robot called Chip, and Wum" are three
     for child in head.children:
         if child.dep_ in {"acl", "relcl"} and child.lemma_ in {"call", "name"}:
             found += [c for c in child.children if c.dep_ in {"oprd", "attr", "dobj", "npadvmod"} and c.pos_ in {"PROPN", "NOUN"}]
         if child.dep_ == "relcl" and child.lemma_ == "be" and any(c.lemma_ == "name" for c in child.children):
             found += [c for c in child.children if c.dep_ == "attr" and c.pos_ == "PROPN"]
-    return found + _beside(head)
+    return [*found, *(c for other in found for c in appositions(other)), *_beside(head)]
+
+
+def _is_called(noun: Token) -> bool:
+    return any(c.dep_ == "acl" and c.lemma_ in {"call", "name"} for c in noun.children)
 
 
 def _beside(head: Token) -> list[Token]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from storyanim.planning.casting import family_of
+from storyanim.planning.clause_parts import conjuncts, is_listed
 from storyanim.planning.events import Clause
 from storyanim.planning.kinds import PARENTS
 from storyanim.planning.known_people import REACH, Meant, has_title
@@ -32,7 +33,12 @@ class NounReader(PronounReader):
         mention = describe(head, self._names)
         if named := self._called.get(mention.noun or mention.name.lower()):
             return (named,)
-        also = [describe(other, self._names) for other in appositions(head)]
+        others = appositions(head)
+        listed = [t for c in head.children if is_listed(c) for t in conjuncts(c)] if mention.plural else []
+        members = [describe(t, self._names) for t in listed]
+        if members and all(member.name for member in members):
+            return self._members(head, mention, members)
+        also = [describe(other, self._names) for other in others]
         if mention.noun == "name":
             return ()
         if not mention.name and head.lower_ in words("distinct") and mention.definite and (
@@ -63,6 +69,17 @@ class NounReader(PronounReader):
             if {c.lower_ for c in head.children} & _SMALL:
                 self._children |= {id(person), id(owner)}
         return (person,)
+
+    def _members(self, head: Token, group: Mention, members: list[Mention]) -> tuple[Person, ...]:
+        """Return who a group is: "two brothers, Ike and Sam"."""
+        found = []
+        for member in members:
+            person = self._find(member) or self._meet(group.noun, story_offset(head), mention=replace(member, noun=group.noun))
+            self._learn(person, replace(member, noun=group.noun))
+            found.append(person)
+        if group.noun in SIBLINGS and len(found) == 2:
+            self._siblings |= {id(found[0]): found[1], id(found[1]): found[0]}
+        return tuple(found)
 
     def _some_of(self, head: Token, group: Token) -> tuple[Person, ...]:
         """Return "one of the girls", "two of the boys": somebody of the group, not all of it."""

@@ -103,7 +103,7 @@ class PronounReader(KnownPeople):
         ranked = sorted(singles, key=self._recency, reverse=True)
         if len(ranked) > 1:                          # and who else has acted and was there as late
             pair, last = ranked[:2], self._recency(ranked[1])
-            since = self._clock - 1 - sum(map(self._recency, pair)) / 2
+            since = self._clock - 1 - last
             group = tuple(p for p in singles if p in pair or (p.human and p.acts > 1 and self._recency(p) >= last))
             options.append((self._centrality(pair) - since - 1.2, group))
         if options and max(score for score, _ in options) > -2 * REACH:

@@ -56,6 +56,7 @@ _CARRY = frozenset(["take", "bring", "carry", "lead", "drive", "ride", "follow",
 _REACH = frozenset(["reach", "enter", "visit", "cross", "explore", "search", "climb", "approach", "roam", "wander", "patrol", "tour"])
 _LEAVE = frozenset(["leave", "exit", "escape", "depart", "flee", "quit"])
 _MOVE = frozenset(["go", "come", "run", "walk", "step", "creep", "sneak", "slip", "rush", "hurry", "march", "set", "climb", "fly", "ride", "drive", "sail", "hop", "jump", "skip", "crawl"])
+_THROUGHOUT = frozenset({"through", "across", "down", "up", "throughout", "about"})       # a corridor: who goes so is in it
 _LIKENESS = frozenset(["shape", "form", "picture", "painting", "photo", "photograph", "drawing", "map", "model", "story", "song", "name", "size", "smell", "sound", "dream", "kind"])
 _SWIM = frozenset(["swim", "dive", "wade", "paddle", "snorkel", "bathe"])
 _FALL = frozenset(["fall", "tumble", "slip", "roll", "stumble", "jump", "leap", "crash"])
@@ -185,7 +186,8 @@ class SettingReader:
             places += [] if told or (moved and lemma not in _RIDE | _SAIL) else list(self._implied(lemma, modifiers, objects))
             if not places and self.now.indoors and is_in_weather(clause):
                 self._go(Setting(snow_lies=self.now.snow_lies))
-        self._settle(places, lemma, [p for p, _ in modifiers])
+        homeward = any(c.lower_ == "home" and c.dep_ in {"advmod", "npadvmod"} for c in verb.children)
+        self._settle(places, lemma, [p for p, _ in modifiers], homeward=homeward)
 
     def _read_leaving(self, clause: Clause, verb: Token, modifiers: list[tuple[str, Token]], objects: list[Token]) -> None:
         for other in clause.tokens if verb is clause.verb else ():
@@ -231,8 +233,8 @@ class SettingReader:
                 self.now = self._at(place_in("in" if prepositions & {"in", "inside"} else "at", token))
                 return
 
-    def _settle(self, places: list[Place], lemma: str, prepositions: Sequence[str] = ()) -> None:
-        """Be where the phrases say: a way and then its goal, or the first of several."""
+    def _settle(self, places: list[Place], lemma: str, prepositions: Sequence[str] = (), *, homeward: bool = False) -> None:
+        """Be where the phrases say: a way and then its goal, or the first of several. Args: homeward: it leads home."""
         if lemma in _LOOK:
             places = [p for p in places if p.preposition in {"in", "on", "inside"}]
         here = [p for p in places if p.preposition in STATIC | PATH or MIDST.fullmatch(p.preposition)]
@@ -250,7 +252,8 @@ class SettingReader:
             before, self.now = self.now, self._at(chosen)
             if chosen.head in words("spot") or (chosen.preposition == "into" and (chosen.head in words("water body") or lemma in _FALL)):
                 self._around = before if before.place.rpartition(" ")[2] not in words("spot") else self._around
-            self._bound_for = self._at(goal[0]) if here and goal and chosen.preposition in PATH else None
+            ahead = before if before.place == "home" and homeward else self._at(goal[0]) if goal else None
+            self._bound_for = ahead if here and chosen.preposition in PATH else None
             if chosen.head in words("stairs") and chosen.preposition in PATH and before.indoors and lemma == "come":
                 self._bound_for = before             # to where somebody is
 
@@ -260,10 +263,10 @@ class SettingReader:
             name = max(name, before.place, key=len)  # "the palace" is the golden one
         enclosed = place.is_room or place.head in words("indoors", "vehicle") - words("open")
         inside = preposition in {"in", "into", "inside", "back to", "back into", "on", "aboard"} or name == "home" or (
-            room_of(place.head) and preposition not in OUTSIDE)
+            room_of(place.head) and preposition not in OUTSIDE) or preposition in _THROUGHOUT
         if enclosed and preposition in OUTSIDE and before.place and not before.indoors:
             return before                            # "waited outside the house", in the forest
-        short = "in" if preposition in {"into", "inside", "through", "within", "in", "back into"} or MIDST.fullmatch(preposition) else \
+        short = "in" if (enclosed and preposition in _THROUGHOUT) or preposition in {"into", "inside", "through", "within", "in", "back into"} or MIDST.fullmatch(preposition) else \
             preposition if preposition in {"on", "under", "over", "along", *OUTSIDE} else "at"
         indoors = place.is_room or (bool(inside) and enclosed) or (place.head in words("stairs") and before.indoors)
         spot = place.head in words("spot", "part of a house") and not place.is_room
@@ -303,7 +306,7 @@ class SettingReader:
                     self._go(Setting(ridden, "in", indoors=True))
                     continue
                 known = self._head in words("indoors")           # "unlocked the door and went in"
-                self._go(replace(self.now, indoors=True) if known else Setting(indoors=True))
+                self._go(replace(self.now, indoors=True, preposition="in") if known else Setting(indoors=True))
 
 
 def _settling_verbs(clause: Clause) -> Iterator[Token]:

@@ -87,7 +87,7 @@ class Stage:
                     doing = self.thing               # "dropped a plum. It rolled"
                 if self.thing not in self.latest and self.acting in self.latest:
                     done_to = self.acting            # "The balloon flew off. He caught it"
-                drawn = replace(event, subjects=tuple(_meant(p, doing) for p in event.subjects),
+                event = drawn = replace(event, subjects=tuple(_meant(p, doing) for p in event.subjects),
                                 objects=tuple(_meant(p, done_to) for p in event.objects),
                                 modifiers=tuple(_meant(p, done_to) for p in event.modifiers))
             things = [p for p in event.objects if _is_thing(p)] or [

@@ -216,3 +216,16 @@ def test_they_are_all_who_were_there_as_late() -> None:
     text = ("Ben and Ida helped the miller carry the sacks. Ben laughed. Ida sang. A hen looked at them. The miller sold the flour. "
             "They sat on the steps.")
     assert set(deeds(text)[-1][0].split("+")) == {"miller", "Ben", "Ida"}
+
+
+@pytest.mark.parametrize(("text", "noun"), [
+    ("Inspector Vega parked her car. She crouched.", "inspector"), ("Captain Brandt took the letter. He waved.", "captain"),
+])
+def test_who_has_an_office_is_somebody(text: str, noun: str) -> None:
+    assert {p.noun for p in narrative(text).people} == {noun}
+
+
+def test_two_brothers_are_those_who_are_named_behind_them() -> None:
+    text = "Two brothers, Ike and Sam, built a raft. Ike hammered. Sam held the boards. They pushed the raft into the river."
+    assert [p.names for p in narrative(text).people] == [["Ike"], ["Sam"]]
+    assert set(deeds(text)[0][0].split("+")) == {"Ike", "Sam"}

@@ -164,3 +164,19 @@ class TestStaying:
     def test_another_time_does_not_go_on_to_where_somebody_went(self) -> None:
         text = "Mia walked through the wood to the castle. One morning it was foggy. Mia dropped a cup."
         assert "castle" not in places(text)[1:]
+
+
+class TestWaysInside:
+    @pytest.mark.parametrize(("text", "expected"), [
+        ("It rained. The guard walked down the corridor. He sneezed.", ["", ""]),
+        ("It rained. The guard walked along the road. He sneezed.", ["rain", "rain"]),
+    ])
+    def test_who_goes_down_a_corridor_is_indoors(self, text: str, expected: list[str]) -> None:
+        assert weathers(text)[-2:] == expected
+
+    def test_who_comes_in_is_no_longer_behind_the_house(self) -> None:
+        beats = narrative("The baker fed the ducks behind the shop. At seven the customers came in. A boy bought two buns.").beats
+        assert [(beat.setting.preposition, beat.setting.indoors) for beat in beats[1:]] == [("in", True)] * 2
+
+    def test_a_way_home_ends_there(self) -> None:
+        assert places("Ida rode her bike home through the park. She fell asleep on the sofa.")[1:] in (["home"], ["living room"])
