@@ -42,6 +42,11 @@ class RepoInfo:
     licence: str                                     # "apache-2.0"; "" when it is not told
     sizes: dict[str, int] = field(default_factory=dict)              # file → bytes
 
+    def is_whole(self, snapshot: Path, name: str) -> bool:
+        """Return whether a file lies in a snapshot with all of its bytes."""
+        path = snapshot / name
+        return path.is_file() and path.stat().st_size == self.sizes[name]
+
 
 @dataclass(frozen=True)
 class Download:
@@ -66,8 +71,9 @@ def describe(repo: str, revision: str) -> RepoInfo:
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
-        raise ModelError(f"the model {repo} ({revision}) is not on this disk, and HF_HUB_OFFLINE is set",
-                         hint=hint_for(repo))
+        raise ModelError(
+            f"the model {repo} ({revision}) is not, or not wholly, on this disk, and HF_HUB_OFFLINE is set",
+            hint=hint_for(repo))
     with mapped(repo):
         info = _within(_ANSWER_S, lambda: _ask(repo, revision))
     _remember(info)
@@ -132,18 +138,20 @@ def licence_in(card: Path) -> str:
     return ""
 
 
-def _get(repo: str, commit: str, name: str) -> Path:
+def _get(repo: str, commit: str, name: str, anew: bool = False) -> Path:
     from huggingface_hub import constants, hf_hub_download
 
-    return Path(hf_hub_download(repo, name, revision=commit, endpoint=constants.ENDPOINT))
+    return Path(hf_hub_download(
+        repo, name, revision=commit, endpoint=constants.ENDPOINT, force_download=anew))
 
 
 def _download(ref: ModelRef, name: str, tell: Callable[[int], None]) -> None:
     """Download one file, watched by what arrives on the disk."""
-    blobs = cache_of(ref.repo) / "blobs"
+    blobs, there = cache_of(ref.repo) / "blobs", cache_of(ref.repo) / "snapshots" / ref.revision / name
+    broken = there.is_file()                         # cut off, see RepoInfo.is_whole
     start = _bytes_in(blobs)
     last, since = 0, time.monotonic()
-    done = _Call(lambda: _get(ref.repo, ref.revision, name))
+    done = _Call(lambda: _get(ref.repo, ref.revision, name, anew=broken))
     while not done.wait(_POLL_S):
         gained = _bytes_in(blobs) - start
         tell(max(0, gained))

@@ -13,6 +13,8 @@ from storyanim.config import public_url
 from storyanim.errors import ModelError, ResourceError, ServiceError, StoryanimError
 from storyanim.hub.files import cache_of
 
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
+
 
 class GivenUpError(TimeoutError):
     """A call took too long; `status` is what the hub answered meanwhile, 0 when nothing."""
@@ -54,7 +56,7 @@ def _as_told(error: BaseException, repo: str) -> StoryanimError:
 
     chain = list(_chain(error))
     for one in chain:
-        if isinstance(one, OSError) and one.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES}:
+        if isinstance(one, OSError) and one.errno in _NO_ROOM:
             return ResourceError(
                 f"the model {repo} cannot be written to {cache_of(repo).parent}: {one.strerror}",
                 hint="make room there, or set HF_HOME to another folder")

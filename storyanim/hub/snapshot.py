@@ -179,7 +179,7 @@ def plan_downloads(models: Mapping[str, ModelRef]) -> list[Download]:
             continue                                 # missing: whoever loads it says so
         info = client.known_info(ref.repo, ref.revision) or client.describe(ref.repo, ref.revision)
         snapshot = cache_of(ref.repo) / "snapshots" / ref.revision
-        missing = [name for name in _needed(ref, info) if not (snapshot / name).is_file()]
+        missing = [name for name in _needed(ref, info) if not info.is_whole(snapshot, name)]
         missing.sort(key=lambda name: (name.endswith(WEIGHTS_SUFFIXES), name))
         plans.append(Download(users, ref, info, tuple(missing)))
     return plans
@@ -214,11 +214,12 @@ def _whole_snapshot(ref: ModelRef) -> Path | None:
     if commit is None:
         return None
     snapshot = cache_of(ref.repo) / "snapshots" / commit
+    if (info := client.known_info(ref.repo, commit)) is not None:
+        needed = files_to_download(info.sizes, ref.subfolder, ref.variant, ref.file)
+        known = ref.file in needed if ref.file else bool(needed)
+        return snapshot if known and all(info.is_whole(snapshot, name) for name in needed) else None
     if ref.file:
         return snapshot if (snapshot / ref.file).is_file() else None
-    if (info := client.known_info(ref.repo, commit)) is not None:
-        needed = files_to_download(info.sizes, ref.subfolder, ref.variant)
-        return snapshot if needed and all((snapshot / name).is_file() for name in needed) else None
     return snapshot if _looks_whole(snapshot / ref.subfolder) else None
 
 

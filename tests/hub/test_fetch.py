@@ -145,6 +145,29 @@ def test_a_broken_download_goes_on(small_hub: SmallHub) -> None:
     assert any("unet/diffusion_pytorch_model.safetensors" in line and " from " in line for line in small_hub.asked)
 
 
+def test_a_file_that_was_cut_off_is_fetched_again(small_hub: SmallHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    bound = fetched(ModelRef(repo=BASE))
+    file = hub.locate(bound) / "unet" / "diffusion_pytorch_model.safetensors"
+    whole = file.read_bytes()
+    file.resolve().write_bytes(whole[:1000])
+    assert not hub.is_on_disk(bound)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelError, match="not wholly"):
+        hub.resolve(ModelRef(repo=BASE))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    small_hub.asked.clear()
+    fetched(ModelRef(repo=BASE))
+    assert file.read_bytes() == whole
+    assert small_hub.files() == [f"{BASE} unet/diffusion_pytorch_model.safetensors"]
+
+
+def test_a_cache_that_is_a_file(small_hub: SmallHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "file" / "hub"))
+    with pytest.raises(ResourceError, match="cannot be written to"):
+        hub.locate(ModelRef(repo=MOTION))
+
+
 def test_a_download_that_stopped_goes_on_with_the_next_call(small_hub: SmallHub) -> None:
     small_hub.fail, small_hub.fail_below = 403, "resolve/" + small_hub.commit(BASE) + "/vae"
     with pytest.raises(ServiceError, match="403"):
