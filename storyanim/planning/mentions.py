@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from spacy.tokens import Token
 
 _CALENDAR = frozenset(["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "christmas", "easter"])
+_DAYS = frozenset({"today", "tomorrow", "yesterday", "tonight"})
 NUMBERS = {"two": 2, "both": 2, "three": 3, "four": 4}
 _SOME_OF = frozenset(["some", "most", "all", "both", "each", "many", "none", "neither", "either", "several", "half", "plenty", "lots", "dozens",
                       "hundreds", "thousands", "swarms", "crowds"])
@@ -193,7 +194,7 @@ def _parts(head: Token) -> Sequence[Token]:
     """Return a head with what is compounded with it, in order: "Mr." and "McGregor"."""
     found = [head]
     for child in head.children:
-        day = child.lower_ in _CALENDAR and child.pos_ == "PROPN" and not _is_first_name(child.lower_)   # "Every Saturday Leo ..."
+        day = child.lower_ in _DAYS or (child.lower_ in _CALENDAR and child.pos_ == "PROPN" and not _is_first_name(child.lower_))   # "Every Saturday Leo ..."
         if child.i < head.i and not day and (child.dep_ in {"compound", "nmod"} or (child.dep_ == "amod" and child.text[0].isupper())):
             found += _parts(child)
     return sorted(found, key=lambda t: t.i)

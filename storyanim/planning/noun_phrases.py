@@ -130,9 +130,7 @@ class NounReader(PronounReader):
         """Return the other one of a brother and his sister who are known."""
         if mention.noun not in SIBLINGS or mention.plural or not any(c.dep_ == "poss" for c in head.children):
             return None
-        subject = next((c for c in head.head.children if c.dep_ == "nsubj"), None) or next(
-            (c for t in head.ancestors for c in t.children if c.dep_ == "nsubj"), None)
-        owner = self._find(describe(subject, self._names)) if subject is not None and subject.pos_ != "PRON" else next(iter(self.actors), None)
+        owner = self._owner_of(head)
         other = self._siblings.get(id(owner)) if owner else None
         if other is None or other.gender not in {"", gender_of(mention.noun)}:
             return None
@@ -169,6 +167,10 @@ class NounReader(PronounReader):
         gender: Gender = OWNS.get(owner.lower_, "")
         doers = [] if subject else [*self._doing, *(p for t in clause.subjects for p in meant.get(t.i, ()))]
         owners = doers or list(self.actors)
+        if gender and (len(owners) != 1 or owners[0].plural):            # "The crowd is silent. Her father ..."
+            near = [p for p in self.everybody if p.human and not p.plural and not p.narrator and p.gender in {"", gender}
+                    and self._recency(p) > self._clock - REACH]
+            owners = near if len(near) == 1 else owners
         if not gender or len(owners) != 1 or owners[0].narrator:
             return
         if not owners[0].gender and not owners[0].plural and ((doers and owners[0].human) or not self._near(gender)):

@@ -179,7 +179,7 @@ def _verb_above(noun: Token) -> Token | None:
     listed = noun.head
     verb = next((a for a in listed.ancestors if a.pos_ == "VERB"), None)
     bare = not any(c.dep_ in {"det", "poss", "amod", "nummod", "compound"} for c in noun.children)
-    owned = any(c.dep_ in {"det", "poss"} for c in listed.children)
+    owned = any(c.dep_ in {"det", "poss", "nummod"} for c in listed.children)
     base = lemma_of_verb(noun.lower_)
     if verb is None or not bare or not owned or listed.dep_ not in {"dobj", "pobj"} or base == noun.lower_ or verb.i > listed.i:
         return None

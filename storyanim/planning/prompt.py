@@ -181,7 +181,9 @@ def _when(setting: Setting) -> list[str]:
 def _words_before_head(person: Person, event: Event | None) -> list[str]:
     """What a clause says of somebody before what he is: "small", "brown" of "a small brown bear"."""
     phrases = (*event.subjects, *event.objects, *event.modifiers) if event else ()
-    return [w.strip(",") for p in phrases if len(p.people) == 1 and p.people[0] is person for w in p.text.lower().split()]
+    named = {word for name in person.names for word in name.split()}                     # "Mr Brown" is not brown
+    return [w.strip(",").lower() for p in phrases if len(p.people) == 1 and p.people[0] is person
+            for w in p.text.split() if w not in named]
 
 
 def _say_worn(looks: Looks, besides: Set[str]) -> str:

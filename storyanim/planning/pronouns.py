@@ -39,6 +39,8 @@ class PronounReader(KnownPeople):
         if word == "them" and not subject and self._things_at == self._clock - 1 and self._history and (
                 len(who := self._history[-1][0]) < 2 and not any(p.plural for p in (*who, *self._history[-1][1]))):
             return ()                                # "ran over my trousers. I dried them"
+        if word == "themselves" and not subject:
+            return doers
         if word in THEY:
             besides = self.actors if word == "others" else ()
             return self._they((*besides, *doers, *(self._suffers(clause) if subject else ())), story_offset(head), word)

@@ -161,7 +161,8 @@ class SettingReader:
         modifiers = list(clause.modifiers) if own else list(_phrases(verb))
         objects = list(clause.objects) if own else [c for c in verb.children if c.dep_ == "dobj"]
         if clause.kind == "speech" and own:
-            modifiers = [(p, t) for p, t in modifiers if p in {"in", "on", "inside"}]
+            first = min((t.i for t in clause.subjects), default=-1)      # "At school I told ..."
+            modifiers = [(p, t) for p, t in modifiers if p in {"in", "on", "inside"} or (p == "at" and t.i < first)]
         if (own and clause.negated and lemma != "leave") or _is_past_perfect(verb):
             return
         if somebody:
@@ -175,6 +176,9 @@ class SettingReader:
         if lemma in _REACH:
             places += [place_in("in" if lemma in {"enter", "explore"} else "at", t) for t in objects if is_where("", t)]
         moved = [t for t in objects if t.i not in meant]
+        if lemma in {"carry", "bring", "hold"}:      # "carried a parrot in a cage"
+            held = {t.lemma_.lower() for p, t in modifiers if p == "in" and any(c.lower_ in {"a", "an"} for c in t.children)}
+            places = [p for p in places if p.preposition != "in" or p.head not in held]
         if moved and lemma not in _CARRY | _REACH:   # "poured the tea into a cup": it is the thing that goes there
             places = [p for p in places if p.preposition not in GOAL | PATH]
         if any(not is_where("", t) for t in moved) and lemma not in _CARRY | _REACH:   # "washed my face in the stream"

@@ -63,6 +63,10 @@ class TestPronouns:
         ("An old man sat down. The man ate. The man sang. A pigeon landed. He laughed.", ["man", "man", "man", "pigeon", "man"]),
         # Who writes in small letters has names as well.
         ("then kim filmed it. she laughed", ["kim", "kim"]),
+        # "Her father" is of the one who may be she, though a crowd was spoken of last.
+        ("Yara stood at the gate. The crowd was silent. Her father hid. A nurse hugged him. Yara sang. She sat down.",
+         ["Yara", "father", "nurse", "Yara", "Yara"]),
+        ("Tomorrow Uncle Ben is coming. Ben sang.", ["Uncle Ben", "Uncle Ben"]),
         # What an animal does is done by it; a thing does nothing.
         ("A hen found a cake. It ran home.", ["hen", "hen"]),
     ])

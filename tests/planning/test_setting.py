@@ -51,6 +51,8 @@ class TestPlace:
         ("Ann cooked in the kitchen. Ben came down the stairs. They ate.", ["kitchen", "stairs", "kitchen"]),
         ("They sat in the park. Leo fell into a ditch. Ann laughed.", ["park", "ditch", "park"]),
         ("Ann sat in the garden. Dad carried Leo upstairs.", ["garden", ""]),
+        # What is carried in a cage leaves who carries it where he is.
+        ("Ann sat on the beach. She carried a parrot in a cage.", ["beach", "beach"]),
         # Hours later one may be anywhere; a city that is told of is where one is.
         ("Mia sat on the beach.\n\nIn the afternoon she wrote a letter.", ["beach", ""]),
         ("Bo was in the factory. He rolled past the guard and out of the gate. The city was loud. He hid.", ["", "city"]),
