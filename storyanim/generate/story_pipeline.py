@@ -30,7 +30,7 @@ from storyanim.generate.finite import FiniteSteps
 from storyanim.generate.noise import Generators, correlated_noise
 from storyanim.generate.regions import Region, RegionAttention
 from storyanim.generate.step_cache import StepCache
-from storyanim.generate.structure import StructureGuide, make_guide, steps_of
+from storyanim.generate.structure import StructureGuide, make_guide, steps_within
 from storyanim.generate.tokens import (
     TokenTable,
     check_tables,
@@ -209,8 +209,8 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         self.scheduler.set_timesteps(num_inference_steps, device=self._execution_device)
         timesteps = self.scheduler.timesteps
         self._num_timesteps = len(timesteps)
-        structure_steps = _steps_within((0.0, control_guidance_end), timesteps, structure_frames is not None)
-        guidance_steps = _steps_within(guidance_interval, timesteps, guidance_scale > 1)
+        structure_steps = steps_within((0.0, control_guidance_end), timesteps, structure_frames is not None)
+        guidance_steps = steps_within(guidance_interval, timesteps, guidance_scale > 1)
 
         # 3. Text at each timestep
         self._come(self.text_encoder)
@@ -307,10 +307,8 @@ class StoryVideoPipeline(AnimateDiffPipeline):
             return self.encode_prompts(prompts, {})[None]
         width = self.text_encoder.config.hidden_size
         check_tables(present, self.scheduler.config.num_train_timesteps, width)
-        embeddings = {
-            token.token: token.embeddings_at(timesteps).repeat_interleave(len(prompts), dim=0)
-            for token in present
-        }
+        embeddings = {token.token: token.embeddings_at(timesteps).repeat_interleave(len(prompts), dim=0)
+                      for token in present}
         states = self.encode_prompts(prompts * len(timesteps), embeddings)                     # (N × B, L, D)
         return states.unflatten(0, (len(timesteps), len(prompts)))
 
@@ -400,8 +398,3 @@ class StoryVideoPipeline(AnimateDiffPipeline):
                 torch.cat([sample] * 2), t, torch.cat([negative, prompt_embeds]), guide, pictures)
             noise_pred_uncond, noise_pred_text = both.chunk(2)
         return noise_pred_uncond + self._guidance_scale * (noise_pred_text - noise_pred_uncond)
-
-
-def _steps_within(interval: tuple[float, float], timesteps: Tensor, wanted: bool) -> range:
-    """Return the indices of the timesteps within a part of the trajectory; none unless wanted."""
-    return range(*(steps_of(part, len(timesteps)) for part in interval)) if wanted else range(0)

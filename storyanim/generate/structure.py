@@ -23,6 +23,11 @@ def steps_of(part: float, num_steps: int) -> int:
     return int(part * num_steps + 0.5)
 
 
+def steps_within(interval: tuple[float, float], timesteps: Tensor, wanted: bool) -> range:
+    """Return the indices of the timesteps within a part of the trajectory; none unless wanted."""
+    return range(*(steps_of(part, len(timesteps)) for part in interval)) if wanted else range(0)
+
+
 class StructureGuide(Protocol):
     """Adds structure to one call of a U-Net."""
 
