@@ -233,8 +233,10 @@ def train_reader(request: Request) -> dict[str, float]:
     config = ReaderConfig(names=reader.names_of(request.family.world), num_features=0)
     reader.derive_features(clips, reader.Featurer(unet, _vae(request), networks.scheduler(), heard, config))
     features, labels = reader.read_features(clips)
-    save_network(reader.fit(features, labels, heard, replace(config, num_features=features.shape[1])), folder)
+    network = reader.fit(features, labels, heard, replace(config, num_features=features.shape[1]))
+    save_network(network, folder)
     figures = reader.measure(NetworkReader(ModelRef(repo=str(folder)), ModelRef(repo=str(pipeline))), held)
+    save_network(reader.keep_well_read(network, figures), folder)
     reader.write_card(folder, figures, len(features), time.monotonic() - started)
     return figures
 

@@ -15,7 +15,9 @@ from storyanim.artifacts import Asked, AskedPart, Frames
 from storyanim.config import ModelRef
 from storyanim.errors import ModelError, UsageError
 from storyanim.readback import NetworkReader
+from storyanim.readback.reader import load_network
 from storybook.train import denoise, recipe, sheets, text
+from storybook.train import reader as reader_stage
 from storybook.train.loop import LoopOptions
 from storybook.train.recipe import run_stage
 from storybook.train.request import Request
@@ -32,6 +34,7 @@ def request_(tmp_path_factory: pytest.TempPathFactory) -> Request:
     patch = pytest.MonkeyPatch()
     patch.setattr(denoise, "SAMPLE_STEPS", 1)
     patch.setattr(sheets, "NUM_CAPTIONS", 2)
+    patch.setattr(reader_stage, "READ_WELL", 0.0)     # of four clips it reads nothing well
     few_queries(patch)
     for name in ORDER:
         run_stage(name, request)
@@ -77,6 +80,15 @@ def test_the_reader_reads(request_: Request) -> None:
     assert reading.score == pytest.approx(reading.scores["creature"] * reading.scores["scene"], abs=1e-3)
     assert (request_.out / "reader/model.safetensors").stat().st_size < 2 * MB
     assert "logistic regressions" in (request_.out / "reader/README.md").read_text("utf-8")
+
+
+def test_what_is_read_badly_is_not_read(request_: Request) -> None:
+    network = load_network(request_.out / "reader")
+    figures = dict.fromkeys(network.config.names, 0.5) | {"colour": 0.9, "scene": 0.99}
+    kept = reader_stage.keep_well_read(network, figures)
+    seen = torch.randn(1, network.config.num_features, generator=torch.Generator().manual_seed(1))
+    assert list(kept(seen)) == ["colour", "scene"]
+    assert all(torch.equal(logits, network(seen)[name]) for name, logits in kept(seen).items())
 
 
 def test_motion_moves_the_motion_layers_most(request_: Request, tmp_path: Path) -> None:
