@@ -2,7 +2,7 @@
 
     python benchmarks/memory_table.py [--wan] [--json]
 
---wan: the parts of a shot of Wan-VACE 1.3B at 832 x 480 in its place (eight minutes; tiles are many calls).
+--wan: the parts of a shot of Wan-VACE 1.3B at 832 x 480 in its place (some minutes; tiles are many calls).
 
 Networks of the published configurations in bfloat16 (VAE and text encoder float32) are built on a fake CUDA
 device; every tensor that an operator makes is counted while it lives. Attention is counted as the fused kernel
