@@ -36,7 +36,7 @@ _NEVER = frozenset({"never", "hardly", "scarcely", "barely", "nearly", "almost",
 _NOBODY = frozenset({"nobody", "nothing", "none", "noone", "neither"})
 _UNREAL = frozenset({"could", "can", "might", "may", "should", "shall", "will", "ca", "wo", "'ll"})
 _PERCEIVE = frozenset({"see", "hear", "smell", "feel", "find", "remember", "only", "just"})
-_WATCH = frozenset({"see", "hear", "watch", "notice", "feel", "find", "spot", "observe", "smell", "catch"})
+_WATCH = frozenset({"let", "see", "hear", "watch", "notice", "feel", "find", "spot", "observe", "smell", "catch"})
 _BELIEVE = frozenset(["think", "know", "believe", "suppose", "wish", "hope", "see", "hear", "feel", "seem", "guess", "mean", "remember", "understand"])
 _PREPARE = frozenset({"go", "come", "run", "try", "turn", "stop"})         # "went and sat down"
 _AT_ONCE = frozenset({"while", "whilst", "as"})      # of a clause that goes on at the same time
@@ -185,12 +185,13 @@ def _read_clause(piece: Span, head: Token, *, depth: int = 0) -> Clause:
     verb, outer = _visible_verb(head)
     inside = [t for t in (*outer, verb)]
     subjects, passive = subjects_of(head, verb)
+    moved = [t for c in verb.children if _is_small_clause(c) for s in c.children if s.dep_ == "nsubj" and s.i > verb.i for t in conjuncts(s)]
     watchers: tuple[Token, ...] = ()
     if outer and outer[-1].lemma_.lower() in _WATCH and has_child(verb, {"nsubj"}):
         watchers, (subjects, passive) = subjects, subjects_of(verb, verb)
     objects = [t for c in verb.children if c.dep_ in _OBJECTS and c not in subjects and c.pos_ != "ADP" and c.i > verb.i - 3 and not is_speech(c)
                and c.pos_ in {"NOUN", "PROPN", "PRON", "NUM"} for t in conjuncts(c)]
-    objects = [t for t in objects if all(subject_before(c) != t for c in verb.children)]
+    objects = [*moved, *(t for t in objects if all(subject_before(c) != t for c in verb.children))]
     objects += [t for c in verb.children if c.dep_ == "prt" and not is_misread_preposition(c) for p in c.children if p.dep_ == "pobj" for t in conjuncts(p)]
     modifiers = [found for token in inside for found in read_modifiers(token, piece)]
     modifiers += [("with", t) for token in outer if token.lemma_ == "help" for c in (*token.children, *verb.children)
@@ -217,9 +218,14 @@ def _read_clause(piece: Span, head: Token, *, depth: int = 0) -> Clause:
 
 def _particle(verb: Token) -> str:
     """Return "up" of "picked up", "around" of "looked around"; a direction that no phrase follows."""
-    told = [c for c in verb.children if c.dep_ == "prt" or (
+    told = [c for c in verb.children if c.dep_ == "prt" or _is_small_clause(c) or (
         c.dep_ == "advmod" and c.lower_ in _DIRECTIONS and c.i == verb.i + 1 and not any(k.dep_ in {"prep", "pobj"} for k in c.children))]
     return str(told[0].lower_) if told else ""
+
+
+def _is_small_clause(child: Token) -> bool:
+    """Tell whether a particle has a subject of its own in the tree: "let her in", "let the dog out"."""
+    return child.tag_ in {"RP", "RB"} and child.dep_ in {"prt", "ccomp", "advmod"} and has_child(child, {"nsubj"})
 
 
 def _read_fragment(piece: Span, head: Token) -> Clause:

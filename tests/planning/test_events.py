@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from planned import narrative
 
 from storyanim.planning.events import Clause, read_clauses
 from storyanim.planning.forms import read_manuscript
@@ -106,3 +107,15 @@ def test_who_is_listed_with_an_object_and_acts_begins_a_clause() -> None:
 @pytest.mark.parametrize("text", ["He followed the dog round the pond.", "She wound the rope round the mast."])
 def test_round_is_no_verb_behind_another(text: str) -> None:
     assert len(clauses(text)) == 1
+
+
+@pytest.mark.parametrize(("text", "doer", "verb", "seen"), [
+    ("A guard unlocked the door and let the girl in.", "guard", "let", {"girl"}),
+    ("The farmer let the dog out.", "farmer", "let", {"dog"}),
+    ("The mother let the boy ride the horse.", "boy", "ride", {"horse"}),
+])
+def test_who_is_let_in_and_who_is_let_do_it(text: str, doer: str, verb: str, seen: set[str]) -> None:
+    event = narrative(text).beats[-1].main
+    assert event is not None
+    assert ([p.noun for phrase in event.subjects for p in phrase.people], event.verb) == ([doer], verb)
+    assert {p.noun for phrase in event.objects for p in phrase.people} == seen
