@@ -24,6 +24,7 @@ from storyanim.planning.query import (
     query_noun,
     say_doing,
     say_place,
+    thing_done_to,
     without_owner,
 )
 from storyanim.planning.staging import Staging, unique
@@ -153,7 +154,7 @@ class Painter:
 
     def _meanwhile(self, staging: Staging) -> list[str]:
         """What others do at the same time: "while a dragon is sleeping"."""
-        told = [(person, doing) for person, deed in staging.meanwhile if (doing := say_doing(deed))]
+        told = [(person, f"{doing} {thing_done_to(deed)}".strip()) for person, deed in staging.meanwhile if (doing := say_doing(deed))]
         return [f"while {self.describe(person, staging.event)} {'are' if person.plural else 'is'} {doing}"
                 for person, doing in told[:1]]
 

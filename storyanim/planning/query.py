@@ -45,7 +45,13 @@ def goes_home(deed: Event) -> bool:
 
 def write_entity_query(person: Person, deed: Event, setting: Setting) -> str:
     """Return the query of one of several who do different things: "a dragon sleeping in the cave"."""
-    return " ".join(filter(None, (name_kinds([person], deed), say_doing(deed), _place(deed) or say_place(setting.stayed()))))
+    what = thing_done_to(deed) or _place(deed) or say_place(setting.stayed())
+    return " ".join(filter(None, (name_kinds([person], deed), say_doing(deed), what)))
+
+
+def thing_done_to(deed: Event) -> str:
+    """Return the first thing that something is done to: "the boards" of who holds them; "" without one."""
+    return next((short_thing(p) for p in deed.objects if not (p.people or p.preposition) and can_be_said(p, ())), "")
 
 
 # ── who ──────────────────────────────────────────────────────────────────────────────────────────────────────────────

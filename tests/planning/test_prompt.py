@@ -85,3 +85,9 @@ def test_a_shots_seconds_follow_its_words_where_asked() -> None:
     text = "Tom ran. " + "The old queen walked slowly through the long and quiet hall of the palace with a candle in her hand."
     assert [shot.duration_s for shot in shots(text)] == [2.0, 2.0]
     assert [shot.duration_s for shot in shots(text, words_per_second=4.0)] == [2.0, 5.0]
+
+
+def test_what_another_does_something_to_is_said() -> None:
+    shot = shots("The girl stirred the soup while her grandfather held the lamp.")[0]
+    assert "is holding the lamp" in shot.prompt
+    assert shot.entities[1].query == "a grandfather holding the lamp"
