@@ -211,8 +211,9 @@ def _read_clause(piece: Span, head: Token, *, depth: int = 0) -> Clause:
         subjects, objects, passive = tuple(agents), [*subjects, *objects], False
     participles = () if depth else tuple(_participles(verb, piece))
     particle = _particle(verb)
+    denied = _is_denied(verb) or any(_is_denied(token) and not _is_unstopped(token, verb) for token in outer)
     return Clause(piece, "event" if asleep else _kind(piece, head, verb, lemma, subjects), verb, lemma, "" if particle in dict(ways) else particle,
-                  any(_is_denied(token) for token in inside if token is verb or token.lemma_ not in _STOP or verb.tag_ != "VBG") or _denies(objects), passive, subjects,
+                  denied or _denies(objects), passive, subjects,
                   tuple(objects), tuple(modifiers), participles, () if depth else tuple(_meanwhile(head, piece)), watchers)
 
 
@@ -280,16 +281,15 @@ def _visible_verb(head: Token) -> tuple[Token, list[Token]]:
     verb = head
     while True:
         lemma = verb.lemma_.lower()
-        seen = next((c for c in verb.children if c.dep_ == "ccomp" and c.tag_ in {"VB", "VBG"} and c.i > verb.i and not has_child(c, {"mark", "aux", "advmod"})
-                     and any(s.dep_ == "nsubj" and (s.pos_ in {"PROPN", "PRON"} or is_animate(s.lemma_.lower())) for s in c.children)), None) if lemma in _WATCH else None
-        if seen is not None:                         # "I saw a heron catch a fish" shows the heron
+        if lemma in _WATCH and (seen := _seen_doing(verb)) is not None:
             return seen, [*outer, verb]
         own = {"mark"} if lemma == "help" else SUBJECTS | {"mark"}             # who is helped does it as well
         inner = next((c for c in verb.children if c.dep_ in {"xcomp", "ccomp", "advcl"} and c.i > verb.i
                       and c.pos_ == "VERB" and not has_child(c, own)), None)
-        cannot = lemma in _STOP and _is_denied(verb) and inner is not None and inner.tag_ == "VBG"       # "could not stop smiling"
-        allowed = cannot or (lemma in _ALLOW and has_child(verb, {"nsubjpass"}))
-        if inner is None or (lemma != "help" and not allowed and lemma not in words("aspect")):
+        if inner is None:
+            return verb, outer
+        allowed = lemma in _ALLOW and has_child(verb, {"nsubjpass"})
+        if not (lemma == "help" or allowed or _is_unstopped(verb, inner) or lemma in words("aspect")):
             return verb, outer
         if lemma in {"come", "go", "get", "keep"} and inner.tag_ != "VBG":
             return verb, outer
@@ -297,6 +297,20 @@ def _visible_verb(head: Token) -> tuple[Token, list[Token]]:
             return verb, outer
         outer.append(verb)
         verb = inner
+
+
+def _seen_doing(verb: Token) -> Token | None:
+    """Return what somebody is seen, or let, do: "catch" of "I saw a heron catch a fish"."""
+    def is_somebody(token: Token) -> bool:
+        return token.dep_ == "nsubj" and (token.pos_ in {"PROPN", "PRON"} or is_animate(token.lemma_.lower()))
+
+    return next((c for c in verb.children if c.dep_ == "ccomp" and c.tag_ in {"VB", "VBG"} and c.i > verb.i
+                 and not has_child(c, {"mark", "aux", "advmod"}) and any(map(is_somebody, c.children))), None)
+
+
+def _is_unstopped(verb: Token, inner: Token) -> bool:
+    """Tell whether what is denied is only that somebody stops: "could not stop smiling"."""
+    return verb.lemma_ in _STOP and inner.tag_ == "VBG" and _is_denied(verb)
 
 
 def _participles(verb: Token, piece: Span) -> Iterator[Clause]:

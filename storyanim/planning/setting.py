@@ -103,7 +103,7 @@ class SettingReader:
         self._newcomers = bool(doers) and all(p.first >= clause.start for p in doers)        # "A fox stepped out": to where one is
         if self._bound_for is not None and clause.kind == "event":
             self.now, self._bound_for = self._bound_for, None
-        self._go(self.now.stayed())
+        self.now = self.now.stayed()
         if self._then:
             self.now, self._then = replace(self.now, time_of_day=self._then), ""
         self._begin_day(clause)

@@ -87,9 +87,10 @@ class Stage:
                     doing = self.thing               # "dropped a plum. It rolled"
                 if self.thing not in self.latest and self.acting in self.latest:
                     done_to = self.acting            # "The balloon flew off. He caught it"
-                event = drawn = replace(event, subjects=tuple(_meant(p, doing) for p in event.subjects),
-                                objects=tuple(_meant(p, done_to) for p in event.objects),
-                                modifiers=tuple(_meant(p, done_to) for p in event.modifiers))
+                event = drawn = replace(
+                    event, subjects=tuple(_meant(p, doing) for p in event.subjects),
+                    objects=tuple(_meant(p, done_to) for p in event.objects),
+                    modifiers=tuple(_meant(p, done_to) for p in event.modifiers))
             things = [p for p in event.objects if _is_thing(p)] or [
                 p for p in event.modifiers if _is_thing(p) and p.head not in listed("times") | words("backdrop")]
             self.thing = things[0] if things else self.thing

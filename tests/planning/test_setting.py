@@ -181,4 +181,4 @@ class TestWaysInside:
         assert [(beat.setting.preposition, beat.setting.indoors) for beat in beats[1:]] == [("in", True)] * 2
 
     def test_a_way_home_ends_there(self) -> None:
-        assert places("Ida rode her bike home through the park. She fell asleep on the sofa.")[1:] in (["home"], ["living room"])
+        assert places("Ida rode her bike home through the park. She fell asleep on the sofa.") == ["park", "home"]
