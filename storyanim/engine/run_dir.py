@@ -205,6 +205,19 @@ class RunDir:
         """Return how long each step took when it was last computed."""
         return {event["step"]: event["seconds"] for event in self.events() if event["event"] == "done"}
 
+    def worked_s(self) -> float:
+        """Return how long steps ran by the clock, in all processes that went on with the run.
+
+        Steps that ran at once count once, and what was made anew counts as often as it was made.
+        """
+        spans = sorted((end - event["seconds"], end) for event in self.events() if event["event"] == "done"
+                       for end in (datetime.fromisoformat(event["time"]).timestamp(),))
+        worked, until = 0.0, float("-inf")
+        for start, end in spans:
+            worked += max(0.0, end - max(start, until))
+            until = max(until, end)
+        return worked
+
     def _place(self, name: str) -> Path:
         parts = name.split("/")
         if not all(parts) or any(part.startswith(".") for part in parts):

@@ -81,6 +81,7 @@ class Report(FrozenModel):
     settings: dict[str, Any] = Field(default_factory=dict)  # of the run, nested
     versions: dict[str, str] = Field(default_factory=dict)  # package → version
     seconds: dict[str, float] = Field(default_factory=dict)  # of the steps that belong to no shot
+    worked_s: float = 0.0                            # of all steps, by the clock
     in_use: bool = False                             # it was being drawn when this was written
     mended: tuple[tuple[str, str], ...] = ()         # when, in UTC, and what was damaged and made again
 
@@ -102,11 +103,10 @@ def render(report: Report, folder: Path) -> str:
     """Return the page as HTML in `folder`, which loads nothing but files, by relative paths."""
     filters: dict[str, Callable[..., str]] = {
         "link": lambda path: _link(Path(path), folder), "duration": _duration, "inlined": _inlined}
-    total_s = sum(report.seconds.values()) + sum(sum(shot.seconds.values()) for shot in report.shots)
     settings = list(_rows(report.settings))
     script = read_beside("report.js")
     return render_template(
-        "report.html", filters, report=report, board=report.storyboard, settings=settings, total_s=total_s,
+        "report.html", filters, report=report, board=report.storyboard, settings=settings,
         run=folder.name, folded=len(report.shots) > MAX_UNFOLDED, script=script, script_hash=_hash(script))
 
 

@@ -67,7 +67,7 @@ def write_report(
         in_use=in_use,
         mended=tuple((event["time"][:19].replace("T", " "), event["step"])
                      for event in run.events() if event["event"] == "mended"),
-        settings=settings.model_dump(mode="json"), versions=versions(),
+        settings=settings.model_dump(mode="json"), versions=versions(), worked_s=run.worked_s(),
         seconds={name: value for name, value in seconds.items() if not name.startswith("shots/")})
     return run.write("report.html", render(report, run.path))
 

@@ -241,6 +241,15 @@ class TestDamage:
             assert [event["step"] for event in run.events()][-1] == "film"
             assert set(run.seconds()) == {"shots/s01/frames", "shots/s01/depth", "shots/s01/clip", "film"}
 
+    def test_steps_that_ran_at_once_count_once_and_those_of_later_runs_are_added(self, folder: Path) -> None:
+        spans = [(0, 4), (1, 3), (2, 7), (60, 65)]   # three shots at once, and another the next minute
+        with RunDir(folder) as run:
+            run.write("log.jsonl", "".join(
+                json.dumps({"time": f"2031-05-06T07:{end // 60:02}:{end % 60:02}.000+00:00", "event": "done",
+                            "step": f"shots/s{start}/frames", "seconds": end - start}) + "\n"
+                for start, end in spans))
+            assert run.worked_s() == 12
+
 
 def fill(folder: Path, _: int) -> Path:
     (folder / "half").write_bytes(b"half")

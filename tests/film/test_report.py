@@ -76,7 +76,7 @@ def report(tmp_path: Path) -> Report:
         storyboard=board, shots=(first, ReportShot(shot=shots[1], error="the disk is full")),
         film=Film(path=folder / "film.mp4", clips=(made,), duration_s=2.5), sheet=folder / "sheet.png",
         settings={"profile": "storybook", "generate": GenerateSettings().model_dump()}, versions={"torch": "2.15"},
-        seconds={"film": 1.25},
+        seconds={"film": 1.25}, worked_s=62.7,
         cast=(ReportCharacter(name="bear", token="<bear>", noun="bear", source="folder bear", method="timeinv+lora", pictures="5",
                               shots=("s01",)),),
     )
