@@ -10,6 +10,7 @@ from typing import Unpack
 
 from storyanim.api.asked import (
     FilmArguments,
+    FilmAsked,
     PlanArguments,
     asked_for,
     check_language,
@@ -18,7 +19,7 @@ from storyanim.api.asked import (
     plan_flags,
 )
 from storyanim.artifacts import Story, Storyboard
-from storyanim.config import load_settings
+from storyanim.config import Settings, load_settings
 from storyanim.engine.run_dir import RunDir
 from storyanim.generate.capabilities import check_settings
 from storyanim.planning import build_planner, load_vocabulary, read_story
@@ -26,6 +27,7 @@ from storyanim.planning.chat_store import last_reply_saved
 from storyanim.run import pipeline
 from storyanim.run.characters import read_cast
 from storyanim.run.components import build_components
+from storyanim.run.finished import needs_no_models
 from storyanim.run.models import Confirm, bind, ready_settings
 from storyanim.run.pipeline import FilmResult
 from storyanim.run.request import CharacterRequest
@@ -57,7 +59,7 @@ def make_film(
     began_s = time.monotonic()
     wanted = asked_for(story, out, asked)
     request, folder = wanted.request, wanted.folder
-    settings = ready_settings(wanted.settings, wanted.pins(), confirm=confirm, progress=progress)
+    settings = _ready(wanted, confirm, progress)
     with (last_reply_saved(folder.with_name(f"{folder.name}.last_reply.txt")), RunDir(folder) as run,
           shots_executor(run, settings, request.index, asked.get("executor", "local"),
                          asked.get("ray_address"), asked.get("workers", 0)) as shots):
@@ -70,6 +72,15 @@ def make_film(
         at_once = shots_at_once(num_workers(settings, asked.get("workers", 0)), len(result.redrawn))
         remember(settings, run.events()[logged:], result.storyboard, time.monotonic() - began_s, at_once)
     return replace(result, folder=folder)
+
+
+def _ready(asked: FilmAsked, confirm: Confirm | None, progress: Progress) -> Settings:
+    """Return the settings with models bound to commits and on this disk, unless nothing is left to do."""
+    pins = asked.pins()
+    pinned = bind(asked.settings, pins, only_pinned=True)
+    if needs_no_models(asked.folder, asked.request, pinned, asked.board):
+        return pinned
+    return ready_settings(asked.settings, pins, confirm=confirm, progress=progress)
 
 
 def plan(

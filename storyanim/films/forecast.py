@@ -21,15 +21,16 @@ from storyanim.film.clip import check_drawable
 from storyanim.hub import Download
 from storyanim.planning import build_planner, load_vocabulary, read_storyboard
 from storyanim.planning.forms import told
-from storyanim.run.characters import learn_characters, read_cast
+from storyanim.run.characters import read_cast
 from storyanim.run.checked import choose_drawing
 from storyanim.run.components import Components, Token, build_components, is_index_ready
+from storyanim.run.finished import look_up, needs_no_models
 from storyanim.run.history import FILE
 from storyanim.run.models import bind, models_of
 from storyanim.run.pipeline import join_film
 from storyanim.run.shots import DrawnShot, ShotTask, find_figures, find_footage, make_shot
 from storyanim.run.sound import narrate
-from storyanim.run.storyboard import plan_story, settle_storyboard, text_to_film, with_seed
+from storyanim.run.storyboard import plan_story
 from storyanim.run.timing import expected_s, kind_of, measured_in, recall, start_of
 from storyanim.run.workers import num_workers, shots_at_once
 from storyanim.stages import no_progress
@@ -85,9 +86,13 @@ def forecast_film(
     """
     wanted = api.asked_for(story, out, asked)
     check_writable(wanted.folder / FILE)
-    bound = bind(wanted.settings, wanted.pins())
+    pinned = bind(wanted.settings, wanted.pins(), only_pinned=True)
+    downloads: tuple[Download, ...] = ()
+    bound = pinned
+    if not needs_no_models(wanted.folder, wanted.request, pinned, wanted.board):
+        bound = bind(wanted.settings, wanted.pins())
+        downloads = tuple(hub.plan_downloads(models_of(bound.models)))
     wanted = replace(wanted, settings=bound)
-    downloads = tuple(hub.plan_downloads(models_of(bound.models)))
     if downloads or not is_index_ready(bound, wanted.request.index):
         found = _all_of(wanted, downloads)
     else:
@@ -118,16 +123,10 @@ def _by_keys(asked: FilmAsked, components: Components) -> Forecast:
     request, settings = asked.request, components.settings
     conflicts: list[str] = []
     run = Lookup(asked.folder, [choose_drawing, *([plan_story] * (settings.plan.planner == "rules"))])
-    board = asked.board
-    cast = read_cast(request.characters, text_to_film(request, board), settings, components.vocabulary)
     try:
-        board = settle_storyboard(run, request, board, cast.members, components, conflicts.extend)
+        board, tokens = look_up(run, request, components, asked.board, conflicts.extend)
     except StepNotDoneError:
         return Forecast(asked.folder, None, steps=tuple(run.missing))
-    board = with_seed(board, request.seed)
-    playing = cast.playing(board)
-    cast.surveys.clear()                             # their pictures are looked at when one is learned
-    tokens = learn_characters(run, cast, playing, components, no_progress)
     walk = _Walk(run, components, tokens)
     walk.film(board)
     return Forecast(

@@ -220,9 +220,10 @@ def _choose_windows(loaded: _Loaded, num_frames: int, wanted: GenerateSettings) 
 
 
 def check_finite(video: Float32) -> None:
-    """Raise ModelError for frames with values that are not finite."""
-    if not np.isfinite(video).all():
-        raise ModelError("the model gave values that are not numbers", hint="set generate.dtype to float32")
+    """Raise ModelError for decoded frames with values that are not finite."""
+    if not np.isfinite(video).all():             # every step was finite, and the decoder works in float32
+        raise ModelError("the VAE decoded values that are not numbers",
+                         hint="its weights may be damaged: fetch them again, or name another as models.vae")
 
 
 def expand_prompt(prompt: str, tokens: Sequence[CharacterToken]) -> str:

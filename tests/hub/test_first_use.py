@@ -62,6 +62,23 @@ def test_a_film_offline_and_when_the_branch_has_moved(begun: SmallHub, cli: Cli,
     assert commit in (here / "run" / "report.html").read_text()
 
 
+def test_a_finished_film_needs_no_models(begun: SmallHub, cli: Cli, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.rmtree(huggingface_hub.constants.HF_HUB_CACHE)
+    begun.asked.clear()
+    begun.fail = 500
+    command = ("run", "story.txt", "--profile", "tiny.toml", "--index", "index", "-o", "run")
+    outcome = cli(*command, "--dry-run", "--json")
+    assert (outcome.code, outcome.json["steps"]) == (0, [])
+    (here / "run" / "film.mp4").unlink()
+    for offline in (True, False):
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", offline)
+        outcome = cli(*command, "--json")
+        assert (outcome.code, outcome.json["drawn"]) == (0, [])
+    assert (here / "run" / "film.mp4").is_file()
+    assert not begun.asked
+    assert cli(*command, "--seed", "1").code == 5    # that one is to be drawn
+
+
 def test_no_hub_is_one_line(small_hub: SmallHub, cli: Cli, here: Path, videos: Path) -> None:
     shutil.copy(small_hub.root / "tiny.toml", here)
     (here / "story.txt").write_text("A red bear runs.")
