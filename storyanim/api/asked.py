@@ -19,6 +19,7 @@ from storyanim.run import models as run_models
 from storyanim.run.limits import Limits
 from storyanim.run.models import index_pins
 from storyanim.run.request import CharacterRequest, FilmRequest, read_pins, read_request, read_source
+from storyanim.run.sound import check_sound
 from storyanim.run.storyboard import Replan
 from storyanim.video import check_ffmpeg
 
@@ -134,13 +135,14 @@ def plan_flags(asked: PlanArguments) -> dict[str, dict[str, Any]]:
 
 
 def _checked_settings(request: FilmRequest) -> Settings:
-    """Load the settings, and look at ffmpeg and the index, before anything is written.
+    """Load the settings, and look at ffmpeg, index, music and voices, before anything is written.
 
     What is wrong leaves no folder.
     """
     loaded = request.settings()
     check_settings(loaded)
     check_ffmpeg()
+    check_sound(loaded.sound)
     if request.index:
         read_info(Path(request.index))
     if request.story is not None:

@@ -59,7 +59,7 @@ def run_watch(
 def _row(film: BatchFilm) -> tuple[str, ...]:
     result = film.result
     if result is None:
-        return film.story, "", "", "", f"failed: {film.problem}"
+        return film.story, "", "", "", "failed"
     failed = f" ({len(result.failed)} shots failed)" if result.failed else ""
     return (film.story, str(len(result.shots)), str(len(result.redrawn)),
             f"{result.film.value.duration_s:.1f}", f"{result.path}{failed}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
@@ -55,7 +56,9 @@ class BatchResult:
             return
         first = self.films[0].error
         if isinstance(first, StoryanimError) and not any(film.result for film in self.films):
-            raise first
+            error = copy(first)
+            error.details += tuple(f"failed: {film.story}: {film.problem}" for film in self.films[1:])
+            raise error from first
         raise PartialError(f"{len(failed)} of {len(self.films)} films failed, wholly or in part",
                            hint="mend what is named above and run the same command again", failed=failed)
 
@@ -89,7 +92,8 @@ def make_films(
             result = api.make_film(story, out=folder, confirm=confirm, progress=tell, **asked)
             films.append(BatchFilm(str(story), folder, result))
         except Exception as error:                   # a night's other films must not wait for this one
-            _LOG.warning("%s failed: %s", story, error, exc_info=not isinstance(error, StoryanimError))
+            if not isinstance(error, StoryanimError):
+                _LOG.exception("%s failed", story)
             films.append(BatchFilm(str(story), folder, error=error))
     progress(1.0, "done")
     return BatchResult(tuple(films))

@@ -24,18 +24,24 @@ from storyanim.stages import Progress
 _LOG = logging.getLogger(__name__)
 
 
+def check_sound(settings: SoundSettings) -> None:
+    """Raise UsageError for a narrator that there is not, InputError for music that cannot be read."""
+    if settings.music is not None:
+        check_music(Path(settings.music))
+    if settings.narrate:
+        models = find_voices(Path(settings.voices)) if settings.voices else ()
+        check_voices([narrator_of(settings.voice, "", models)])
+
+
 def narrate(
     run: RunDir, board: Storyboard, texts: Sequence[str], settings: Settings, progress: Progress
 ) -> dict[str, Step[Speech]]:
     """Speak what each shot tells, dialogue in the voices of its cast.
 
     `texts[i]` is the part of the story that shot i shows as subtitles. Returns shot id → what is spoken, of
-    the shots that have a word. Raises UsageError for a voice that there is not, and
-    InputError for music that cannot be read, before anything is drawn.
+    the shots that have a word. Raises UsageError for a voice of the cast that there is not.
     """
     wanted = settings.sound
-    if wanted.music is not None:
-        check_music(Path(wanted.music))
     if not wanted.narrate:
         return {}
     models = find_voices(Path(wanted.voices)) if wanted.voices else ()

@@ -84,7 +84,8 @@ class TestFailures:
         diary.on_call = fails("encode blue", error)
         outcome = cli("run", *stories, "--out", "films")
         assert outcome.code == 3
-        assert f"failed: {error}" in outcome.out.splitlines()[2]
+        assert outcome.out.splitlines()[2].split() == ["two.txt", "failed"]
+        assert outcome.err.count(f"{error}") == 1
         assert Path("films/three/film.mp4").is_file()
 
     def test_failed_shots_are_told(self, cli: Cli, stories: list[Path], diary: Diary) -> None:
@@ -99,6 +100,8 @@ class TestFailures:
             (here / name).write_bytes(b"")
         outcome = cli("run", "a.txt", "b.txt", "--out", "films")
         assert (outcome.code, outcome.complaint[0]) == (4, "the story a.txt is empty")
+        told = outcome.out + outcome.err
+        assert (told.count("a.txt is empty"), told.count("b.txt is empty")) == (1, 1)
         assert not Path("films").exists()
 
     @pytest.mark.parametrize("flags", [("--character", "nowhere"), ("--profile", "nowhere"), ("--index", "nowhere")])

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from fakes import Studio
 
+from storyanim import api
 from storyanim.artifacts import Role, Story
 from storyanim.config import Settings
 from storyanim.engine.run_dir import RunDir
@@ -141,14 +142,18 @@ def test_music_and_ambience_are_steps_too(tmp_path: Path, index: VideoIndex) -> 
     assert abs(found["video"] - found["audio"]) <= 1 / 24
 
 
-@pytest.mark.parametrize("content", [None, b"no sound"])
-def test_music_that_is_none_is_told_before_anything_is_drawn(tmp_path: Path, index: VideoIndex, content: bytes | None) -> None:
-    if content is not None:
-        (tmp_path / "song.mp3").write_bytes(content)
-    studio = Studio(tmp_path / "run", index, settings(music=str(tmp_path / "song.mp3")))
-    with pytest.raises(InputError, match=r"song\.mp3"):
-        studio.make()
-    assert not [call for call in studio.diary.read() if call.startswith(("draw", "depth"))]
+@pytest.mark.parametrize("asked", [
+    {"music": "missing.ogg"}, {"music": "words.ogg"}, {"narrate": True, "voice": "xx-yy"},
+    {"narrate": True, "voice": "louder!"}, {"narrate": True, "voices": "missing"},
+])
+def test_sound_that_cannot_be_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, object]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("words.ogg").write_text("no sound")
+    with pytest.raises((InputError, UsageError)):
+        api.make_film(Story(title="Hen", text="A hen swam."), out="film", settings={"sound": asked})
+    assert os.listdir() == ["words.ogg"]
 
 
 def test_scenes_are_faded_into_and_shots_as_they_say(tmp_path: Path, index: VideoIndex) -> None:
