@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -178,6 +179,19 @@ class Storyboard(FrozenModel):
             if missing := named - known:
                 raise ValueError(f"{shot.id} names characters that the storyboard lacks: {sorted(missing)}")
         return self
+
+    def num_drawn(self, role: Role) -> int:
+        """Return how many shots draw somebody: a picture holds fewer than a story's "all of them".
+
+        A character is listed by its shots, a stand-in stands in their prompts by its words. Who plays itself
+        is said in many ways there, and is in the shots that were planned for it.
+        """
+        if role.played_by in {member.name for member in self.characters}:
+            return sum(role.played_by in shot.characters for shot in self.shots)
+        if role.played_by == role.noun:
+            return min(role.num_shots, len(self.shots))
+        part = re.compile(rf"\b{re.escape(role.played_by)}\b") if role.played_by else None
+        return sum(part is not None and part.search(shot.prompt) is not None for shot in self.shots)
 
     def restyled(self, style: str) -> Storyboard:
         """Return the storyboard with another style behind its prompts, in place of the one that it has."""

@@ -15,8 +15,7 @@ def cast_lines(board: Storyboard) -> str:
     if not board.cast:
         return ""
     roles = sorted(board.cast, key=lambda role: -role.num_shots)
-    num_shots = len(board.shots)                     # of the film; a role's are the plan's, before any edit
-    rows = [(_who(role), f"{min(role.num_shots, num_shots)} of {num_shots}",
+    rows = [(_who(role), f"{board.num_drawn(role)} of {len(board.shots)}",
              role.played_by or "nobody: not drawn") for role in roles[:_MOST]]
     lines = [console.columns(("who", "shots", "played by"), rows)]
     if more := roles[_MOST:]:

@@ -74,7 +74,7 @@ def _facts(film: BatchFilm) -> dict[str, Any]:
 
 def facts_of(result: FilmResult) -> dict[str, Any]:
     """Return what `--json` tells of a film."""
-    shots = result.storyboard.shots
+    board, shots = result.storyboard, result.storyboard.shots
     without_footage = [made.shot.id for made in result.shots if made.depth is None]
     return {
         "run": str(result.folder), "film": str(result.path), "report": str(result.report),
@@ -83,7 +83,7 @@ def facts_of(result: FilmResult) -> dict[str, Any]:
         "unsupported_words": {
             shot.id: list(shot.unsupported_words) for shot in shots if shot.unsupported_words
         },
-        "cast": [role.model_dump(mode="json") for role in result.storyboard.cast],
+        "cast": [role.model_dump(mode="json") | {"num_shots": board.num_drawn(role)} for role in board.cast],
         "faults": {shot: list(check.reading.faults) for shot, check in result.checks.items()
                    if check.reading.faults},
         "seeds": {made.shot.id: made.shot.reseeded(made.check.value.chosen).seed for made in result.shots

@@ -51,6 +51,15 @@ def test_stand_ins_act_and_are_told(cli: Cli, planned: Diary) -> None:
     assert "brown bear" in report
 
 
+def test_who_is_left_out_of_the_pictures_is_counted_in_none(cli: Cli, planned: Diary, here: Path) -> None:
+    (here / "trio.txt").write_text("A dog, a cat and a rabbit ran on the beach. The cat slept. All three danced.")
+    bear = save_pictures(here / "pip")
+    outcome = cli("run", "trio.txt", "--character", f"{bear}=dog")
+    assert outcome.code == 0, outcome.err
+    assert [line.split()[:4] for line in outcome.out.splitlines() if " of " in line] == [
+        ["cat", "3", "of", "3"], ["dog", "2", "of", "3"], ["rabbit", "0", "of", "3"]]
+
+
 def test_json_tells_the_cast(cli: Cli, planned: Diary) -> None:
     roles = cli("run", "tom.txt", "--json").json["cast"]
     assert [(role["name"], role["num_shots"], role["played_by"]) for role in roles] == [("Tom", 2, "brown bear"), ("Mia", 1, "grey cat")]
