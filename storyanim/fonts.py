@@ -33,6 +33,7 @@ _STRIKES_PX = (109, 128, 136, 160, 96, 64)           # in which fonts of picture
 CLOSING = "、。，．！？：；」』）】〉》”’…ー"                # no line begins with one
 _NO_LETTER = "\U0010fffe"                            # a code point that no font may have
 _EMOJI = regex.compile(r"\p{Emoji_Presentation}|\ufe0f|\u20e3")
+_UNSPACED = regex.compile(r"[\p{LB=ID}\p{LB=CJ}]")   # classes of Unicode's rules for line breaks
 _SPELLED = str.maketrans({
     "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "Ł": "L", "đ": "d", "ı": "i", "Æ": "Ae", "Ø": "O",
     "–": "-", "—": "-", "…": "...", "‘": "'", "’": "'", "“": '"', "”": '"', "«": '"', "»": '"', "\u00a0": " ",
@@ -71,6 +72,15 @@ class Lettering:
                 letters = letters[fits:]
                 line = "".join(letters)
         return [*lines, line] if line else lines
+
+    def wrap_evenly(self, width_px: float) -> list[str]:
+        """Return the words in as few lines as `wrap` does, all of about the same width."""
+        lines = self.wrap(width_px)
+        for share in range(1, 20) if len(lines) > 1 else ():
+            narrow = self.wrap(width_px * (0.5 + share / 40))
+            if len(narrow) == len(lines):
+                return narrow
+        return lines
 
     def draw(
         self, picture: Image.Image, at: tuple[float, float], line: str, fill: Any, *, anchor: str = "la",
@@ -168,8 +178,8 @@ def letters_of(text: str) -> list[str]:
 
 
 def is_unspaced(word: str) -> bool:
-    """Return whether a word is of letters between which lines may break, as Chinese ones."""
-    return any(unicodedata.east_asian_width(letter) in "WF" for letter in word)
+    """Return whether a word has letters between which lines may break, as Chinese ones; Korean has spaces."""
+    return _UNSPACED.search(word) is not None
 
 
 def runs_leftwards(text: str) -> bool:

@@ -71,3 +71,16 @@ def test_a_font_of_pictures_may_be_given(tmp_path: Path) -> None:
     own = tiny_font.write_font(tmp_path / "own.ttf", "🦊", RED)
     assert fonts.is_font(own)
     assert fonts.drawable("Tom 🦊", own) == "Tom 🦊"
+
+
+def test_a_title_of_two_lines_leaves_no_letter_alone() -> None:
+    lettered = fonts.lettering("熊与熊与熊与熊", 20) or pytest.fail("no font")
+    width_px = lettered.length("熊与熊与熊与")
+    assert lettered.wrap(width_px) == ["熊与熊与熊与", "熊"]
+    assert lettered.wrap_evenly(width_px) == ["熊与熊与", "熊与熊"]
+    assert lettered.wrap_evenly(2 * width_px) == ["熊与熊与熊与熊"]
+
+
+@pytest.mark.parametrize(("word", "breaks"), [("森の中", True), ("ラーメン", True), ("고양이", False), ("cat", False)])
+def test_korean_words_stay_whole(word: str, breaks: bool) -> None:
+    assert fonts.is_unspaced(word) is breaks

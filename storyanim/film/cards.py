@@ -22,7 +22,7 @@ _INK, _RULE, _LEAF = (74, 52, 36), (164, 122, 78), (122, 140, 84)
 _SUPERSAMPLING = 2                                   # for smooth edges of lines
 
 
-@step_version(2)
+@step_version(3)
 def title_card(folder: Path, title: str, settings: FilmSettings) -> Clip:
     """Write the title, fading in on a page, `title_s` long. Raises FilmError."""
     return save_clip(folder, TITLE_ID, Frames(_appearing(title, settings, settings.author), FPS), settings)
@@ -101,7 +101,7 @@ def _fitted(
         lettered = lettering(words, round(size * unit), own) if words else None
         if lettered is None:
             return None
-        lines, step = lettered.wrap(width), size * unit * 1.32
+        lines, step = lettered.wrap_evenly(width), size * unit * 1.32
         fitted = lettered, lines[: max(1, int(height / step))], step
         broken = set(lettered.words.split()) - set(" ".join(lines).split())
         if step * len(lines) <= height and all(map(is_unspaced, broken)):

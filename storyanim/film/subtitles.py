@@ -7,8 +7,10 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+import regex  # type: ignore[import-untyped]
+
 from storyanim.artifacts import FrozenModel, Word
-from storyanim.fonts import CLOSING
+from storyanim.fonts import CLOSING, is_unspaced, letters_of
 
 LINE_CHARS = 42                                      # what subtitles of films keep to
 _SENTENCE_ENDS = frozenset(".!?…”’\"'。！？」』")
@@ -108,10 +110,20 @@ def _units(text: str, width: int) -> list[str]:
     """
     units = []
     for word in text.split():
-        parts = re.findall(rf".[{CLOSING}]*", word) if _is_wide(word) else [word]
-        parts = [part[at : at + width] for part in parts for at in range(0, len(part), width)]
+        parts = regex.findall(rf"\X[{CLOSING}]*", word) if is_unspaced(word) and _is_wide(word) else [word]
+        parts = [part for long in parts for part in _cut(long, width)]
         units += [f" {part}" if number == 0 else part for number, part in enumerate(parts)]
     return units
+
+
+def _cut(word: str, width: int) -> list[str]:
+    """Return a word in parts of at most so many letters, none of them without its accents."""
+    parts = [""]
+    for letter in letters_of(word):
+        if len(parts[-1] + letter) > width:
+            parts.append("")
+        parts[-1] += letter
+    return [part for part in parts if part]
 
 
 def _two_lines(units: Sequence[str], width: int) -> tuple[str, ...] | None:

@@ -82,6 +82,21 @@ def test_the_usual_rules(text: str) -> None:
         assert all(len(line) <= 42 for line in cue.lines)
 
 
+def test_korean_lines_break_between_words() -> None:
+    text = "작은 토끼 한 마리가 들판에서 뛰어다녔습니다. 여우는 잠을 잤어요."
+    lines = [line for cue in cues_of(text, 6.0) for line in cue.lines]
+    assert len(lines) > 1
+    assert [word for line in lines for word in line.split()] == text.split()
+
+
+def test_no_letter_is_parted_from_its_accents() -> None:
+    text = "กี้ท" * 18                              # Thai is written without spaces
+    lines = [line for cue in cues_of(text, 6.0) for line in cue.lines]
+    assert (len(lines), "".join(lines)) == (2, text)
+    assert {line[0] for line in lines} <= {"ก", "ท"}
+    assert max(map(len, lines)) <= 42
+
+
 def test_lines_break_after_sentences_where_they_can() -> None:
     assert cues_of('"Home," said Tom. "It is late." Then the snow fell.', 3)[0].lines == (
         '"Home," said Tom. "It is late."', 'Then the snow fell.')

@@ -49,7 +49,11 @@ class KokoroSpeaker:
 
     def speak(self, text: str, voice: dict[str, Any], speed: float) -> tuple[NDArray[np.float32], int]:
         """Return samples in [-1, 1] and their rate."""
-        return self._kokoro.create(text, self._style, min(max(speed, 0.5), 2.0), self._language)
+        phonemes = self._kokoro.tokenizer.phonemize(text, self._language)
+        if not phonemes:                             # a sign alone, of which it would raise an error
+            return np.zeros(1, np.float32), 24000
+        return self._kokoro.create(phonemes, self._style, min(max(speed, 0.5), 2.0), self._language,
+                                   is_phonemes=True)
 
 
 _SPEAKERS: dict[str, type[PiperSpeaker] | type[KokoroSpeaker]] = {
