@@ -8,6 +8,7 @@ left out, and where that does not help either, the words cannot be drawn; `left_
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -66,8 +67,8 @@ class Lettering:
             line = word
             letters = regex.findall(rf"\X[{CLOSING}]*", line)
             while self.length(line) > width_px and len(letters) > 1:
-                fits = next((n for n in range(len(letters) - 1, 1, -1)
-                             if self.length("".join(letters[:n])) <= width_px), 1)
+                fits = max(1, bisect_right(range(1, len(letters)), width_px,
+                                           key=lambda n: self.length("".join(letters[:n]))))
                 lines.append("".join(letters[:fits]))
                 letters = letters[fits:]
                 line = "".join(letters)

@@ -84,3 +84,12 @@ def test_a_title_of_two_lines_leaves_no_letter_alone() -> None:
 @pytest.mark.parametrize(("word", "breaks"), [("森の中", True), ("ラーメン", True), ("고양이", False), ("cat", False)])
 def test_korean_words_stay_whole(word: str, breaks: bool) -> None:
     assert fonts.is_unspaced(word) is breaks
+
+
+def test_a_word_as_long_as_a_page_is_measured_a_few_times_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    lettered = fonts.lettering("熊" * 300, 20) or pytest.fail("no font")
+    width_px, measured = lettered.length("熊" * 10), []
+    length = fonts.Lettering.length
+    monkeypatch.setattr(fonts.Lettering, "length", lambda self, line: measured.append(line) or length(self, line))
+    assert lettered.wrap(width_px) == ["熊" * 10] * 30
+    assert len(measured) < 30 * 20

@@ -101,11 +101,11 @@ def _fitted(
         lettered = lettering(words, round(size * unit), own) if words else None
         if lettered is None:
             return None
-        lines, step = lettered.wrap_evenly(width), size * unit * 1.32
+        lines, step = lettered.wrap(width), size * unit * 1.32
         fitted = lettered, lines[: max(1, int(height / step))], step
         broken = set(lettered.words.split()) - set(" ".join(lines).split())
         if step * len(lines) <= height and all(map(is_unspaced, broken)):
-            break
+            return lettered, lettered.wrap_evenly(width), step
     return fitted
 
 
