@@ -43,6 +43,7 @@ class _Unit:
     new_paragraph: bool
     sentence: int
     within: tuple[int, int] | None                   # the stretch that the writer made one shot
+    unfinished: bool = False                         # it ends with a comma, as a letter's salutation does
     opens_with_words: bool = False                   # it is nothing but speech, at the beginning of a paragraph, and no cue says whose
 
     @property
@@ -149,7 +150,7 @@ class _Reader:
             before = event.subjects or before
             forced = i == 0 and (sentence.forced or (self._setting.jumped and within is None))
             opens = sentence.new_paragraph and i == 0
-            units.append(_Unit(start, end, event, self._setting.now, dict(self.looks), forced, opens, number, within,
+            units.append(_Unit(start, end, event, self._setting.now, dict(self.looks), forced, opens, number, within, text[start:end].rstrip().endswith(","),
                                opens and sentence.spoken and not self._by_cue))
         return units
 
@@ -183,12 +184,14 @@ def _make_event(clause: Clause, meant: Mapping[int, tuple[Person, ...]]) -> Even
         negated=clause.negated, subjects=subjects, objects=tuple(_make_phrase(head, "", meant) for head in clause.objects),
         modifiers=tuple(_make_phrase(head, preposition, meant) for preposition, head in clause.modifiers),
         while_doing=tuple(replace(_make_event(inner, meant), subjects=subjects) for inner in clause.while_doing),
-        meanwhile=tuple(_make_event(inner, meant) for inner in clause.meanwhile), tokens=clause.tokens)
+        meanwhile=tuple(_make_event(inner, meant) for inner in clause.meanwhile), tokens=clause.tokens, passive=clause.passive)
 
 
 def _make_phrase(head: Token, preposition: str, meant: Mapping[int, tuple[Person, ...]]) -> Phrase:
     kept = sorted(_kept(head), key=lambda t: t.i)
     words = "".join(t.text_with_ws if t.i + 1 in {k.i for k in kept} else f"{t.text} " for t in kept).strip()
+    if kept[0].is_sent_start and kept[0].pos_ != "PROPN" and not kept[0].is_upper:
+        words = words[:1].lower() + words[1:]
     named = of_which(head) or head                   # "shoe" of "one of his shoes"
     noun = named.text if named.pos_ == "PROPN" else named.lemma_.lower()
     return Phrase(text=words, head=noun.lower() if named.pos_ != "PROPN" else named.lemma_, plural=head.tag_ in {"NNS", "NNPS"},
@@ -223,7 +226,7 @@ def _group(units: Sequence[_Unit]) -> list[list[_Unit]]:
     waiting: list[_Unit] = []
     for i, unit in enumerate(units):
         opens = unit.forced or (unit.within is not None and (i == 0 or units[i - 1].within != unit.within))
-        if (opens or unit.new_paragraph) and waiting and not all(u.event is None for u in waiting):
+        if (opens or (unit.new_paragraph and not (waiting and waiting[-1].unfinished))) and waiting and not all(u.event is None for u in waiting):
             _close(groups, waiting, alone=opens)
             waiting = []
         last = groups[-1] if groups and not waiting else None

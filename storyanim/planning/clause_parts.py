@@ -22,7 +22,8 @@ def conjuncts(head: Token) -> tuple[Token, ...]:
     found = [head]
     for child in head.children:
         listed = child.dep_ == "conj" or is_listed(child)
-        if listed and child.pos_ in {"NOUN", "PROPN", "PRON", "NUM", "ADJ"} and not is_speech(child):
+        alone = child.pos_ == "ADJ" and head.pos_ == "NOUN"                  # "between two rocks, grey and shiny"
+        if listed and not alone and child.pos_ in {"NOUN", "PROPN", "PRON", "NUM", "ADJ"} and not is_speech(child):
             found += conjuncts(child)
     return tuple(found)
 
@@ -34,14 +35,19 @@ def is_listed(token: Token) -> bool:
 
 def subjects_of(head: Token, verb: Token) -> tuple[tuple[Token, ...], bool]:
     """Return the heads of a clause's subject, and whether what they suffer is told."""
-    passive = has_child(verb, {"nsubjpass", "auxpass"})
+    shared = verb.dep_ == "conj" and verb.tag_ == "VBN" and not has_child(verb, SUBJECTS | {"aux"}) and has_child(verb.head, {"auxpass"})
+    passive = has_child(verb, {"nsubjpass", "auxpass"}) or shared            # "was caught and locked in"
     found = [c for c in head.children if c.dep_ in {"nsubj", "nsubjpass"} and not is_speech(c)]
     if has_child(head, {"expl"}) or not found:            # "There was a girl"
         found += [c for c in head.children if c.dep_ in {"attr", "dobj"} and has_child(head, {"expl"}) and c.i > head.i]
     if not found and has_child(head, {"expl"}):
         found = _introduced(head)
+    if not found:                                    # "people came running"
+        found = [c for a in head.children if a.dep_ == "aux" and a.tag_ in {"VBD", "VBZ", "VBP"} for c in a.children if c.dep_ == "nsubj"]
     if not found and head.dep_ == "acl":             # "A dog barked at the moon", taken for a dog that is barked at
-        found = [head.head]
+        found = [next((a for a in head.ancestors if a.dep_ == "ROOT"), head.head)]
+    if not found:                                    # "At that moment a boy, carrying a tray, looked up"
+        found = [t for c in head.children if c.dep_ == "prep" and c.i < head.i for t in _second_object(c)]
     if not found and (before := subject_before(head)):
         found = [before]
     if not found and head.pos_ == "VERB":
@@ -53,6 +59,12 @@ def subjects_of(head: Token, verb: Token) -> tuple[tuple[Token, ...], bool]:
               and (c.pos_ == "PROPN" or is_animate(c.lemma_.lower())) and any(c.dep_ == "conj" for t in found for c in t.children)]
     listed += [t for t in found[1:] if t not in listed and any(c.dep_ == "conj" for c in t.children)]
     return tuple(dict.fromkeys(t for c in sorted([*found[:1], *listed], key=lambda t: t.i) for t in conjuncts(c))), passive
+
+
+def _second_object(preposition: Token) -> list[Token]:
+    """Return who is taken for a second object of a phrase in front of the verb."""
+    objects = [c for c in preposition.children if c.dep_ == "pobj" and c.pos_ in {"NOUN", "PROPN"}]
+    return objects[-1:] if len(objects) > 1 else []
 
 
 def subject_before(verb: Token) -> Token | None:
@@ -85,7 +97,8 @@ def _inverted_subject(verb: Token) -> list[Token]:
     said = any(is_speech(c) for c in before)
     for token in verb.doc[verb.i + 1:verb.sent.end]:
         if token.left_edge.i == verb.i + 1 and token.pos_ in {"NOUN", "PROPN"} and token.dep_ in {"dobj", "nsubj", "npadvmod", "attr"}:
-            return [token] if said or token.dep_ != "dobj" or token.pos_ == "PROPN" or is_animate(token.lemma_.lower()) else []
+            stands = verb.lemma_.lower() in words("motion") | _INTRANSITIVE and verb.dep_ != "conj"     # "In the cave stood a chest"
+            return [token] if said or stands or token.dep_ != "dobj" or token.pos_ == "PROPN" or is_animate(token.lemma_.lower()) else []
         if token.pos_ in {"VERB", "AUX", "PUNCT"}:
             break
     return []
@@ -129,13 +142,16 @@ def is_misread_preposition(token: Token) -> bool:
 
 def _prepositions(preposition: Token, said: str) -> Iterator[tuple[str, Token]]:
     for child in preposition.children:
-        if child.dep_ in {"prep", "pcomp"} and child.pos_ == "ADP":        # "out of the window"
+        if child.dep_ in {"prep", "pcomp"} and child.pos_ == "ADP" and any(c.dep_ == "pobj" and c.i < child.i for c in preposition.children):
+            yield from _prepositions(child, child.lower_)                  # "from head to toe"
+        elif child.dep_ in {"prep", "pcomp"} and child.pos_ == "ADP":      # "out of the window"
             yield from _prepositions(child, f"{said} {child.lower_}")
         elif child.dep_ == "pobj" or (child.dep_ == "dobj" and preposition.pos_ == "VERB"):
             if is_speech(child):
                 continue
             inner = next((p for c in child.children if c.lower_ == "of" for p in c.children if p.dep_ == "pobj"), None)
-            if child.lemma_ in words("part") and inner is not None:        # "at the side of the boat"
+            part = child.lemma_ in words("part") or (inner is not None and child.lemma_ in words("body") and is_place(inner.lemma_.lower()))
+            if part and inner is not None:           # "at the side of the boat", "at the mouth of the cave"
                 the = "the " if any(c.dep_ == "det" for c in child.children) else ""     # "in front of"
                 yield f"{said} {the}{child.lower_} of", inner
                 continue

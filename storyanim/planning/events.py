@@ -36,7 +36,7 @@ _NEVER = frozenset({"never", "hardly", "scarcely", "barely", "nearly", "almost",
 _NOBODY = frozenset({"nobody", "nothing", "none", "noone", "neither"})
 _UNREAL = frozenset({"could", "can", "might", "may", "should", "shall", "will", "ca", "wo", "'ll"})
 _PERCEIVE = frozenset({"see", "hear", "smell", "feel", "find", "remember", "only", "just"})
-_WATCH = frozenset({"let", "see", "hear", "watch", "notice", "feel", "find", "spot", "observe", "smell", "catch"})
+_WATCH = frozenset({"let", "see", "watch", "notice", "find", "spot", "observe", "catch"})
 _BELIEVE = frozenset(["think", "know", "believe", "suppose", "wish", "hope", "see", "hear", "feel", "seem", "guess", "mean", "remember", "understand"])
 _PREPARE = frozenset({"go", "come", "run", "try", "turn", "stop"})         # "went and sat down"
 _AT_ONCE = frozenset({"while", "whilst", "as"})      # of a clause that goes on at the same time
@@ -54,6 +54,9 @@ _DEEDS = {
 }
 _BECOME = frozenset({"grow", "get", "become", "turn", "feel", "stay", "keep", "look", "seem"})
 _ACHE = frozenset({"beat", "pound", "race", "ache", "hurt", "throb", "sink", "swell"})
+_SENSED = frozenset({"smell", "taste", "sound"})
+_LASTS = frozenset({"take", "last"})
+_IMAGINE = frozenset({"imagine", "picture", "look", "see", "listen", "think", "remember", "suppose", "wait", "guess"})
 _STOP = frozenset({"stop", "help"})
 _ALLOW = frozenset({"allow", "enable", "permit", "force", "make", "invite"})       # "was allowed to stay", and stayed
 _FALLING = frozenset({"rain", "snow", "hail", "drizzle", "thunder", "pour", "storm"})
@@ -193,7 +196,8 @@ def _read_clause(piece: Span, head: Token, *, depth: int = 0) -> Clause:
                and c.pos_ in {"NOUN", "PROPN", "PRON", "NUM"} for t in conjuncts(c)]
     objects = [*moved, *(t for t in objects if all(subject_before(c) != t for c in verb.children))]
     objects += [t for c in verb.children if c.dep_ == "prt" and not is_misread_preposition(c) for p in c.children if p.dep_ == "pobj" for t in conjuncts(p)]
-    modifiers = [found for token in inside for found in read_modifiers(token, piece)]
+    objects = objects or _seen_things(verb)
+    modifiers = [(how, t) for token in inside for how, t in read_modifiers(token, piece) if t not in subjects]
     modifiers += [("with", t) for token in outer if token.lemma_ == "help" for c in (*token.children, *verb.children)
                   if c.i > token.i and c.dep_ in SUBJECTS | {"dobj"} and c.i < verb.i for t in conjuncts(c)]
     ways = [(how, t) for t in (*objects, *(c for c in verb.children if c.dep_ == "npadvmod")) if (how := way_of(t, verb))]
@@ -211,6 +215,9 @@ def _read_clause(piece: Span, head: Token, *, depth: int = 0) -> Clause:
         subjects, objects, passive = tuple(agents), [*subjects, *objects], False
     participles = () if depth else tuple(_participles(verb, piece))
     particle = _particle(verb)
+    if lemma == "let" and any(c.lemma_ == "go" and c.dep_ in {"xcomp", "ccomp"} for c in verb.children):
+        particle = "go of"                           # "let go of the balloon", "let it go"
+        objects = objects or [t for c in verb.children for o in c.children if o.lower_ == "of" for p in o.children for t in conjuncts(p)]
     denied = _is_denied(verb) or any(_is_denied(token) and not _is_unstopped(token, verb) for token in outer)
     return Clause(piece, "event" if asleep else _kind(piece, head, verb, lemma, subjects), verb, lemma, "" if particle in dict(ways) else particle,
                   denied or _denies(objects), passive, subjects,
@@ -219,8 +226,9 @@ def _read_clause(piece: Span, head: Token, *, depth: int = 0) -> Clause:
 
 def _particle(verb: Token) -> str:
     """Return "up" of "picked up", "around" of "looked around"; a direction that no phrase follows."""
+    fronted = verb.left_edge.i if verb.lemma_.lower() in words("motion") else verb.i + 1       # "Out came a dragon", "Down she went"
     told = [c for c in verb.children if c.dep_ == "prt" or _is_small_clause(c) or (
-        c.dep_ == "advmod" and c.lower_ in _DIRECTIONS and c.i == verb.i + 1 and not any(k.dep_ in {"prep", "pobj"} for k in c.children))]
+        c.dep_ == "advmod" and c.lower_ in _DIRECTIONS and c.i in {verb.i + 1, fronted} and not any(k.dep_ in {"prep", "pobj"} for k in c.children))]
     return str(told[0].lower_) if told else ""
 
 
@@ -260,9 +268,10 @@ def _verb_of(piece: Span, head: Token) -> Token | None:
         return told[0] if len(told) == 1 and not any(t.tag_ in {"WDT", "WP", "WRB"} for t in told[0].children) else None
     if head.pos_ not in {"NOUN", "PROPN"} or not (is_animate(head.lemma_.lower()) or head.pos_ == "PROPN"):
         return None
-    verbs = [t for t in piece if t.pos_ in {"VERB", "AUX"} and t.dep_ != "conj"]
-    return next((c for c in head.children if c.dep_ == "acl" and c.tag_ in {"VBN", "VBD"} and verbs == [c]
-                 and not has_child(c, {"agent"})), None)
+    related = {t.i for relative in piece if relative.dep_ == "relcl" for t in relative.subtree}
+    verbs = [t for t in piece if t.pos_ in {"VERB", "AUX"} and t.dep_ not in {"conj", "xcomp"} and t.i not in related]
+    return next((t for t in verbs[:1] if verbs == [t] and t.dep_ == "acl" and t.tag_ in {"VBN", "VBD"} and head in t.ancestors
+                 and not has_child(t, {"agent"})), None)
 
 
 def _misread(piece: Span, head: Token) -> Token | None:
@@ -302,10 +311,17 @@ def _visible_verb(head: Token) -> tuple[Token, list[Token]]:
 def _seen_doing(verb: Token) -> Token | None:
     """Return what somebody is seen, or let, do: "catch" of "I saw a heron catch a fish"."""
     def is_somebody(token: Token) -> bool:
-        return token.dep_ == "nsubj" and (token.pos_ in {"PROPN", "PRON"} or is_animate(token.lemma_.lower()))
+        return token.dep_ == "nsubj" and _may_act(token)
 
     return next((c for c in verb.children if c.dep_ == "ccomp" and c.tag_ in {"VB", "VBG"} and c.i > verb.i
                  and not has_child(c, {"mark", "aux", "advmod"}) and any(map(is_somebody, c.children))), None)
+
+
+def _seen_things(verb: Token) -> list[Token]:
+    """Return what is seen, or let, do something, and is nobody: "watched it rise", "found the box empty"."""
+    told = (c for c in verb.children if verb.lemma_.lower() in _WATCH and c.dep_ == "ccomp" and c.i > verb.i
+            and not has_child(c, {"mark", "aux", "advmod"}) and c.tag_ not in {"VBD", "VBZ", "VBP"})
+    return [t for c in told for s in c.children if s.dep_ == "nsubj" and s.pos_ in {"NOUN", "PROPN", "PRON"} for t in conjuncts(s)]
 
 
 def _is_unstopped(verb: Token, inner: Token) -> bool:
@@ -347,6 +363,12 @@ def _kind(piece: Span, head: Token, verb: Token, lemma: str, subjects: Sequence[
         return "state"
     if any(s.lower_ == "you" for s in subjects) and any(c.tag_ == "MD" for c in verb.children):
         return "state"                               # "you may see him": a reader may
+    if lemma in _SENSED and not has_child(verb, {"dobj"}) and not any(_may_act(s) for s in subjects):
+        return "state"                               # "It smelled of vinegar"
+    if lemma in _LASTS and any(c.dep_ in {"dobj", "npadvmod"} and c.lemma_ in words("time") for c in verb.children):
+        return "state"                               # "The journey took two hours"
+    if lemma in _IMAGINE and head.tag_ == "VB" and not subjects and not has_child(head, {"aux", "neg"}):
+        return "state"                               # "Imagine a fox": a reader may
     if subjects and lemma in _ACHE and all(s.lemma_.lower() in words("body") for s in subjects):
         return "state"                               # "My heart was beating"
     if lemma in _FALLING and subjects and subjects[0].lower_ == "it":
@@ -354,6 +376,10 @@ def _kind(piece: Span, head: Token, verb: Token, lemma: str, subjects: Sequence[
     if any(t.lemma_.lower() in _CAMERA_MOVES for t in piece) and subjects and all("camera" in {s.lower_, *(c.lower_ for c in s.children)} for s in subjects):
         return "state"
     return "event"
+
+
+def _may_act(subject: Token) -> bool:
+    return subject.pos_ == "PROPN" or (subject.pos_ == "PRON" and subject.lower_ != "it") or is_animate(subject.lemma_.lower())
 
 
 def _is_mood(verb: Token, lemma: str) -> bool:
@@ -377,7 +403,7 @@ def _is_denied(verb: Token) -> bool:
             return True
         if child.dep_ in SUBJECTS and (child.lower_ in _NOBODY or any(c.lower_ == "no" for c in child.children)):
             return True
-        if child.tag_ == "MD" and child.lower_ in _UNREAL and verb.lemma_.lower() not in _PERCEIVE:
+        if child.tag_ == "MD" and child.i < verb.i and child.lower_ in _UNREAL and verb.lemma_.lower() not in _PERCEIVE:
             return True
         if child.lower_ in {"would", "'d"} and child.tag_ == "MD" and any(
                 c.lemma_ == "have" or (c.dep_ == "advcl" and any(m.lower_ == "if" for m in c.children)) for c in verb.children):

@@ -18,6 +18,7 @@ _CREATURES = frozenset({"animal", "creature", "beast", "thing", "fellow"})
 # what somebody is who is called by a title: "Mrs Patel", "our teacher"
 _TITLED = frozenset({"teacher", "doctor", "nurse", "neighbour", "neighbor", "professor", "headmaster", "headmistress", "principal", "librarian",
                      "coach", "vicar", "landlady", "landlord", "inspector", "headteacher"})
+_BEARERS = {"sir": ("knight", "lord"), "lord": ("lord",), "lady": ("lady",), "dr": ("doctor",), "st": ("saint",)}
 _PARENTS = ("mother", "father", "grandmother", "grandfather")
 REACH = 8                                            # clauses back in which a group can be "they"
 Meant = dict[int, tuple[Person, ...]]                # index of a noun phrase's head → whom it speaks of
@@ -122,7 +123,9 @@ class KnownPeople:
             if person.plural != mention.plural or person.narrator or {gender, person.gender} == {"m", "f"}:
                 return False
             if person.noun == "person":
-                return (mention.noun in _GENERIC or (mention.noun in _TITLED and has_title(person))) and not person.plural
+                titled = (has_title(person) and mention.noun in _TITLED) or mention.noun in _BEARERS.get(_title_of(person), ())
+                return not person.plural and (mention.noun in _GENERIC or titled or (
+                    id(person) in self._neuter and not is_human(mention.noun)))
             elder = family[1:2] == ("elder",)
             grown = mention.noun in _GROWN and not person.plural and (elder or family[1:2] == ("adult",)) and not (elder and "young" in told)
             return mention.noun in family or grown or (mention.noun in _CREATURES and not person.human and not person.plural)
@@ -147,15 +150,25 @@ class KnownPeople:
             person.names.append(mention.name)
         if mention.noun and self._is_being(mention.noun):
             self._nouns[id(person)] |= {mention.noun, kin_of(mention.noun)}
-            if person.noun == "person" or (person.noun in _CREATURES and mention.noun not in _CREATURES):
+            kin = person.human and person.noun in _kin() and mention.noun not in _kin() and mention.noun not in _GENERIC
+            if kin or person.noun == "person" or (person.noun in _CREATURES and mention.noun not in _CREATURES):
                 person.noun, person.human = mention.noun, is_human(mention.noun)
         person.gender = person.gender or mention.gender
         self._marks[id(person)] |= mention.marks
 
 
+def _kin() -> frozenset[str]:
+    """Return what somebody is to another, and not by himself: "uncle" of an uncle who is a duke."""
+    return listed("seen as woman") | listed("seen as man")
+
+
 def kin_of(noun: str) -> str:
     """Return one word for a relative of many names: "grandpa" is "grandfather"."""
     return next((parent for parent in _PARENTS if noun in listed(f"seen as {parent}")), noun)
+
+
+def _title_of(person: Person) -> str:
+    return next((title for name in person.names for title in [name.split()[0].lower().rstrip(".")] if title in _BEARERS), "")
 
 
 def has_title(person: Person) -> bool:

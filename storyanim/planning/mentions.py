@@ -101,7 +101,7 @@ def describe(head: Token, names: frozenset[str]) -> Mention:
     lowered = [t.lower_.rstrip(".") for t in parts]
     named = [t for t in parts if t.lower_ in names and (t.text[0].isupper() or t.pos_ in {"NOUN", "PROPN"})]
     nouns = [lemma for t in reversed(parts) if t not in named and is_animate(lemma := _lemma(t)) and t.dep_ != "amod"
-             and not (named and lemma in _TITLES)]
+             and not (named and lemma in _TITLES) and (t is head or not _is_thing_of(head))]
     title = next((word for word in lowered if _TITLES.get(word)), "")
     noun = _heir(head) or (nouns[0] if nouns else ("" if named else _lemma(head)))
     marks = {word for word in lowered if word in words("distinct") or (title and word == title)} - {noun}
@@ -173,7 +173,8 @@ def of_which(head: Token) -> Token | None:
 def is_numbered(token: Token) -> bool:
     """Tell whether a capitalised noun has its number behind it: "Unit 7", "Robot 12"."""
     after = token.nbor() if token.i + 1 < token.sent.end else token
-    return token.text[0].isupper() and token.pos_ in {"NOUN", "PROPN"} and after.head == token and after.like_num and after.text[0].isdigit()
+    return token.text[0].isupper() and token.pos_ in {"NOUN", "PROPN"} and after.head == token and after.like_num and (
+        after.text[0].isdigit() or after.text[0].isupper())
 
 
 def _is_being_by_verb(subject: Token) -> bool:
@@ -188,6 +189,11 @@ def _is_first_name(word: str) -> bool:
 
 def _is_thing(head: Token) -> bool:
     return is_known_noun(head) and not is_animate(_lemma(head)) and not _is_first_name(head.lower_) and head.lower_ not in _TITLES
+
+
+def _is_thing_of(head: Token) -> bool:
+    """Tell whether a noun is a thing, whoever it is for: "duck pond", "penguin house"."""
+    return head.is_lower and head.pos_ == "NOUN" and _is_thing(head) and head.lower_ not in words("collective", "part", "distinct")
 
 
 def _parts(head: Token) -> Sequence[Token]:

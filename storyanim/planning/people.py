@@ -78,6 +78,9 @@ class People(NounReader):
     def _read_within(self, clause: Clause, meant: Meant) -> None:
         """Meet whom a relative clause tells of: "an alley, where a cat was washing her paws"."""
         for verb in clause.tokens:
+            if verb.dep_ in {"ccomp", "xcomp", "pcomp"} and verb.pos_ == "VERB":               # "says that he tamed a mouse"
+                for head in (c for c in verb.children if c.dep_ in {"nsubj", "dobj"} and c.pos_ in {"NOUN", "PROPN"} and c.i not in meant):
+                    self._resolve(head, meant, subject=False, clause=clause)
             if verb.dep_ != "relcl" or verb.pos_ != "VERB":
                 continue
             for head in (c for c in verb.children if c.dep_ == "nsubj" and c.pos_ in {"NOUN", "PROPN"} and c.i not in meant):

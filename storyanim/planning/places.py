@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from storyanim.planning.looks import listed
 from storyanim.planning.narrative import Setting
 from storyanim.planning.when import TIMES, WEATHER, Weather
-from storyanim.planning.words import is_place, words
+from storyanim.planning.words import is_place, is_room, words
 
 if TYPE_CHECKING:
     from spacy.tokens import Token
@@ -64,7 +65,7 @@ def room_with(thing: str) -> str:
 
 def room_of(head: str) -> bool:
     """Tell whether a noun is a room of a house: who goes to it is in it."""
-    return head in {"kitchen", "bathroom", "nursery", "attic", "cellar", "basement", "hall", "pantry", "parlour"} or head.endswith("room")
+    return head in {"kitchen", "nursery", "attic", "cellar", "basement", "hall", "pantry", "parlour"} or is_room(head)
 
 
 def is_where(preposition: str, token: Token) -> bool:
@@ -94,7 +95,7 @@ def place_of(head: Token) -> Token:
     """Return the place that a thing in it names: "kitchen" of "at the kitchen table"."""
     if is_place(head.lemma_.lower()):
         return head
-    if head.lemma_.lower() in {"wall", "roof", "step", "gate", "door", "stop"}:
+    if head.lemma_.lower() in {"wall", "roof", "step", "gate", "door", "stop"} | listed("clothes"):        # "a school uniform"
         return head
     return next((c for c in head.children if c.dep_ == "compound" and c.pos_ == "NOUN" and is_place(c.lemma_.lower())), head)
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cache
 
 from storyanim.planning.casting import kind_of
-from storyanim.planning.inflection import join_and, participle, plural, with_article
+from storyanim.planning.inflection import join_and, lemma_of_noun, participle, plural, with_article
 from storyanim.planning.looks import listed
 from storyanim.planning.narrative import Event, Person, Phrase, Setting
 from storyanim.planning.staging import Staging, unique
@@ -109,19 +109,12 @@ def say_doing(deed: Event) -> str:
         return "talking"
     if deed.verb in {"", "be"}:
         return ""
-    if is_passive(deed) and deed.verb in _GONE:
+    if deed.passive and deed.verb in _GONE:
         return ""
-    patient = is_passive(deed) and not any(p.people for p in deed.subjects if p.preposition == "by")
+    patient = deed.passive and not any(p.people for p in deed.subjects if p.preposition == "by")
     if patient and (done := past_participle(deed)):
         return f"being {done}"
     return f"{participle(deed.verb)} {deed.particle}".strip()
-
-
-def is_passive(event: Event) -> bool:
-    """Tell whether the subject suffers what the verb says, and nobody is told who does it."""
-    verbs = [t for t in event.tokens if t.lemma_ == event.verb]
-    suffers = any(c.dep_ == "nsubjpass" for t in verbs for c in t.children)
-    return suffers and not any(c.dep_ == "agent" for t in verbs for c in t.children)
 
 
 def past_participle(event: Event) -> str:
@@ -169,13 +162,19 @@ def is_sought(deed: Event, phrase: Phrase) -> bool:
 
 def _place(deed: Event) -> str:
     """The first phrase of a place, or of what is looked for: "over the fence", "for his hat"."""
-    phrase = next((p for p in deed.modifiers if (is_sought(deed, p) or is_place_phrase(p)) and can_be_said(p, ()) and not p.people), None)
+    phrase = next((p for p in deed.modifiers if (is_sought(deed, p) or (is_place_phrase(p) and not is_on_somebody(p)))
+                   and can_be_said(p, ()) and not p.people), None)
     return f"{phrase.preposition} {short_thing(phrase)}" if phrase else ""
 
 
 def is_place_phrase(phrase: Phrase) -> bool:
     """Tell whether a phrase says where something happens."""
     return phrase.preposition.lower() in listed("place prepositions") and not phrase.people and not is_time(phrase)
+
+
+def is_on_somebody(phrase: Phrase) -> bool:
+    """Tell whether a phrase is about what somebody wears or has on him: "in a red coat", "under his arm"."""
+    return lemma_of_noun(phrase.head) in listed("clothes") | listed("features") | words("body") or phrase.head in listed("clothes")
 
 
 def is_time(phrase: Phrase) -> bool:
@@ -214,7 +213,7 @@ def say_place(setting: Setting) -> str:
         return ""
     if setting.place == "home":
         return "at home"
-    head = setting.place.rpartition(" ")[2]
+    head = lemma_of_noun(setting.place.rpartition(" ")[2])
     lies_on = head in listed("on places")
     preposition = setting.preposition or "in"
     if preposition in {"at", "in", "to"} and not (preposition == "at" and not setting.indoors and _is_stood_at(head)):

@@ -51,11 +51,12 @@ if TYPE_CHECKING:
 
 _LOOK = frozenset(["look", "see", "watch", "stare", "gaze", "peer", "peek", "glance", "point", "listen", "hear", "wave", "shout", "call", "smile", "laugh", "aim", "shoot", "talk", "speak", "say", "tell", "ask", "think", "dream", "wish", "hope", "remember", "know"])
 _WISH = frozenset(["want", "wish", "like", "love", "hope", "need", "seek", "plan", "decide", "leave", "build", "make", "draw", "buy", "sell", "own", "have"])
-_NOT_THERE = frozenset({"out", "over", "past", "from", "like", "about", "than", "toward", "towards", "for", "without", "off", "as", "until"})
+_NOT_THERE = frozenset({"after", "before", "since", "out", "over", "past", "from", "like", "about", "than", "toward", "towards", "for", "without", "off", "as", "until"})
 _CARRY = frozenset(["take", "bring", "carry", "lead", "drive", "ride", "follow", "chase", "drag", "pull", "push", "accompany", "guide", "fly", "row", "sail", "walk", "find", "hide", "build"])
 _REACH = frozenset(["reach", "enter", "visit", "cross", "explore", "search", "climb", "approach", "roam", "wander", "patrol", "tour"])
 _LEAVE = frozenset(["leave", "exit", "escape", "depart", "flee", "quit"])
 _MOVE = frozenset(["go", "come", "run", "walk", "step", "creep", "sneak", "slip", "rush", "hurry", "march", "set", "climb", "fly", "ride", "drive", "sail", "hop", "jump", "skip", "crawl"])
+_DWELL = frozenset({"live", "dwell", "reside", "work"})
 _THROUGHOUT = frozenset({"through", "across", "down", "up", "throughout", "about"})       # a corridor: who goes so is in it
 _LIKENESS = frozenset(["shape", "form", "picture", "painting", "photo", "photograph", "drawing", "map", "model", "story", "song", "name", "size", "smell", "sound", "dream", "kind"])
 _SWIM = frozenset(["swim", "dive", "wade", "paddle", "snorkel", "bathe"])
@@ -75,7 +76,9 @@ class SettingReader:
         self._around = Setting()                     # the place that a spot in it was set in: the lake with its jetty
         self._water = "water"                        # that was spoken of last: "river"
         self._vehicles = deque([""], maxlen=3)       # of the last clauses: who climbs in is in the submarine
-        self._in_water: tuple[Person, ...] = ()      # who went into it alone: "jumped into the pool"
+        self._apart: tuple[Person, ...] = ()         # who is where the others are not: "jumped into the pool", "was locked in the tower"
+        self._others = Setting()                     # where the others are then
+        self._after: Setting | None = None           # where the next clause is, after one that looked back
         self._then: Time = ""                        # the time of day that the last clause went on until
         self._newcomers = False                      # who acts in this clause was not there before
         self.jumped = False                          # the last clause began another day
@@ -100,6 +103,8 @@ class SettingReader:
 
     def read(self, clause: Clause, meant: Mapping[int, tuple[Person, ...]], doers: tuple[Person, ...]) -> Setting:
         """Return the setting of a clause. Args: doers: the people who are its subject, told or left out."""
+        if self._after is not None:
+            self.now, self._after = self._after, None
         self._newcomers = bool(doers) and all(p.first >= clause.start for p in doers)        # "A fox stepped out": to where one is
         if self._bound_for is not None and clause.kind == "event":
             self.now, self._bound_for = self._bound_for, None
@@ -107,24 +112,30 @@ class SettingReader:
         if self._then:
             self.now, self._then = replace(self.now, time_of_day=self._then), ""
         self._begin_day(clause)
-        if self._in_water and doers and not set(doers) & set(self._in_water):
-            self._go(self._around)
+        if self._apart and doers and not set(doers) & set(self._apart):
+            self._go(self._others)
+            self._apart = ()
         self.now = read_weather(clause, meant, read_time(clause, self.now))
         self._water = next((t.lemma_.lower() for t in clause.tokens if t.lemma_.lower() in words("water body") - {"water"}
                             and t.pos_ == "NOUN"), self._water)
-        self._vehicles.append(next((t.lemma_.lower() for t in clause.tokens if t.lemma_.lower() in words("vehicle") - words("open")
+        boards = not clause.negated and clause.lemma != "miss"               # the bus
+        self._vehicles.append(next((t.lemma_.lower() for t in clause.tokens if boards and t.lemma_.lower() in words("vehicle") - words("open")
                                     and t.pos_ == "NOUN" and t.i not in meant), ""))
-        before = self.now.place
+        before = self.now
         for verb in _settling_verbs(clause):
             ridden = next((c.lemma_.lower() for c in verb.children if c.dep_ == "nsubj" and c.i not in meant
                            and c.lemma_.lower() in words("vehicle")), "")
             if not (ridden and self.now.indoors and ridden == self._head):         # who rides in it stays in it
                 self._read_place(clause, verb, meant, somebody=bool(doers or ridden) or verb is not clause.verb)
-        if before != self.now.place:
-            wet = self.now.preposition == "in" and clause.lemma in words("motion") and (self._head in words("water body") or (
-                clause.lemma in _FALL and not self.now.indoors))             # "fell into a ditch"
-            self._in_water = doers if wet else ()
-        if not self.now.place and not self.now.indoors and clause.kind != "speech":
+        if before.place != self.now.place:
+            self._apart = doers if self._goes_alone(clause) else ()
+            if self.now.place and self._head not in words("vehicle") and self.now.indoors != before.indoors:
+                self._vehicles.clear()
+            self._others = self._around if before.place.rpartition(" ")[2] in words("spot") else before
+        if clause.verb is not None and _is_past_perfect(clause.verb) and before.place and before.place != self.now.place:
+            self._after = replace(self.now, place=before.place, preposition=before.preposition, indoors=before.indoors, around=before.around)
+        self._read_until(clause, meant)
+        if not self.now.place and not self.now.indoors and clause.kind != "speech" and not clause.negated:
             self._guess(clause, meant)
         self._then = until_when(clause) if clause.kind != "state" and not clause.negated else ""
         if clause.verb is None:
@@ -135,6 +146,23 @@ class SettingReader:
     def _head(self) -> str:
         """The last word of where it is: "palace"."""
         return self.now.place.rpartition(" ")[2]
+
+    def _goes_alone(self, clause: Clause) -> bool:
+        """Tell whether only who does, or suffers, it is where a clause leads: in the water, on a roof, in prison."""
+        if clause.passive:
+            return any(p in STATIC | GOAL for p, _ in clause.modifiers)
+        away = self._head in words("water body") or (clause.lemma in _FALL and not self.now.indoors)          # "fell into a ditch"
+        return clause.lemma in words("motion") and self.now.preposition == "in" and away
+
+    def _read_until(self, clause: Clause, meant: Mapping[int, tuple[Person, ...]]) -> None:
+        """Read where the next clause is: "They walked until they came to a cave"."""
+        for verb in clause.tokens:
+            if verb.dep_ != "advcl" or verb.head != clause.verb or not any(c.lower_ in {"until", "till"} for c in verb.children):
+                continue
+            told = [place_in(p, t) for p, t in _phrases(verb) if p in GOAL | STATIC and t.i not in meant and is_where(p, t)]
+            told += [place_in("at", c) for c in verb.children if c.dep_ == "dobj" and verb.lemma_ in _REACH and is_where("", c)]
+            if told and verb.lemma_.lower() in _REACH | words("motion"):
+                self._bound_for = self._at(told[0])
 
     def _begin_day(self, clause: Clause) -> None:
         """End what another day ends."""
@@ -163,7 +191,7 @@ class SettingReader:
         if clause.kind == "speech" and own:
             first = min((t.i for t in clause.subjects), default=-1)      # "At school I told ..."
             modifiers = [(p, t) for p, t in modifiers if p in {"in", "on", "inside"} or (p == "at" and t.i < first)]
-        if (own and clause.negated and lemma != "leave") or _is_past_perfect(verb):
+        if (own and clause.negated and lemma != "leave") or (_is_past_perfect(verb) and not (own and verb.tag_ == "VBG")):
             return
         if somebody:
             self._read_leaving(clause, verb, modifiers, objects)
@@ -265,7 +293,7 @@ class SettingReader:
         name, preposition, before = place.name, place.preposition, self.now
         if before.place.split()[-1:] == name.split()[-1:]:
             name = max(name, before.place, key=len)  # "the palace" is the golden one
-        enclosed = place.is_room or place.head in words("indoors", "vehicle") - words("open")
+        enclosed = place.is_room or room_of(place.head) or place.head in words("indoors", "vehicle") - words("open")
         inside = preposition in {"in", "into", "inside", "back to", "back into", "on", "aboard"} or name == "home" or (
             room_of(place.head) and preposition not in OUTSIDE) or preposition in _THROUGHOUT
         if enclosed and preposition in OUTSIDE and before.place and not before.indoors:
@@ -318,6 +346,8 @@ def _settling_verbs(clause: Clause) -> Iterator[Token]:
     if clause.verb is None:
         return
     for token in clause.tokens:
+        if token.dep_ == "relcl" and token.lemma_ in _DWELL and clause.lemma in {"be", "live"}:              # "There was a miller who lived in a mill"
+            yield token
         if token.dep_ == "advcl" and token.pos_ == "VERB" and token is not clause.verb and token.head in (clause.verb, clause.tokens.root) \
                 and not any(c.lower_ in {"if", "unless", "before", "until", "to", "like"} for c in token.children):
             yield token
@@ -342,4 +372,4 @@ def _is_fronted(clause: Clause, modifiers: list[tuple[str, Token]]) -> bool:
 
 def _is_past_perfect(verb: Token) -> bool:
     """Tell whether a clause looks back: "The tooth had come out on the boat"."""
-    return verb.tag_ == "VBN" and any(c.lower_ in {"had", "'d"} and c.dep_ == "aux" for c in verb.children)
+    return verb.tag_ in {"VBN", "VBG"} and any(c.lower_ in {"had", "'d"} and c.dep_ == "aux" for c in verb.children)

@@ -117,7 +117,7 @@ def _deed(event: Event) -> Event | None:
     """What a clause shows being done: with speech what is done while speaking; None where nothing happens."""
     happening = [e for e in event.while_doing if e.verb and not e.negated]
     if event.kind == "speech":
-        return happening[0] if happening else event
+        return happening[0] if happening else None if event.negated else event
     owned = event.verb == "have" and not any(p.head in listed("had deeds") for p in event.objects)
     if event.negated or owned or event.kind in {"state", "heading"} or event.verb in {"", "be"}:
         if event.kind == "state" and event.verb in _POSES and not event.negated:

@@ -194,7 +194,8 @@ def _is_now(token: Token) -> bool:
         becomes = token.dep_ == "acomp" and (token.head.lemma_ in {"get", "grow", "become"} or any(
             c.dep_ == "nsubj" and c.lower_ == "it" for c in token.head.children))
         early = any(t.lemma_.lower() == "morning" for t in token.sent)                  # "at four in the morning it was dark"
-        return token.head.lower_ in {"in", "through", "after"} or (becomes and not early)
+        inside = any(c.lower_ in {"inside", "indoors", "within", "there"} for c in token.head.children)        # a cave
+        return token.head.lower_ in {"in", "through", "after"} or (becomes and not early and not inside)
     if token.lower_ == "midnight" and token.head.lower_ == "after":
         return True
     if token.dep_ == "pobj":
@@ -207,7 +208,8 @@ def _is_weather(token: Token, clause: Clause) -> bool:
     if token.pos_ == "ADJ":
         return token.dep_ in {"acomp", "conj"} or token.head.lemma_.lower() in {*TIMES, "day", "weather", "sky"}
     if token.dep_ == "pobj":
-        return token.head.lower_ in {"in", "through", "into", "during", "with"} or token.head.lower_ == "of"
+        covers = token.head.lower_ == "with" and token.head.head.tag_ == "VBN"           # "covered with snow"
+        return token.head.lower_ in {"in", "through", "into", "during", "with", "of"} and not covers
     if token.dep_ == "nsubj":
         return token.head.dep_ not in {"relcl", "acl", "ccomp"} or token.head == clause.verb
     return token.dep_ in {"attr", "ROOT", "conj"} or token in clause.subjects

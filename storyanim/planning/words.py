@@ -31,7 +31,13 @@ def is_human(noun: str) -> bool:
 @cache
 def is_place(noun: str) -> bool:
     """Tell whether a lemma is somewhere to be: "kitchen", "meadow"; neither "side" nor "cup"."""
-    return noun in words("place", "indoors", "outdoors", "vehicle") and noun not in words("not_place")
+    return is_room(noun) or (noun in words("place", "indoors", "outdoors", "vehicle") and noun not in words("not_place"))
+
+
+@cache
+def is_room(noun: str) -> bool:
+    """Tell whether a lemma is a room by its ending: "storeroom"; no mushroom."""
+    return noun.endswith("room") and noun.removesuffix("room") not in {"b", "g", "mush"} and noun not in words("person")
 
 
 @cache
