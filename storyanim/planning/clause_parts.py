@@ -63,7 +63,7 @@ def subjects_of(head: Token, verb: Token) -> tuple[tuple[Token, ...], bool]:
 
 def _second_object(preposition: Token) -> list[Token]:
     """Return who is taken for a second object of a phrase in front of the verb."""
-    objects = [c for c in preposition.children if c.dep_ == "pobj" and c.pos_ in {"NOUN", "PROPN"}]
+    objects = [c for c in preposition.children if c.dep_ in {"pobj", "npadvmod"} and c.pos_ in {"NOUN", "PROPN"}]
     return objects[-1:] if len(objects) > 1 else []
 
 

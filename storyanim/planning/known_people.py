@@ -32,6 +32,7 @@ class KnownPeople:
         self._kinds = kinds
         self._children: set[int] = set()             # whose mother, or grandfather, the story speaks of
         self._young: set[int] = set()                # whose age is told
+        self._by_kin = False                         # somebody is called "Grandma", as if by name
         self._peers: list[tuple[Person, Person]] = []            # friends, brothers and sisters, and whose they are
         self._siblings: dict[int, Person] = {}       # id(person) → its brother or sister
         self._called: dict[str, Person] = {}         # "the Admiral", as he was introduced → who it is

@@ -180,7 +180,7 @@ def is_numbered(token: Token) -> bool:
 def _is_being_by_verb(subject: Token) -> bool:
     """Tell whether a verb says that its subject is somebody: "was a robot", "said", "looked"."""
     told = (c for c in subject.head.children if c.dep_ == "attr")
-    return any(is_animate(c.lemma_.lower()) for c in told) or subject.head.lemma_.lower() in words("speech", "voice")
+    return any(is_animate(c.lemma_.lower()) for c in told) or subject.head.lemma_.lower() in words("speech", "voice", "gesture")
 
 
 def _is_first_name(word: str) -> bool:

@@ -59,6 +59,8 @@ class NounReader(PronounReader):
         owner = self._owner_of(head) if mention.noun in SIBLINGS | PEERS else None
         if owner is not None and mention.noun in SIBLINGS and family_of(owner.noun)[:1] == ("animal",):
             noun = owner.noun                        # the sister of a butterfly is one
+        self._by_kin = self._by_kin or (head.text[0].isupper() and mention.noun in PARENTS and not any(
+            c.dep_ in {"det", "poss", "amod"} for c in head.children))
         person = person or self._meet(noun, story_offset(head), mention=mention)
         for told in (mention, *also):
             self._learn(person, told)

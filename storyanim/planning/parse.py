@@ -182,12 +182,23 @@ def _mend_trees(doc: Doc) -> None:
     for token in doc:
         if token.dep_ == "dep" and token.tag_ in _FINITE and token.head.tag_ == token.tag_ and token.head.i < token.i:
             token.dep_ = "conj"                      # "sighed, licked the knight and followed him"
+        elif token.dep_ == "acl" and _is_first_of_several(token):
+            noun, verb = token.head, token.head.head
+            token.tag_, token.dep_, token.head, noun.head = "VBD", "parataxis", verb, token
         elif token.dep_ == "conj" and token.tag_ in _FINITE and token.head.tag_ not in _FINITE | {"MD"} and not _has_subject(token):
             finite = next((a for a in token.head.ancestors if a.tag_ == token.tag_ and a.i < token.i), None)
             if finite is not None and token.head.pos_ == "VERB":
                 token.head = finite                  # "sat down without being asked and lit a lamp"
         elif token.dep_ == "conj" and token.tag_ in {"VBN", "NN", "NNP"} and token.is_lower and (verb := _past_above(token)) is not None:
             token.tag_, token.pos_, token.lemma_, token.head = "VBD", "VERB", lemma_of_verb(token.lower_), verb
+
+
+def _is_first_of_several(verb: Token) -> bool:
+    """Tell whether what the tree takes for a participle is the first of several deeds: "The horse snorted, kicked and ran"."""
+    noun, main = verb.head, verb.head.head
+    told = verb.tag_ == "VBN" and noun.dep_ == "nsubj" and main.tag_ == "VBD" and verb.i == noun.i + 1 and main.i > verb.i
+    parted = any(t.text == "," for t in verb.doc[verb.i:main.i]) and any(c.dep_ == "conj" for c in main.children)
+    return told and parted and _is_past(verb.lower_) and not any(c.dep_ == "agent" for c in verb.children)
 
 
 def _has_subject(token: Token) -> bool:

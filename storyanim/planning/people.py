@@ -157,6 +157,9 @@ class People(NounReader):
     def settle_kinds(self) -> None:
         """Who is known by a name alone and has a mother in the story is a child."""
         self._young |= {id(p) for p, owner in self._peers if id(owner) in self._young | self._children}
+        if self._by_kin and self._narrator is None:   # "Grandma pours the flour": as a child calls her
+            nameless = [p for p in self.everybody if p.noun == "person" and p.names and not p.plural and not has_title(p)]
+            self._young |= {id(max(nameless, key=lambda p: p.acts))} if nameless else set()
         for person in self.everybody:
             child = id(person) in self._young or (id(person) in self._children and not person.narrator)
             if child and person.noun in {"person", *SIBLINGS, *PEERS} and not person.plural and not has_title(person):

@@ -47,7 +47,9 @@ class PronounReader(KnownPeople):
         if word in PRONOUNS:
             if not subject and word.endswith("self"):
                 return doers
-            return (self._he(PRONOUNS[word], doers, story_offset(head), subject=subject),)
+            chased = subject and any(t.lower_ == "it" for t in clause.objects)
+            it = tuple(p for p in self.actors if may_be_it(p) and not p.names) if chased else ()
+            return (self._he(PRONOUNS[word], (*doers, *it), story_offset(head), subject=subject),)       # "She chased it"
         if word in _SOMEONE:
             return (self._meet("person", story_offset(head)),)
         if word in {"it", "itself"} and head.dep_ != "expl":
@@ -87,7 +89,13 @@ class PronounReader(KnownPeople):
         known = 0.8 if person.gender == gender else -0.8 * (gender == "f") - 3.0 * (id(person) in self._neuter)
         if not person.gender and not person.human and not person.names and self._near(gender, least=1 if acted > 1 else 3):
             known -= 2.0                             # an animal is not "she" while a woman is there
+        elif not person.gender and not person.human and not person.names and self._is_human_near(gender):
+            known -= 1.5                             # or somebody who may be one was just spoken of
         return max(8.0 - acted, (4.5 if subject else 6.5) - seen) - min(away, 3) + known + 0.1 * min(person.mentions, 10)
+
+    def _is_human_near(self, gender: Gender) -> bool:
+        return any(p.human and not p.plural and not p.narrator and p.gender in {gender, ""} and self._recency(p) >= self._clock - 1
+                   for p in self.everybody)
 
     def _they(self, doers: Sequence[Person], at: int, word: str) -> tuple[Person, ...]:
         """Return the group that was there last, rather those whom the story is about; two who acted one after another too."""

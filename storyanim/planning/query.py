@@ -174,7 +174,8 @@ def is_place_phrase(phrase: Phrase) -> bool:
 
 def is_on_somebody(phrase: Phrase) -> bool:
     """Tell whether a phrase is about what somebody wears or has on him: "in a red coat", "under his arm"."""
-    return lemma_of_noun(phrase.head) in listed("clothes") | listed("features") | words("body") or phrase.head in listed("clothes")
+    worn = {phrase.head, lemma_of_noun(phrase.head)} & (listed("clothes") | listed("features") | words("body"))
+    return bool(worn) and phrase.preposition in {"in", "under", "to", "at"}
 
 
 def is_time(phrase: Phrase) -> bool:

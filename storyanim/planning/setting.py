@@ -131,7 +131,7 @@ class SettingReader:
             self._apart = doers if self._goes_alone(clause) else ()
             if self.now.place and self._head not in words("vehicle") and self.now.indoors != before.indoors:
                 self._vehicles.clear()
-            self._others = self._around if before.place.rpartition(" ")[2] in words("spot") else before
+            self._others = self._around if before.place.rpartition(" ")[2] in words("spot") and not clause.passive else before
         if clause.verb is not None and _is_past_perfect(clause.verb) and before.place and before.place != self.now.place:
             self._after = replace(self.now, place=before.place, preposition=before.preposition, indoors=before.indoors, around=before.around)
         self._read_until(clause, meant)
@@ -314,6 +314,8 @@ class SettingReader:
         inside = self.now.indoors or head in words("indoors")
         goes = lemma in _MOVE | _LEAVE | words("motion")      # rather than fetches something from there
         gone = any(word == head or (inside and goes and word in words("indoors") | {"window", "door", "gate"}) for word in left)
+        if self._apart and goes and not gone and any(p in AWAY and is_where(p, t) for p, t in modifiers):
+            self._go(self._others)                   # "landed in the pond. Next she leapt from the barn roof"
         adverbs = {c.lower_ for c in verb.children if c.dep_ in {"prt", "advmod"}}
         if lemma in _MOVE and ("away" in adverbs or (self.now.indoors and adverbs & {"out", "off", "outside", "outdoors"})):
             gone = True

@@ -194,7 +194,7 @@ def _is_now(token: Token) -> bool:
         becomes = token.dep_ == "acomp" and (token.head.lemma_ in {"get", "grow", "become"} or any(
             c.dep_ == "nsubj" and c.lower_ == "it" for c in token.head.children))
         early = any(t.lemma_.lower() == "morning" for t in token.sent)                  # "at four in the morning it was dark"
-        inside = any(c.lower_ in {"inside", "indoors", "within", "there"} for c in token.head.children)        # a cave
+        inside = any(c.lower_ in {"inside", "indoors", "within", "there"} for t in (token, token.head) for c in t.children)        # a cave
         return token.head.lower_ in {"in", "through", "after"} or (becomes and not early and not inside)
     if token.lower_ == "midnight" and token.head.lower_ == "after":
         return True

@@ -119,3 +119,41 @@ def test_who_is_let_in_and_who_is_let_do_it(text: str, doer: str, verb: str, see
     assert event is not None
     assert ([p.noun for phrase in event.subjects for p in phrase.people], event.verb) == ([doer], verb)
     assert {p.noun for phrase in event.objects for p in phrase.people} == seen
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("The horse snorted with fear, kicked the guard from behind, and galloped after him like a storm.", ["snort", "kick", "gallop"]),
+    ("He stood up without being asked and lit a lantern.", ["stand", "light"]),
+    ("His aunt, the countess, who had been waiting for hours, watched from a window with a cold smile.", ["watch"]),
+])
+def test_trees_that_spacy_gets_wrong_are_read_all_the_same(text: str, expected: list[str]) -> None:
+    assert [clause.lemma for clause in clauses(text)] == expected
+
+
+@pytest.mark.parametrize(("text", "subject", "verb"), [
+    ("At the foot of the ladder lay a rusty anchor.", "anchor", "lie"), ("Out crept a toad.", "toad", "creep out"),
+    ("At that moment a farmer's boy, holding a lamp in his hand, looked down.", "boy", "look down"),
+    ("Soon children came running from everywhere.", "children", "run"),
+])
+def test_a_subject_may_stand_behind_its_verb_or_within_a_phrase(text: str, subject: str, verb: str) -> None:
+    clause = clauses(text)[0]
+    assert [t.text for t in clause.subjects] == [subject]
+    assert f"{clause.lemma} {clause.particle}".strip() == verb
+
+
+@pytest.mark.parametrize(("text", "verb", "thing"), [
+    ("The girl let go of the kite.", "let go of", "kite"), ("We watched it float.", "watch", "it"),
+    ("The sailor found the chest empty.", "find", "chest"),
+])
+def test_what_is_seen_or_let_go_is_the_object(text: str, verb: str, thing: str) -> None:
+    clause = clauses(text)[0]
+    assert (f"{clause.lemma} {clause.particle}".strip(), [t.text for t in clause.objects]) == (verb, [thing])
+
+
+def test_who_hears_somebody_is_who_is_seen() -> None:
+    assert [t.text for t in clauses("Otto heard somebody singing.")[0].subjects] == ["Otto"]
+
+
+@pytest.mark.parametrize("text", ["Her coat smelled of smoke.", "Picture a castle.", "The climb took three hours."])
+def test_what_only_tells_how_it_is_is_a_state(text: str) -> None:
+    assert [clause.kind for clause in clauses(text)] == ["state"]

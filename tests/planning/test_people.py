@@ -233,3 +233,21 @@ def test_two_brothers_are_those_who_are_named_behind_them() -> None:
     text = "Two brothers, Ike and Sam, built a raft. Ike hammered. Sam held the boards. They pushed the raft into the river."
     assert [p.names for p in narrative(text).people] == [["Ike"], ["Sam"]]
     assert set(deeds(text)[0][0].split("+")) == {"Ike", "Sam"}
+
+
+@pytest.mark.parametrize(("text", "nouns"), [
+    ("The boy fell into the duck pond. He laughed.", {"boy"}), ("The class went to the reptile house.", {"class"}),
+    ("Her uncle, the duke, drew a sword.", {"duke"}),
+    ("Sir Oswin rode into the yard. The knight got off his horse.", {"knight", "horse"}),
+    ("Grandma fried some eggs. Ruben laid the table.", {"grandma", "boy"}),
+])
+def test_what_somebody_is(text: str, nouns: set[str]) -> None:
+    assert {p.noun for p in narrative(text).people} == nouns
+
+
+@pytest.mark.parametrize(("text", "doer"), [
+    ("The farmer wrote that his daughter had tamed a squirrel. It sat on the fence.", "squirrel"),
+    ("A magpie stole Nora's ring. She chased it across the yard.", "Nora"),
+])
+def test_who_is_only_mentioned_is_known_by_a_pronoun(text: str, doer: str) -> None:
+    assert deeds(text)[-1][0] == doer

@@ -109,3 +109,14 @@ def test_a_cast_character_is_looked_for_by_what_its_pictures_show() -> None:
 def test_i_can_be_cast() -> None:
     fox = CastMember(name="fox", noun="fox", token="<fox>", plays="I")
     assert [shot.characters for shot in shots("I got up at six. I made coffee.", fox)] == [("fox",), ("fox",)]
+
+
+@pytest.mark.parametrize(("text", "query"), [
+    ("A woman in a green cloak sat on the deck.", "a woman sitting on the deck"),
+    ("The clerk rushed past with a box under his arm.", "a clerk rushing past"),
+    ("The thief was caught and locked in the tower.", "a thief being locked in the tower"),
+    ("Sparks flew over the hill.", "sparks flying over the hill"),
+    ("The girl called. The boy did not answer.", "a boy standing"),
+])
+def test_queries_are_what_one_would_type(text: str, query: str) -> None:
+    assert queries(text)[-1] == query

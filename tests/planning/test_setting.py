@@ -182,3 +182,23 @@ class TestWaysInside:
 
     def test_a_way_home_ends_there(self) -> None:
         assert places("Ida rode her bike home through the park. She fell asleep on the sofa.") == ["park", "home"]
+
+
+class TestWhereTheStoryGoes:
+    @pytest.mark.parametrize(("text", "expected"), [
+        # who lives there, and whom one meets at home
+        ("There was once a weaver who lived in a tower by the sea. A knock woke him.", ["tower"]),
+        ("They rode across the plain until they reached a castle. Ida blew a horn.", ["plain", "castle"]),
+        # what was is where nothing is now
+        ("Ben sat in the library. Two days ago he had been waiting behind the station. He opened a book.", ["library", "station", "library"]),
+        ("The queen stood on the balcony. The thief was locked in the dungeon. The queen waved.", ["balcony", "dungeon", "balcony"]),
+        ("He missed the bus. Mia smiled when he came in.", ["", ""]), ("Jo came by after school. They baked a cake.", ["", ""]),
+        ("The bear was not in the garden any more. He sang.", [""]),
+        ("Snow fell on the roof. A man in a hospital gown sat on the edge.", ["roof"]),
+        ("He went down to the millroom. He sat down.", ["millroom", "millroom"]),
+    ])
+    def test_places_begin_and_end(self, text: str, expected: list[str]) -> None:
+        assert places(text) == expected
+
+    def test_a_dark_cave_is_no_night(self) -> None:
+        assert set(times("They crept into the cave. It was pitch dark inside. Ida lit a lamp.")) == {""}
