@@ -1,8 +1,9 @@
 """Compute how much memory of a GPU a shot of the profile sd15 takes, by fake tensors: no weights, no GPU.
 
-    python benchmarks/memory_table.py [--wan] [--json]
+    python benchmarks/memory_table.py [--wan | --cogvideox] [--json]
 
---wan: the parts of a shot of Wan-VACE 1.3B at 832 x 480 in its place (some minutes; tiles are many calls).
+--wan, --cogvideox: a shot of Wan-VACE 1.3B at 832 x 480, or of CogVideoX-Fun 5B at 720 x 480, in its place (some minutes; tiles are
+many calls). Text encoders are not in it: they compute first, alone, and on the CPU where they do not fit.
 
 Networks of the published configurations in bfloat16 (VAE and text encoder float32) are built on a fake CUDA
 device; every tensor that an operator makes is counted while it lives. Attention is counted as the fused kernel
@@ -21,7 +22,9 @@ from typing import Any
 import torch
 from diffusers import (
     AutoencoderKL,
+    AutoencoderKLCogVideoX,
     AutoencoderKLWan,
+    CogVideoXTransformer3DModel,
     ControlNetModel,
     T2IAdapter,
     UNetMotionModel,
@@ -146,31 +149,76 @@ def peaks() -> dict[str, float]:
 
 
 def wan_peaks() -> dict[str, float]:
-    """Return the same for the networks of Wan-VACE 1.3B, with one picture of a character; no text encoder."""
+    """Return the same for the networks of Wan-VACE 1.3B, with one picture of a character."""
     with fake_gpu():
         torch.set_default_dtype(torch.bfloat16)
         transformer = WanVACETransformer3DModel(
             num_attention_heads=12, attention_head_dim=128, ffn_dim=8960, num_layers=30, vace_layers=list(range(0, 30, 2)), vace_in_channels=96)
         torch.set_default_dtype(torch.float32)
         vae = AutoencoderKLWan()
-        known = {tensor.untyped_storage()._cdata for network in (transformer, vae) for tensor in (*network.parameters(), *network.buffers())}
 
-        def peak(work: Callable[[], Any]) -> float:
-            with Peak(known) as counted:
-                work()
-            return counted.most / GB
-
-        facts = {"weights transformer": size_of(transformer) / GB, "weights vae": size_of(vae) / GB}
-        for frames in (33, 81):
-            steps = (frames - 1) // 4 + 1
+        def call(steps: int) -> Any:
             latents, control = (torch.empty(1, channels, steps + 1, 60, 104, dtype=torch.bfloat16) for channels in (16, 96))
-            states = torch.empty(1, 512, 4096, dtype=torch.bfloat16)
-            facts[f"transformer {frames} frames"] = peak(lambda: transformer(
-                latents, torch.tensor([1]), states, control_hidden_states=control, return_dict=False))  # noqa: B023
-            facts[f"vae {frames} frames"] = peak(lambda: vae.decode(torch.empty(1, 16, steps, 60, 104)))  # noqa: B023
-        vae.enable_tiling()
-        facts["vae 81 frames tiled"] = peak(lambda: vae.decode(torch.empty(1, 16, 21, 60, 104)))
+            return transformer(latents, torch.tensor([1]), torch.empty(1, 512, 4096, dtype=torch.bfloat16),
+                               control_hidden_states=control, return_dict=False)
+
+        return _clip_peaks(transformer, vae, call, lambda steps: torch.empty(1, 16, steps, 60, 104), (33, 81))
+
+
+def cogvideox_peaks() -> dict[str, float]:
+    """Return the same for the networks of CogVideoX-Fun 5B, both halves of guidance at once as its pipeline has them."""
+    with fake_gpu():
+        torch.set_default_dtype(torch.bfloat16)
+        transformer = CogVideoXTransformer3DModel(
+            num_attention_heads=48, in_channels=32, out_channels=16, num_layers=42, use_rotary_positional_embeddings=True)
+        vae = AutoencoderKLCogVideoX(
+            block_out_channels=(128, 256, 256, 512), down_block_types=("CogVideoXDownBlock3D",) * 4,
+            up_block_types=("CogVideoXUpBlock3D",) * 4, latent_channels=16, layers_per_block=3)
+
+        def call(steps: int) -> Any:
+            positions = tuple(torch.empty(steps * 30 * 45, 64, dtype=torch.float32) for _ in range(2))
+            return transformer(torch.empty(2, steps, 32, 60, 90), torch.empty(2, 226, 4096), torch.tensor([1, 1]),
+                               image_rotary_emb=positions, return_dict=False)
+
+        return _clip_peaks(transformer, vae, call, lambda steps: torch.empty(1, 16, steps, 60, 90), (25, 49))
+
+
+def _clip_peaks(
+    transformer: Any, vae: Any, call: Callable[[int], Any], latents: Callable[[int], Any], lengths: tuple[int, int]
+) -> dict[str, float]:
+    """Return the parts of clips of so many frames, of which four are one latent step, but for the first."""
+    known = {tensor.untyped_storage()._cdata for network in (transformer, vae) for tensor in (*network.parameters(), *network.buffers())}
+
+    def peak(work: Callable[[], Any]) -> float:
+        with Peak(known) as counted:
+            work()
+        return counted.most / GB
+
+    largest = max(sum(size_of(part) for part in module.children() if not [*part.children()]) for module in transformer.modules())
+    facts = {"weights transformer": size_of(transformer) / GB, "weights vae": size_of(vae) / GB, "largest layer": largest / GB}
+    for tiled in (False, True):
+        if tiled:
+            vae.enable_tiling()
+        for frames in lengths:
+            steps = (frames - 1) // 4 + 1
+            if not tiled:
+                facts[f"transformer {frames} frames"] = peak(lambda: call(steps))                # noqa: B023
+            facts[f"vae {frames} frames" + " tiled" * tiled] = peak(lambda: vae.decode(latents(steps)))         # noqa: B023
     return facts
+
+
+def clip_rungs(facts: dict[str, float]) -> dict[str, dict[str, float]]:
+    """Return rung → work → GB of a family of transformers, whose text encoder has left the device."""
+    transformer, vae = facts["weights transformer"], facts["weights vae"]
+    table: dict[str, dict[str, float]] = {rung: {} for rung in ("fast", "halves", "offload", "sequential")}
+    for name in [name for name in facts if name.startswith("transformer ")]:
+        work = name.removeprefix("transformer ")
+        denoising, decoding, tiled = facts[name], facts[f"vae {work}"], facts[f"vae {work} tiled"]
+        table["fast"][work] = transformer + vae + max(denoising, decoding)
+        table["halves"][work] = transformer + vae + max(denoising, tiled)
+        table["offload"][work] = max(transformer + denoising, vae + tiled)
+        table["sequential"][work] = facts["largest layer"] + max(denoising, tiled)
+    return table
 
 
 def _free_noise(unet: Any) -> None:
@@ -211,10 +259,13 @@ def rungs(facts: dict[str, float]) -> dict[str, dict[str, float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--wan", action="store_true")
+    family = parser.add_mutually_exclusive_group()
+    family.add_argument("--wan", action="store_true")
+    family.add_argument("--cogvideox", action="store_true")
     asked = parser.parse_args()
-    as_json, facts = asked.json, wan_peaks() if asked.wan else peaks()
-    table = {} if asked.wan else rungs(facts)
+    as_json = asked.json
+    facts = wan_peaks() if asked.wan else cogvideox_peaks() if asked.cogvideox else peaks()
+    table = clip_rungs(facts) if asked.wan or asked.cogvideox else rungs(facts)
     if as_json:
         print(json.dumps({"parts": facts, "rungs": table}))
         return

@@ -139,7 +139,7 @@ def within_memory(compute: Callable[[int], Result], batch_size: int, model: Any,
                 raise
             on_cpu = next(iter(model.parameters())).device.type == "cpu"
             if batch_size == 1 and on_cpu:
-                raise ResourceError(f"not enough memory to compute {what}, even one frame at a time",
+                raise ResourceError(f"not enough memory to compute {what}, even one at a time",
                                     hint="close other programs") from error
         free_cached_memory()
         if batch_size > 1:

@@ -21,6 +21,7 @@ from storyanim.errors import UsageError
     ('[models]\nloras = "a.safetensors"', "setting models.loras: it should be a list, as [...]"),
     ('[models]\nloras = ["a.safetensors"]', "setting models.loras.0: it should be a table, as { file = ... }"),
     ('[models]\ndepth = "a/b"', "setting models.depth: it should be a table, as { repo = ... }"),
+    ('[models]\nloras = [{ file = "a", weight = nan }]', "setting models.loras.0.weight: it should be a finite number"),
     ("[generate]\nnum_frames = 0", "setting generate.num_frames: it should be greater than or equal to 1"),
     ('[models]\nstructure = "depth"', "setting models: no structure is called 'depth'; known are t2i_adapter, controlnet"),
 ])
@@ -39,3 +40,24 @@ def test_profiles_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "folder.toml").mkdir()
     with pytest.raises(UsageError, match=told):
         load_settings(name)
+
+
+def test_what_lies_beside_the_profile_is_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home, elsewhere = tmp_path / "my models", tmp_path / "elsewhere"
+    for folder in (home / "base", home / "controlnet", elsewhere / "here"):
+        folder.mkdir(parents=True)
+    for name in ("style.safetensors", "v3.ckpt", "tune.mp3"):
+        (home / name).touch()
+    (home / "own.toml").write_text(
+        '\ufeffextends = "sd15"\n[models]\npipeline = { repo = "./base" }\nstructure = "controlnet"\ndepth = { repo = "here" }\n'
+        'loras = [{ file = "style.safetensors" }, { repo = "a/b", file = "v3.ckpt" }, { file = "not-there" }]\n'
+        '[sound]\nmusic = "tune.mp3"\n', "utf-8")
+    monkeypatch.chdir(elsewhere)
+    settings = load_settings("../my models/own.toml")
+    models = settings.models
+    assert models.pipeline.folder == home / "base"
+    assert models.structure == models.structures["controlnet"]       # a word, and no folder
+    assert [ref.file for ref in models.loras] == [str(home / "style.safetensors"), "v3.ckpt", "not-there"]
+    assert models.encoder.repo == load_settings("sd15").models.encoder.repo
+    assert models.depth.repo == "here"                               # of the working folder
+    assert settings.sound.music == str(home / "tune.mp3")

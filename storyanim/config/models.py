@@ -43,7 +43,7 @@ class FileRef(Section):
     """A file of weights that a person brings: a checkpoint, a LoRA, an embedding, an IP-Adapter."""
 
     file: str                                        # on this disk, or in `repo`
-    weight: float = 1.0                              # of a LoRA or an IP-Adapter
+    weight: float = Field(1.0, allow_inf_nan=False)  # of a LoRA or an IP-Adapter
     repo: str = ""                                   # of the hub; "": the file lies on this disk
     revision: str = "main"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from storyanim.errors import UsageError
 
+_PATHS = {"repo", "file", "files", "vocabulary", "font", "music", "voices", "lancedb_uri"}   # such settings
 PROFILE_NAMES = ("storybook", "sd15", "sd15-lightning", "sd15-lcm", "wan-vace")
 
 
@@ -32,17 +34,35 @@ def _profile_toml(name: str) -> dict[str, Any]:
         return tomllib.loads(bundled.read_text("utf-8"))
     path = Path(name)
     if path.suffix == ".toml":
-        return read_toml(path)
+        data: dict[str, Any] = _beside(read_toml(path), path.parent)
+        return data
     raise UsageError(
         f"unknown profile {name!r}",
         hint=f"known are {', '.join(PROFILE_NAMES)}, or give a .toml file like theirs"
     )
 
 
+def _beside(value: Any, folder: Path, name: str = "") -> Any:
+    """Return the setting `name`, or a table of them, with paths that lie beside the profile made absolute.
+
+    So a run goes on in another working folder. What does not lie there is a repository's name, a font's, or
+    lies in the working folder.
+    """
+    if isinstance(value, dict):
+        of_hub = bool(value.get("repo"))             # then `file` is one of the repository's
+        return {key: part if of_hub and key == "file" else _beside(part, folder, key)
+                for key, part in value.items()}
+    if isinstance(value, list):
+        return [_beside(part, folder, name) for part in value]
+    if name in _PATHS and isinstance(value, str) and value and os.path.exists(folder / value):
+        return os.path.abspath(folder / value)
+    return value
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """Return a TOML file. Raises UsageError."""
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8-sig"))           # some editors begin files with a mark
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}", hint="give a .toml file") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -135,6 +135,7 @@ class ClipTransformerGenerator(PipelineGenerator, ABC):
         """Return (T, H, W, 3) float32 in [0, 1]."""
         import torch
 
+        from storyanim.generate.finite import finite_calls
         from storyanim.generate.structure import steps_of
 
         pipeline, wanted = self._loaded.pipeline, self._settings.generate
@@ -142,7 +143,7 @@ class ClipTransformerGenerator(PipelineGenerator, ABC):
         guided = steps_of(wanted.guidance_interval[1], steps)
         with_depth = 0 if track is None else steps_of(wanted.control_guidance_end, steps)
         guides = self._guides(with_depth, guided, size, track is not None)
-        with guides.applied(), torch.no_grad():
+        with guides.applied(), finite_calls(pipeline.transformer, lambda: guides.told_step(steps)), torch.no_grad():
             video = pipeline(
                 prompt_embeds=embeds[0], negative_prompt_embeds=embeds[1] if guided else None,
                 height=wanted.height_px, width=wanted.width_px, num_inference_steps=steps, output_type="np",
@@ -186,6 +187,10 @@ class Guides(ABC):
         if self._step >= self._guided_steps:
             pipeline._guidance_scale = 1.0
         return {}
+
+    def told_step(self, steps: int) -> str:
+        """Return the present step of so many, for people."""
+        return f"step {self._step + 1} of {steps}"
 
     def _before_call(self, module: Any, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]] | None:
         if self._step < self._structure_steps:

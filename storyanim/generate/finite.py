@@ -6,9 +6,11 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from storyanim.errors import ModelError
 
@@ -47,6 +49,43 @@ class FiniteSteps:
                 return noise_pred
         raise ModelError(f"the model gave values that are not numbers at {where}, also in float32",
                          hint="its weights may be damaged: fetch them again, or leave out what was added to them")
+
+
+@contextmanager
+def finite_calls(network: torch.nn.Module, where: Callable[[], str]) -> Iterator[None]:
+    """Watch a network that a stock pipeline calls: what gives no numbers is computed again, as above.
+
+    Args:
+        network: whose calls return a tuple with the prediction first.
+        where: returns the step, for messages.
+
+    The pipeline raises ModelError when float32 does not help either.
+    """
+    steps = FiniteSteps()
+
+    def again(module: Any, args: Any, kwargs: Any, output: Any) -> Any:
+        def predict() -> Tensor:
+            if not computed:
+                computed.append(output[0])
+                return computed[0]
+            args32, kwargs32 = tree_map(_as_float32, (args, kwargs))
+            found: Tensor = module.forward(*args32, **kwargs32)[0]
+            return found
+
+        computed: list[Tensor] = []
+        noise_pred = steps.predicted(predict, [module], where())
+        return None if noise_pred is output[0] else (noise_pred, *output[1:])
+
+    hook = network.register_forward_hook(again, with_kwargs=True)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def _as_float32(value: Any) -> Any:
+    half = isinstance(value, Tensor) and value.dtype in {torch.float16, torch.bfloat16}
+    return value.float() if half else value
 
 
 @contextmanager

@@ -174,24 +174,24 @@ class TimeInvLearner:
 
         Running out of memory becomes a ResourceError.
         """
-        pipeline, wanted = self._pipeline.to(choose_device()), self._settings.personalize
-        with ExitStack() as after:
-            after.callback(leave_device, pipeline)   # last of all: drawing needs the room
-            parts = pipeline.unet, pipeline.text_encoder, pipeline.vae, pipeline.structure
-            after.enter_context(frozen(*parts))
-            if wanted.gradient_checkpointing or self._short_of_memory:
-                after.enter_context(gradient_checkpointing(pipeline.unet))
-            if wanted.num_frames == 1:
-                on = wanted.motion_modules_on_images
-                images = single_frame_attention if on else motion_modules_disabled
-                after.enter_context(images(pipeline.unet))
-            try:
+        try:
+            pipeline, wanted = self._pipeline.to(choose_device()), self._settings.personalize
+            with ExitStack() as after:
+                after.callback(leave_device, pipeline)               # last of all: drawing needs the room
+                parts = pipeline.unet, pipeline.text_encoder, pipeline.vae, pipeline.structure
+                after.enter_context(frozen(*parts))
+                if wanted.gradient_checkpointing or self._short_of_memory:
+                    after.enter_context(gradient_checkpointing(pipeline.unet))
+                if wanted.num_frames == 1:
+                    on = wanted.motion_modules_on_images
+                    images = single_frame_attention if on else motion_modules_disabled
+                    after.enter_context(images(pipeline.unet))
                 yield pipeline
-            except Exception as error:
-                if not is_out_of_memory(error):
-                    raise
-                hint = "set personalize.gradient_checkpointing, or a smaller batch_size or num_frames"
-                raise ResourceError("not enough memory to learn a character", hint=hint) from error
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            hint = "close other programs, or set a smaller personalize.batch_size or personalize.num_frames"
+            raise ResourceError("not enough memory to learn a character", hint=hint) from error
 
     def _in_bfloat16(self, pipeline: Any) -> AbstractContextManager[None]:
         if not uses_bfloat16(pipeline.device, self._settings.generate.dtype):

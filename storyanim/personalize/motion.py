@@ -23,7 +23,7 @@ from torch import Tensor
 from storyanim import hub
 from storyanim.artifacts import Motion
 from storyanim.config import Settings, canonical
-from storyanim.device import choose_device
+from storyanim.device import choose_device, is_out_of_memory
 from storyanim.errors import ResourceError
 from storyanim.motion_layers import motion_modules_disabled
 from storyanim.personalize.checkpoint import TrainCheckpoint
@@ -128,16 +128,18 @@ class MotionLearner:
     @contextmanager
     def _ready(self) -> Iterator[Any]:
         """Give the pipeline, frozen. Running out of memory becomes a ResourceError."""
-        pipeline = self._pipeline
         saving = self._settings.personalize.gradient_checkpointing
-        with frozen(pipeline.unet, pipeline.text_encoder, pipeline.vae, pipeline.structure), \
-                gradient_checkpointing(pipeline.unet) if saving else nullcontext():
-            try:
+        try:
+            pipeline = self._pipeline
+            with frozen(pipeline.unet, pipeline.text_encoder, pipeline.vae, pipeline.structure), \
+                    gradient_checkpointing(pipeline.unet) if saving else nullcontext():
                 yield pipeline
-            except (MemoryError, torch.OutOfMemoryError) as error:
-                raise ResourceError("not enough memory to learn a motion",
-                                    hint="set personalize.gradient_checkpointing, or a smaller motion.rank"
-                                    ) from error
+        except Exception as error:                   # libraries have classes of their own for it
+            if not is_out_of_memory(error):
+                raise
+            raise ResourceError("not enough memory to learn a motion",
+                                hint="set personalize.gradient_checkpointing, or a smaller motion.rank"
+                                ) from error
 
 
 class _MotionTrainer:

@@ -11,6 +11,7 @@ import tiny
 import torch
 
 from storyanim.errors import ModelError
+from storyanim.generate.finite import finite_calls
 from storyanim.generate.memory import cast
 
 
@@ -54,3 +55,30 @@ def test_no_numbers_in_float32_either_end_it_at_the_step(tmp_path: Path) -> None
     with pytest.raises(ModelError, match="at step 1 of 3"):
         draw(pipeline)
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize("spoiled", [torch.bfloat16, None])
+def test_calls_of_a_stock_pipeline_are_done_again_too(spoiled: torch.dtype | None) -> None:
+    class Halved(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(2, 2)
+            self.dtypes: list[torch.dtype] = []
+
+        def forward(self, sample: torch.Tensor, *, scale: torch.Tensor) -> tuple[torch.Tensor]:
+            self.dtypes.append(sample.dtype)
+            out = self.layer(sample) * scale
+            return (out * float("inf") if spoiled in (None, out.dtype) else out,)
+
+    network = Halved().bfloat16()
+    sample, scale = torch.ones(1, 2, dtype=torch.bfloat16), torch.tensor(2.0, dtype=torch.bfloat16)
+    with finite_calls(network, lambda: "step 2 of 9"):
+        if spoiled is None:
+            with pytest.raises(ModelError, match="at step 2 of 9"):
+                network(sample, scale=scale)
+        else:
+            assert network(sample, scale=scale)[0].isfinite().all()
+    assert network.dtypes == [torch.bfloat16, torch.float32]
+    assert network.layer.weight.dtype == torch.bfloat16
+    network(sample, scale=scale)
+    assert len(network.dtypes) == 3                  # no longer watched

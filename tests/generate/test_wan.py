@@ -92,6 +92,20 @@ def test_guidance_that_ends_is_not_computed(saved: Path) -> None:
     assert np.abs(rgb.astype(int) - stock(saved, settings_of(saved), token(generator), TRACK)).max() <= 1
 
 
+def test_no_numbers_are_told_at_their_step(saved: Path) -> None:
+    generator = build_generator(settings_of(saved))
+    transformer = generator._loaded.pipeline.transformer
+    steps: list[int] = []
+
+    def spoil(module: Any, args: Any, output: Any) -> Any:
+        steps.append(1)                              # two calls a step
+        return (output[0] * float("nan"),) if len(steps) == 3 else None
+
+    transformer.register_forward_hook(spoil)
+    with pytest.raises(ModelError, match=f"at step 2 of {STEPS}"):
+        generator.draw(SHOT, TRACK, [token(generator)])
+
+
 def test_the_text_encoder_falls_back_to_the_cpu(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     generator = build_generator(settings_of(saved))
     wanted = generator.draw(SHOT, TRACK, []).rgb

@@ -17,7 +17,7 @@ from storyanim import hub, video
 from storyanim.artifacts import Box, ClipMatch, DepthTrack, Frames, Motion, Shot, ShotEntity
 from storyanim.config import Settings
 from storyanim.engine.motion_file import motion_bytes
-from storyanim.errors import ModelError, MotionError
+from storyanim.errors import ModelError, MotionError, ResourceError
 from storyanim.generate.generator import StoryGenerator
 from storyanim.generate.regions import Region, RegionAttention
 from storyanim.generate.story_pipeline import StoryVideoPipeline
@@ -99,6 +99,17 @@ class TestMotion:
         assert steps == [1, 2, 3]
         assert motion_bytes(again) == whole
         assert not (tmp_path / "state.safetensors").exists()
+
+    @pytest.mark.parametrize("while_loading", [True, False])
+    def test_memory_that_runs_out_in_the_words_of_any_library(
+        self, shared_pipeline: StoryVideoPipeline, settings: Callable[..., Settings], while_loading: bool
+    ) -> None:
+        def full(*_: Any) -> Any:
+            raise RuntimeError("MPS backend out of memory (MPS allocated: 5.00 GB)")
+
+        learner = MotionLearner(settings_with(settings()), full if while_loading else lambda: shared_pipeline)
+        with pytest.raises(ResourceError, match="learn a motion"):
+            learner.learn("bowing", [clip(0)], None if while_loading else full)
 
     def test_the_key_knows_what_is_learned_from(self, settings: Callable[..., Settings]) -> None:
         def key(clips: Sequence[MotionClip], **motion: Any) -> str:
