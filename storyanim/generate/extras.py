@@ -75,6 +75,7 @@ def load_vae(ref: ModelRef, folder: Path) -> AutoencoderKL | AutoencoderTiny:
     path = hub.locate(ref)
     if path.is_file():
         with _named(path):
+            hub.check_file(path)
             return AutoencoderKL.from_single_file(
                 str(path), config=str(folder), subfolder="vae", local_files_only=True, torch_dtype=torch.float32)
     tiny = AutoencoderTiny.__name__ in _text_of(path / "config.json")
@@ -181,6 +182,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     with _named(path):
+        hub.check_file(path)
         if path.suffix == ".safetensors":
             return load_file(path)
         found = torch.load(path, map_location="cpu", weights_only=True)

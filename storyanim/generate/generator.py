@@ -65,8 +65,8 @@ class PipelineGenerator:
             return
         total = torch.cuda.get_device_properties(device).total_memory
         torch.cuda.set_per_process_memory_fraction(min(1.0, wanted.max_memory_gb * 1e9 / total), device)
-        if self._settings.models.family == "animatediff":            # what others take is not known so well
-            ladder.begin_at(first_rung(wanted.max_memory_gb, wanted.num_frames, wanted))
+        family = self._settings.models.family
+        ladder.begin_at(first_rung(wanted.max_memory_gb, wanted.num_frames, wanted, family))
 
 
 class StoryGenerator(PipelineGenerator):

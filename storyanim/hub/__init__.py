@@ -7,7 +7,13 @@ talks to the hub.
 
 from storyanim.hub.client import Download, RepoInfo, fetch
 from storyanim.hub.files import file_sha256, files_to_download, fingerprint_folder
-from storyanim.hub.loading import load_network, load_transformer, map_model_errors, silence_libraries
+from storyanim.hub.loading import (
+    check_file,
+    load_network,
+    load_transformer,
+    map_model_errors,
+    silence_libraries,
+)
 from storyanim.hub.snapshot import (
     base_fingerprint,
     extras_key,
@@ -27,8 +33,8 @@ from storyanim.hub.snapshot import (
 )
 
 __all__ = [
-    "Download", "RepoInfo", "base_fingerprint", "extras_key", "fetch", "file_sha256", "files_to_download",
-    "fingerprint", "fingerprint_folder", "fingerprint_motion", "ip_adapter_key",
+    "Download", "RepoInfo", "base_fingerprint", "check_file", "extras_key", "fetch", "file_sha256",
+    "files_to_download", "fingerprint", "fingerprint_folder", "fingerprint_motion", "ip_adapter_key",
     "is_on_disk", "is_same_model", "licence_of", "load_network", "load_transformer", "locate", "locate_file",
     "map_model_errors", "pin_of", "plan_downloads", "resolve", "revision_of", "silence_libraries",
     "structure_key",

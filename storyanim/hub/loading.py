@@ -25,6 +25,23 @@ _REASONS = {
     "deserializing header": "it is damaged, or no .safetensors",
     "ignore_mismatched_sizes": "its weights have other widths",
 }
+# What a file is in place of weights or settings, by its first bytes.
+_SIGNS = {
+    b"": "is empty: fetch it again",
+    b"GGUF": "is a GGUF file, of quantised weights: take a .safetensors of them",
+    b"version https://git-lfs": "is a pointer of Git LFS: `git lfs pull` fetches the file itself",
+    b"<!doctype": "is a page of the web: fetch the file itself",
+    b"<html": "is a page of the web: fetch the file itself",
+}
+
+
+def check_file(path: Path) -> None:
+    """Raise ModelError for a file that stands in the place of weights or settings, named for what it is."""
+    with path.open("rb") as file:
+        begin = file.read(24)
+    for sign, told in _SIGNS.items():
+        if begin.lower().startswith(sign.lower()) and (sign or not begin):
+            raise ModelError(f"{path.name} {told}", hint=f"it lies in {path.parent}")
 
 
 def load_transformer(ref: ModelRef, class_name: str, *, model_type: str, spare: str = "") -> Any:
@@ -75,6 +92,8 @@ def load_network(cls: Any, ref: ModelRef, part: str = "", spare: str = "") -> An
         chosen, variant = choose_weights((path.name for path in folder.glob("*")), ref.variant)
         if not chosen:
             raise ValueError("it has no weights")
+        for file in chosen:
+            check_file(folder / file)
         model, info = cls.from_pretrained(
             folder, torch_dtype=torch.float32, variant=variant, output_loading_info=True,
             use_safetensors=chosen[0].endswith(".safetensors"))
@@ -92,7 +111,13 @@ def _check_folder(folder: Path, cls: Any) -> None:
         files = sorted(path.name for path in folder.glob("*") if path.suffix in _FILES)
         more = f"; name one of its files by file = \"{files[0]}\"" if files else ""
         raise ValueError(f"it has no config.json{more}")
-    told = json.loads((folder / "config.json").read_text("utf-8"))
+    check_file(folder / "config.json")
+    try:
+        told = json.loads((folder / "config.json").read_text("utf-8"))
+    except ValueError as error:
+        raise ValueError(f"its config.json is damaged: {error}") from error
+    if not isinstance(told, dict):
+        raise ValueError("its config.json is damaged: it is no table")
     kind = told.get("_class_name") or told.get("model_type")
     if cls.__module__.startswith("diffusers.") and kind and kind != cls.__name__:
         raise ValueError(f"it is a {kind}")

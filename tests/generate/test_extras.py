@@ -437,6 +437,26 @@ class TestNamedForWhatItIs:
         (tmp_path / "broken.safetensors").write_bytes(b"0" * 100)
         assert "broken.safetensors cannot be used" in self.told(saved, base=FileRef(file=str(tmp_path / "broken.safetensors")))
 
+    @pytest.mark.parametrize(("begin", "why"), [
+        (b"GGUF\x03\0\0\0", "one.safetensors is a GGUF file"), (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a pointer of Git LFS"),
+        (b"<!DOCTYPE html>\n<title>Sign in</title>", "is a page of the web"), (b"", "is empty")])
+    def test_what_lies_in_the_place_of_weights(self, saved: Path, tmp_path: Path, begin: bytes, why: str) -> None:
+        file = tmp_path / "one.safetensors"
+        file.write_bytes(begin)
+        for role in ({"base": FileRef(file=str(file))}, {"loras": (FileRef(file=str(file)),)}, {"vae": ModelRef(repo=str(file))},
+                     {"motion_adapter": ModelRef(repo=str(file))}):
+            assert why in self.told(saved, **role)
+        shutil.copytree(saved / "motion", tmp_path / "motion")
+        for name in ("diffusion_pytorch_model.safetensors", "config.json"):
+            (tmp_path / "motion" / name).write_bytes(begin)
+            assert why.removeprefix("one.safetensors ") in self.told(saved, motion_adapter=ModelRef(repo=str(tmp_path / "motion")))
+
+    @pytest.mark.parametrize("text", ["[]", "{"])
+    def test_settings_that_are_damaged(self, saved: Path, tmp_path: Path, text: str) -> None:
+        shutil.copytree(saved / "motion", tmp_path / "motion")
+        (tmp_path / "motion" / "config.json").write_text(text)
+        assert "config.json is damaged" in self.told(saved, motion_adapter=ModelRef(repo=str(tmp_path / "motion")))
+
     def test_a_lora_of_other_widths(self, saved: Path, tmp_path: Path) -> None:
         file = lora_file(saved, "kohya", tmp_path / "wide.safetensors")
         save_file({name: torch.zeros(2, 640) if "down" in name else value for name, value in load_file(file).items()}, file)
