@@ -144,6 +144,8 @@ class PersonalizeSettings(Section):
     # the one that surely fits the pictures follows the noun; {} stands for each of initializer_words
     appearance_phrases: tuple[str, ...] = ()
     inference_timesteps_only: bool = False           # train at the timesteps of inference instead of at all
+    # of them; steps of drawing that divide it draw at timesteps that were trained. None: as many as are drawn
+    num_inference_steps: int | None = Field(None, ge=1)
     num_frames: int = Field(1, ge=1)                 # length of the static clip made of a picture
     # whether motion modules act on single frames, too: if the base was trained so
     motion_modules_on_images: bool = False

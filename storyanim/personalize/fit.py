@@ -82,9 +82,13 @@ class TimeInvLearner:
             "settings": wanted.model_dump(mode="json", exclude=_SAME_RESULT_SETTINGS),
             "size_px": [drawn.width_px, drawn.height_px],
             "fps": drawn.fps,
-            "num_inference_steps": drawn.num_inference_steps if wanted.inference_timesteps_only else None,
+            "num_inference_steps": self._num_inference_steps if wanted.inference_timesteps_only else None,
         } | hub.extras_key(models)
         return f"timeinv:{hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()}"
+
+    @property
+    def _num_inference_steps(self) -> int:
+        return self._settings.personalize.num_inference_steps or self._settings.generate.num_inference_steps
 
     def learn(
         self, character: Character, class_clips: Sequence[ClipMatch] = (), watch: Watch | None = None, *,
@@ -220,7 +224,7 @@ class TimeInvLearner:
         The appearance is in captions from then on.
         """
         wanted, steps = self._settings.personalize, pipeline.scheduler.config.num_train_timesteps
-        grid = sampling_grid(pipeline.scheduler, self._settings.generate.num_inference_steps)
+        grid = sampling_grid(pipeline.scheduler, self._num_inference_steps)
         of_captions, words = partial(trainer.caption_losses, grid=grid), wanted.initializer_words
         word = best_initializer_word(of_captions, words, noun) if words else noun
         appearance = best_appearance_phrase(of_captions, word, noun, filled_phrases(wanted), words)

@@ -10,21 +10,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diffusers import DDIMScheduler
 from PIL import Image
 from small import WIDTH, BrightnessDepth
 from tolerance import BFLOAT16, FLOAT32, assert_close
 
 from storyanim import video
 from storyanim.artifacts import Character, CharacterToken, ClipMatch, Frames, Shot
-from storyanim.config import Settings
+from storyanim.config import Settings, asset, load_settings
 from storyanim.engine.character_file import character_bytes
 from storyanim.errors import CharacterError, ModelError, VideoError
+from storyanim.generate.extras import scheduler_of
 from storyanim.generate.generator import StoryGenerator
 from storyanim.generate.story_pipeline import StoryVideoPipeline
 from storyanim.personalize import checkpoint as checkpoints
 from storyanim.personalize import trainer
 from storyanim.personalize.fit import TimeInvLearner
-from storyanim.personalize.timeinv import word_embedding
+from storyanim.personalize.timeinv import sampling_grid, word_embedding
 from storyanim.personalize.trainer import TimeInvTrainer, TrainState
 
 Make = Callable[..., Settings]
@@ -373,3 +375,13 @@ class TestFingerprint:
         assert len({fingerprint(made) for made in [base, *other]}) == 1 + len(other)
         rows = settings(inference_timesteps_only=False)
         assert fingerprint(rows) == fingerprint(drawn(rows, num_inference_steps=6))
+
+    def test_what_is_learned_at_steps_of_its_own_does_for_every_quality(self) -> None:
+        made = {quality: load_settings("storybook", quality) for quality in ("draft", "normal", "fine")}
+        learned = {TimeInvLearner(each, NotImplemented, BrightnessDepth()).fingerprint for each in made.values()}
+        scheduler = scheduler_of(made["fine"].models.scheduler, {}, DDIMScheduler.from_pretrained(asset("storybook/pipeline/scheduler")))
+        trained, *drawn = (set(sampling_grid(scheduler, steps).tolist()) for steps in (
+            made["fine"].personalize.num_inference_steps, *(each.generate.num_inference_steps for each in made.values())))
+        assert len(learned) == 1
+        assert all(timesteps <= trained for timesteps in drawn)
+        assert len({len(timesteps) for timesteps in drawn}) == len(drawn)

@@ -52,7 +52,7 @@ def trainer_of(folder: Path, settings: Settings, pipeline: Any, **look: Any) -> 
 
 @pytest.fixture(scope="module")
 def grid(settings: Settings, pipeline: Any) -> Any:
-    return sampling_grid(pipeline.scheduler, settings.generate.num_inference_steps)
+    return sampling_grid(pipeline.scheduler, settings.personalize.num_inference_steps)
 
 
 def chosen_phrase(trainer: TimeInvTrainer, word: str, noun: str, settings: Settings, grid: Any) -> str:
