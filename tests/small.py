@@ -81,7 +81,7 @@ def save_family(folder: Path) -> None:
 def make_settings(family: Path, **personalize: Any) -> Settings:
     """Few steps at small rates; float32, since bfloat16 is not on every machine."""
     learning = {"num_steps": 3, "batch_size": 4, "lora_rank": 2, "num_class_clips": 4, "caption_dropout": 0.0,
-                "inference_timesteps_only": True, "initializer_words": (), "num_validations": 0}
+                "inference_timesteps_only": True, "num_inference_steps": None, "initializer_words": (), "num_validations": 0}
     return load_settings(
         models={"pipeline": {"repo": str(family / "pipeline")}, "structure": {"repo": str(family / "structure")}},
         generate={"width_px": SIZE_PX, "height_px": SIZE_PX, "num_frames": 4, "max_duration_s": 0.5, "num_inference_steps": 5,

@@ -130,8 +130,8 @@ def scheduler_of(name: str | None, changes: Mapping[str, Any], before: Any) -> A
         raise UsageError(f"{name} has no setting {min(odd)!r}", hint=hint)
     try:
         make: Any = cls
+        make.from_config(before.config, **changes).set_timesteps(4)                # many a setting is read there
         scheduler = make.from_config(before.config, **changes)
-        scheduler.set_timesteps(4)                   # many a setting is read there
         if hasattr(before, "init_noise_sigma") and not hasattr(scheduler, "init_noise_sigma"):
             raise ValueError("the base was not trained for its kind of noise")
     except Exception as error:                       # ValueError, NotImplementedError, TypeError, ...
