@@ -21,3 +21,6 @@ addEventListener("keydown", (event) => {
   event.preventDefault();
   show(next);
 });
+// What is printed is all there: no picture that was not yet scrolled to, the sheet in place of the list of shots.
+addEventListener("load", () => document.querySelectorAll("img").forEach((picture) => { picture.loading = "eager"; }));
+addEventListener("beforeprint", () => document.getElementById("sheet")?.setAttribute("open", ""));

@@ -76,3 +76,11 @@ def test_it_prints_without_videos(opened: Any) -> None:
     assert opened.locator("video:visible").count() == 0
     assert opened.locator("details.shot img.strip:visible").count() >= 3
     assert opened.pdf().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("opened", [2], indirect=True)
+def test_what_was_not_looked_at_is_printed(opened: Any) -> None:
+    opened.wait_for_function("[...document.images].every(picture => picture.complete && picture.naturalWidth)", timeout=20_000)
+    assert open_shots(opened) == []
+    opened.pdf()
+    assert opened.locator("#sheet[open]").count() == 1
