@@ -386,8 +386,9 @@ def _with_known_names(found: _Words, nlp: Any) -> list[str]:
     def is_name(i: int) -> bool:
         word = found.words[i].lower()
         told = found.words[i].istitle() and len(word) > 2 and word.isalpha() and i not in found.speech
-        forms = {word, lemma_of_noun(word), lemma_of_verb(word)}
-        kinds = {"verb", "adj", "adv"} if word in words("man_name", "woman_name") else {"noun", "verb", "adj", "adv"}
+        listed = word in words("man_name", "woman_name")
+        forms = {word} if listed else {word, lemma_of_noun(word), lemma_of_verb(word)}
+        kinds = {"verb", "adj", "adv"} if listed else {"noun", "verb", "adj", "adv"}
         return told and word not in words("function", "title", "weekday", "month") and not any(form in known[kind] for kind in kinds for form in forms)
 
     return [("Mary" if word.lower() in words("woman_name") else "John") if is_name(i) and not (i and is_name(i - 1)) else word

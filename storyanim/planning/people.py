@@ -128,7 +128,11 @@ class People(NounReader):
             self._spoke.append(speakers[0])
 
     def other_speaker(self) -> tuple[Person, ...]:
-        """Return who speaks next where nobody is named: of the last two who spoke, the other."""
+        """Return who speaks next where nobody is named: who did something after the last words, else of the last two who spoke the other."""
+        who = self.actors
+        if len(who) == 1 and not who[0].plural and self._spoke and who[0] is not self._spoke[-1] and self._acted[id(who[0])] == self._clock:
+            self._spoke.append(who[0])
+            return who
         last = list(dict.fromkeys(reversed(self._spoke)))[:2]
         if len(last) < 2:
             return ()

@@ -128,7 +128,7 @@ class Painter:
         seen = [*staging.doers, *(p for phrase in (*deed.objects, *deed.modifiers) for p in phrase.people)]
         worn = {thing for p in seen for thing, _ in self._looks.get(id(p), p.looks).wearing}
         verb = next((story_offset(t) for t in deed.tokens if t.lemma_ == deed.verb), deed.start)
-        pieces, phrases = [doing], sorted((*deed.objects, *deed.modifiers), key=lambda p: (p.start < verb, p.start))
+        pieces, phrases = [doing], sorted((*deed.objects, *deed.modifiers), key=lambda p: (p.start < verb and not (p.people and not p.preposition), p.start))
         placed, before = False, None
         for phrase in phrases:
             if (phrase.preposition and is_time(phrase)) or (

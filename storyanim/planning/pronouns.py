@@ -6,7 +6,7 @@ while another acts. "I" is one person all along.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 from storyanim.planning.casting import may_be_it
@@ -48,7 +48,7 @@ class PronounReader(KnownPeople):
             if not subject and word.endswith("self"):
                 return doers
             chased = subject and any(t.lower_ == "it" for t in clause.objects)
-            it = tuple(p for p in self.actors if may_be_it(p) and not p.names) if chased else ()
+            it = tuple(p for p in self.actors if may_be_it(p) and not p.names) if chased and self._is_human_near({PRONOUNS[word]}) else ()
             return (self._he(PRONOUNS[word], (*doers, *it), story_offset(head), subject=subject),)       # "She chased it"
         if word in _SOMEONE:
             return (self._meet("person", story_offset(head)),)
@@ -89,12 +89,13 @@ class PronounReader(KnownPeople):
         known = 0.8 if person.gender == gender else -0.8 * (gender == "f") - 3.0 * (id(person) in self._neuter)
         if not person.gender and not person.human and not person.names and self._near(gender, least=1 if acted > 1 else 3):
             known -= 2.0                             # an animal is not "she" while a woman is there
-        elif not person.gender and not person.human and not person.names and self._is_human_near(gender):
+        elif not person.gender and not person.human and not person.names and self._is_human_near({gender, ""}):
             known -= 1.5                             # or somebody who may be one was just spoken of
         return max(8.0 - acted, (4.5 if subject else 6.5) - seen) - min(away, 3) + known + 0.1 * min(person.mentions, 10)
 
-    def _is_human_near(self, gender: Gender) -> bool:
-        return any(p.human and not p.plural and not p.narrator and p.gender in {gender, ""} and self._recency(p) >= self._clock - 1
+    def _is_human_near(self, genders: Set[Gender]) -> bool:
+        """Tell whether the last clause spoke of somebody, of one of these genders."""
+        return any(p.human and not p.plural and not p.narrator and p.gender in genders and self._recency(p) >= self._clock - 1
                    for p in self.everybody)
 
     def _they(self, doers: Sequence[Person], at: int, word: str) -> tuple[Person, ...]:
