@@ -121,7 +121,7 @@ class KnownPeople:
 
         def fits(person: Person) -> bool:
             family = family_of(person.noun)
-            if person.plural != mention.plural or person.narrator or {gender, person.gender} == {"m", "f"}:
+            if person.plural != mention.plural or person.narrator or {gender or mention.gender, person.gender} == {"m", "f"}:
                 return False
             if person.noun == "person":
                 titled = (has_title(person) and mention.noun in _TITLED) or mention.noun in _BEARERS.get(_title_of(person), ())

@@ -21,6 +21,8 @@ _DAYS = frozenset({"today", "tomorrow", "yesterday", "tonight"})
 NUMBERS = {"two": 2, "both": 2, "three": 3, "four": 4}
 _SOME_OF = frozenset(["some", "most", "all", "both", "each", "many", "none", "neither", "either", "several", "half", "plenty", "lots", "dozens",
                       "hundreds", "thousands", "swarms", "crowds"])
+_MALE, _FEMALE = ("man", "master", "father", "boy"), ("woman", "mistress", "mother", "girl")
+_BOTH = frozenset({"human", "german", "roman", "norman", "ottoman"})
 _RULERS = frozenset({"king", "queen", "emperor", "empress", "sultan", "tsar", "czar"})
 _WHERE = frozenset({"in", "at", "to", "from", "near", "through", "into", "for", "of", "on"})
 _TITLES: dict[str, Gender] = {"mr": "m", "mister": "m", "sir": "m", "master": "m", "lord": "m", "mrs": "f", "ms": "f", "miss": "f",
@@ -127,7 +129,9 @@ def _heir(head: Token) -> str:
 
 def gender_of(noun: str) -> Gender:
     """Return the gender that a noun tells: "king" is m."""
-    return "m" if noun in words("male") else "f" if noun in words("female") else ""
+    if noun in words("male") or (noun.endswith(_MALE) and is_animate(noun) and noun not in _BOTH and not noun.endswith(_FEMALE)):
+        return "m"
+    return "f" if noun in words("female") or (noun.endswith(_FEMALE) and is_animate(noun)) else ""
 
 
 def name_gender(name: str) -> Gender:

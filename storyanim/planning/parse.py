@@ -389,7 +389,8 @@ def _with_known_names(found: _Words, nlp: Any) -> list[str]:
         listed = word in words("man_name", "woman_name")
         forms = {word} if listed else {word, lemma_of_noun(word), lemma_of_verb(word)}
         kinds = {"verb", "adj", "adv"} if listed else {"noun", "verb", "adj", "adv"}
-        return told and word not in words("function", "title", "weekday", "month") and not any(form in known[kind] for kind in kinds for form in forms)
+        common = word in words("function", "title", "weekday", "month", "person") or nlp.vocab[word].is_stop       # "Something", "Everybody"
+        return told and not common and not any(form in known[kind] for kind in kinds for form in forms)
 
     return [("Mary" if word.lower() in words("woman_name") else "John") if is_name(i) and not (i and is_name(i - 1)) else word
             for i, word in enumerate(found.words)]

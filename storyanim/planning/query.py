@@ -175,7 +175,7 @@ def is_place_phrase(phrase: Phrase) -> bool:
 def is_on_somebody(phrase: Phrase) -> bool:
     """Tell whether a phrase is about what somebody wears or has on him: "in a red coat", "under his arm"."""
     worn = {phrase.head, lemma_of_noun(phrase.head)} & (listed("clothes") | listed("features") | words("body"))
-    return bool(worn) and phrase.preposition in {"in", "under", "to", "at"}
+    return bool(worn) and phrase.preposition in {"in", "under", "to"}
 
 
 def is_time(phrase: Phrase) -> bool:
@@ -215,7 +215,7 @@ def say_place(setting: Setting) -> str:
     if setting.place == "home":
         return "at home"
     head = lemma_of_noun(setting.place.rpartition(" ")[2])
-    lies_on = head in listed("on places")
+    lies_on = head in listed("on places") | words("ground")
     preposition = setting.preposition or "in"
     if preposition in {"at", "in", "to"} and not (preposition == "at" and not setting.indoors and _is_stood_at(head)):
         preposition = "on" if lies_on else "in"

@@ -279,7 +279,7 @@ class SettingReader:
                     return
                 chosen = replace(chosen, name=self._water, head=self._water)
             if chosen.head in words("ground") and self.now.place and not self.now.indoors and (
-                    self.now.place.rpartition(" ")[2] not in words("water body", "spot")):
+                    chosen.head == "ice" or self._head not in words("water body", "spot")):
                 return                               # the sand of that beach
             before, self.now = self.now, self._at(chosen)
             if chosen.head in words("spot") or (chosen.preposition == "into" and (chosen.head in words("water body") or lemma in _FALL)):

@@ -163,7 +163,7 @@ def _sky_time(body: str, verb: Token) -> Time:
 def read_weather(clause: Clause, meant: Mapping[int, tuple[Person, ...]], now: Setting) -> Setting:
     """Return a setting with the weather that a clause tells. Args: meant: index of a token → people, who are no weather."""
     verb = clause.verb
-    if verb is not None and clause.lemma in _FALLING and not clause.negated and any(t.lower_ == "it" for t in clause.tokens):
+    if verb is not None and clause.lemma in _FALLING and not clause.negated and any(t.lower_ == "it" and t.dep_ in {"nsubj", "expl"} for t in clause.tokens):
         now = replace(now, weather="" if _is_over(verb) else _FALLING[clause.lemma])
     for token in clause.tokens:
         word = token.lemma_.lower()

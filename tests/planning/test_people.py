@@ -251,3 +251,16 @@ def test_what_somebody_is(text: str, nouns: set[str]) -> None:
 ])
 def test_who_is_only_mentioned_is_known_by_a_pronoun(text: str, doer: str) -> None:
     assert deeds(text)[-1][0] == doer
+
+
+@pytest.mark.parametrize(("text", "nouns"), [
+    ("Mr Bello opened the window. The headmistress sneezed.", {"person", "headmistress"}),
+    ("The wizard raised his staff.", {"wizard"}),
+])
+def test_who_is_another_and_who_is_nobody(text: str, nouns: set[str]) -> None:
+    assert {p.noun for p in narrative(text).people} == nouns
+
+
+@pytest.mark.parametrize(("noun", "gender"), [("foreman", "m"), ("headmistress", "f")])
+def test_trades_tell_a_gender(noun: str, gender: str) -> None:
+    assert person(f"The {noun} danced.", noun).gender == gender

@@ -120,3 +120,12 @@ def test_i_can_be_cast() -> None:
 ])
 def test_queries_are_what_one_would_type(text: str, query: str) -> None:
     assert queries(text)[-1] == query
+
+
+@pytest.mark.parametrize(("text", "query"), [
+    ("Something crawled over the wall.", "something crawling over the wall"),
+    ("Aoife glided onto the ice. She sang.", "a woman singing on the ice"),
+    ("The dentist smiled at the teeth.", "a dentist smiling at the teeth"),
+])
+def test_things_grounds_and_trades(text: str, query: str) -> None:
+    assert queries(text)[-1] == query

@@ -202,3 +202,7 @@ class TestWhereTheStoryGoes:
 
     def test_a_dark_cave_is_no_night(self) -> None:
         assert set(times("They crept into the cave. It was pitch dark inside. Ida lit a lamp.")) == {""}
+
+
+def test_who_pours_it_makes_no_rain() -> None:
+    assert weathers("The boys filled a bucket. They poured sea water into it.") == ["", ""]
