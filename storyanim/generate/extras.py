@@ -143,8 +143,12 @@ def add_to_pipeline(pipeline: Any, models: Models) -> None:
     """Load embeddings, LoRAs and an IP-Adapter into a pipeline, in this order. Raises ModelError."""
     for ref in models.embeddings:
         path = hub.locate_file(ref)
-        if (kind := name_of(read_weights(path))) != _EMBEDDING:
+        weights, width = read_weights(path), pipeline.text_encoder.config.hidden_size
+        if (kind := name_of(weights)) != _EMBEDDING:
             raise ModelError(f"{path.name} is no textual inversion: it is {kind}",
+                             hint="give the embedding of a word, made for Stable Diffusion 1.5")
+        if wrong := {value.shape[-1] for value in weights.values() if value.ndim} - {width}:
+            raise ModelError(f"{path.name} is of another base: {wrong.pop()} values a token, not {width}",
                              hint="give the embedding of a word, made for Stable Diffusion 1.5")
         with _named(path):
             pipeline.load_textual_inversion(str(path), token=ref.token)
@@ -210,6 +214,8 @@ def name_of(weights: Mapping[str, Tensor]) -> str:
         return "an IP-Adapter"
     if "motion_modules" in names:
         return "a motion module"
+    if weights.keys() == {"clip_g", "clip_l"}:
+        return "a textual inversion of SDXL"
     if len(weights) <= 4:
         return _EMBEDDING if all(value.ndim <= 2 for value in weights.values()) else "too little"
     if "model.diffusion_model." in names:

@@ -412,6 +412,13 @@ class TestNamedForWhatItIs:
         lora = lora_file(saved, "kohya", tmp_path / "style.safetensors")
         assert "no textual inversion: it is a LoRA" in self.told(saved, embeddings=(FileRef(file=str(lora)),))
 
+    @pytest.mark.parametrize(("weights", "why"), [
+        ({"clip_g": torch.zeros(1, 1280), "clip_l": torch.zeros(1, 768)}, "it is a textual inversion of SDXL"),
+        ({"emb_params": torch.zeros(2, 1024)}, "word.safetensors is of another base: 1024 values a token")])
+    def test_an_embedding_of_another_base(self, saved: Path, tmp_path: Path, weights: dict[str, torch.Tensor], why: str) -> None:
+        save_file(weights, tmp_path / "word.safetensors")
+        assert why in self.told(saved, embeddings=(FileRef(file=str(tmp_path / "word.safetensors")),))
+
     def test_a_pickle_that_holds_more_than_weights(self, saved: Path, tmp_path: Path) -> None:
         torch.save({"state_dict": {"lora": torch.zeros(2)}, "made in": tmp_path}, tmp_path / "style.ckpt")
         assert "holds more than weights" in self.told(saved, loras=(FileRef(file=str(tmp_path / "style.ckpt")),))
