@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from storyanim.artifacts import CastMember
 from storyanim.planning.casting import family_of
@@ -10,6 +11,9 @@ from storyanim.planning.looks import listed
 from storyanim.planning.mentions import Mention, gender_of
 from storyanim.planning.narrative import Gender, Person
 from storyanim.planning.words import is_animate, is_human, words
+
+if TYPE_CHECKING:
+    from spacy.tokens import Token
 
 _GENERIC = {"boy": "m", "man": "m", "fellow": "m", "lad": "m", "gentleman": "m", "girl": "f", "woman": "f", "lady": "f", "lass": "f",
             "maiden": "f", "child": "", "kid": "", "person": "", "youngster": ""}
@@ -115,8 +119,8 @@ class KnownPeople:
 
     def _find_generic(self, mention: Mention) -> Person | None:
         """Find "the boy" who was only a name, "the birds" that are geese, "the old man" who is a grandfather."""
-        if any(c.dep_ in {"relcl", "acl"} or c.lower_ in {"all", "every", "other"} for c in mention.head.children):
-            return None                              # "the man who sold hats": somebody new
+        if any(c.dep_ in {"relcl", "acl"} or c.lower_ in {"all", "every", "other"} or _tells_apart(c) for c in mention.head.children):
+            return None                              # "the man who sold hats", "the man with the glasses": somebody new
         gender, told = _GENERIC.get(mention.noun, ""), {c.lower_ for c in mention.head.children}
 
         def fits(person: Person) -> bool:
@@ -166,6 +170,12 @@ def _kin() -> frozenset[str]:
 def kin_of(noun: str) -> str:
     """Return one word for a relative of many names: "grandpa" is "grandfather"."""
     return next((parent for parent in _PARENTS if noun in listed(f"seen as {parent}")), noun)
+
+
+def _tells_apart(preposition: Token) -> bool:
+    """Tell whether a phrase behind a noun tells its bearer from others: "with red hair", and not "with her dog"."""
+    return preposition.dep_ == "prep" and preposition.lower_ in {"with", "from"} and all(
+        c.dep_ != "poss" for pobj in preposition.children for c in pobj.children)
 
 
 def _title_of(person: Person) -> str:

@@ -44,6 +44,10 @@ class TestPronouns:
         # One person of many words: a relative's other names, what he is besides, and the class that an animal belongs to.
         ("Her mother sang. Tom ate. Then Mum smiled.", ["mother", "Tom", "mother"]),
         ("The grandfather sat down. The old man coughed.", ["grandfather", "grandfather"]),
+        ("The pilot sat down. The man coughed.", ["pilot", "pilot"]),
+        ("The pilot sat down. The man with the long beard coughed.", ["pilot", "man"]),
+        ("Somebody rode a horse. The girl from the bakery sang a song.", ["person", "girl"]),
+        ("The pilot sat down. The man with his suitcase coughed.", ["pilot", "pilot"]),
         ("A grandmother came in. The young woman laughed.", ["grandmother", "woman"]),
         ("The swans swam. A dog barked. The birds flew away.", ["swan", "dog", "swan"]),
         ("A duck swam. All the animals clapped.", ["duck", "animal"]),
