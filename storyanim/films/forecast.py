@@ -27,7 +27,7 @@ from storyanim.run.components import Components, Token, build_components, is_ind
 from storyanim.run.finished import look_up, needs_no_models
 from storyanim.run.history import FILE
 from storyanim.run.models import bind, models_of
-from storyanim.run.pipeline import join_film
+from storyanim.run.pipeline import join_film, tell_changes
 from storyanim.run.shots import DrawnShot, ShotTask, find_figures, find_footage, make_shot
 from storyanim.run.sound import narrate
 from storyanim.run.storyboard import plan_story
@@ -93,6 +93,7 @@ def forecast_film(
         bound = bind(wanted.settings, wanted.pins())
         downloads = tuple(hub.plan_downloads(models_of(bound.models)))
     wanted = replace(wanted, settings=bound)
+    tell_changes(wanted.folder, wanted.request, bound)
     if downloads or not is_index_ready(bound, wanted.request.index):
         found = _all_of(wanted, downloads)
     else:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from storyanim.artifacts import Check, Film, Storyboard
-from storyanim.config import FilmSettings
+from storyanim.config import FilmSettings, Settings
 from storyanim.engine.run_dir import RunDir
 from storyanim.engine.steps import Step, output_of
 from storyanim.errors import InputError, PartialError
@@ -114,10 +114,7 @@ def make_film(
     text = text_to_film(request, given)
     check_characters(request.characters, components.settings)
     cast = read_cast(request.characters, text, components.settings, components.vocabulary)
-    changed = changed_settings(run.path, request, components.settings)
-    _tell_changed(changed)
-    if gone := dropped(run.path, request):
-        _LOG.warning("this run had %s: not given now, so no longer so", ", ".join(gone))
+    changed = tell_changes(run.path, request, components.settings)
     write_request(run, request, components.settings, components.fingerprints())
     progress(0.0, "planning")
     board = settle_storyboard(run, request, given, cast.members, components, replan)
@@ -128,12 +125,21 @@ def make_film(
     return replace(result, changed_settings=changed, mended=run.mended())
 
 
-def _tell_changed(settings: Mapping[str, tuple[object, object]]) -> None:
-    """Tell of settings that are not what they were when the run was last drawn, before anything is."""
-    for name, (was, now) in settings.items():
+def tell_changes(
+    folder: Path, request: FilmRequest, settings: Settings
+) -> dict[str, tuple[object, object]]:
+    """Tell what is not as it was when the run was last drawn, before anything is.
+
+    Returns the settings of which that is so: name → what the run had, and what it is now.
+    """
+    changed = changed_settings(folder, request, settings)
+    for name, (was, now) in changed.items():
         _LOG.warning("setting %s is %s now, this run had %s: it came from the environment, storyanim.toml, "
                      "the profile or another version; what depends on it is made again",
                      name, json.dumps(now), json.dumps(was))
+    if gone := dropped(folder, request):
+        _LOG.warning("this run had %s: not given now, so no longer so", ", ".join(gone))
+    return changed
 
 
 def film_storyboard(

@@ -55,6 +55,15 @@ def edit(**changes: str) -> None:
     BOARD.write_text(f"{first}\n{board.model_copy(update={'shots': shots}).to_yaml()}")
 
 
+def test_what_is_not_as_it_was_is_told(dry: Any, cli: Cli, story: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STORYANIM_GENERATE__GUIDANCE_SCALE", "4")
+    assert cli("run", story, "--seed", "5").code == 0
+    assert "this run had" not in dry(RUN).err
+    monkeypatch.delenv("STORYANIM_GENERATE__GUIDANCE_SCALE")
+    assert "generate.guidance_scale is 3.0 now, this run had 4.0" in dry(RUN).err
+    assert "this run had --seed 5" in dry(story).err
+
+
 def test_of_a_new_story_all_is_to_be_done(dry: Any, story: Path, diary: Diary) -> None:
     told = dry(story).json
     assert told["shots"] == {"s01": "draw", "s02": "draw", "s03": "draw"}
