@@ -35,7 +35,10 @@ def test_the_table_is_for_people(cli: Cli) -> None:
     assert "shots without any fault" in outcome.out
 
 
-def test_faults_are_told_of_the_seen_half_only(cli: Cli) -> None:
+def test_faults_are_told_of_the_seen_half_only(cli: Cli, short: list[LabelledStory]) -> None:
+    story = short[0]                                 # that nothing could show right
+    wrong = [piece.model_copy(update={"label": piece.label.model_copy(update={"action": ("juggle",)})}) for piece in story.pieces]
+    short[0] = story.model_copy(update={"pieces": tuple(wrong)})
     outcome = cli("eval", "planner", "--faults")
     assert outcome.code == 2
     assert "scored only" in outcome.complaint[0]
