@@ -180,7 +180,9 @@ def _mend_words(doc: Doc) -> None:
 def _mend_trees(doc: Doc) -> None:
     """Hang what is coordinate with a main verb under it, where the tree has it under a word between them."""
     for token in doc:
-        if token.dep_ == "dep" and token.tag_ in _FINITE and token.head.tag_ == token.tag_ and token.head.i < token.i:
+        if token.dep_ == "agent" and not _is_passive(token.head):
+            token.dep_ = "prep"                      # "slept by the window"
+        elif token.dep_ == "dep" and token.tag_ in _FINITE and token.head.tag_ == token.tag_ and token.head.i < token.i:
             token.dep_ = "conj"                      # "sighed, licked the knight and followed him"
         elif token.dep_ == "acl" and _is_first_of_several(token):
             noun, verb = token.head, token.head.head
@@ -191,6 +193,13 @@ def _mend_trees(doc: Doc) -> None:
                 token.head = finite                  # "sat down without being asked and lit a lamp"
         elif token.dep_ == "conj" and token.tag_ in {"VBN", "NN", "NNP"} and token.is_lower and (verb := _past_above(token)) is not None:
             token.tag_, token.pos_, token.lemma_, token.head = "VBD", "VERB", lemma_of_verb(token.lower_), verb
+
+
+def _is_passive(verb: Token) -> bool:
+    """Tell whether a verb may have an agent: "was made by", "a hat made by"; not "the fox slept by"."""
+    first = next((a for a in verb.ancestors if a.pos_ in {"VERB", "AUX"}), verb) if verb.dep_ == "conj" else verb
+    return verb.dep_ in {"acl", "advcl"} or any(c.dep_ in {"auxpass", "nsubjpass"} for v in (verb, first) for c in v.children) \
+        or not any(c.dep_ == "nsubj" for v in (verb, first) for c in v.children)
 
 
 def _is_first_of_several(verb: Token) -> bool:

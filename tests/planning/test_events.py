@@ -79,6 +79,11 @@ class TestVerbs:
         assert [t.text for t in clause.subjects] == ["sailor"]
         assert [t.text for t in clause.objects] == ["boat"]
 
+    def test_what_one_does_something_beside_is_no_agent(self) -> None:
+        clause = clauses("A shepherd slept by the window.")[0]
+        assert [t.text for t in clause.subjects] == ["shepherd"]
+        assert not clause.objects
+
 
 class TestCuts:
     @pytest.mark.parametrize(("text", "expected"), [
