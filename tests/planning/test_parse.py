@@ -63,6 +63,11 @@ class TestSentences:
         ("She takes her hat and gloves.", ["take"]),
         ("The robot rolled through the grass and sang.", ["roll", "sing"]),
         ("Tomas rides a bicycle.", ["ride"]),
+        ("Three geese swam across the bay.", ["swim"]),
+        ("The queen danced by the lake.", ["dance"]),
+        ("The fox had never swum before.", ["swim"]),
+        ("The old boy got up, put on a coat and swam in the rain.", ["get", "put", "swim"]),
+        ("A boy seen by a neighbour ran.", ["see", "run"]),
         ("hes late. i couldnt stop.", ["be", "stop"]),
     ])
     def test_verbs_that_are_taken_for_nouns(self, text: str, verbs: list[str]) -> None:
