@@ -184,8 +184,8 @@ def regions(
     learned_pairs: Annotated[int | None, typer.Option(
         min=0, max=100, help="Of the two bundled example characters. [default: 6, quick 0]")] = None,
     variants: Annotated[bool, typer.Option(
-        "--variants", help="Draw the pairs also under footage of each figure, that in tight boxes, and with "
-                           "a caption of each alone.")] = False,
+        "--variants", help="Draw the pairs also without footage of the figures, in tight boxes, and with a "
+                           "caption of each alone.")] = False,
     judge: JudgeFolder = None,
     profile: flags.Profile = "storybook",
     quality: flags.Quality = flags.QualityFlag.normal,

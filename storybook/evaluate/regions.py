@@ -3,7 +3,7 @@
 Figures of held-out kinds and colours stand side by side, each with another action. They are drawn from one
 prompt that says it all ("plain"), and as a film draws them, with a text for each figure's part of the picture
 or each event's part of the time ("regions"); rendered clips, read in the same way, are the ceiling. Variants
-of pairs: each figure's own footage guides it, that in tight boxes, and a caption of each figure alone.
+of pairs: no footage guides the figures, tight boxes, and a caption of each figure alone.
 DreamRunner (arXiv 2411.16657) scores stories of one character only. A figure is read in squares about its
 place, an event in its part of the time.
 """
@@ -42,9 +42,7 @@ from storybook.evaluate.sheets import regions_sheet
 from storybook.world.photos import EXAMPLES
 
 READ = ("kind", "colour", "action", "all")
-VARIANTS = ("footage", "own_boxes", "own_captions")
-_GUIDED = ("footage", "own_boxes")                   # each figure's own footage guides it
-_FOOTAGE_UNTIL = 0.2                                 # of the steps, where the profile has it off
+VARIANTS = ("no_footage", "own_boxes", "own_captions")
 _COLUMNS = [ATTRIBUTES.index(name) for name in ("creature", "colour", "action")]
 # of the height, by how many share the picture: a square about a figure; and where it ends below
 _SQUARE, _FOOT = {2: 84 / 128, 3: 64 / 128}, 118 / 128
@@ -187,8 +185,8 @@ def _draw(
 ) -> list[Frames]:
     clips: list[Frames] = []
     generator = bench.generator
-    if arm in _GUIDED:
-        settings = _guided(components.settings)
+    if arm == "no_footage":
+        settings = _without_footage(components.settings)
         components, generator = replace(components, settings=settings), build_generator(settings)
     for question in questions:
         shot = _shot_of(question, arm)
@@ -197,10 +195,9 @@ def _draw(
     return clips
 
 
-def _guided(settings: Settings) -> Settings:
-    """Return settings with which the footage of figures guides them."""
-    until = settings.generate.control_guidance_end_entities or _FOOTAGE_UNTIL
-    generate = settings.generate.model_copy(update={"control_guidance_end_entities": until})
+def _without_footage(settings: Settings) -> Settings:
+    """Return settings with which no footage guides figures that do different things."""
+    generate = settings.generate.model_copy(update={"control_guidance_end_entities": 0.0})
     return settings.model_copy(update={"generate": generate})
 
 
