@@ -188,7 +188,7 @@ def _mistaken_pasts(doc: Doc) -> list[int]:
 
 
 def _is_mistaken_past(token: Token, told: bool) -> bool:
-    """Args: told: the sentence has a main verb."""
+    """Tell whether the tree has a past for something else. Args: told: its sentence has a main verb."""
     if any(c.dep_ == "aux" and c.lemma_ == "have" for c in token.children) and token.pos_ != "VERB":
         return True                                  # "had never swum"
     if not _is_past(token.lower_):

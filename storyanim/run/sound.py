@@ -29,8 +29,11 @@ def check_sound(settings: SoundSettings) -> None:
     if settings.music is not None:
         check_music(Path(settings.music))
     if settings.narrate:
-        models = find_voices(Path(settings.voices)) if settings.voices else ()
-        check_voices([narrator_of(settings.voice, "", models)])
+        check_voices([narrator_of(settings.voice, "", _voice_models(settings))])
+
+
+def _voice_models(settings: SoundSettings) -> tuple[VoiceModel, ...]:
+    return find_voices(Path(settings.voices)) if settings.voices else ()
 
 
 def narrate(
@@ -44,7 +47,7 @@ def narrate(
     wanted = settings.sound
     if not wanted.narrate:
         return {}
-    models = find_voices(Path(wanted.voices)) if wanted.voices else ()
+    models = _voice_models(wanted)
     lines = lines_of(board, texts, wanted, film_language(texts, settings.film), models)
     voices = [line.voice for spoken in lines for line in spoken]
     check_voices(voices)
