@@ -10,7 +10,7 @@ JOBS ?= 2
 TIMES ?= 1
 SIZE ?= 128
 STAGES_128 := data autoencoder clip depth base structure motion text reader judge
-STAGES_256 := data autoencoder decoder latents clip depth base structure motion text judge library
+STAGES_256 := data autoencoder decoder latents clip depth base structure motion text reader judge library
 
 .DEFAULT_GOAL := help
 

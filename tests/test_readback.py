@@ -51,8 +51,8 @@ class Told(NetworkReader):
     """Sees what a test says: how likely the first value of each attribute is."""
 
     def __init__(self, *likely: float) -> None:
-        super().__init__(ModelRef(repo="nowhere"), ModelRef(repo="nowhere"))
-        self._network = SimpleNamespace(config=ReaderConfig(NAMES, 1))
+        super().__init__(ModelRef(repo="nowhere"))
+        self._network = SimpleNamespace(config=ReaderConfig(NAMES))
         self.seen = {name: np.array([p, 1 - p], np.float32) for name, p in zip(NAMES, likely, strict=True)}
 
     def likelihoods(self, frames: Frames) -> dict[str, np.ndarray]:
@@ -91,7 +91,7 @@ def test_what_it_does_not_know_is_not_scored() -> None:
 def test_a_reader_whose_files_do_not_fit_is_refused(tmp_path: Path) -> None:
     from safetensors.numpy import save_file
 
-    (tmp_path / "config.json").write_text(json.dumps(asdict(ReaderConfig(NAMES, 4))))
+    (tmp_path / "config.json").write_text(json.dumps(asdict(ReaderConfig(NAMES))))
     save_file({"text": np.zeros((2, 3), np.float32)}, tmp_path / "model.safetensors")
     with pytest.raises(ModelError, match="cannot be used"):
-        NetworkReader(ModelRef(repo=str(tmp_path)), ModelRef(repo=str(tmp_path))).read(clip("red"), Asked(text="", parts=FOX))
+        NetworkReader(ModelRef(repo=str(tmp_path))).read(clip("red"), Asked(text="", parts=FOX))

@@ -11,7 +11,7 @@ from storyanim.stages import ClipReader, TextVideoEncoder
 def build_reader(settings: Settings, encoder: TextVideoEncoder) -> ClipReader:
     """Return the profile's reader; without one, what tells how well clips fit texts in search does it."""
     ref, mark = settings.models.reader, settings.check.mark
-    return EncoderReader(encoder, mark) if ref is None else NetworkReader(ref, settings.models.pipeline, mark)
+    return EncoderReader(encoder, mark) if ref is None else NetworkReader(ref, mark)
 
 
 __all__ = ["EncoderReader", "NetworkReader", "build_reader"]

@@ -1,94 +1,105 @@
-"""The reader's network: what the profile's own denoiser computes of a clip, and linear layers that read it.
-
-A denoiser that learned to draw a world tells its things apart (Baranchuk et al., arXiv 2112.03126; Tang et
-al., arXiv 2306.03881). Read are statistics of its blocks' outputs, for a clip with little noise and no text.
-"""
+"""The reader's network: timm's ResNet on every frame, pooled where the figure is, and a look over
+time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
+from timm.models.resnet import BasicBlock, ResNet
 from torch import Tensor, nn
+
+CELL_PX = 16                                         # side of a cell of the last feature map
+_MOVING = 96                                         # channels of the convolutions over time
 
 
 @dataclass(frozen=True)
 class ReaderConfig:
-    """What a reader can read, and of what."""
+    """What is read, of what frames, and all that decides the network's layout: 0.8 M weights as it stands."""
 
     names: Mapping[str, tuple[str, ...]]             # attribute → its values, in the order of the logits
-    num_features: int
-    size_px: int = 128                               # at which frames are read
+    size_px: int = 128                               # frames are read at this size
     fps: float = 8.0
-    num_frames: int = 16                             # of a window
-    timestep: int = 60                               # of the noise, of 1000
-    blocks: tuple[str, ...] = field(default=("mid", "up0", "up1", "up2", "down0", "down1", "down2"))
+    num_frames: int = 8                              # longer clips are read in windows of at most so many
+    stem: int = 48
+    widths: tuple[int, ...] = (48, 64, 96, 112)
+    layers: tuple[int, ...] = (1, 1, 2, 1)
+    embedding: int = 72                              # of what is seen, and again of how it moves
+    moving: tuple[str, ...] = ("action",)            # attributes that are read from how it moves, too
 
 
 class ReaderNetwork(nn.Module):
-    """Features to logits of each attribute; `text` is the empty prompt as the denoiser hears it."""
+    """Frames to logits of each attribute and to features.
 
-    def __init__(self, config: ReaderConfig, text_shape: tuple[int, int]) -> None:
+    A map of where the figure is, learned from rendered masks, weighs the cells, so that colours and shapes
+    of the background do not count for it. What does not move is read from the mean over time.
+    """
+
+    def __init__(self, config: ReaderConfig) -> None:
         super().__init__()
         self.config = config
-        self.register_buffer("mean", torch.zeros(config.num_features))
-        self.register_buffer("scale", torch.ones(config.num_features))
-        self.register_buffer("text", torch.zeros(text_shape))
-        self.heads = nn.ModuleDict({name: nn.Linear(config.num_features, len(values))
-                                    for name, values in config.names.items()})
+        wide = config.widths[-1]
+        self.eye = ResNet(BasicBlock, config.layers, num_classes=0, output_stride=CELL_PX,
+                          channels=config.widths)
+        # A quarter of the size at once: at half of it the stem would take half of the time.
+        self.eye.conv1 = nn.Conv2d(3, config.stem, 7, stride=4, padding=3, bias=False)
+        self.eye.bn1 = nn.BatchNorm2d(config.stem)
+        self.eye.layer1[0] = BasicBlock(config.stem, config.widths[0],
+                                        downsample=_fitted(config.stem, config.widths[0]))
+        self.eye.maxpool = nn.Identity()
+        self.where = nn.Conv2d(wide, 1, 1)
+        self.still = nn.Linear(2 * wide + 3, config.embedding)
+        self.first = nn.Conv1d(2 * wide + 3, _MOVING, 3, padding=1)
+        self.second = nn.Conv1d(_MOVING, _MOVING, 3, padding=1)
+        self.motion = nn.Linear(2 * _MOVING, config.embedding)
+        self.heads = nn.ModuleDict({
+            name: nn.Linear(config.embedding * (2 if name in config.moving else 1), len(values))
+            for name, values in config.names.items()
+        })
 
-    def forward(self, features: Tensor) -> dict[str, Tensor]:                                # (B, F)
-        """Return logits by attribute, (B, values)."""
-        standard = (features - self.mean) * self.scale
-        return {name: head(standard) for name, head in self.heads.items()}
+    def moving_parts(self) -> nn.ModuleDict:
+        """Return what reads over time, apart from what reads single frames."""
+        return nn.ModuleDict({"first": self.first, "second": self.second, "motion": self.motion,
+                              **{name: self.heads[name] for name in self.config.moving}})
+
+    def forward(self, rgb: Tensor) -> dict[str, Tensor]:                                     # (T, 3, H, W)
+        """Return logits of each attribute of one clip in [-1, 1], (values,)."""
+        read, _ = self.read(self.look(rgb)[0][None])
+        return {name: logits[0] for name, logits in read.items()}
+
+    def look(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
+        """Return each frame by itself.
+
+        Args: rgb: (N, 3, H, W) in [-1, 1].
+
+        Returns (N, F) what is seen, and (N, h, w) logits of how much of each cell a figure covers.
+        """
+        grid = self.eye.forward_features(rgb)                                                # (N, C, h, w)
+        cells = self.where(grid)[:, 0]
+        cover = cells.sigmoid()
+        share = cover / cover.sum((1, 2), keepdim=True).clamp(min=1e-3)
+        actor, whole = (grid * share[:, None]).sum((2, 3)), grid.mean((2, 3))
+        place = torch.stack([_centre(share, 1), _centre(share, 2), cover.mean((1, 2))], dim=1)
+        return torch.cat([actor, whole, place], dim=1), cells
+
+    def read(self, seen: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Return clips of what was seen, (B, T, F), to logits by attribute, (B, values), and features (B, 2 ×
+        embedding)."""
+        still = self.still(seen).relu().mean(1)
+        moving = self.first(seen.transpose(1, 2)).relu()
+        moving = moving + self.second(moving).relu()
+        motion = self.motion(torch.cat([moving.mean(2), moving.amax(2)], dim=1)).relu()
+        features = torch.cat([still, motion], dim=1)
+        return {name: head(features if name in self.config.moving else still)
+                for name, head in self.heads.items()}, features
 
 
-@torch.inference_mode()
-def clip_features(
-    rgb: Tensor, unet: Any, vae: Any, scheduler: Any, text: Tensor, config: ReaderConfig
-) -> Tensor:
-    """Return the statistics of the denoiser's blocks, (F,).
-
-    Args:
-        rgb: (T, 3, S, S) in [-1, 1].
-        unet: UNetMotionModel.
-        vae: whose latents it denoises.
-        scheduler: that adds noise.
-        text: (L, d) the empty prompt.
-        config: of the reader.
-    """
-    seen: dict[str, Tensor] = {}
-    handles = [block.register_forward_hook(_keep(name, seen)) for name, block in _blocks(unet, config.blocks)]
-    try:
-        latents = vae.encode(rgb).latents.float() * vae.config.scaling_factor                # (T, C, h, w)
-        noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(0)).to(latents)
-        noised = scheduler.add_noise(latents, noise, torch.tensor([config.timestep]))
-        unet(noised.transpose(0, 1)[None], torch.tensor(config.timestep, device=rgb.device),
-             encoder_hidden_states=text[None].expand(len(rgb), -1, -1))
-    finally:
-        for handle in handles:
-            handle.remove()
-    return torch.cat([_statistics(seen[name].float()) for name in config.blocks])
+def _fitted(before: int, after: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(before, after, 1, bias=False), nn.BatchNorm2d(after))
 
 
-def _blocks(unet: Any, names: Sequence[str]) -> list[tuple[str, nn.Module]]:
-    """Return the denoiser's blocks by name: down0, ..., mid, up0, ..."""
-    found = {"mid": unet.mid_block} | {f"{side}{k}": block for side in ("down", "up")
-                                       for k, block in enumerate(getattr(unet, f"{side}_blocks"))}
-    return [(name, found[name]) for name in names]
-
-
-def _keep(name: str, seen: dict[str, Tensor]) -> Any:
-    def hook(module: nn.Module, given: Any, output: Any) -> None:
-        seen[name] = output[0] if isinstance(output, tuple) else output
-
-    return hook
-
-
-def _statistics(seen: Tensor) -> Tensor:                                                     # (T, C, h, w)
-    """Return mean, peak and spread over the picture, in the mean over time and as they change, (6 C,)."""
-    mean, peak, spread = seen.mean((2, 3)), seen.amax((2, 3)), seen.std((2, 3))              # (T, C)
-    change = [mean.std(0), peak.std(0), seen.std(0).mean((1, 2))]
-    return torch.cat([mean.mean(0), peak.mean(0), spread.mean(0), *change])
+def _centre(share: Tensor, axis: int) -> Tensor:
+    """Return where the weights (N, h, w) lie along an axis, (N,) in [0, 1]."""
+    size = share.shape[axis]
+    return (share.sum(3 - axis) * torch.linspace(0, 1, size, device=share.device, dtype=share.dtype)).sum(1)

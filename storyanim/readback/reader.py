@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import asdict
 from functools import cached_property
 from math import prod
@@ -16,7 +15,7 @@ import numpy as np
 from storyanim import hub
 from storyanim.artifacts import Asked, Float32, Frames, Reading
 from storyanim.config import ModelRef
-from storyanim.device import one_thread_if_small, quick_autocast
+from storyanim.device import one_thread_if_small
 from storyanim.engine.folders import write_file
 
 if TYPE_CHECKING:
@@ -32,21 +31,20 @@ Likelihoods = Mapping[str, Float32]                  # attribute → of its valu
 
 
 class NetworkReader:
-    """A ClipReader on the reader's layers over the pipeline's denoiser.
+    """A ClipReader by a network of the profile.
 
     Args:
         ref: folder of `config.json` and `model.safetensors`.
-        pipeline: whose U-Net, autoencoder and scheduler are used.
         mark: the score below which a shot is drawn again; None: MARK.
     """
 
-    def __init__(self, ref: ModelRef, pipeline: ModelRef, mark: float | None = None) -> None:
-        self.ref, self.pipeline, self.mark = ref, pipeline, MARK if mark is None else mark
+    def __init__(self, ref: ModelRef, mark: float | None = None) -> None:
+        self.ref, self.mark = ref, MARK if mark is None else mark
 
     @cached_property
     def fingerprint(self) -> str:
-        """Weights of both, and mark."""
-        return f"reader:{hub.fingerprint(self.ref)}:{hub.fingerprint(self.pipeline)}:{self.mark:g}"
+        """Weights and mark."""
+        return f"reader:{hub.fingerprint(self.ref)}:{self.mark:g}"
 
     def read(self, frames: Frames, asked: Asked) -> Reading:
         """Return how likely each part that was asked is there, and their product as the score.
@@ -73,35 +71,12 @@ class NetworkReader:
         """Return what a clip shows: the mean over its windows."""
         import torch
 
-        from storyanim.readback.network import clip_features
-
         network, config = self._network, self._network.config
-        unet, vae, scheduler = self._denoiser
-        found: list[Likelihoods] = []
-        with one_thread_if_small(self.ref, self.pipeline), torch.inference_mode():
-            for window in _windows(frames, config.size_px, config.fps, config.num_frames):
-                with self._precision():
-                    features = clip_features(window, unet, vae, scheduler, network.text, config)
-                read = network(features[None])
-                found.append({name: logits[0].softmax(0).numpy() for name, logits in read.items()})
-        return {name: np.mean([window[name] for window in found], axis=0) for name in config.names}
-
-    def _precision(self) -> AbstractContextManager[Any]:
-        import torch
-
-        return quick_autocast(torch.device("cpu"))
-
-    @cached_property
-    def _denoiser(self) -> tuple[Any, Any, Any]:
-        """U-Net, autoencoder and scheduler, apart from the generator's, which may wear adapters."""
-        import torch
-        from diffusers import AutoencoderTiny, DDIMScheduler, UNetMotionModel
-
-        with hub.map_model_errors(self.pipeline):
-            folder = hub.locate(self.pipeline)
-            unet, vae = (kind.from_pretrained(folder / name, torch_dtype=torch.float32)
-                         for name, kind in (("unet", UNetMotionModel), ("vae", AutoencoderTiny)))
-            return unet.eval(), vae.eval(), DDIMScheduler.from_pretrained(folder / "scheduler")
+        with one_thread_if_small(self.ref), torch.inference_mode():
+            read = [network(window)
+                    for window in _windows(frames, config.size_px, config.fps, config.num_frames)]
+        return {name: torch.stack([logits[name].softmax(0) for logits in read]).mean(0).numpy()
+                for name in config.names}
 
     @cached_property
     def _network(self) -> ReaderNetwork:
@@ -115,20 +90,20 @@ def load_network(folder: Path) -> ReaderNetwork:
 
     from storyanim.readback.network import ReaderConfig, ReaderNetwork
 
-    said = json.loads((folder / _CONFIG).read_text("utf-8"))
+    said: dict[str, Any] = json.loads((folder / _CONFIG).read_text("utf-8"))
+    said = {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
     said["names"] = {name: tuple(values) for name, values in said["names"].items()}
-    said["blocks"] = tuple(said["blocks"])
-    state = {name: value.float() for name, value in load_file(folder / _WEIGHTS).items()}
-    network = ReaderNetwork(ReaderConfig(**said), tuple(state["text"].shape))
-    network.load_state_dict(state)
-    return network.eval().requires_grad_(False)
+    network = ReaderNetwork(ReaderConfig(**said))
+    network.load_state_dict(load_file(folder / _WEIGHTS))
+    return network.float().eval().requires_grad_(False)
 
 
 def save_network(network: ReaderNetwork, folder: Path) -> None:
     """Write `config.json` and fp16 weights."""
     from safetensors.torch import save
 
-    state = {name: value.half().contiguous().cpu() for name, value in network.state_dict().items()}
+    state = {name: (value.half() if value.is_floating_point() else value).contiguous().cpu()
+             for name, value in network.state_dict().items()}
     write_file(folder / _WEIGHTS, save(state))
     write_file(folder / _CONFIG, (json.dumps(asdict(network.config), indent=1) + "\n").encode())
 

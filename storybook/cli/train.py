@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Stage(StrEnum):
-    """The stages of train/recipe.py and the judge's, named here since those files load torch."""
+    """The stages of train/recipe.py, the judge's and the reader's, here since those files load torch."""
 
     data = "data"
     autoencoder = "autoencoder"
@@ -28,10 +28,10 @@ class Stage(StrEnum):
     structure = "structure"
     motion = "motion"
     text = "text"
-    reader = "reader"
     library = "library"
     examples = "examples"
     judge = "judge"
+    reader = "reader"  # of the product, by which drawn shots are checked
 
 
 class Size(StrEnum):
@@ -86,33 +86,35 @@ def train(
 
         loop = LoopOptions(minutes=minutes, steps=steps, device=device, learning_rate=rate, decay=decay,
                            ema=ema, compile=compile_, workers=workers)
-        judge = stage is Stage.judge
-        run_stage, family = recipe.run_stage, JUDGE if judge else asset("storybook")
+        run_stage, bundled = recipe.run_stage, asset("storybook")
+        family = {Stage.judge: JUDGE, Stage.reader: bundled / "reader"}.get(stage, bundled)
         if size is Size.large:
             work, run_stage = work / size.value, recipe256.run_stage
-            family = work / ("judge" if judge else "storybook")
+            family = work / {Stage.judge: "judge", Stage.reader: "storybook/reader"}.get(stage, "storybook")
         request = Request(work, out or family, loop, batch_size or 0, scratch, scenes, watch, times)
         world = recipe256.LARGE.world if size is Size.large else request.family.world
-        figures = _train_judge(request, world) if judge else run_stage(stage.value, request)
+        reads = stage in (Stage.judge, Stage.reader)
+        figures = _train_reading(stage, request, world) if reads else run_stage(stage.value, request)
     console.result(figures, "\n".join(f"{key}: {value:.5g}" for key, value in figures.items()), json_)
 
 
-def _train_judge(request: Request, world: World) -> dict[str, float]:
+def _train_reading(stage: Stage, request: Request, world: World) -> dict[str, float]:
     """Hand the loop of the generators' stages to the room that measures them: neither imports the other."""
     from dataclasses import replace
 
     from storybook.evaluate.judge_training import LEARNING_RATE, MINUTES, JudgeTraining, train_judge
+    from storybook.evaluate.reader_training import train_reader
     from storybook.train.loop import LoopState, train
 
     loop = replace(request.loop, learning_rate=request.loop.learning_rate or LEARNING_RATE)
     if loop.minutes is None and loop.steps is None:
         loop = replace(loop, minutes=request.times * MINUTES)
 
-    def teach(stage: Any, folder: Path, share: float) -> LoopState:
+    def teach(part: Any, folder: Path, share: float) -> LoopState:
         steps = None if loop.steps is None else max(1, round(share * loop.steps))
         minutes = None if loop.minutes is None else share * loop.minutes
-        return train(stage, replace(loop, steps=steps, minutes=minutes), folder, watch=request.watch)
+        return train(part, replace(loop, steps=steps, minutes=minutes), folder, watch=request.watch)
 
     training = JudgeTraining(request.work, request.out, request.device, request.batch_size, request.scratch,
                              request.scenes, world=world)
-    return train_judge(training, teach)
+    return (train_judge if stage is Stage.judge else train_reader)(training, teach)

@@ -1,4 +1,4 @@
-"""Rendered clips for the judge alone: no generator's data has their seeds.
+"""Rendered clips for the judge alone, and others for the reader: no generator's data has their seeds.
 
 A set is a folder of shards, a shard a folder of memory-mapped `.npy` arrays, renamed when it is complete, so
 that rendering goes on where it stopped. Every fourth scene shows a combination that is held out of the
@@ -60,6 +60,9 @@ CLIPS = JudgeSet("judge_clips", 3_500, 5_000_000, 8)         # 1.4 GB
 STILLS = JudgeSet("judge_stills", 32_000, 5_100_000, 1)      # 1.6 GB
 PAIRS = JudgeSet("judge_pairs", 3_000, 5_200_000, 1, num_actors=2)             # 0.3 GB
 HELD = JudgeSet("judge_held", 400, 5_500_000, 16)            # 0.3 GB, never trained on: measures the judge
+READER_CLIPS = JudgeSet("reader_clips", 3_000, 12_000_000, 8)
+READER_STILLS = JudgeSet("reader_stills", 24_000, 12_100_000, 1)
+READER_HELD = JudgeSet("reader_held", 400, 12_900_000, 16)
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,13 @@ def sets_of(world: World) -> JudgeSets:
         for plan in (replace(CLIPS, num_scenes=6_000), STILLS, replace(PAIRS, num_scenes=5_000), trios, HELD)
     )
     return JudgeSets(clips, (stills, pairs, trios), held)
+
+
+def reader_sets_of(world: World) -> JudgeSets:
+    """Return the sets of a world's reader: of one figure, since of several it reads the place alone."""
+    plans = (READER_CLIPS, READER_STILLS, READER_HELD)
+    clips, stills, held = (replace(plan, world=world.name) for plan in plans)
+    return JudgeSets(clips, (stills,), held)
 
 
 @dataclass(frozen=True)

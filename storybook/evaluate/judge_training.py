@@ -24,12 +24,13 @@ from torch import nn
 from storyanim.artifacts import Frames
 from storyanim.device import quick_autocast
 from storyanim.engine.folders import write_file
+from storyanim.readback.network import CELL_PX, ReaderNetwork
 from storybook.evaluate import judge_data
 from storybook.evaluate.judge import WEIGHTS, Judge, load_network, save_network
-from storybook.evaluate.judge_data import COVER_PX, FPS, SIZE_PX, JudgeShard
+from storybook.evaluate.judge_data import COVER_PX, FPS, SIZE_PX, JudgeSets, JudgeShard
 from storybook.evaluate.labels import ATTRIBUTES, UNKNOWN, Labels
 from storybook.evaluate.metrics import accuracy
-from storybook.evaluate.network import CELL_PX, JudgeNetwork, Shape
+from storybook.evaluate.network import JudgeNetwork, Shape
 from storybook.world import STORYBOOK_1, World
 
 MINUTES = 18.0                                       # on two cores
@@ -59,7 +60,7 @@ class JudgeStage:
     name = "judge"
 
     def __init__(
-        self, network: JudgeNetwork, clips: list[JudgeShard], stills: list[JudgeShard], *, batch_size: int,
+        self, network: ReaderNetwork, clips: list[JudgeShard], stills: list[JudgeShard], *, batch_size: int,
         device: torch.device
     ) -> None:
         self.judge = network.to(device, memory_format=torch.channels_last).requires_grad_(True)
@@ -109,7 +110,7 @@ class MovingStage:
 
     name = "judge_moving"
 
-    def __init__(self, network: JudgeNetwork, clips: list[JudgeShard], *, batch_size: int,
+    def __init__(self, network: ReaderNetwork, clips: list[JudgeShard], *, batch_size: int,
                  device: torch.device) -> None:
         self.judge = network.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
         self.network: nn.Module = network.moving_parts().requires_grad_(True)
@@ -190,43 +191,51 @@ def shake(rgb: NDArray[np.uint8], cover: NDArray[np.uint8],
 
 @dataclass(frozen=True)
 class JudgeTraining:
-    """What was asked of the judge's training."""
+    """What was asked of the training of a judge, or of a reader."""
 
     work: Path                                       # rendered data, checkpoint, log
-    out: Path                                        # the judge's folder
+    out: Path                                        # its folder
     device: torch.device
     batch_size: int = 0                              # 0: the stage's own
-    scratch: bool = False                            # do not start from the judge in `out`
+    scratch: bool = False                            # do not start from the weights in `out`
     scenes: int | None = None                        # render at most so many a set
-    shape: Shape = field(default_factory=Shape)
+    shape: Shape = field(default_factory=Shape)      # of a judge
     world: World = STORYBOOK_1                       # whose clips it is to read
 
 
-def train_judge(training: JudgeTraining, teach: Callable[[Any, Path, float], Spent]) -> dict[str, float]:
-    """Render what is missing, train, measure on clips that were never trained on, write weights and card.
+Teach = Callable[[Any, Path, float], Spent]
+"""The training loop, called with the stage, the folder of its checkpoint, and its share of the budget."""
 
-    Args:
-        training: what was asked.
-        teach: the training loop, called with the stage, the folder of its checkpoint, and its share of the
-            budget.
+
+def train_judge(training: JudgeTraining, teach: Teach) -> dict[str, float]:
+    """Render what is missing, train, measure on clips that were never trained on, write weights and card.
 
     Returns the measured accuracy of each attribute. Raises ResourceError, ModelError, and what `teach`
     raises.
     """
-    sets = judge_data.sets_of(training.world)
-    clips, held, *stills = (judge_data.render_set(plan, training.work, limit=training.scenes)
-                            for plan in (sets.clips, sets.held, *sets.stills))
     known = (training.out / WEIGHTS).is_file() and not training.scratch
     network = load_network(training.out) if known else JudgeNetwork(training.shape, training.world)
-    stage = JudgeStage(network, clips, [shard for some in stills for shard in some],
-                       batch_size=training.batch_size or FRAMES, device=training.device)
-    spent = teach(stage, training.work / stage.name, 1 - MOVING_SHARE)
-    moving = MovingStage(network, clips, batch_size=MOVING_CLIPS, device=training.device)
-    moved = teach(moving, training.work / moving.name, MOVING_SHARE)
+    spent, held = train_network(network, judge_data.sets_of(training.world), training, teach)
     save_network(network, training.out)
     figures = measure(Judge(training.out), held)
-    write_file(training.out / "README.md", card(spent, moved, figures, held).encode())
+    write_file(training.out / "README.md", card(spent, figures, held).encode())
     return figures
+
+
+def train_network(
+    network: ReaderNetwork, sets: JudgeSets, training: JudgeTraining, teach: Teach, name: str = "judge"
+) -> tuple[tuple[Spent, Spent], list[JudgeShard]]:
+    """Train it on single frames, then on how things move; `name` is the checkpoints'.
+
+    Returns what both took, and the clips that measure it. Raises ResourceError, and what `teach` raises.
+    """
+    clips, held, *stills = (judge_data.render_set(plan, training.work, limit=training.scenes)
+                            for plan in (sets.clips, sets.held, *sets.stills))
+    stage = JudgeStage(network, clips, [shard for some in stills for shard in some],
+                       batch_size=training.batch_size or FRAMES, device=training.device)
+    spent = teach(stage, training.work / name, 1 - MOVING_SHARE)
+    moving = MovingStage(network, clips, batch_size=MOVING_CLIPS, device=training.device)
+    return (spent, teach(moving, training.work / f"{name}_moving", MOVING_SHARE)), held
 
 
 def measure(judge: Judge, held: list[JudgeShard]) -> dict[str, float]:
@@ -235,26 +244,35 @@ def measure(judge: Judge, held: list[JudgeShard]) -> dict[str, float]:
     return accuracy(read.labels, np.concatenate([shard.labels for shard in held]))
 
 
-def card(spent: Spent, moved: Spent, figures: dict[str, float], held: list[JudgeShard]) -> str:
-    """Return the model card."""
-    count = sum(len(shard.labels) for shard in held)
+def card(spent: tuple[Spent, Spent], figures: dict[str, float], held: list[JudgeShard]) -> str:
+    """Return the judge's model card."""
     return "\n".join([
         "# Model card", "", "## Storybook judge", "",
         "Reads creature, colour, accessory, scene and action from a clip at 8 frames a second; "
         "`python -m storybook eval` counts with it.",
         "Its features, the layer before the last, are those of the Fréchet distances.", "",
-        f"- made by: `python -m storybook train judge`, {spent.step:,} steps of {FRAMES} single frames and "
-        f"{moved.step:,} of "
-        f"{MOVING_CLIPS} clips, {(spent.seconds + moved.seconds) / 60:.1f} minutes of computing",
+        *how_made("judge", spent, figures, held), "",
+    ])
+
+
+def how_made(
+    stage: str, spent: tuple[Spent, Spent], figures: dict[str, float], held: list[JudgeShard]
+) -> list[str]:
+    """Return the lines of a card that a judge's and a reader's have in common."""
+    frames, moved = spent
+    count = sum(len(shard.labels) for shard in held)
+    return [
+        f"- made by: `python -m storybook train {stage}`, {frames.step:,} steps of {FRAMES} single frames "
+        f"and {moved.step:,} of {MOVING_CLIPS} clips, {(frames.seconds + moved.seconds) / 60:.1f} minutes of "
+        "computing",
         "- network: timm's ResNet on each frame, pooled where the creature is, two convolutions over time "
-        "(`storybook/evaluate/network.py`)",
-        "- data: scenes rendered by `storybook.world` with seeds that no generator was trained on "
+        "(`storyanim/readback/network.py`)",
+        "- data: scenes rendered by `storybook.world` with seeds that nothing else was trained on "
         "(`storybook/evaluate/judge_data.py`), every fourth a combination that generators never see",
         f"- accuracy on {count} fresh rendered clips of {held[0].rgb.shape[1]} frames, the ceiling of what "
         "it can measure: "
         + ", ".join(f"{name} {100 * value:.1f} %" for name, value in figures.items()),
         "- limits: always names something, also where nothing can be made out; one creature a clip; a colour "
-        "between the ten "
-        "named ones gets the name of one of them; knows the storybook world only",
-        "- licence: Apache-2.0, as the project", "",
-    ])
+        "between the named ones gets the name of one of them; knows the storybook world only",
+        "- licence: Apache-2.0, as the project",
+    ]

@@ -1,18 +1,14 @@
-"""The judge's network: timm's ResNet on every frame, pooled where the creature is, and a short look over
-time."""
+"""The judge's network: laid out as the product's reader, with other widths, and trained on other clips."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-import torch
-from timm.models.resnet import BasicBlock, ResNet
-from torch import Tensor, nn
-
+from storyanim.readback.network import CELL_PX, ReaderConfig, ReaderNetwork
 from storybook.evaluate.labels import names_of
 from storybook.world import STORYBOOK_1, World
 
-CELL_PX = 16                                         # side of a cell of the last feature map
+__all__ = ["CELL_PX", "JudgeNetwork", "Shape"]
 
 
 @dataclass(frozen=True)
@@ -27,72 +23,9 @@ class Shape:
     embedding: int = 64                              # of what is seen, and again of how it moves
 
 
-class JudgeNetwork(nn.Module):
-    """Frames to logits of each attribute and to features.
-
-    A map of where the creature is, learned from rendered masks, weighs the cells, so that colours and shapes
-    of the background do not count for it. All but the action is read from the mean over time.
-    """
+class JudgeNetwork(ReaderNetwork):
+    """Reads what a world can show."""
 
     def __init__(self, shape: Shape, world: World = STORYBOOK_1) -> None:
-        super().__init__()
+        super().__init__(ReaderConfig(names_of(world), **asdict(shape)))
         self.shape, self.world = shape, world
-        wide, moving = shape.widths[-1], 96
-        self.eye = ResNet(BasicBlock, shape.layers, num_classes=0, output_stride=CELL_PX,
-                          channels=shape.widths)
-        # A quarter of the size at once: at half of it the stem would take half of the time.
-        self.eye.conv1 = nn.Conv2d(3, shape.stem, 7, stride=4, padding=3, bias=False)
-        self.eye.bn1 = nn.BatchNorm2d(shape.stem)
-        self.eye.layer1[0] = BasicBlock(shape.stem, shape.widths[0],
-                                        downsample=_fitted(shape.stem, shape.widths[0]))
-        self.eye.maxpool = nn.Identity()
-        self.where = nn.Conv2d(wide, 1, 1)
-        self.still = nn.Linear(2 * wide + 3, shape.embedding)
-        self.first = nn.Conv1d(2 * wide + 3, moving, 3, padding=1)
-        self.second = nn.Conv1d(moving, moving, 3, padding=1)
-        self.motion = nn.Linear(2 * moving, shape.embedding)
-        self.heads = nn.ModuleDict({
-            name: nn.Linear(shape.embedding * (2 if name == "action" else 1), len(names)) for name,
-            names in names_of(world).items()
-        })
-
-    def moving_parts(self) -> nn.ModuleDict:
-        """Return what reads over time, apart from what reads single frames."""
-        return nn.ModuleDict({"first": self.first, "second": self.second, "motion": self.motion,
-                              "action": self.heads["action"]})
-
-    def look(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
-        """Return each frame by itself.
-
-        Args: rgb: (N, 3, H, W) in [-1, 1].
-
-        Returns (N, F) what is seen, and (N, h, w) logits of how much of each cell a creature covers.
-        """
-        grid = self.eye.forward_features(rgb)                                                # (N, C, h, w)
-        cells = self.where(grid)[:, 0]
-        cover = cells.sigmoid()
-        share = cover / cover.sum((1, 2), keepdim=True).clamp(min=1e-3)
-        actor, whole = (grid * share[:, None]).sum((2, 3)), grid.mean((2, 3))
-        place = torch.stack([_centre(share, 1), _centre(share, 2), cover.mean((1, 2))], dim=1)
-        return torch.cat([actor, whole, place], dim=1), cells
-
-    def read(self, seen: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """Return clips of what was seen, (B, T, F), to logits by attribute, (B, names), and features (B, 2 ×
-        embedding)."""
-        still = self.still(seen).relu().mean(1)
-        moving = self.first(seen.transpose(1, 2)).relu()
-        moving = moving + self.second(moving).relu()
-        motion = self.motion(torch.cat([moving.mean(2), moving.amax(2)], dim=1)).relu()
-        features = torch.cat([still, motion], dim=1)
-        return {name: head(features if name == "action" else still) for name,
-                head in self.heads.items()}, features
-
-
-def _fitted(before: int, after: int) -> nn.Module:
-    return nn.Sequential(nn.Conv2d(before, after, 1, bias=False), nn.BatchNorm2d(after))
-
-
-def _centre(share: Tensor, axis: int) -> Tensor:
-    """Return where the weights (N, h, w) lie along an axis, (N,) in [0, 1]."""
-    size = share.shape[axis]
-    return (share.sum(3 - axis) * torch.linspace(0, 1, size, device=share.device, dtype=share.dtype)).sum(1)

@@ -21,6 +21,8 @@ def write_profile(family: Path, world: World, size: int) -> Path:
         text = re.sub(rf"^{side} = \d+", f"{side} = {size}", text, flags=re.MULTILINE)
     phrases = ", ".join(f'"{WORN.get(thing, f"with a {{}} {thing}")}"' for thing in world.accessories)
     text = re.sub(r"^appearance_phrases = .*$", f"appearance_phrases = [{phrases}]", text, flags=re.MULTILINE)
+    if not (family / "reader/config.json").is_file():           # not trained yet: the encoder reads
+        text = re.sub(r"^reader = .*\n", "", text, flags=re.MULTILINE)
     path = family / "profile.toml"
     path.write_text(text, "utf-8")
     return path

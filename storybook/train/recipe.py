@@ -1,7 +1,7 @@
 """The stages in order, each from its inputs on disk to weights, sheet and card: what `python -m storybook
 train STAGE` calls.
 
-    data → autoencoder → clip → depth → base → structure → motion → text → reader
+    data → autoencoder → clip → depth → base → structure → motion → text
 
 Every stage starts from the bundled weights where there are some (`scratch` starts anew) and goes on from its
 own checkpoint in the work folder when it was interrupted.
@@ -20,11 +20,8 @@ import torch
 from diffusers import AutoencoderTiny, T2IAdapter, UNet2DConditionModel, UNetMotionModel
 from transformers import CLIPModel, CLIPTextModel, CLIPTokenizer, DPTForDepthEstimation
 
-from storyanim.config import ModelRef
 from storyanim.depth.scale import scale_clip
 from storyanim.errors import ModelError, UsageError
-from storyanim.readback.network import ReaderConfig
-from storyanim.readback.reader import NetworkReader, save_network
 from storybook.train import (
     autoencoder,
     base,
@@ -34,7 +31,6 @@ from storybook.train import (
     library,
     motion,
     networks,
-    reader,
     sheets,
     structure,
 )
@@ -218,29 +214,6 @@ def train_text(request: Request) -> dict[str, float]:
     return figures
 
 
-def train_reader(request: Request) -> dict[str, float]:
-    """Stage 8; goes on with the clips that the denoiser has read."""
-    started = time.monotonic()
-    clips, held = (render_set(plan, request.work, workers=request.loop.workers, times=request.times, limit=request.scenes)
-                   for plan in (reader.CLIPS, reader.HELD))
-    pipeline, folder = request.out / "pipeline", request.out / "reader"
-    unet = UNetMotionModel.from_pretrained(pipeline / "unet", torch_dtype=torch.float32).eval().to(request.device)
-    tokens = CLIPTokenizer.from_pretrained(pipeline / "tokenizer")
-    text = load_text_encoder(replace(request, scratch=False), tokens).eval()
-    empty = tokens([""], padding="max_length", max_length=tokens.model_max_length, truncation=True, return_tensors="pt")
-    with torch.no_grad():
-        heard = text(empty.input_ids)[0][0]
-    config = ReaderConfig(names=reader.names_of(request.family.world), num_features=0)
-    reader.derive_features(clips, reader.Featurer(unet, _vae(request), networks.scheduler(), heard, config))
-    features, labels = reader.read_features(clips)
-    network = reader.fit(features, labels, heard, replace(config, num_features=features.shape[1]))
-    save_network(network, folder)
-    figures = reader.measure(NetworkReader(ModelRef(repo=str(folder)), ModelRef(repo=str(pipeline))), held)
-    save_network(reader.keep_well_read(network, figures), folder)
-    reader.write_card(folder, figures, len(features), time.monotonic() - started)
-    return figures
-
-
 def make_library(request: Request) -> dict[str, float]:
     """Return the bundled clips; `storyanim index` makes their index."""
     return {"clips": float(library.make_clips(request.out / "clips"))}
@@ -261,7 +234,6 @@ STAGES: dict[str, Callable[[Request], dict[str, float]]] = {
     "structure": train_structure,
     "motion": train_motion,
     "text": train_text,
-    "reader": train_reader,
     "library": make_library,
     "examples": make_examples,
 }

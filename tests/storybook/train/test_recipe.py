@@ -6,23 +6,17 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from storyanim.artifacts import Asked, AskedPart, Frames
-from storyanim.config import ModelRef
 from storyanim.errors import ModelError, UsageError
-from storyanim.readback import NetworkReader
-from storyanim.readback.reader import load_network
 from storybook.train import denoise, recipe, sheets, text
-from storybook.train import reader as reader_stage
 from storybook.train.loop import LoopOptions
 from storybook.train.recipe import run_stage
 from storybook.train.request import Request
 
-ORDER = ("data", "autoencoder", "clip", "depth", "base", "structure", "motion", "text", "reader")
+ORDER = ("data", "autoencoder", "clip", "depth", "base", "structure", "motion", "text")
 MB = 1_000_000
 
 
@@ -34,7 +28,6 @@ def request_(tmp_path_factory: pytest.TempPathFactory) -> Request:
     patch = pytest.MonkeyPatch()
     patch.setattr(denoise, "SAMPLE_STEPS", 1)
     patch.setattr(sheets, "NUM_CAPTIONS", 2)
-    patch.setattr(reader_stage, "READ_WELL", 0.0)     # of four clips it reads nothing well
     few_queries(patch)
     for name in ORDER:
         run_stage(name, request)
@@ -68,27 +61,6 @@ def test_the_family_draws(request_: Request) -> None:
     pipeline = StoryVideoPipeline.from_pretrained(request_.out / "pipeline", torch_dtype=torch.float32)
     frames = pipeline("a red bear", num_frames=2, height=128, width=128, num_inference_steps=1).frames[0]
     assert frames.shape == (2, 128, 128, 3)
-
-
-def test_the_reader_reads(request_: Request) -> None:
-    reader = NetworkReader(ModelRef(repo=str(request_.out / "reader")), ModelRef(repo=str(request_.out / "pipeline")))
-    frames = Frames(np.random.default_rng(0).integers(0, 255, (12, 64, 64, 3)).astype(np.uint8), 6.0)
-    read = reader.likelihoods(frames)
-    assert [round(float(values.sum()), 2) for values in read.values()] == [1.0] * 5
-    parts = (AskedPart(figure=1, attribute="creature", value="fox", remark=""), AskedPart(figure=0, attribute="scene", value="beach", remark=""))
-    reading = reader.read(frames, Asked(text="", parts=parts))
-    assert reading.score == pytest.approx(reading.scores["creature"] * reading.scores["scene"], abs=1e-3)
-    assert (request_.out / "reader/model.safetensors").stat().st_size < 2 * MB
-    assert "logistic regressions" in (request_.out / "reader/README.md").read_text("utf-8")
-
-
-def test_what_is_read_badly_is_not_read(request_: Request) -> None:
-    network = load_network(request_.out / "reader")
-    figures = dict.fromkeys(network.config.names, 0.5) | {"colour": 0.9, "scene": 0.99}
-    kept = reader_stage.keep_well_read(network, figures)
-    seen = torch.randn(1, network.config.num_features, generator=torch.Generator().manual_seed(1))
-    assert list(kept(seen)) == ["colour", "scene"]
-    assert all(torch.equal(logits, network(seen)[name]) for name, logits in kept(seen).items())
 
 
 def test_motion_moves_the_motion_layers_most(request_: Request, tmp_path: Path) -> None:
