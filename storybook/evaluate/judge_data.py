@@ -61,7 +61,7 @@ STILLS = JudgeSet("judge_stills", 32_000, 5_100_000, 1)      # 1.6 GB
 PAIRS = JudgeSet("judge_pairs", 3_000, 5_200_000, 1, num_actors=2)             # 0.3 GB
 HELD = JudgeSet("judge_held", 400, 5_500_000, 16)            # 0.3 GB, never trained on: measures the judge
 READER_CLIPS = JudgeSet("reader_clips", 3_000, 12_000_000, 8)
-READER_STILLS = JudgeSet("reader_stills", 24_000, 12_100_000, 1)
+READER_STILLS = JudgeSet("reader_stills", 12_000, 12_100_000, 1)
 READER_HELD = JudgeSet("reader_held", 400, 12_900_000, 16)
 
 
