@@ -75,7 +75,7 @@ def evaluate_loop(run: RunDir, bench: Bench, size: LoopSize, watch: Watch) -> di
     result: dict[str, Any] = {
         "prompts": size.prompts, "retries": size.retries,
         "before": accuracy(before, truth), "after": accuracy(after, truth),
-        "redrawn": sum(len(check.readings) > 1 for check in made.checks),
+        "redrawn": sum(len(check.readings) - 1 for check in made.checks),
         "reader": _agreement(made, before, truth),
         "rendered": _alarms(rendered, questions, reader, bench.judge.read(rendered).labels, truth),
         "planted": _planted(made, truth, reader), "seconds": _seconds(run, made),
