@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from storyanim.readback.network import ReaderNetwork
 
 _CONFIG, _WEIGHTS = "config.json", "model.safetensors"
-MARK = 0.7                                           # of the likelihood that all parts are there; chosen on 70 drawn prompts
+MARK = 0.7                                           # of the likelihood of all parts; chosen on 70 prompts
 _UNLIKELY = 0.25                                     # a part below it is remarked upon
 UNLIKE = "unlike its prompt"
 # Of parts below the one likelihood at least the other share, and two: the prompt was not heard.
