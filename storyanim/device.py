@@ -102,6 +102,22 @@ def is_out_of_memory(error: BaseException | None) -> bool:
     return False
 
 
+@contextmanager
+def map_out_of_memory(work: str, hint: str = "close other programs") -> Iterator[None]:
+    """Raise ResourceError when memory runs out inside.
+
+    Args:
+        work: what it is not enough for: "learn a motion".
+        hint: of the error.
+    """
+    try:
+        yield
+    except Exception as error:                       # libraries have classes of their own for it
+        if not is_out_of_memory(error) or isinstance(error, ResourceError):
+            raise
+        raise ResourceError(f"not enough memory to {work}", hint=hint) from error
+
+
 def free_cached_memory() -> None:
     """Give back what the device's allocator holds of what is gone."""
     import torch
@@ -118,6 +134,11 @@ def leave_device(model: Any) -> None:
     if model is not None and choose_device().type != "cpu":
         model.to("cpu")
         free_cached_memory()
+
+
+def make_room(component: object) -> None:
+    """Let a component that is not needed for now leave the device, if it can."""
+    getattr(component, "leave_device", bool)()
 
 
 def within_memory(compute: Callable[[int], Result], batch_size: int, model: Any, what: str) -> Result:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from storyanim.config import ModelRef
-from storyanim.device import is_out_of_memory
-from storyanim.errors import ModelError, ResourceError, StoryanimError
+from storyanim.device import map_out_of_memory
+from storyanim.errors import ModelError, StoryanimError
 from storyanim.hub.files import choose_weights
 from storyanim.hub.snapshot import locate
 
@@ -133,13 +133,11 @@ def map_model_errors(name: ModelRef | str, hint: str = _HINT) -> Iterator[None]:
     """
     called = name if isinstance(name, str) else f"the model {name.repo}"
     try:
-        with silence_libraries():
+        with map_out_of_memory(f"load {called}"), silence_libraries():
             yield
     except StoryanimError:
         raise
     except Exception as error:                       # nearly every built-in class, and the libraries' own
-        if is_out_of_memory(error):
-            raise ResourceError(f"not enough memory to load {called}", hint="close other programs") from error
         raise ModelError(f"{called} cannot be used: {_reason(error)}", hint=hint) from error
 
 

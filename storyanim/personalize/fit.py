@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,7 @@ from torch import Tensor, nn
 from storyanim import hub
 from storyanim.artifacts import Character, CharacterToken, ClipMatch
 from storyanim.config import Settings, canonical
-from storyanim.device import choose_device, free_cached_memory, is_out_of_memory, leave_device
-from storyanim.errors import ResourceError
+from storyanim.device import make_room
 from storyanim.motion_layers import motion_modules_disabled
 from storyanim.personalize.checkpoint import TrainCheckpoint
 from storyanim.personalize.diffusion_classifier import (
@@ -28,10 +26,9 @@ from storyanim.personalize.diffusion_classifier import (
     filled_phrases,
 )
 from storyanim.personalize.examples import ExampleMaker, contexts_of
+from storyanim.personalize.learning_pipeline import LearningPipeline
 from storyanim.personalize.lora import (
-    frozen,
     frozen_weights_in_bfloat16,
-    gradient_checkpointing,
     lora_adapter,
     numpy_arrays,
     single_frame_attention,
@@ -42,9 +39,9 @@ from storyanim.personalize.validation import BestCheckpoint
 from storyanim.stages import DepthEstimator
 
 VERSION = 8                                          # of the learning: a change of what equal settings give
-log = logging.getLogger(__name__)
 Watch = Callable[[float, dict[str, float]], None]    # share done in [0, 1], figures
 _SAME_RESULT_SETTINGS = {"guidance_scale", "gradient_checkpointing"}   # they leave what is learned as it is
+_MEMORY_HINT = "close other programs, or set a smaller personalize.batch_size or personalize.num_frames"
 _MAX_CURVE_POINTS = 50                               # of the loss curve in the metadata
 
 
@@ -66,8 +63,9 @@ class TimeInvLearner:
                 left as it was.
             depth: for the pictures' own static depth.
         """
-        self._settings, self._load_pipeline, self._depth = settings, load_pipeline, depth
-        self._short_of_memory = settings.personalize.gradient_checkpointing
+        self._settings, self._depth = settings, depth
+        self._pipeline = LearningPipeline(
+            load_pipeline, settings.personalize.gradient_checkpointing, _MEMORY_HINT)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -108,15 +106,8 @@ class TimeInvLearner:
 
         Raises CharacterError, VideoError, ModelError, ResourceError.
         """
-        try:
-            return self._learn(character, class_clips, watch, checkpoint)
-        except ResourceError:
-            if self._short_of_memory:
-                raise
-            self._short_of_memory = True             # each block is computed twice then; the result is equal
-            log.warning("out of memory while learning %s, again with gradient checkpointing", character.name)
-        free_cached_memory()
-        return self._learn(character, class_clips, watch, checkpoint)
+        return self._pipeline.learn(
+            character.name, lambda: self._learn(character, class_clips, watch, checkpoint))
 
     def _learn(
         self, character: Character, class_clips: Sequence[ClipMatch], watch: Watch | None,
@@ -168,34 +159,14 @@ class TimeInvLearner:
         rows = "timeinv" if self._settings.personalize.embedding_per_timestep else "textual-inversion"
         return f"{rows}+lora" if self._settings.personalize.lora_rank else rows
 
-    @cached_property
-    def _pipeline(self) -> Any:
-        return self._load_pipeline()
-
     @contextmanager
     def _ready(self) -> Iterator[Any]:
-        """Give the pipeline, frozen; its motion modules off when they never saw single frames.
-
-        Running out of memory becomes a ResourceError.
-        """
-        try:
-            pipeline, wanted = self._pipeline.to(choose_device()), self._settings.personalize
-            with ExitStack() as after:
-                after.callback(leave_device, pipeline)               # last of all: drawing needs the room
-                parts = pipeline.unet, pipeline.text_encoder, pipeline.vae, pipeline.structure
-                after.enter_context(frozen(*parts))
-                if wanted.gradient_checkpointing or self._short_of_memory:
-                    after.enter_context(gradient_checkpointing(pipeline.unet))
-                if wanted.num_frames == 1:
-                    on = wanted.motion_modules_on_images
-                    images = single_frame_attention if on else motion_modules_disabled
-                    after.enter_context(images(pipeline.unet))
-                yield pipeline
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            hint = "close other programs, or set a smaller personalize.batch_size or personalize.num_frames"
-            raise ResourceError("not enough memory to learn a character", hint=hint) from error
+        """Give the pipeline, frozen; its motion modules off when they never saw single frames."""
+        wanted = self._settings.personalize
+        images = single_frame_attention if wanted.motion_modules_on_images else motion_modules_disabled
+        with self._pipeline.ready("a character") as pipeline, \
+                images(pipeline.unet) if wanted.num_frames == 1 else nullcontext():
+            yield pipeline
 
     def _in_bfloat16(self, pipeline: Any) -> AbstractContextManager[None]:
         if not uses_bfloat16(pipeline.device, self._settings.generate.dtype):
@@ -212,8 +183,8 @@ class TimeInvLearner:
         instances = list(maker.of_character(character, contexts))
         trainer = self._trainer(pipeline, self._settings, character.token, instances,
                                 list(maker.of_clips(trained_clips, character)))
-        trainer.one_at_a_time = self._short_of_memory
-        getattr(self._depth, "leave_device", bool)()     # the examples are made: it makes room
+        trainer.one_at_a_time = self._pipeline.saves_memory
+        make_room(self._depth)                           # the examples are made
         return trainer
 
     def _start(

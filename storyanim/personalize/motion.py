@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,17 +22,11 @@ from torch import Tensor
 from storyanim import hub
 from storyanim.artifacts import Motion
 from storyanim.config import Settings, canonical
-from storyanim.device import choose_device, is_out_of_memory
-from storyanim.errors import ResourceError
 from storyanim.motion_layers import motion_modules_disabled
 from storyanim.personalize.checkpoint import TrainCheckpoint
 from storyanim.personalize.examples import encode_latents
-from storyanim.personalize.lora import (
-    frozen,
-    gradient_checkpointing,
-    numpy_arrays,
-    single_frame_attention,
-)
+from storyanim.personalize.learning_pipeline import LearningPipeline
+from storyanim.personalize.lora import numpy_arrays, single_frame_attention
 from storyanim.personalize.motion_clips import MotionClip
 from storyanim.personalize.motion_lora import MotionLoras, motion_loras
 from storyanim.personalize.objective import training_scheduler, training_target
@@ -56,7 +49,10 @@ class MotionLearner:
             settings: of the whole run.
             load_pipeline: gives a StoryVideoPipeline without a LoRA; it is left as it was.
         """
-        self._settings, self._load_pipeline = settings, load_pipeline
+        self._settings = settings
+        self._pipeline = LearningPipeline(
+            load_pipeline, settings.personalize.gradient_checkpointing,
+            "close other programs, or set a smaller motion.rank or generate.num_frames")
 
     @cached_property
     def fingerprint(self) -> str:
@@ -96,9 +92,15 @@ class MotionLearner:
 
         Raises ModelError, ResourceError.
         """
+        return self._pipeline.learn(name, lambda: self._learn(name, clips, watch, checkpoint))
+
+    def _learn(
+        self, name: str, clips: Sequence[MotionClip], watch: Watch | None, checkpoint: Path | None
+    ) -> Motion:
         wanted = self._settings.motion
-        with self._ready() as pipeline, motion_loras(pipeline.unet, wanted.rank, wanted.appearance_rank,
-                                                     len(clips), wanted.seed) as loras:
+        with self._pipeline.ready("a motion") as pipeline, \
+                motion_loras(pipeline.unet, wanted.rank, wanted.appearance_rank, len(clips),
+                             wanted.seed) as loras:
             trainer = _MotionTrainer(pipeline, self._settings, loras, clips, self._captions(clips))
             unfinished = TrainCheckpoint(
                 checkpoint, self.key(name, clips), trainer.tensors, trainer.optimizer)
@@ -120,26 +122,6 @@ class MotionLearner:
 
     def _captions(self, clips: Sequence[MotionClip]) -> list[str]:
         return [self._settings.motion.caption or clip.caption for clip in clips]
-
-    @cached_property
-    def _pipeline(self) -> Any:
-        return self._load_pipeline().to(choose_device())
-
-    @contextmanager
-    def _ready(self) -> Iterator[Any]:
-        """Give the pipeline, frozen. Running out of memory becomes a ResourceError."""
-        saving = self._settings.personalize.gradient_checkpointing
-        try:
-            pipeline = self._pipeline
-            with frozen(pipeline.unet, pipeline.text_encoder, pipeline.vae, pipeline.structure), \
-                    gradient_checkpointing(pipeline.unet) if saving else nullcontext():
-                yield pipeline
-        except Exception as error:                   # libraries have classes of their own for it
-            if not is_out_of_memory(error):
-                raise
-            raise ResourceError("not enough memory to learn a motion",
-                                hint="set personalize.gradient_checkpointing, or a smaller motion.rank"
-                                ) from error
 
 
 class _MotionTrainer:

@@ -10,6 +10,7 @@ from pathlib import Path
 from storyanim import hub
 from storyanim.artifacts import CastMember, Character, CharacterToken, ClipMatch, Storyboard
 from storyanim.config import Settings, cache_folder
+from storyanim.device import make_room
 from storyanim.engine.run_dir import RunDir
 from storyanim.engine.store import load_character_token
 from storyanim.errors import CharacterError
@@ -126,6 +127,7 @@ def learn_character(
 ) -> CharacterToken:
     """Learn a character (AaS 3.3), with clips of the noun from the index as regularisation."""
     class_clips = index.search(f"a {character.noun}", encoder, num_class_clips) if num_class_clips else []
+    make_room(encoder)
     return learner.learn(character, class_clips)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from storyanim.artifacts import ClipMatch, Frames, Motion
 from storyanim.config import Settings, cache_folder
+from storyanim.device import make_room
 from storyanim.engine.motion_file import load_motion, save_motion
 from storyanim.errors import MotionError, VideoError
 from storyanim.personalize.motion import MotionLearner
@@ -74,6 +75,8 @@ def learn_from_clips(
             _LOG.warning("%s is learned again: %s", name, error)
     checkpoint = cache_folder() / "learning" / f"motion-{key}.safetensors"
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    for done in (components.encoder, components.depth):
+        make_room(done)
     motion = learner.learn(name, clips, partial(_report, progress, name), checkpoint=checkpoint)
     kept.parent.mkdir(parents=True, exist_ok=True)
     save_motion(kept, motion)

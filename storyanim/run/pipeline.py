@@ -19,6 +19,7 @@ from pathlib import Path
 
 from storyanim.artifacts import Check, Film, Storyboard
 from storyanim.config import FilmSettings, Settings
+from storyanim.device import make_room
 from storyanim.engine.run_dir import RunDir
 from storyanim.engine.steps import Step, output_of
 from storyanim.errors import InputError, PartialError
@@ -44,7 +45,6 @@ from storyanim.run.shots import (
     as_shown,
     find_figures,
     find_footage,
-    leave_device,
     make_shot,
 )
 from storyanim.run.sound import ambience_for, film_language, mix_sound, narrate
@@ -157,7 +157,7 @@ def film_storyboard(
     errors: dict[str, Exception] = {}
     tasks = _find_all_footage(run, board, texts, tokens, components, progress, errors)
     before = {task.shot.id: keys_of_drawings(run, f"shots/{task.shot.id}") for task in tasks}
-    leave_device(components.encoder)                 # it has found all footage
+    make_room(components.encoder)                    # it has found all footage
     drawn = _draw_all(run, tasks, components, progress, errors)
     if not drawn:
         raise next(errors[shot.id] for shot in board.shots if shot.id in errors)

@@ -23,6 +23,7 @@ from storyanim.artifacts import (
     Speech,
 )
 from storyanim.depth.compose import compose_figures, cut_figure
+from storyanim.device import make_room
 from storyanim.engine.run_dir import RunDir
 from storyanim.engine.steps import Step, output_of, step_version
 from storyanim.errors import StoryError
@@ -158,19 +159,12 @@ def make_shot(run: RunDir, task: ShotTask, components: Components) -> DrawnShot:
     shot, place = task.shot, f"shots/{task.shot.id}"
     thumbnails = run.step_with_folder(f"{place}/thumbnails", draw_thumbnails, output_of(task.candidates))
     depth = guide(run, task, components)
-    leave_device(components.depth)
+    make_room(components.depth)
     frames, check = _draw(run, task, depth, components)
     clip = run.step_with_folder(f"{place}/clip", write_clip, as_shown(shot, task.subtitle), output_of(frames),
                                 components.settings.film, *([output_of(task.speech)] if task.speech else []))
     return DrawnShot(shot, task.subtitle, task.candidates, thumbnails, depth, frames, check, clip,
                      task.speech)
-
-
-def leave_device(component: object) -> None:
-    """Let a component that is not needed for now make room on the device, if it can."""
-    leave = getattr(component, "leave_device", None)
-    if leave is not None:
-        leave()
 
 
 def guide(run: RunDir, task: ShotTask, components: Components) -> Step[DepthTrack] | None:
