@@ -7,7 +7,7 @@ on top. What cannot be used is named for what it is.
 from __future__ import annotations
 
 import inspect
-import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -38,6 +38,19 @@ _KINDS = {                                           # what `infer_diffusers_mod
     "inpainting": "an inpainting checkpoint", "flux": "a FLUX checkpoint", "wan": "a Wan checkpoint",
     "ltx": "an LTX-Video checkpoint", "controlnet": "a ControlNet", "animatediff": "a motion module",
     "playground": "a Playground (SDXL) checkpoint", "stable_cascade": "a Stable Cascade checkpoint",
+}
+# What the names of layers tell, of the whole file's or of a LoRA's base.
+_FAMILIES = {
+    r"\b(transformer_)?double_blocks|_double_blocks_|single_transformer_blocks": "FLUX",
+    r"joint_blocks|\.attn\.add_[qkv]_proj": "Stable Diffusion 3",
+    r"\blora_te2_|text_encoder_2\.|\b(?:lora_)?unet\S*[._]transformer_blocks[._][1-9]": "SDXL",
+    r"\bblocks\.\d+\.(self|cross)_attn\.": "Wan",
+}
+_PARTS = {                                           # of a model, by the names of its weights
+    r"\b(adapter\.)?body\.0\.": "a T2I-Adapter",
+    r"\bdown_blocks\..* up_blocks\.|\bup_blocks\..* down_blocks\.": "the U-Net of a diffusers folder, alone",
+    r"\b(encoder|decoder)\.(conv_in|mid)": "a VAE",
+    r"\btext_model\.encoder\.": "a text encoder",
 }
 _EMBEDDING = "a textual inversion"
 COMPONENTS = ("tokenizer", "text_encoder", "vae", "unet", "scheduler")
@@ -103,7 +116,7 @@ def load_motion_file(path: Path) -> MotionAdapter:
     config = path.with_name("config.json")
     with _named(path):
         adapter = MotionAdapter.from_config(
-            json.loads(config.read_text("utf-8")) if config.is_file() else _motion_config(named, length))
+            hub.read_table(config) if config.is_file() else _motion_config(named, length))
         missing, unknown = adapter.load_state_dict(named, strict=False)
         if odd := [*unknown, *(name for name in missing if not name.endswith(".pe"))]:
             raise ValueError(f"{len(odd)} of its weights are missing or unknown, such as {odd[0]}")
@@ -158,6 +171,8 @@ def add_to_pipeline(pipeline: Any, models: Models) -> None:
         if not any("lora" in name.lower() for name in weights):
             raise ModelError(f"{path.name} is no LoRA: it is {name_of(weights)}",
                              hint="give a LoRA of Stable Diffusion 1.5 or of AnimateDiff's motion layers")
+        if family := _family(weights):
+            raise ModelError(f"{path.name} cannot be used: this is a LoRA of {family}", hint=_USE)
         name = f"given_{number}"
         with _named(path):
             pipeline.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=name)
@@ -207,9 +222,10 @@ def name_of(weights: Mapping[str, Tensor]) -> str:
     """Return what a file of weights is, by their names: "an SDXL checkpoint", "a LoRA"."""
     if kind := _kind(weights):
         return kind
-    names = " ".join(list(weights)[:400])
+    names = " ".join(weights)
     if "lora" in names.lower():
-        return "a LoRA"
+        family = _family(weights)
+        return f"a LoRA of {family}" if family else "a LoRA"
     if "ip_adapter" in names or "image_proj" in names:
         return "an IP-Adapter"
     if "motion_modules" in names:
@@ -220,6 +236,8 @@ def name_of(weights: Mapping[str, Tensor]) -> str:
         return _EMBEDDING if all(value.ndim <= 2 for value in weights.values()) else "too little"
     if "model.diffusion_model." in names:
         return "a checkpoint of Stable Diffusion 1.5"
+    if part := _first_match(_PARTS, names):
+        return part
     return f"a file of other weights ({next(iter(weights), 'empty')}, ...)"
 
 
@@ -231,10 +249,10 @@ def check_pipeline_folder(folder: Path, repo: str) -> None:
     if not (folder / "model_index.json").is_file():
         raise ModelError(f"{repo} has no model_index.json: it is not the folder of a pipeline", hint=_USE)
     try:
-        index = json.loads((folder / "model_index.json").read_text("utf-8"))
-        name = str(index.get("_class_name", "pipeline of another kind"))
-    except (ValueError, AttributeError):
+        index = hub.read_table(folder / "model_index.json")
+    except ValueError:
         return                                       # whoever loads it says what is wrong
+    name = str(index.get("_class_name", "pipeline of another kind"))
     if lacking := [part for part in COMPONENTS if part not in index]:
         raise ModelError(f"{repo} cannot be the base: it is a {name}, without {lacking[0]}", hint=_USE)
     if index.get("text_encoder_2"):
@@ -244,9 +262,20 @@ def check_pipeline_folder(folder: Path, repo: str) -> None:
 def _kind(weights: Mapping[str, Tensor]) -> str | None:
     try:
         kind = str(infer_diffusers_model_type(weights))
-    except (KeyError, IndexError, AttributeError):
-        return None
-    return next((words for part, words in _KINDS.items() if kind.startswith(part)), None)
+    except Exception:                                # it looks for weights that not each file of a kind has
+        kind = ""
+    if known := next((words for part, words in _KINDS.items() if kind.startswith(part)), None):
+        return known
+    family = None if any("lora" in name.lower() for name in weights) else _family(weights)
+    return f"a checkpoint of {family}" if family else None
+
+
+def _family(weights: Mapping[str, Tensor]) -> str | None:
+    return _first_match(_FAMILIES, " ".join(weights))
+
+
+def _first_match(patterns: Mapping[str, str], names: str) -> str | None:
+    return next((words for pattern, words in patterns.items() if re.search(pattern, names)), None)
 
 
 def _motion_config(weights: Mapping[str, Tensor], length: int) -> dict[str, Any]:

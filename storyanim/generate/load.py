@@ -7,7 +7,7 @@ linear betas, unclipped (arXiv 2307.04725).
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,19 +58,19 @@ def load_clip_transformer(models: Models, dtype: torch.dtype) -> Any:
     """
     folder, cls = hub.locate(models.pipeline), CLIP_TRANSFORMERS[models.family]
     rest = torch.float32 if cls is WanVACEPipeline else dtype
-    dtypes = {"transformer": dtype, "text_encoder": dtype, "default": rest}
+    dtypes = {"transformer": dtype, "text_encoder": dtype, "vae": rest}
     with hub.map_model_errors(f"the pipeline {models.pipeline.repo}"):
-        name = json.loads((folder / "model_index.json").read_text("utf-8")).get("_class_name")
+        name = hub.read_table(folder / "model_index.json").get("_class_name")
         if name != cls.__name__:
             raise ValueError(f"it is a {name}, not a {cls.__name__}")
-        pipeline = cls.from_pretrained(
-            folder, torch_dtype=dtypes, variant=models.pipeline.variant, local_files_only=True)
+        networks = load_components(folder, models.pipeline, dtypes)
+        pipeline = cls.from_pretrained(folder, local_files_only=True, **networks)
     _check_control(pipeline, models.pipeline)
     if models.scheduler is not None or models.scheduler_settings:
         pipeline.scheduler = extras.scheduler_of(models.scheduler, models.scheduler_settings, pipeline.scheduler)
     pipeline.set_progress_bar_config(disable=True)
-    for part in (pipeline.transformer, pipeline.text_encoder, pipeline.vae):
-        part.eval().requires_grad_(False)
+    for network in networks.values():
+        network.eval().requires_grad_(False)
     return pipeline
 
 
@@ -85,7 +85,7 @@ def _check_control(pipeline: Any, ref: ModelRef) -> None:
 
 def _assemble(folder: Path, models: Models) -> StoryVideoPipeline:
     extras.check_pipeline_folder(folder, models.pipeline.repo)
-    parts = load_components(folder, models.pipeline)
+    parts = load_components(folder, models.pipeline, dict.fromkeys(extras.COMPONENTS, torch.float32))
     if models.base is not None:
         parts |= extras.load_base(models.base, folder)
     if models.vae is not None:
@@ -109,12 +109,18 @@ def _assemble(folder: Path, models: Models) -> StoryVideoPipeline:
     return pipeline
 
 
-def load_components(folder: Path, ref: ModelRef) -> dict[str, Any]:
-    """Return the components of a repository by name, of the classes that its model_index.json names."""
+def load_components(folder: Path, ref: ModelRef, dtypes: Mapping[str, torch.dtype]) -> dict[str, Any]:
+    """Return components of a repository by name, of the classes that its model_index.json names.
+
+    Args:
+        folder: of the repository.
+        ref: the repository.
+        dtypes: component → dtype, if it is a network.
+    """
     with hub.map_model_errors(f"model_index.json of {ref.repo}"):
-        index = json.loads((folder / "model_index.json").read_text("utf-8"))
-        classes = {name: _class(*index[name]) for name in extras.COMPONENTS}
-    return {name: hub.load_network(cls, ref, name) for name, cls in classes.items()}
+        index = hub.read_table(folder / "model_index.json")
+        classes = {name: _class(*index[name]) for name in dtypes}
+    return {name: hub.load_network(cls, ref, name, dtype=dtypes[name]) for name, cls in classes.items()}
 
 
 def check_fit(pipeline: StoryVideoPipeline, models: Models) -> None:
@@ -148,8 +154,8 @@ def _load_structure(ref: ModelRef, models: Models) -> T2IAdapter | ControlNetMod
 def _structure_kind(folder: Path, models: Models) -> str:
     """Return what kind of structure branch a folder says that it holds, else what the profile says."""
     try:
-        name = json.loads((folder / "config.json").read_text("utf-8")).get("_class_name")
-    except (OSError, ValueError, AttributeError):
+        name = hub.read_table(folder / "config.json").get("_class_name")
+    except ValueError:
         return models.structure_kind
     return next((kind for kind, cls in STRUCTURES.items() if cls.__name__ == name), models.structure_kind)
 

@@ -6,7 +6,7 @@ talks to the hub.
 """
 
 from storyanim.hub.client import Download, RepoInfo, fetch
-from storyanim.hub.files import file_sha256, files_to_download, fingerprint_folder
+from storyanim.hub.files import file_sha256, files_to_download, fingerprint_folder, read_table
 from storyanim.hub.loading import (
     check_file,
     load_network,
@@ -36,6 +36,6 @@ __all__ = [
     "Download", "RepoInfo", "base_fingerprint", "check_file", "extras_key", "fetch", "file_sha256",
     "files_to_download", "fingerprint", "fingerprint_folder", "fingerprint_motion", "ip_adapter_key",
     "is_on_disk", "is_same_model", "licence_of", "load_network", "load_transformer", "locate", "locate_file",
-    "map_model_errors", "pin_of", "plan_downloads", "resolve", "revision_of", "silence_libraries",
-    "structure_key",
+    "map_model_errors", "pin_of", "plan_downloads", "read_table", "resolve", "revision_of",
+    "silence_libraries", "structure_key",
 ]

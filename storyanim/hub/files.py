@@ -5,8 +5,10 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from storyanim.config import cache_folder
 from storyanim.errors import ModelError
@@ -17,6 +19,7 @@ _HALF_PRECISION = ("fp16", "bf16")                   # as repositories call such
 _FINGERPRINTED_SUFFIXES = {".json", ".txt", ".safetensors", ".bin", ".model"}
 _IGNORED_PATTERNS = ("*.ckpt", "*.msgpack", "*.h5", "*.onnx*", "*non_ema*", "safety_checker/*", "*/.*", ".*",
                      "onnx/*", "flax_*", "tf_*")
+_SHARD = re.compile(r"-\d{5}-of-\d{5}\b")
 _MIN_REMEMBERED_BYTES = 64 * 2**20                   # of a file whose sha256 is kept between runs
 
 
@@ -77,6 +80,48 @@ def choose_weights(names: Iterable[str], variant: str | None) -> tuple[list[str]
 
 def _variant_in(name: str, variant: str | None) -> bool:
     return f".{variant}" in name if variant else not any(f".{half}" in name for half in _HALF_PRECISION)
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """Return a JSON file of settings. Raises ValueError, in words for people, when it is none."""
+    try:
+        told = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ValueError(f"its {path.name} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ValueError(f"its {path.name} is damaged: {error}") from error
+    if not isinstance(told, dict):
+        raise ValueError(f"its {path.name} is damaged: it is no table")
+    return told
+
+
+def check_shards(folder: Path, chosen: Iterable[str]) -> None:
+    """Raise ValueError unless weights in shards have an index, and all that it names are there.
+
+    Args:
+        folder: that they lie in.
+        chosen: the weights that are read, see `choose_weights`.
+    """
+    names = list(chosen)
+    if not any(map(_SHARD.search, names)):
+        return
+    suffix = Path(names[0]).suffix
+    indexes = sorted(folder.glob(f"*{suffix}.index.*json"))
+    if not indexes:
+        raise ValueError(f"it holds weights in parts ({names[0]}, ...) without their {suffix}.index.json")
+    lacking = {index: shards_in(index) - set(names) for index in indexes}
+    index = min(lacking, key=lambda path: len(lacking[path]))        # of the variant that was chosen
+    if lacking[index]:
+        raise ValueError(f"{len(lacking[index])} of the files that {index.name} names are missing, such as "
+                         f"{min(lacking[index])}")
+
+
+def shards_in(index: Path) -> set[str]:
+    """Return the files that an index of weights in parts names. Raises ValueError when it names none."""
+    weights = read_table(index).get("weight_map")
+    if not isinstance(weights, dict) or not weights:
+        raise ValueError(f"its {index.name} is damaged: it has no weight_map")
+    return set(map(str, weights.values()))
 
 
 def fingerprint_folder(folder: Path) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from storyanim.config import ModelRef
 from storyanim.device import map_out_of_memory
 from storyanim.errors import ModelError, StoryanimError
-from storyanim.hub.files import choose_weights
+from storyanim.hub.files import check_shards, choose_weights, read_table
 from storyanim.hub.snapshot import locate
 
 _HINT = "compare the folder with the profile's [models] table; fetch a download that broke off again"
@@ -22,8 +21,9 @@ _FILES = (".safetensors", ".ckpt", ".bin", ".pt", ".pth")            # of weight
 # What a file is that the libraries refuse, for what they say.
 _REASONS = {
     "Weights only load failed": "it is damaged, or holds more than weights: take a .safetensors of it",
-    "deserializing header": "it is damaged, or no .safetensors",
     "ignore_mismatched_sizes": "its weights have other widths",
+    "size mismatch for": "its weights have other widths",
+    "not found in the base model": "none of its layers is of this base",
 }
 # What a file is in place of weights or settings, by its first bytes.
 _SIGNS = {
@@ -42,6 +42,15 @@ def check_file(path: Path) -> None:
     for sign, told in _SIGNS.items():
         if begin.lower().startswith(sign.lower()) and (sign or not begin):
             raise ModelError(f"{path.name} {told}", hint=f"it lies in {path.parent}")
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, "np"):              # reads its header, and looks at the length
+                pass
+        except SafetensorError as error:
+            raise ModelError(f"{path.name} is damaged, cut off, or no .safetensors: fetch it again",
+                             hint=f"it lies in {path.parent}") from error
 
 
 def load_transformer(ref: ModelRef, class_name: str, *, model_type: str, spare: str = "") -> Any:
@@ -70,14 +79,15 @@ def load_transformer(ref: ModelRef, class_name: str, *, model_type: str, spare: 
     return model.eval().requires_grad_(False).to("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def load_network(cls: Any, ref: ModelRef, part: str = "", spare: str = "") -> Any:
-    """Return a network, tokenizer or scheduler of diffusers or transformers, networks in float32 on the CPU.
+def load_network(cls: Any, ref: ModelRef, part: str = "", spare: str = "", dtype: Any = None) -> Any:
+    """Return a network, tokenizer or scheduler of diffusers or transformers, networks on the CPU.
 
     Args:
         cls: its class.
         ref: the model.
         part: of a pipeline, "unet".
         spare: pattern of weights that may be missing.
+        dtype: of a network; None: float32.
 
     Raises ModelError when it is of another class, or lacks one of its weights.
     """
@@ -87,20 +97,45 @@ def load_network(cls: Any, ref: ModelRef, part: str = "", spare: str = "") -> An
     name = "/".join(filter(None, (ref.repo, ref.subfolder, part)))
     with map_model_errors(f"the {cls.__name__} {name}"):
         if not issubclass(cls, torch.nn.Module):
+            for settings in folder.glob("*_config.json"):
+                read_table(settings)
             return cls.from_pretrained(folder)
         _check_folder(folder, cls)
-        chosen, variant = choose_weights((path.name for path in folder.glob("*")), ref.variant)
-        if not chosen:
-            raise ValueError("it has no weights")
-        for file in chosen:
-            check_file(folder / file)
+        chosen, variant = _weights_in(folder, ref.variant)
         model, info = cls.from_pretrained(
-            folder, torch_dtype=torch.float32, variant=variant, output_loading_info=True,
+            folder, torch_dtype=dtype or torch.float32, variant=variant, output_loading_info=True,
             use_safetensors=chosen[0].endswith(".safetensors"))
-        missing = sorted(name for name in info["missing_keys"] if not (spare and re.search(spare, name)))
-        if missing:
-            raise ValueError(f"{len(missing)} weights are missing, such as {missing[0]}")
+        _check_complete(model, info["missing_keys"], spare)
         return model
+
+
+def _weights_in(folder: Path, variant: str | None) -> tuple[list[str], str | None]:
+    """Return a folder's weights and their variant, see `choose_weights`; all are there, and look sound.
+
+    Raises ValueError, ModelError.
+    """
+    chosen, variant = choose_weights((path.name for path in folder.glob("*")), variant)
+    if not chosen:
+        raise ValueError("it has no weights")
+    check_shards(folder, chosen)
+    for file in chosen:
+        check_file(folder / file)
+    return chosen, variant
+
+
+def _check_complete(model: Any, missing: Iterable[str], spare: str) -> None:
+    """Raise ValueError for a network that lacks weights.
+
+    Args:
+        model: as it was loaded. Those on no device were never read: diffusers believes an index that names
+            weights which its files do not hold.
+        missing: of which the library says so itself.
+        spare: pattern of weights that may be missing.
+    """
+    unread = (name for name, weight in model.named_parameters() if weight.is_meta)
+    lacking = sorted(name for name in {*missing, *unread} if not (spare and re.search(spare, name)))
+    if lacking:
+        raise ValueError(f"{len(lacking)} weights are missing, such as {lacking[0]}")
 
 
 def _check_folder(folder: Path, cls: Any) -> None:
@@ -112,12 +147,7 @@ def _check_folder(folder: Path, cls: Any) -> None:
         more = f"; name one of its files by file = \"{files[0]}\"" if files else ""
         raise ValueError(f"it has no config.json{more}")
     check_file(folder / "config.json")
-    try:
-        told = json.loads((folder / "config.json").read_text("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"its config.json is damaged: {error}") from error
-    if not isinstance(told, dict):
-        raise ValueError("its config.json is damaged: it is no table")
+    told = read_table(folder / "config.json")
     kind = told.get("_class_name") or told.get("model_type")
     if cls.__module__.startswith("diffusers.") and kind and kind != cls.__name__:
         raise ValueError(f"it is a {kind}")

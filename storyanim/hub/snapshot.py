@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,6 +17,8 @@ from storyanim.hub.files import (
     file_sha256,
     files_to_download,
     fingerprint_folder,
+    read_table,
+    shards_in,
 )
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -229,8 +230,8 @@ def _looks_whole(folder: Path) -> bool:
     if not index.is_file():
         return (folder / "config.json").is_file() and _has_weights(folder)
     try:
-        entries = json.loads(index.read_text("utf-8")).items()
-    except (OSError, ValueError, AttributeError):
+        entries = read_table(index).items()
+    except ValueError:
         return False
     parts = {name: entry[1] for name, entry in entries
              if isinstance(entry, list) and len(entry) == 2 and entry[1] and name not in _UNUSED}
@@ -251,9 +252,8 @@ def _has_weights(folder: Path) -> bool:
     names = {path.name for path in folder.glob("*") if path.is_file()}
     shards = [name for name in names if _SHARDS.search(name)]
     for name in shards:
-        with suppress(OSError, ValueError, KeyError, AttributeError):
-            wanted = set(json.loads((folder / name).read_text("utf-8"))["weight_map"].values())
-            if wanted <= names:
+        with suppress(ValueError):
+            if shards_in(folder / name) <= names:
                 return True
     return not shards and any(name.endswith(WEIGHTS_SUFFIXES) for name in names)
 

@@ -403,10 +403,36 @@ class TestNamedForWhatItIs:
         assert "is one file" in self.told(saved, pipeline=ModelRef(repo=str(lora)))
         assert "has no model_index.json" in self.told(saved, pipeline=ModelRef(repo=str(saved / "base"), subfolder="unet"))
 
-    def test_a_lora_of_another_model_that_would_change_nothing(self, saved: Path, tmp_path: Path) -> None:
-        layer = "transformer.single_transformer_blocks.0.attn.to_q"
-        save_file({f"{layer}.lora_A.weight": torch.zeros(2, 8), f"{layer}.lora_B.weight": torch.zeros(8, 2)}, tmp_path / "flux.safetensors")
-        assert "none of its layers is of this base" in self.told(saved, loras=(FileRef(file=str(tmp_path / "flux.safetensors")),))
+    @pytest.mark.parametrize(("layer", "why"), [
+        ("transformer.single_transformer_blocks.0.attn.to_q", "this is a LoRA of FLUX"),
+        ("lora_unet_double_blocks_0_img_attn_proj", "this is a LoRA of FLUX"),
+        ("transformer.transformer_blocks.0.attn.add_k_proj", "this is a LoRA of Stable Diffusion 3"),
+        ("lora_te2_text_model_encoder_layers_0_mlp_fc1", "this is a LoRA of SDXL"),
+        ("unet.down_blocks.1.attentions.0.transformer_blocks.1.attn1.to_q", "this is a LoRA of SDXL"),
+        ("diffusion_model.blocks.0.self_attn.q", "this is a LoRA of Wan"),
+        ("unet.some.other.layer", "none of its layers is of this base")])
+    def test_a_lora_of_another_model(self, saved: Path, tmp_path: Path, layer: str, why: str) -> None:
+        file = tmp_path / "other.safetensors"
+        down, up = ("lora_down", "lora_up") if layer.startswith("lora_") else ("lora_A", "lora_B")
+        save_file({f"{layer}.{down}.weight": torch.zeros(2, 8), f"{layer}.{up}.weight": torch.zeros(8, 2)}, file)
+        assert why in self.told(saved, loras=(FileRef(file=str(file)),))
+
+    @pytest.mark.parametrize(("name", "what"), [
+        ("double_blocks.0.img_attn.norm.key_norm.scale", "a FLUX checkpoint"),
+        ("model.diffusion_model.double_blocks.0.img_attn.qkv.weight", "a checkpoint of FLUX"),
+        ("single_transformer_blocks.0.attn.to_q.weight", "a checkpoint of FLUX"),
+        ("model.diffusion_model.joint_blocks.37.x_block.mlp.fc1.weight", "a Stable Diffusion 3 checkpoint"),
+        ("model.diffusion_model.joint_blocks.0.context_block.adaLN_modulation.1.bias", "a checkpoint of Stable Diffusion 3"),
+        ("model.diffusion_model.input_blocks.2.1.transformer_blocks.0.attn2.to_k.weight", "a Stable Diffusion 2 checkpoint"),
+        ("first_stage_model.encoder.conv_in.weight", "a VAE"), ("adapter.body.0.block1.weight", "a T2I-Adapter"),
+        ("text_model.encoder.layers.0.mlp.fc1.weight", "a text encoder")])
+    def test_a_file_of_another_kind(self, saved: Path, tmp_path: Path, name: str, what: str) -> None:
+        """As the base, and as a LoRA; widths are as in the published files where they tell kinds apart."""
+        width = 9216 if name.endswith("adaLN_modulation.1.bias") else 1024
+        save_file({name: torch.zeros(4, width)} | {f"{other}.weight": torch.zeros(1) for other in "abcd"}, tmp_path / "one.safetensors")
+        file = FileRef(file=str(tmp_path / "one.safetensors"))
+        assert what in self.told(saved, base=file)
+        assert f"no LoRA: it is {what}" in self.told(saved, loras=(file,))
 
     def test_a_lora_as_an_embedding(self, saved: Path, tmp_path: Path) -> None:
         lora = lora_file(saved, "kohya", tmp_path / "style.safetensors")
@@ -442,7 +468,7 @@ class TestNamedForWhatItIs:
     def test_no_file_and_no_weights(self, saved: Path, tmp_path: Path) -> None:
         assert "there is no file" in self.told(saved, loras=(FileRef(file=str(tmp_path / "none")),))
         (tmp_path / "broken.safetensors").write_bytes(b"0" * 100)
-        assert "broken.safetensors cannot be used" in self.told(saved, base=FileRef(file=str(tmp_path / "broken.safetensors")))
+        assert "broken.safetensors is damaged" in self.told(saved, base=FileRef(file=str(tmp_path / "broken.safetensors")))
 
     @pytest.mark.parametrize(("begin", "why"), [
         (b"GGUF\x03\0\0\0", "one.safetensors is a GGUF file"), (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a pointer of Git LFS"),
@@ -466,8 +492,8 @@ class TestNamedForWhatItIs:
 
     def test_a_lora_of_other_widths(self, saved: Path, tmp_path: Path) -> None:
         file = lora_file(saved, "kohya", tmp_path / "wide.safetensors")
-        save_file({name: torch.zeros(2, 640) if "down" in name else value for name, value in load_file(file).items()}, file)
-        assert "wide.safetensors cannot be used" in self.told(saved, loras=(FileRef(file=str(file)),))
+        save_file({name: torch.zeros(2, 640) if name.endswith("lora_down.weight") else value for name, value in load_file(file).items()}, file)
+        assert "wide.safetensors cannot be used: its weights have other widths" in self.told(saved, loras=(FileRef(file=str(file)),))
 
 
 def test_depth_anything_beside_dpt(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from diffusers import UniPCMultistepScheduler, WanVACEPipeline
 from PIL import Image
+from safetensors.torch import save_file
 from tiny_wan import save_wan
 
 from storyanim.artifacts import CharacterToken, DepthTrack, Shot, ShotEntity, Storyboard
@@ -162,3 +164,20 @@ class TestRefusals:
         board = Storyboard(title="", shots=(one, two.model_copy(update={"id": "s02"})))
         assert shots_beyond(board, load_settings("wan-vace")) == ["s02"]
         assert shots_beyond(board, load_settings("sd15")) == []
+
+
+@pytest.mark.parametrize("part", ["transformer", "text_encoder"])
+@pytest.mark.parametrize(("damage", "why"), [("missing", "names are missing"), ("other", "weights are missing")])
+def test_weights_in_parts_of_which_one_is_not_right(saved: Path, tmp_path: Path, part: str, damage: str, why: str) -> None:
+    shutil.copytree(saved, tmp_path / "wan")
+    folder = tmp_path / "wan" / part
+    pipeline = WanVACEPipeline.from_pretrained(saved)
+    for file in folder.glob("*.safetensors"):
+        file.unlink()
+    getattr(pipeline, part).save_pretrained(folder, max_shard_size="20KB")
+    file = sorted(folder.glob("*-of-*.safetensors"))[1]
+    file.unlink()
+    if damage == "other":
+        save_file({"other.weight": torch.zeros(3)}, file, metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=why):
+        build_generator(settings_of(tmp_path / "wan")).draw(SHOT.model_copy(update={"prompt": "a bear", "characters": ()}), None, [])
