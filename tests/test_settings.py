@@ -61,3 +61,22 @@ def test_what_lies_beside_the_profile_is_found_from_anywhere(tmp_path: Path, mon
     assert models.encoder.repo == load_settings("sd15").models.encoder.repo
     assert models.depth.repo == "here"                               # of the working folder
     assert settings.sound.music == str(home / "tune.mp3")
+
+
+def test_the_home_folder_and_environment_variables_in_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder in ("home/base", "disk/depth"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "own.toml").write_text(
+        'extends = "sd15"\n[models]\npipeline = { repo = "~/base" }\ndepth = { repo = "$DISK/depth" }\n'
+        'loras = [{ file = "${DISK}/style.safetensors" }, { repo = "a/b", file = "$v3.ckpt" }]\n[sound]\nmusic = "~/tune.mp3"\n')
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DISK", str(tmp_path / "disk"))
+    settings = load_settings(str(tmp_path / "own.toml"))
+    assert settings.models.pipeline.folder == tmp_path / "home" / "base"
+    assert settings.models.depth.folder == tmp_path / "disk" / "depth"
+    assert [ref.file for ref in settings.models.loras] == [f"{tmp_path}/disk/style.safetensors", "$v3.ckpt"]   # the hub's own name
+    assert settings.sound.music == str(tmp_path / "home" / "tune.mp3")
+    monkeypatch.delenv("DISK")
+    with pytest.raises(UsageError, match="environment variable DISK, which is not set") as caught:
+        load_settings(str(tmp_path / "own.toml"))
+    assert "DISK=" in caught.value.hint

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from storyanim.errors import UsageError
 
 _PATHS = {"repo", "file", "files", "vocabulary", "font", "music", "voices", "lancedb_uri"}   # such settings
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 PROFILE_NAMES = ("storybook", "sd15", "sd15-lightning", "sd15-lcm", "wan-vace")
 
 
@@ -45,8 +47,8 @@ def _profile_toml(name: str) -> dict[str, Any]:
 def _beside(value: Any, folder: Path, name: str = "") -> Any:
     """Return the setting `name`, or a table of them, with paths that lie beside the profile made absolute.
 
-    So a run goes on in another working folder. What does not lie there is a repository's name, a font's, or
-    lies in the working folder.
+    So a run goes on in another working folder. `~` and environment variables are filled in. What does not lie
+    there is a repository's name, a font's, or lies in the working folder. Raises UsageError.
     """
     if isinstance(value, dict):
         of_hub = bool(value.get("repo"))             # then `file` is one of the repository's
@@ -54,9 +56,19 @@ def _beside(value: Any, folder: Path, name: str = "") -> Any:
                 for key, part in value.items()}
     if isinstance(value, list):
         return [_beside(part, folder, name) for part in value]
-    if name in _PATHS and isinstance(value, str) and value and os.path.exists(folder / value):
-        return os.path.abspath(folder / value)
-    return value
+    if name not in _PATHS or not isinstance(value, str) or not value:
+        return value
+    path = _filled_in(value)
+    return os.path.abspath(folder / path) if os.path.exists(folder / path) else path
+
+
+def _filled_in(path: str) -> str:
+    """Return a path with the home folder for `~`, and the values of `$NAME`, `${NAME}`. Raises UsageError."""
+    for found in _VARIABLE.finditer(path):
+        if (name := found[1] or found[2]) not in os.environ:
+            raise UsageError(f"the profile's {path!r} names the environment variable {name}, "
+                             "which is not set", hint=f"set it, as in {name}=/folder, or write the folder itself")
+    return os.path.expanduser(_VARIABLE.sub(lambda found: os.environ[found[1] or found[2]], path))
 
 
 def read_toml(path: Path) -> dict[str, Any]:
