@@ -66,8 +66,9 @@ def _filled_in(path: str) -> str:
     """Return a path with the home folder for `~`, and the values of `$NAME`, `${NAME}`. Raises UsageError."""
     for found in _VARIABLE.finditer(path):
         if (name := found[1] or found[2]) not in os.environ:
-            raise UsageError(f"the profile's {path!r} names the environment variable {name}, "
-                             "which is not set", hint=f"set it, as in {name}=/folder, or write the folder itself")
+            raise UsageError(
+                f"the profile's {path!r} names the environment variable {name}, which is not set",
+                hint=f"set it, as in {name}=/folder, or write the folder itself")
     return os.path.expanduser(_VARIABLE.sub(lambda found: os.environ[found[1] or found[2]], path))
 
 
