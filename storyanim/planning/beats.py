@@ -18,9 +18,10 @@ from storyanim.planning.kinds import find_kinds
 from storyanim.planning.looks import read_looks
 from storyanim.planning.mentions import find_names, of_which
 from storyanim.planning.narrative import Beat, Event, Looks, Narrative, Person, Phrase, Setting
-from storyanim.planning.parse import Sentence, is_speech, parse_sentences, story_end, story_offset
+from storyanim.planning.parse import Sentence, parse_sentences, story_end, story_offset
 from storyanim.planning.people import People
 from storyanim.planning.setting import SettingReader
+from storyanim.planning.trees import is_speech
 
 if TYPE_CHECKING:
     from spacy.tokens import Token
@@ -125,6 +126,7 @@ class _Reader:
         self._setting = SettingReader()
         self._said_by: tuple[Person, ...] = ()       # whom the last cue names, or who acted last in the paragraph
         self._by_cue = False
+        self._watchers: tuple[Phrase, ...] = ()      # of the last clause
 
     def read(self, number: int, sentence: Sentence, clauses: Sequence[Clause], *, answers: bool) -> list[_Unit]:
         """Return the units of a sentence. Args: answers: it is a paragraph in which somebody answers, unnamed."""
@@ -147,7 +149,7 @@ class _Reader:
         before: tuple[Phrase, ...] = ()
         for i, (clause, start, end) in enumerate(zip(clauses, starts, [*starts[1:], sentence.end], strict=True)):
             event = self._read_clause(clause, start, end, before, spoken=sentence.spoken)
-            before = event.subjects or before
+            before = self._watchers or event.subjects or before              # "sees it tumble and opens the window"
             forced = i == 0 and (sentence.forced or (self._setting.jumped and within is None))
             opens = sentence.new_paragraph and i == 0
             units.append(_Unit(start, end, event, self._setting.now, dict(self.looks), forced, opens, number, within, text[start:end].rstrip().endswith(","),
@@ -160,6 +162,7 @@ class _Reader:
             self.people.introduce(text)
         meant = self.people.read(clause, people_of(before) if clause.kind != "state" else ())
         event = replace(_make_event(clause, meant), start=start, end=end)
+        self._watchers = tuple(_make_phrase(head, "", meant) for head in clause.watchers)
         if clause.kind == "speech":
             self.people.hear_name(text, people_of(event.subjects) or self._said_by)
         if not event.subjects and spoken and self._said_by:

@@ -24,7 +24,8 @@ from storyanim.planning.clause_parts import (
 )
 from storyanim.planning.inflection import lemma_of_verb
 from storyanim.planning.narrative import EventKind
-from storyanim.planning.parse import Sentence, is_known_noun, is_speech, story_offset
+from storyanim.planning.parse import Sentence, is_known_noun, story_offset
+from storyanim.planning.trees import WATCH, is_speech
 from storyanim.planning.words import is_animate, is_place, words
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ _NEVER = frozenset({"never", "hardly", "scarcely", "barely", "nearly", "almost",
 _NOBODY = frozenset({"nobody", "nothing", "none", "noone", "neither"})
 _UNREAL = frozenset({"could", "can", "might", "may", "should", "shall", "will", "ca", "wo", "'ll"})
 _PERCEIVE = frozenset({"see", "hear", "smell", "feel", "find", "remember", "only", "just"})
-_WATCH = frozenset({"let", "see", "watch", "notice", "find", "spot", "observe", "catch"})
 _BELIEVE = frozenset(["think", "know", "believe", "suppose", "wish", "hope", "see", "hear", "feel", "seem", "guess", "mean", "remember", "understand"])
 _PREPARE = frozenset({"go", "come", "run", "try", "turn", "stop"})         # "went and sat down"
 _AT_ONCE = frozenset({"while", "whilst", "as"})      # of a clause that goes on at the same time
@@ -58,6 +58,7 @@ _SENSED = frozenset({"smell", "taste", "sound"})
 _LASTS = frozenset({"take", "last"})
 _IMAGINE = frozenset({"imagine", "picture", "look", "see", "listen", "think", "remember", "suppose", "wait", "guess"})
 _STOP = frozenset({"stop", "help"})
+_GO_ON = frozenset({"go", "keep", "carry"})
 _ALLOW = frozenset({"allow", "enable", "permit", "force", "make", "invite"})       # "was allowed to stay", and stayed
 _FALLING = frozenset({"rain", "snow", "hail", "drizzle", "thunder", "pour", "storm"})
 _DIRECTIONS = frozenset(["about", "ahead", "along", "around", "away", "back", "down", "downstairs", "forward", "in", "inside", "off", "on", "out",
@@ -190,8 +191,8 @@ def _read_clause(piece: Span, head: Token, *, depth: int = 0) -> Clause:
     subjects, passive = subjects_of(head, verb)
     moved = [t for c in verb.children if _is_small_clause(c) for s in c.children if s.dep_ == "nsubj" and s.i > verb.i for t in conjuncts(s)]
     watchers: tuple[Token, ...] = ()
-    if outer and outer[-1].lemma_.lower() in _WATCH and has_child(verb, {"nsubj"}):
-        watchers, (subjects, passive) = subjects, subjects_of(verb, verb)
+    if outer and outer[-1].lemma_.lower() in WATCH and verb.dep_ in {"ccomp", "acl"}:
+        watchers, (subjects, passive) = subjects, (conjuncts(verb.head), False) if verb.dep_ == "acl" else subjects_of(verb, verb)
     objects = [t for c in verb.children if c.dep_ in _OBJECTS and c not in subjects and c.pos_ != "ADP" and c.i > verb.i - 3 and not is_speech(c)
                and c.pos_ in {"NOUN", "PROPN", "PRON", "NUM"} for t in conjuncts(c)]
     objects = [*moved, *(t for t in objects if all(subject_before(c) != t for c in verb.children))]
@@ -214,7 +215,7 @@ def _read_clause(piece: Span, head: Token, *, depth: int = 0) -> Clause:
     if agents:
         subjects, objects, passive = tuple(agents), [*subjects, *objects], False
     participles = () if depth else tuple(_participles(verb, piece))
-    particle = _particle(verb)
+    particle = "" if any(is_misread_preposition(c) and c.lower_ in dict(modifiers) for c in verb.children) else _particle(verb)
     if lemma == "let" and any(c.lemma_ == "go" and c.dep_ in {"xcomp", "ccomp"} for c in verb.children):
         particle = "go of"                           # "let go of the balloon", "let it go"
         objects = objects or [t for c in verb.children for o in c.children if o.lower_ == "of" for p in o.children for t in conjuncts(p)]
@@ -290,11 +291,16 @@ def _visible_verb(head: Token) -> tuple[Token, list[Token]]:
     verb = head
     while True:
         lemma = verb.lemma_.lower()
-        if lemma in _WATCH and (seen := _seen_doing(verb)) is not None:
+        there = lemma == "be" and has_child(verb, {"expl"})
+        if (seen := _done_by_object(verb, "attr") if there else _seen_doing(verb) if lemma in WATCH else None) is not None:
             return seen, [*outer, verb]
         own = {"mark"} if lemma == "help" else SUBJECTS | {"mark"}             # who is helped does it as well
         inner = next((c for c in verb.children if c.dep_ in {"xcomp", "ccomp", "advcl"} and c.i > verb.i
                       and c.pos_ == "VERB" and not has_child(c, own)), None)
+        if lemma in _GO_ON and (on := _going_on(verb, inner)) is not None:
+            outer.append(verb)
+            verb = on
+            continue
         if inner is None:
             return verb, outer
         allowed = lemma in _ALLOW and has_child(verb, {"nsubjpass"})
@@ -308,18 +314,32 @@ def _visible_verb(head: Token) -> tuple[Token, list[Token]]:
         verb = inner
 
 
+def _going_on(verb: Token, inner: Token | None) -> Token | None:
+    """Return what somebody goes on doing: "kneeling" of "went on kneeling"."""
+    on = next((c for c in verb.children if c.lower_ == "on" and c.i == verb.i + 1), None)
+    within = next((c for c in on.children if c.dep_ == "pcomp"), inner) if on is not None else None
+    return within if within is not None and within.tag_ == "VBG" and within.i == verb.i + 2 else None
+
+
 def _seen_doing(verb: Token) -> Token | None:
     """Return what somebody is seen, or let, do: "catch" of "I saw a heron catch a fish"."""
     def is_somebody(token: Token) -> bool:
         return token.dep_ == "nsubj" and _may_act(token)
 
-    return next((c for c in verb.children if c.dep_ == "ccomp" and c.tag_ in {"VB", "VBG"} and c.i > verb.i
+    told = next((c for c in verb.children if c.dep_ == "ccomp" and c.tag_ in {"VB", "VBG"} and c.i > verb.i
                  and not has_child(c, {"mark", "aux", "advmod"}) and any(map(is_somebody, c.children))), None)
+    return told if told is not None else _done_by_object(verb, "dobj")
+
+
+def _done_by_object(verb: Token, label: str) -> Token | None:
+    """Return what somebody does by a participle behind him: "reading" of "spotted a princess reading", "There was a king reading"."""
+    return next((c for noun in verb.children if noun.dep_ == label and noun.i > verb.i and _may_act(noun)
+                 for c in noun.children if c.dep_ == "acl" and c.tag_ == "VBG" and c.i == noun.i + 1), None)
 
 
 def _seen_things(verb: Token) -> list[Token]:
     """Return what is seen, or let, do something, and is nobody: "watched it rise", "found the box empty"."""
-    told = (c for c in verb.children if verb.lemma_.lower() in _WATCH and c.dep_ == "ccomp" and c.i > verb.i
+    told = (c for c in verb.children if verb.lemma_.lower() in WATCH and c.dep_ == "ccomp" and c.i > verb.i
             and not has_child(c, {"mark", "aux", "advmod"}) and c.tag_ not in {"VBD", "VBZ", "VBP"})
     return [t for c in told for s in c.children if s.dep_ == "nsubj" and s.pos_ in {"NOUN", "PROPN", "PRON"} for t in conjuncts(s)]
 
@@ -355,7 +375,7 @@ def _kind(piece: Span, head: Token, verb: Token, lemma: str, subjects: Sequence[
     if lemma in tells or (said and head.i > piece.start and _inverted(head, piece)):
         return "speech"
     named = lemma in _NAMED and has_child(verb, {"nsubjpass", "auxpass"})       # "was called Bo"
-    must = head.lemma_ == "have" and head != verb    # "had to run", and ran
+    must = head.lemma_ in {"have", "be"} and head != verb        # "had to run", and ran; "There was a king running"
     if named or (head.lemma_.lower() in words("state") and not must) or lemma in words("state") or _is_mood(verb, lemma):
         return "state"
     if subjects and all(s.lemma_.lower() in words("backdrop") for s in subjects) and not any(

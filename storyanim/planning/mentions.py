@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from storyanim.planning.clause_parts import is_listed
 from storyanim.planning.inflection import lemma_of_verb
 from storyanim.planning.narrative import Gender
-from storyanim.planning.parse import is_known_noun, is_speech
+from storyanim.planning.parse import is_known_noun
+from storyanim.planning.trees import is_speech
 from storyanim.planning.words import is_animate, is_place, words
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def find_names(tokens: Iterable[Token]) -> frozenset[str]:
             where[word] += token.head.lower_ in {"in", "at"} or not _is_first_name(word)
         elif not (token.dep_ == "compound" and (token.head.pos_ != "PROPN" or is_place(token.head.lemma_.lower()))):
             who[word] += 1
-            if token.dep_ == "nsubj" and _is_first_name(word):
+            if (token.dep_ == "nsubj" or (token.dep_ == "conj" and token.head.dep_ == "nsubj")) and _is_first_name(word):
                 first_names.add(word)                # "Ben came", who is no hill
             bare = (token.dep_ in {"nsubj", "nsubjpass"} and token.head.pos_ in {"VERB", "AUX"} and token.tag_ == "NNP"
                     and word not in words("backdrop"))

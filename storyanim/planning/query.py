@@ -34,8 +34,10 @@ def write_query(staging: Staging, setting: Setting) -> str:
     if deed is None:
         return " ".join(filter(None, (who, _owned(staging.event) or (staging.pose if staging.people else ""), place if who else place.partition(" ")[2])))
     doing = say_doing(deed)
-    what = _object(deed, staging)
-    return " ".join(filter(None, (who, doing, what or _place(deed) or ("home" if goes_home(deed) else place))))
+    what = _object(deed, staging) or _place(deed) or ("home" if goes_home(deed) else place)
+    if deed.particle == "in" and what.startswith("in "):
+        what = what.partition(" ")[2]                # "trots in", in the kitchen
+    return " ".join(filter(None, (who, doing, what)))
 
 
 def goes_home(deed: Event) -> bool:

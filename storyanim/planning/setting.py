@@ -17,7 +17,6 @@ from storyanim.planning.clause_parts import read_modifiers
 from storyanim.planning.events import Clause
 from storyanim.planning.forms import Mark
 from storyanim.planning.narrative import Person, Setting
-from storyanim.planning.parse import is_speech
 from storyanim.planning.places import (
     AWAY,
     GOAL,
@@ -33,6 +32,7 @@ from storyanim.planning.places import (
     room_of,
     room_with,
 )
+from storyanim.planning.trees import is_speech
 from storyanim.planning.when import (
     Time,
     begins_later,
@@ -78,6 +78,8 @@ class SettingReader:
         self._vehicles = deque([""], maxlen=3)       # of the last clauses: who climbs in is in the submarine
         self._apart: tuple[Person, ...] = ()         # who is where the others are not: "jumped into the pool", "was locked in the tower"
         self._others = Setting()                     # where the others are then
+        self._own: dict[int, Setting] = {}           # id(person) → where it was when it last did something
+        self._setters: tuple[Person, ...] = ()       # who alone is said to be where it is now
         self._after: Setting | None = None           # where the next clause is, after one that looked back
         self._then: Time = ""                        # the time of day that the last clause went on until
         self._newcomers = False                      # who acts in this clause was not there before
@@ -91,6 +93,7 @@ class SettingReader:
             if mark.kind in {"heading", "date"}:
                 before, self.now, self._bound_for = self.now, Setting(), None
                 self._base = self._around = Setting()
+                self._own.clear()
             if mark.kind == "heading":
                 line = text[mark.start:mark.end]
                 self.now = self._base = read_heading(line)
@@ -115,6 +118,7 @@ class SettingReader:
         if self._apart and doers and not set(doers) & set(self._apart):
             self._go(self._others)
             self._apart = ()
+        self._return_to(meant, doers)
         self.now = read_weather(clause, meant, read_time(clause, self.now))
         self._water = next((t.lemma_.lower() for t in clause.tokens if t.lemma_.lower() in words("water body") - {"water"}
                             and t.pos_ == "NOUN"), self._water)
@@ -134,6 +138,9 @@ class SettingReader:
             self._others = self._around if before.place.rpartition(" ")[2] in words("spot") and not clause.passive else before
         if clause.verb is not None and _is_past_perfect(clause.verb) and before.place and before.place != self.now.place:
             self._after = replace(self.now, place=before.place, preposition=before.preposition, indoors=before.indoors, around=before.around)
+        if before.place != self.now.place:
+            self._setters = doers if clause.lemma == "be" else ()
+        self._own |= {id(p): self.now for who in meant.values() for p in who} | {id(p): self.now for p in doers}
         self._read_until(clause, meant)
         if not self.now.place and not self.now.indoors and clause.kind != "speech" and not clause.negated:
             self._guess(clause, meant)
@@ -141,6 +148,14 @@ class SettingReader:
         if clause.verb is None:
             self._settle([place_in(p, t) for p, t in clause.modifiers if t.i not in meant and is_where(p, t)], clause.lemma)
         return self.now
+
+    def _return_to(self, meant: Mapping[int, tuple[Person, ...]], doers: tuple[Person, ...]) -> None:
+        """Be where those who act were: "Ann was in the park. Sam was at home. Ann sang"."""
+        met = {p for who in meant.values() for p in who} | set(doers)
+        homes = {self._own[id(p)].place: self._own[id(p)] for p in doers if id(p) in self._own}
+        if self._setters and not met & set(self._setters) and len(homes) == 1 and all(id(p) in self._own for p in doers):
+            self._go(*homes.values())
+            self._setters = doers
 
     @property
     def _head(self) -> str:
@@ -239,7 +254,7 @@ class SettingReader:
             room = room_with(token.lemma_.lower())
             if room and preposition in STATIC | GOAL | {"out of", "from"} and (lemma not in _LOOK or preposition in {"on", "in", "under", "from"}) \
                     and not any(c.dep_ == "compound" or c.lower_ == "of" for c in token.children):      # no tub of water
-                known = (self.now.indoors or head in words("indoors")) and (room == "room" or (self.now.indoors and head in words("dwelling")))
+                known = (self.now.indoors or head in words("indoors")) and (room == "room" or (self.now.indoors and head and not room_of(head)))
                 if not known and room.rpartition(" ")[2] != head:
                     yield Place("in", room, room.rpartition(" ")[2], is_room=room != "boat")
                 return

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from storyanim.planning.looks import listed
 from storyanim.planning.narrative import Beat, Event, Person, Phrase
-from storyanim.planning.words import words
+from storyanim.planning.words import is_place, words
 
 # poses that go on until somebody does something else
 _POSES = {"sit": "sitting", "perch": "sitting", "kneel": "kneeling", "crouch": "crouching", "sleep": "sleeping", "lie": "lying down",
@@ -92,7 +92,8 @@ class Stage:
                     objects=tuple(_meant(p, done_to) for p in event.objects),
                     modifiers=tuple(_meant(p, done_to) for p in event.modifiers))
             things = [p for p in event.objects if _is_thing(p)] or [
-                p for p in event.modifiers if _is_thing(p) and p.head not in listed("times") | words("backdrop")]
+                p for p in event.modifiers if _is_thing(p) and p.head not in listed("times") | words("backdrop")
+                and (p.head in words("vehicle") or not is_place(p.head))]
             self.thing = things[0] if things else self.thing
             acting = [p for p in event.subjects if _is_thing(p)]
             self.acting = acting[0] if acting else self.acting

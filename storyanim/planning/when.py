@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from storyanim.planning.events import Clause
 from storyanim.planning.narrative import Person, Setting
-from storyanim.planning.parse import is_speech
+from storyanim.planning.trees import is_speech
 from storyanim.planning.words import words
 
 if TYPE_CHECKING:
