@@ -40,20 +40,14 @@ def subjects_of(head: Token, verb: Token) -> tuple[tuple[Token, ...], bool]:
     found = [c for c in head.children if c.dep_ in {"nsubj", "nsubjpass"} and not is_speech(c)]
     if has_child(head, {"expl"}) or not found:            # "There was a girl"
         found += [c for c in head.children if c.dep_ in {"attr", "dobj"} and has_child(head, {"expl"}) and c.i > head.i]
-    if not found and has_child(head, {"expl"}):
-        found = _introduced(head)
     if not found:                                    # "people came running"
         found = [c for a in head.children if a.dep_ == "aux" and a.tag_ in {"VBD", "VBZ", "VBP"} for c in a.children if c.dep_ == "nsubj"]
-    if not found and head.dep_ == "acl":             # "A dog barked at the moon", taken for a dog that is barked at
-        found = [next((a for a in head.ancestors if a.dep_ == "ROOT"), head.head)]
     if not found:                                    # "At that moment a boy, carrying a tray, looked up"
         found = [t for c in head.children if c.dep_ == "prep" and c.i < head.i for t in _second_object(c)]
     if not found and (before := subject_before(head)):
         found = [before]
     if not found and head.pos_ == "VERB":
         found = _inverted_subject(head)
-    if not found and head.pos_ == "VERB":            # "The fox smiles and sits down", taken for fox smiles
-        found = [c for c in head.children if c.dep_ in {"compound", "nmod"} and c.i < head.i and c.pos_ in {"NOUN", "PROPN"}]
     before = [c for c in head.children if (found and c.dep_ in {"nsubj", "npadvmod"} and c.i < found[0].i) or c in found[1:]]
     listed = [c for c in before if c.pos_ in {"NOUN", "PROPN"} and c.right_edge.i + 1 < head.i and c.doc[c.right_edge.i + 1].text == ","
               and (c.pos_ == "PROPN" or is_animate(c.lemma_.lower())) and any(c.dep_ == "conj" for t in found for c in t.children)]
@@ -73,20 +67,6 @@ def subject_before(verb: Token) -> Token | None:
     listed = noun.dep_ == "conj" and noun.head.dep_ == "dobj" and noun.pos_ in {"NOUN", "PROPN"}
     acts = verb.dep_ == "conj" and verb.head == noun.head.head and verb.tag_ in {"VBD", "VBZ", "VBP"} and not has_child(verb, SUBJECTS)
     return noun if listed and acts else None
-
-
-def _introduced(verb: Token) -> list[Token]:
-    """Return the subject of "There flew over the city a little swallow", whatever the tree calls it."""
-    for article in verb.doc[verb.i + 1:verb.sent.end]:
-        if article.lower_ not in {"a", "an", "two", "three", "some"} or any(a.dep_ == "prep" and a.i > verb.i for a in article.ancestors):
-            continue
-        for token in article.doc[article.i + 1:verb.sent.end]:
-            if token.pos_ in {"VERB", "AUX", "PUNCT", "ADP", "CCONJ"}:
-                break
-            follows = token.i + 1 < verb.sent.end and is_animate(token.nbor().lemma_.lower())
-            if is_animate(token.lemma_.lower()) and not follows:
-                return [token]
-    return []
 
 
 def _inverted_subject(verb: Token) -> list[Token]:

@@ -22,9 +22,8 @@ from storyanim.planning.clause_parts import (
     subjects_of,
     way_of,
 )
-from storyanim.planning.inflection import lemma_of_verb
 from storyanim.planning.narrative import EventKind
-from storyanim.planning.parse import Sentence, is_known_noun, story_offset
+from storyanim.planning.parse import Sentence, story_offset
 from storyanim.planning.trees import WATCH, is_speech
 from storyanim.planning.words import is_animate, is_place, words
 
@@ -100,7 +99,7 @@ def read_clauses(sentence: Sentence) -> list[Clause]:
     span = sentence.tokens
     if span is None:
         return []
-    heads = _main_verbs(_verb_of(span, span.root) or span.root)
+    heads = _main_verbs(span.root)
     starts = sorted({span.start, *(_clause_start(head, heads[:i]) for i, head in enumerate(heads) if i)})
     pieces = [span.doc[a:b] for a, b in pairwise([*starts, span.end])]
     clauses = []
@@ -183,9 +182,7 @@ def _clause_start(head: Token, earlier: Sequence[Token]) -> int:
 
 def _read_clause(piece: Span, head: Token, *, depth: int = 0) -> Clause:
     if head.pos_ not in {"VERB", "AUX"}:
-        if depth or (verbal := _verb_of(piece, head)) is None:
-            return _read_fragment(piece, head)
-        head = verbal
+        return _read_fragment(piece, head)
     verb, outer = _visible_verb(head)
     inside = [t for t in (*outer, verb)]
     subjects, passive = subjects_of(head, verb)
@@ -242,47 +239,15 @@ def _read_fragment(piece: Span, head: Token) -> Clause:
     """Read a piece without a verb: "A lighthouse on a cliff", or what somebody says."""
     kind: EventKind = "speech" if all(is_speech(t) or t.is_punct for t in piece) else "state"
     deed = _DEEDS.get(head.lemma_.lower(), _MEALS.get(head.lemma_.lower(), ""))
-    misread = _misread(piece, head)
-    if deed and kind == "state" and not misread and sum(t.is_alpha for t in piece) <= 3:   # "Breakfast!!!"
+    if deed and kind == "state" and sum(t.is_alpha for t in piece) <= 3:   # "Breakfast!!!"
         return Clause(piece, "event", head, deed, "", False, False, (), (), (), ())
-    met = next((c for c in head.children if c.dep_ in {"appos", "dobj", "dep"} and c.i > head.i), None)
-    if met is not None and kind == "state" and head.i == piece.start and lemma_of_verb(head.lower_) not in {head.lower_, ""} \
-            and not is_known_noun(head) and head.tag_ != "NNS":                # "Met my neighbour", taken for a name
-        return Clause(piece, "event", head, lemma_of_verb(head.lower_), "", False, False, (), conjuncts(met),
-                      tuple(read_modifiers(met, piece)), ())
     nouns = conjuncts(head) if head.pos_ in {"NOUN", "PROPN", "PRON"} and not is_speech(head) else ()
     participles = tuple(_participles(head, piece))
     acting = participles[0] if participles and nouns else None
-    if misread:
-        lemma = lemma_of_verb(head.lower_)
-        return Clause(piece, "event", head, lemma, "", False, False, (misread,), (), tuple(read_modifiers(head, piece)), ())
     if acting is not None and kind == "state":       # "Medium shot: an old man climbing the stairs"
         return Clause(piece, "event", acting.verb, acting.lemma, acting.particle, acting.negated, False, nouns,
                       acting.objects, (*read_modifiers(head, piece), *acting.modifiers), participles[1:])
     return Clause(piece, kind, None, "", "", False, False, nouns, (), tuple(read_modifiers(head, piece)), ())
-
-
-def _verb_of(piece: Span, head: Token) -> Token | None:
-    """Return the verb of a sentence whose tree has a noun for root: "A dog barked at the moon"."""
-    if head.pos_ == "ADP":                           # "In the second lesson we painted", taken for a lesson that we painted
-        told = [t for t in piece if t.dep_ == "relcl" and t.tag_ in {"VBD", "VBZ", "VBP"} and has_child(t, {"nsubj"})]
-        return told[0] if len(told) == 1 and not any(t.tag_ in {"WDT", "WP", "WRB"} for t in told[0].children) else None
-    if head.pos_ not in {"NOUN", "PROPN"} or not (is_animate(head.lemma_.lower()) or head.pos_ == "PROPN"):
-        return None
-    related = {t.i for relative in piece if relative.dep_ == "relcl" for t in relative.subtree}
-    verbs = [t for t in piece if t.pos_ in {"VERB", "AUX"} and t.dep_ not in {"conj", "xcomp"} and t.i not in related]
-    return next((t for t in verbs[:1] if verbs == [t] and t.dep_ == "acl" and t.tag_ in {"VBN", "VBD"} and head in t.ancestors
-                 and not has_child(t, {"agent"})), None)
-
-
-def _misread(piece: Span, head: Token) -> Token | None:
-    """Return who acts in "A bear approaches." where the tree has but a noun: of many approaches, those of bears."""
-    if head.tag_ not in {"NN", "NNS"} or is_animate(head.lemma_.lower()) or any(t.pos_ in {"VERB", "AUX"} for t in piece):
-        return None
-    if head.tag_ == "NN" and (is_known_noun(head) or lemma_of_verb(head.lower_) == head.lower_):
-        return None
-    return next((c for c in head.children if c.dep_ in {"compound", "nmod", "amod", "nsubj"} and c.tag_ in {"NN", "NNP"}
-                 and (is_animate(c.lemma_.lower()) or c.pos_ == "PROPN" or c.text[:1].isupper())), None)
 
 
 def _visible_verb(head: Token) -> tuple[Token, list[Token]]:

@@ -275,6 +275,8 @@ class People(NounReader):
         for person in doers:
             person.acts += acts
             self._acted[id(person)] = self._clock
+        for person in (p for how, t in clause.modifiers if how == "with" for p in meant.get(t.i, ())):
+            self._acted[id(person)] = self._clock    # "practised with Jonah": he does it as well
         if not doers and len(others) == 1:           # "the current took the mayor": the talk is of her
             self._acted[id(others[0])] = self._clock
         if clause.kind == "speech" and len(doers) == 1:

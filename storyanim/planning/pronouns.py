@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from storyanim.planning.casting import may_be_it
 from storyanim.planning.events import Clause
 from storyanim.planning.known_people import REACH, KnownPeople
+from storyanim.planning.mentions import describe
 from storyanim.planning.narrative import Gender, Person
 from storyanim.planning.parse import story_offset
 
@@ -49,12 +50,18 @@ class PronounReader(KnownPeople):
                 return doers
             chased = subject and any(t.lower_ == "it" for t in clause.objects)
             it = tuple(p for p in self.actors if may_be_it(p) and not p.names) if chased and self._is_human_near({PRONOUNS[word]}) else ()
-            return (self._he(PRONOUNS[word], (*doers, *it), story_offset(head), subject=subject),)       # "She chased it"
+            named = self._named_objects(clause) if subject else ()
+            return (self._he(PRONOUNS[word], (*doers, *it, *named), story_offset(head), subject=subject),)       # "She chased it"
         if word in _SOMEONE:
             return (self._meet("person", story_offset(head)),)
         if word in {"it", "itself"} and head.dep_ != "expl":
             return self._it(doers, subject=subject, clause=clause)
         return ()
+
+    def _named_objects(self, clause: Clause) -> tuple[Person, ...]:
+        """Return who of those known a clause names as its objects: in "She offered the cow an apple" she is not the cow."""
+        told = (self._find(describe(t, self._names)) for t in clause.objects if t.pos_ in {"NOUN", "PROPN"})
+        return tuple(p for p in told if p is not None)
 
     def _suffers(self, clause: Clause) -> tuple[Person, ...]:
         """Return whom "it", "him" or "me" of a clause is: of "they chased it" not one of them."""

@@ -254,7 +254,8 @@ class SettingReader:
             room = room_with(token.lemma_.lower())
             if room and preposition in STATIC | GOAL | {"out of", "from"} and (lemma not in _LOOK or preposition in {"on", "in", "under", "from"}) \
                     and not any(c.dep_ == "compound" or c.lower_ == "of" for c in token.children):      # no tub of water
-                known = (self.now.indoors or head in words("indoors")) and (room == "room" or (self.now.indoors and head and not room_of(head)))
+                other = head in words("dwelling") if room == "bedroom" else head and not room_of(head)      # "on the sofa" of a shop
+                known = (self.now.indoors or head in words("indoors")) and (room == "room" or (self.now.indoors and other))
                 if not known and room.rpartition(" ")[2] != head:
                     yield Place("in", room, room.rpartition(" ")[2], is_room=room != "boat")
                 return

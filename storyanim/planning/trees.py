@@ -124,12 +124,13 @@ def _plain_verb(token: Token) -> str:
         return "goes"
     if token.pos_ == "NOUN" and token.head.lemma_ in WATCH and token.dep_ in {"dobj", "ccomp"} and _is_intransitive(base):
         return "going" if token.lower_.endswith("ing") else "go"           # "saw a fox creep"
-    kept = base in _HELPERS | WATCH or base in words("speech", "aspect", "state") or not _is_past(token.lower_)
-    if kept or (token.pos_ != "VERB" and not _is_mistaken_past(token, token, token.sent.root.pos_ in {"VERB", "AUX"})):
+    mistaken = _is_mistaken_past(token, token, token.sent.root.pos_ in {"VERB", "AUX"})
+    kept = base in _HELPERS or (base in WATCH and not mistaken) or base in words("speech", "aspect", "state") or not _is_past(token.lower_)
+    if kept or (token.pos_ != "VERB" and not mistaken):
         return str(token.text)
-    if following.tag_ in _DETERMINERS:
+    if following.tag_ in _DETERMINERS | {"NN", "NNS", "NNP", "JJ", "CD"}:
         return "took"
-    return "went" if _is_intransitive(base) or token.tag_ != "VBD" else str(token.text)
+    return "went" if mistaken or _is_intransitive(base) or token.tag_ != "VBD" else str(token.text)
 
 
 def _plain_noun(token: Token) -> str:
@@ -191,7 +192,7 @@ def _is_mistaken_noun(token: Token, own: Token) -> bool:
     if watched and head.dep_ == "dobj" and head.tag_ == "VBG":
         return True                                  # "saw a fox crying"
     adjective = token.tag_ in {"JJ", "JJR", "JJS"} and word not in _lookups().get_table("lemma_index")["adj"]
-    return token.dep_ == "npadvmod" or (adjective and token.dep_ in {"appos", "amod"})
+    return token.dep_ == "npadvmod" or (token.dep_ == "compound" and head.pos_ == "VERB") or (adjective and token.dep_ in {"appos", "amod"})
 
 
 def _is_misread_present(token: Token) -> bool:
@@ -233,9 +234,6 @@ def _mend_words(doc: Doc) -> None:
             token.tag_ = "NN"                        # "hedgehog"
         if token.pos_ == "VERB" and ((token.lemma_ == token.lower_ and token.tag_ != "VB") or token.lower_.endswith(("ed", "ing", "es"))):
             token.lemma_ = lemma_of_verb(token.lower_)
-        elif token.tag_ in {"NN", "NNP"} and token.is_lower and token.lemma_ == token.lower_ and is_animate(lemma_of_noun(token.lower_)) \
-                and not is_animate(token.lower_):
-            token.tag_, token.pos_, token.lemma_ = "NNS", "NOUN", lemma_of_noun(token.lower_)              # "the geese"
         elif token.dep_ == "conj" and token.tag_ in {"NN", "NNS"} and (verb := _verb_above(token)) is not None:
             token.tag_, token.pos_, token.lemma_, token.head = verb.tag_, "VERB", lemma_of_verb(token.lower_), verb
             if token.i + 1 < len(doc) and token.nbor().dep_ == "prep" and token.nbor().head == verb:
@@ -255,15 +253,10 @@ def _mend_trees(doc: Doc) -> None:
             token.dep_, token.tag_ = "conj", "VBD"   # "read a book, put on a coat and left"
         elif token.dep_ == "dep" and token.tag_ in _FINITE and token.head.tag_ == token.tag_ and token.head.i < token.i:
             token.dep_ = "conj"                      # "sighed, licked the knight and followed him"
-        elif token.dep_ == "acl" and _is_first_of_several(token):
-            noun, verb = token.head, token.head.head
-            token.tag_, token.dep_, token.head, noun.head = "VBD", "parataxis", verb, token
         elif token.dep_ == "conj" and token.tag_ in _FINITE and token.head.tag_ not in _FINITE | {"MD"} and not _has_subject(token):
             finite = next((a for a in token.head.ancestors if a.tag_ == token.tag_ and a.i < token.i), None)
             if finite is not None and token.head.pos_ == "VERB":
                 token.head = finite                  # "sat down without being asked and lit a lamp"
-        elif token.dep_ == "conj" and token.tag_ in {"VBN", "NN", "NNP"} and token.is_lower and (verb := _past_above(token)) is not None:
-            token.tag_, token.pos_, token.lemma_, token.head = "VBD", "VERB", lemma_of_verb(token.lower_), verb
 
 
 def _mend_nouns(token: Token) -> None:
@@ -293,26 +286,8 @@ def _is_passive(verb: Token) -> bool:
         or not any(c.dep_ == "nsubj" for v in verbs for c in v.children)
 
 
-def _is_first_of_several(verb: Token) -> bool:
-    """Tell whether what the tree takes for a participle is the first of several deeds: "The horse snorted, kicked and ran"."""
-    noun, main = verb.head, verb.head.head
-    told = verb.tag_ == "VBN" and noun.dep_ == "nsubj" and main.tag_ == "VBD" and verb.i == noun.i + 1 and main.i > verb.i
-    parted = any(t.text == "," for t in verb.doc[verb.i:main.i]) and any(c.dep_ == "conj" for c in main.children)
-    return told and parted and _is_past(verb.lower_) and not any(c.dep_ == "agent" for c in verb.children)
-
-
 def _has_subject(token: Token) -> bool:
     return any(c.dep_ in {"nsubj", "nsubjpass", "aux", "auxpass"} for c in token.children)
-
-
-def _past_above(word: Token) -> Token | None:
-    """Return the verb in the past that an irregular one is coordinate with: "lowered his rifle and wept"."""
-    listed, base = word.head, lemma_of_verb(word.lower_)
-    irregular = base != word.lower_ and base in english_verbs() and not word.lower_.endswith("ing") and _is_past(word.lower_)
-    bare = not any(c.dep_ in {"det", "poss", "amod", "nummod", "compound"} for c in word.children)
-    if not irregular or not bare or listed.pos_ == "VERB" or word.lower_ in words("person", "animal", "place"):
-        return None
-    return next((a for a in listed.ancestors if a.tag_ == "VBD" and a.i < word.i), None)
 
 
 def _verb_above(noun: Token) -> Token | None:

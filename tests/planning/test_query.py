@@ -126,6 +126,12 @@ def test_queries_are_what_one_would_type(text: str, query: str) -> None:
     ("Something crawled over the wall.", "something crawling over the wall"),
     ("Aoife glided onto the ice. She sang.", "a woman singing on the ice"),
     ("The dentist smiled at the teeth.", "a dentist smiling at the teeth"),
+    ("A judge saw a badger shivering in the field and ran home.", "a judge running home"),
+    ("A police officer came. She offered the donkey a carrot.", "an officer offering a carrot"),
+    ("George laughed. In the park I played with Adam. He held my hand.", "a man holding the hand"),
+    ("A bear lay in the cave. It slept.", "a bear sleeping in the cave"),
+    ("Ruth was in the shop. She sat on the sofa.", "a woman sitting on the sofa"),
+    ("The train left at half past eight.", "the train leaving"),
 ])
 def test_things_grounds_and_trades(text: str, query: str) -> None:
     assert queries(text)[-1] == query
