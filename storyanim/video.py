@@ -33,7 +33,7 @@ _PROTOCOLS = "file"
 _MAX_PIXELS = 8192 * 8192                            # of a frame
 _MAX_FRAMES = 1_000_000                              # decoded in a go: 4 hours at 60 a second
 _TIMESTAMP_TOLERANCE_S = 1e-3                        # Matroska rounds its times to milliseconds
-_TIME_BASE = 12800                                   # ticks per second of every clip
+_TIME_BASE = 12800                                   # ticks per second of clips of a whole rate
 _MIN_SEEK_FRAMES = 4                                 # a seek that skips fewer costs more than decoding them
 _MIN_SEEK_S = 5.0                                    # the same where the file has no index
 _CUT_OFF_HINT = "the file may be cut off; write or download it again"
@@ -240,7 +240,7 @@ def _duration_s(container: Any, stream: Any) -> float:
 
 
 def write(  # noqa: PLR0913
-    frames: Frames, path: Path | str, *, width_px: int, height_px: int, fps: float, crf: int = 18,
+    frames: Frames, path: Path | str, *, width_px: int, height_px: int, fps: float | Fraction, crf: int = 18,
     preset: str = "medium", key_frame: int = 0, interpolate: bool = False,
 ) -> None:
     """Write frames as H.264 in mp4 (yuv420p, BT.709), scaled, and repeated or dropped to reach `fps`.
@@ -266,8 +266,13 @@ def write(  # noqa: PLR0913
                  # Without B-frames no edit list is needed, and joined clips keep exact times.
                  "-c:v", "libx264", "-preset", preset, "-crf", str(crf), "-bf", "0",
                  "-force_key_frames", f"expr:eq(n,0)+eq(n,{key_frame})",
-                 "-x264-params", "open-gop=0", "-video_track_timescale", str(_TIME_BASE),
+                 "-x264-params", "open-gop=0", "-video_track_timescale", str(_ticks(rate)),
                  "-flags:v", "+bitexact"], partial, stdin=frames.rgb.tobytes())
+
+
+def _ticks(rate: Fraction) -> int:
+    """Return in how many parts of a second a clip counts: such that frames of a broken rate are whole."""
+    return _TIME_BASE if rate.denominator == 1 else rate.numerator
 
 
 @dataclass(frozen=True)
@@ -275,16 +280,16 @@ class Part:
     """A part of a clip that `write` made: it begins at a key frame."""
 
     path: Path
-    fps: float
+    fps: Fraction
     start: int                                       # of its frames
     end: int                                         # not any more in it
 
     def listed(self) -> str:
         """Return what ffmpeg's concat demuxer wants to know, in whole microseconds within the part."""
         name = str(self.path.absolute()).replace("'", "'\\''")
-        start_us, end_us = math.ceil(1e6 * self.start / self.fps), math.floor(1e6 * self.end / self.fps)
+        start_us, end_us = math.ceil(10**6 * self.start / self.fps), math.floor(10**6 * self.end / self.fps)
         return (f"file '{name}'\ninpoint {start_us}us\noutpoint {end_us}us\n"
-                f"duration {round(1e6 * (self.end - self.start) / self.fps)}us\n")
+                f"duration {round(10**6 * (self.end - self.start) / self.fps)}us\n")
 
 
 def concat(
@@ -316,7 +321,7 @@ def concat(
         listing.write_text("ffconcat version 1.0\n" + "".join(part.listed() for part in parts), "utf-8")
         _ffmpeg(["-f", "concat", "-safe", "0", "-i", str(listing), *inputs, "-map", "0:v:0", "-c:v", "copy",
                  *track, "-map_metadata:g", "-1", "-map_metadata:s", "-1", *tags,
-                 "-video_track_timescale", str(_TIME_BASE), "-movflags", "+faststart"], partial)
+                 "-video_track_timescale", str(_ticks(parts[0].fps)), "-movflags", "+faststart"], partial)
 
 
 def ffmpeg_exe() -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator, model_validator
 
-from storyanim.artifacts.base import FrozenModel, ShotId
+from storyanim.artifacts.base import FrameRate, FrozenModel, ShotId
 
 
 class FootageQuery(FrozenModel):
@@ -116,13 +116,13 @@ class Clip(FrozenModel):
     path: Path
     width_px: int
     height_px: int
-    fps: float
+    fps: FrameRate
     num_frames: int
 
     @property
     def duration_s(self) -> float:
         """Seconds."""
-        return self.num_frames / self.fps
+        return float(self.num_frames / self.fps)
 
 
 class Word(FrozenModel):

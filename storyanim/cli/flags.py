@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -140,7 +141,8 @@ Size = Annotated[
     str | None,
     typer.Option("--size", metavar="16:9|9:16|1:1|WxH", help="Of the film's picture. [default: 512x512]")
 ]
-Fps = Annotated[int | None, typer.Option("--fps", min=1, max=240, help="Frames a second. [default: 24]")]
+Fps = Annotated[
+    str | None, typer.Option("--fps", metavar="24|23.976|24000/1001", help="Frames a second. [default: 24]")]
 Author = Annotated[str | None, typer.Option("--author", help="Whose name stands below the title.")]
 Music = Annotated[
     Path | None, typer.Option("--music", metavar="FILE", help="Music of any length, quieter under speech.")]
@@ -197,6 +199,20 @@ def sound_settings(
     return {"sound": sound} if sound else {}
 
 
+def parse_rate(text: str) -> int | str:
+    """Return frames a second, of 24, 23.976 or 24000/1001, as settings have them. Raises UsageError."""
+    from storyanim.artifacts import frame_rate, plain_rate
+
+    try:
+        rate = frame_rate(text)
+    except ValueError:
+        rate = Fraction(0)
+    if not 1 <= rate <= 240:
+        raise UsageError(f"--fps {text!r} is no rate of a film",
+                         hint="give it as in 24, 23.976 or 24000/1001; from 1 to 240")
+    return plain_rate(rate)
+
+
 _SHORT_SIDE_PX = 512
 
 
@@ -214,11 +230,16 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def film_settings(
-    subtitles: SubtitlesFlag | None, font: Path | None, size: str | None, fps: int | None, author: str | None
+    subtitles: SubtitlesFlag | None, font: Path | None, size: str | None, fps: str | None, author: str | None
 ) -> dict[str, Any]:
-    """Return the settings of the film that flags stand for. Raises UsageError for what is no font or size."""
-    given = {"subtitles": subtitles and subtitles.value, "fps": fps, "author": author}
+    """Return the settings of the film that flags stand for.
+
+    Raises UsageError for what is no font, size or rate.
+    """
+    given = {"subtitles": subtitles and subtitles.value, "author": author}
     film: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if fps is not None:
+        film["fps"] = parse_rate(fps)
     if size is not None:
         film["width_px"], film["height_px"] = parse_size(size)
     if font is not None:

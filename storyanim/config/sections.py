@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from typing import Literal
 
 from pydantic import Field, field_serializer
 
+from storyanim.artifacts import FrameRate
 from storyanim.config.base import SPEED, Section
 
 
@@ -203,7 +205,7 @@ class FilmSettings(Section):
 
     width_px: int = Field(512, ge=16, multiple_of=2)
     height_px: int = Field(512, ge=16, multiple_of=2)
-    fps: int = Field(24, ge=1)
+    fps: FrameRate = Field(Fraction(24), ge=1, le=240)  # 23.976 is 24000/1001
     crf: int = Field(18, ge=0, le=51)
     title_s: float = Field(2.0, ge=0)                # title card; 0: none
     reading_chars_per_s: float = Field(17.0, gt=0)   # a shot is held until its words can be read

@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
@@ -129,6 +130,8 @@ def _describe(value: object) -> object:
     """Return a JSON tree that no value of another kind shares."""
     if value is None or isinstance(value, (str, bool, int, float)):
         return value
+    if isinstance(value, Fraction):
+        return value.numerator if value.denominator == 1 else ["fraction", str(value)]
     if isinstance(value, Path):
         return ["folder" if value.is_dir() else "file", file_key(value)]
     if isinstance(value, (list, tuple)):

@@ -46,10 +46,10 @@ def blend(transition: Transition, tail: UInt8, head: UInt8) -> UInt8:
 
 
 def _read(clip: Clip, start: int, end: int) -> UInt8:
-    return video.read(clip.path, start_s=start / clip.fps, end_s=end / clip.fps).rgb
+    return video.read(clip.path, start_s=float(start / clip.fps), end_s=float(end / clip.fps)).rgb
 
 
 def _write(path: Path, rgb: UInt8, clip: Clip, settings: FilmSettings) -> Part:
-    video.write(Frames(rgb, clip.fps), path, width_px=clip.width_px, height_px=clip.height_px, fps=clip.fps,
-                crf=settings.crf)
+    video.write(Frames(rgb, float(clip.fps)), path, width_px=clip.width_px, height_px=clip.height_px,
+                fps=clip.fps, crf=settings.crf)
     return Part(path, clip.fps, 0, len(rgb))

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 import shutil
+import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,9 @@ from storyanim.engine.folders import atomic_replace, check_writable, disk_errors
 from storyanim.errors import InputError, UsageError, extra_needed
 from storyanim.film.timeline import Piece, Timeline
 
-_FPS = (24, 25, 30, 48, 50, 60)                      # what EDL and Final Cut Pro count in
+# What they count in; a rate of NTSC, 24000/1001, is counted as 24, in whole frames: timecode without drops.
+_COUNTED = {".edl": (24, 25, 30, 48, 50, 60), ".fcpxml": (24, 25, 30, 50, 60)}
+_NTSC = Fraction(1001, 1000)
 _MEDIA = "media"
 _CHANNELS = ("V", "A", "A2", "A3")                   # of an EDL: pictures, narration, music, ambience
 # OpenTimelineIO; CMX 3600; Final Cut Pro; all three in one archive.
@@ -61,7 +65,7 @@ def read_order(path: Path) -> list[str]:
     """
     otio = _otio()
     try:
-        project = otio.adapters.read_from_file(str(path))
+        project = _read(otio, path)
         tracks = [track for track in project.tracks if track.kind == otio.schema.TrackKind.Video]
         clips = [clip for track in tracks for clip in track.find_clips()]
         starts = [clip.transformed_time_range(clip.trimmed_range(), project.tracks).start_time
@@ -71,6 +75,20 @@ def read_order(path: Path) -> list[str]:
                          hint="export it as .otio, .edl or .fcpxml") from error
     ordered = [clips[k].name for k in sorted(range(len(clips)), key=lambda k: starts[k])]
     return list(dict.fromkeys(ordered))
+
+
+def _read(otio: Any, path: Path) -> Any:
+    """Return a project; an EDL does not say its rate, which is the lowest that has all of its frames."""
+    if path.suffix.lower() != ".edl":
+        return otio.adapters.read_from_file(str(path))
+    errors: list[Exception] = []
+    rates: list[Fraction | int] = [*_COUNTED[".edl"], 30 / _NTSC, 60 / _NTSC]    # two with drops
+    for rate in rates:
+        try:
+            return otio.adapters.read_from_file(str(path), rate=float(rate))
+        except Exception as error:                   # by a wrong rate clips have other frames than lengths
+            errors.append(error)
+    raise errors[0]
 
 
 def _put(folder: Path, media: Path, path: Path, format_: str) -> list[Path]:
@@ -85,21 +103,45 @@ def _put(folder: Path, media: Path, path: Path, format_: str) -> list[Path]:
     return [path, place]
 
 
-def _write(otio: Any, project: Any, path: Path, fps: float) -> None:
-    """Write one format; EDL and Final Cut Pro count in rates that `fps` has to be a part of."""
+def _write(otio: Any, project: Any, path: Path, fps: Fraction) -> None:
+    """Write one format; EDL and Final Cut Pro count in rates that `fps` has to be a part of.
+
+    Raises UsageError for a rate that is not.
+    """
     if path.suffix == ".otio":
         otio.adapters.write_to_file(project, str(path))
         return
-    rate = next((one for one in _FPS if one % fps == 0), None)
+    slower = _NTSC if fps.denominator == _NTSC.numerator else Fraction(1)
+    rate = next((one for one in _COUNTED[path.suffix] if one % (fps * slower) == 0), None)
     if rate is None:
-        raise UsageError(f"a .{path.suffix[1:]} project cannot have {fps:g} frames a second",
+        raise UsageError(f"a {path.suffix} project cannot have {float(fps):g} frames a second",
                          hint="choose --format otio, or draw the film with --fps 24")
     counted = project.deepcopy()
-    _count_in(otio, counted, rate)
-    if path.suffix == ".edl":
-        path.write_text(_edl(otio, counted, rate), "utf-8")
-        return
-    otio.adapters.write_to_file(counted, str(path))
+    _count_in(otio, counted, rate, round(rate / (fps * slower)))
+    text = _edl(otio, counted, rate) if path.suffix == ".edl" else _fcpxml(otio, counted, rate / slower)
+    path.write_text(text, "utf-8")
+
+
+def _fcpxml(otio: Any, project: Any, rate: Fraction) -> str:
+    """Return Final Cut Pro's XML of a project that is counted in a whole rate, with times of the true one.
+
+    The adapter rounds rates of NTSC, and says neither how timecode counts nor which tracks are off.
+    """
+    tree = ET.fromstring(otio.adapters.write_to_string(project, "fcpx_xml"))
+    frame_s = 1 / rate
+    for element in tree.iter():
+        for name, value in element.items():
+            if name == "frameDuration":
+                element.set(name, f"{frame_s}s")
+            elif re.fullmatch(r"\d+(/\d+)?s", value):
+                element.set(name, f"{Fraction(value[:-1]) * round(rate) * frame_s}s")
+    for sequence in tree.iter("sequence"):
+        sequence.set("tcFormat", "NDF")
+    off = {clip.name for track in project.tracks if not track.enabled for clip in track.find_clips()}
+    for clip in tree.iterfind(".//spine//clip"):
+        if clip.get("name") in off:
+            clip.set("enabled", "0")
+    return '<?xml version="1.0" encoding="UTF-8"?>\n<!DOCTYPE fcpxml>\n' + ET.tostring(tree, "unicode") + "\n"
 
 
 def _edl(otio: Any, project: Any, rate: int) -> str:
@@ -122,18 +164,22 @@ def _edl(otio: Any, project: Any, rate: int) -> str:
                 line = f"{last:03d}{event[2]}{channel:5}{line[event.end():]}"
             lines.append(line)
         before = last
-    return "\n".join(lines) + "\n"
+    title = lines[0].startswith("TITLE")
+    return "\n".join([*lines[:title], "FCM: NON-DROP FRAME", *lines[title:]]) + "\n"
 
 
-def _count_in(otio: Any, project: Any, rate: float) -> None:
-    """Say every time of a project in another rate; no instant changes."""
+def _count_in(otio: Any, project: Any, rate: int, times: int) -> None:
+    """Say every time of a project in another rate, of which `times` frames are one of the film's."""
+
+    def counted(time: Any) -> Any:
+        return otio.opentime.RationalTime(time.value * times, rate)
 
     def rescaled(span: Any) -> Any:
-        return otio.opentime.TimeRange(span.start_time.rescaled_to(rate), span.duration.rescaled_to(rate))
+        return otio.opentime.TimeRange(counted(span.start_time), counted(span.duration))
 
     for change in project.find_children(descended_from_type=otio.schema.Transition):
         change.in_offset, change.out_offset = (
-            offset.rescaled_to(rate) for offset in (change.in_offset, change.out_offset))
+            counted(offset) for offset in (change.in_offset, change.out_offset))
     for item in project.find_children(descended_from_type=otio.core.Item):
         if item.source_range is not None:
             item.source_range = rescaled(item.source_range)
@@ -147,7 +193,7 @@ def _count_in(otio: Any, project: Any, rate: float) -> None:
 def _project(otio: Any, timeline: Timeline, media: Path, extra: Sequence[Path]) -> Any:
     """Return the film as OpenTimelineIO's timeline; what it names is copied to `media`."""
     project = otio.schema.Timeline(
-        timeline.title, global_start_time=otio.opentime.RationalTime(0, timeline.fps))
+        timeline.title, global_start_time=otio.opentime.RationalTime(0, float(timeline.fps)))
     project.tracks.append(_pictures(otio, timeline, media))
     if any(piece.speech for piece in timeline.pieces):
         project.tracks.append(_narration(otio, timeline, media))
@@ -175,8 +221,8 @@ def _pictures(otio: Any, timeline: Timeline, media: Path) -> Any:
     for piece, lead, tail in zip(timeline.pieces, [0, *overlaps], [*overlaps, 0], strict=True):
         trimmed = lead // 2
         if lead:
-            half = otio.opentime.RationalTime(trimmed, timeline.fps)
-            rest = otio.opentime.RationalTime(lead - trimmed, timeline.fps)
+            half = otio.opentime.RationalTime(trimmed, float(timeline.fps))
+            rest = otio.opentime.RationalTime(lead - trimmed, float(timeline.fps))
             track.append(otio.schema.Transition(transition_type=otio.schema.TransitionTypes.SMPTE_Dissolve,
                                                 in_offset=half, out_offset=rest))
         name = piece.clip.shot_id
@@ -212,20 +258,20 @@ def _narration(otio: Any, timeline: Timeline, media: Path) -> Any:
     return track
 
 
-def _spoken_frames(piece: Piece, fps: float) -> int:
+def _spoken_frames(piece: Piece, fps: Fraction) -> int:
     """Return how many whole frames a shot's narration fills, the clip's at most."""
     spoken = round(piece.speech.duration_s * fps) if piece.speech else 0
     return max(1, min(spoken, piece.clip.num_frames))
 
 
-def _clip(otio: Any, name: str, relative: str, num_frames: int, fps: float) -> Any:
+def _clip(otio: Any, name: str, relative: str, num_frames: int, fps: Fraction) -> Any:
     span = _span(otio, num_frames, fps)
     return otio.schema.Clip(name, otio.schema.ExternalReference(relative, span), span)
 
 
-def _span(otio: Any, num_frames: int, fps: float, start: int = 0) -> Any:
-    return otio.opentime.TimeRange(otio.opentime.RationalTime(start, fps),
-                                   otio.opentime.RationalTime(num_frames, fps))
+def _span(otio: Any, num_frames: int, fps: Fraction, start: int = 0) -> Any:
+    return otio.opentime.TimeRange(otio.opentime.RationalTime(start, float(fps)),
+                                   otio.opentime.RationalTime(num_frames, float(fps)))
 
 
 def _copied(path: Path, media: Path, stem: str) -> str:

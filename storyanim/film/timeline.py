@@ -7,6 +7,7 @@ disagree. Times are counted in frames, of which all clips have the same rate.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
@@ -33,7 +34,7 @@ class Piece(FrozenModel):
     @property
     def start_s(self) -> float:
         """When it begins, in seconds."""
-        return self.start_frame / self.clip.fps
+        return float(self.start_frame / self.clip.fps)
 
 
 class Timeline(FrozenModel):
@@ -47,7 +48,7 @@ class Timeline(FrozenModel):
     ambience: Path | None = None
 
     @property
-    def fps(self) -> float:
+    def fps(self) -> Fraction:
         """Frames a second."""
         return self.pieces[0].clip.fps
 
@@ -60,7 +61,7 @@ class Timeline(FrozenModel):
     @property
     def duration_s(self) -> float:
         """Seconds."""
-        return self.num_frames / self.fps
+        return float(self.num_frames / self.fps)
 
     @property
     def clips(self) -> tuple[Clip, ...]:

@@ -128,16 +128,6 @@ def _project(folder: Path, names: list[str], suffix: str = "otio") -> Path:
     return path
 
 
-def _project(folder: Path, names: list[str], suffix: str = "otio") -> Path:
-    project, track = otio.schema.Timeline("cut"), otio.schema.Track("V", kind=otio.schema.TrackKind.Video)
-    second = otio.opentime.TimeRange(otio.opentime.RationalTime(0, 24), otio.opentime.RationalTime(24, 24))
-    track.extend([otio.schema.Clip(name, otio.schema.ExternalReference(f"{name}.mp4", second), second) for name in names])
-    project.tracks.append(track)
-    path = folder / f"order.{suffix}"
-    otio.adapters.write_to_file(project, str(path))
-    return path
-
-
 def test_the_order_comes_back(cli: Cli, story: Path, tmp_path: Path) -> None:
     run = Path(cli("run", story, "--json").json["run"])
     for suffix in FORMATS:

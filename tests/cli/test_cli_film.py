@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from storyanim.cli.flags import film_settings, parse_size
+from storyanim.cli.flags import film_settings, parse_rate, parse_size
 from storyanim.config import load_settings
 from storyanim.errors import UsageError
 
@@ -24,6 +24,22 @@ def test_other_words_are_no_size(text: str) -> None:
         parse_size(text)
 
 
+@pytest.mark.parametrize(("text", "rate"), [
+    ("24", 24), ("24.0", 24), ("12.5", "25/2"), ("23.976", "24000/1001"), ("23.98", "24000/1001"), ("24000/1001", "24000/1001"),
+    ("29.97", "30000/1001"), ("59.94", "60000/1001"), (" 119.88 ", "120000/1001"),
+])
+def test_rates_are_exact_and_those_of_ntsc_are_known_by_their_rounded_names(text: str, rate: int | str) -> None:
+    assert parse_rate(text) == rate
+    settings = load_settings("storybook", film={"fps": parse_rate(text)}).film
+    assert settings.model_dump(mode="json")["fps"] == rate
+
+
+@pytest.mark.parametrize("text", ["", "0", "-24", "0.5", "1000", "24p", "1/0", "nan", "inf"])
+def test_other_words_are_no_rate(text: str) -> None:
+    with pytest.raises(UsageError, match="no rate"):
+        parse_rate(text)
+
+
 @pytest.mark.parametrize(("profile", "given", "drawn"), [
     ("wan-vace", {}, (832, 480)), ("wan-vace", {"film": {"width_px": 512, "height_px": 910}}, (480, 832)),
     ("wan-vace", {"film": {"width_px": 910, "height_px": 512}}, (832, 480)),
@@ -39,7 +55,7 @@ def test_of_the_sizes_that_a_profile_draws_the_one_of_the_films_shape_is_taken(
 
 def test_only_what_is_given_is_set(tmp_path: Path) -> None:
     assert film_settings(None, None, None, None, None) == {}
-    assert film_settings(None, None, "1:1", 30, "Ann") == {"width_px": 512, "height_px": 512, "fps": 30, "author": "Ann"}
+    assert film_settings(None, None, "1:1", "30", "Ann") == {"width_px": 512, "height_px": 512, "fps": 30, "author": "Ann"}
     (tmp_path / "x.ttf").write_bytes(b"")
     with pytest.raises(UsageError, match="no font"):
         film_settings(None, tmp_path / "x.ttf", None, None, None)

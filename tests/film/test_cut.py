@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -147,3 +148,15 @@ def test_frames_between_are_drawn_by_motion(tmp_path: Path) -> None:
         assert len(seen) == 48
         changes.append(np.abs(np.diff(seen[3:40], axis=0)).mean(axis=(1, 2, 3)))
     assert changes[0].std() > 2 * changes[1].std()
+
+
+@pytest.mark.parametrize("rate", [Fraction(24000, 1001), Fraction(30000, 1001), Fraction(25, 2)])
+def test_a_film_of_a_broken_rate_has_all_of_its_frames_at_exact_times(rate: Fraction, tmp_path: Path) -> None:
+    made = clips_at(tmp_path, FilmSettings(width_px=64, height_px=64, fps=rate))
+    timeline = timeline_of(made, "cut", "fade", "crossfade")
+    shown(tmp_path, timeline)
+    with av.open(str(tmp_path / "film.mp4")) as container:
+        stream = container.streams.video[0]
+        assert stream.average_rate == rate
+        times = [frame.pts * stream.time_base for frame in container.decode(stream)]
+    assert times == [number / rate for number in range(timeline.num_frames)]
