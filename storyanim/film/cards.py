@@ -22,10 +22,15 @@ _INK, _RULE, _LEAF = (74, 52, 36), (164, 122, 78), (122, 140, 84)
 _SUPERSAMPLING = 2                                   # for smooth edges of lines
 
 
-@step_version(3)
+@step_version(4)
 def title_card(folder: Path, title: str, settings: FilmSettings) -> Clip:
-    """Write the title, fading in on a page, `title_s` long. Raises FilmError."""
-    return save_clip(folder, TITLE_ID, Frames(_appearing(title, settings, settings.author), FPS), settings)
+    """Write the title on a page, `title_s` long. Raises FilmError.
+
+    It does not fade in: browsers and file managers show a film by its first frame.
+    """
+    page = draw_page(title, settings.width_px, settings.height_px, settings.font, settings.author)
+    rgb = np.repeat(page[None], _num_frames(settings), axis=0)
+    return save_clip(folder, TITLE_ID, Frames(rgb, FPS), settings)
 
 
 @step_version(2)
@@ -59,12 +64,15 @@ def draw_page(words: str, width_px: int, height_px: int, font: str = "", author:
     return np.asarray(page.resize((width_px, height_px), Image.Resampling.LANCZOS))
 
 
-def _appearing(words: str, settings: FilmSettings, author: str = "") -> UInt8:
+def _num_frames(settings: FilmSettings) -> int:
+    return max(1, round(settings.title_s * FPS))
+
+
+def _appearing(words: str, settings: FilmSettings) -> UInt8:
     """Return (T, H, W, 3): an empty page, on which the words fade in."""
     size = (settings.width_px, settings.height_px)
-    empty, full = np.float32(draw_page("", *size)), np.float32(
-        draw_page(words, *size, settings.font, author))
-    num_frames = max(1, round(settings.title_s * FPS))
+    empty, full = (np.float32(draw_page(shown, *size, settings.font)) for shown in ("", words))
+    num_frames = _num_frames(settings)
     fade_frames = FADE_S * FPS
     shares = np.ones(num_frames)
     if num_frames > fade_frames:

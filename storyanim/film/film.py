@@ -21,14 +21,14 @@ from storyanim.film.subtitles import srt_to_vtt, to_srt
 from storyanim.film.timeline import Timeline
 
 
-@step_version(2)
+@step_version(3)
 def assemble(
     folder: Path, timeline: Timeline, sound: Path | None, settings: FilmSettings, made_by: str = ""
 ) -> Film:
     """Join the timeline's clips as `folder`/film.mp4, with the sound that was mixed for it.
 
     Clips are copied; only frames of transitions are encoded again. The metadata tell that the film is
-    AI-made, and by what.
+    AI-made, and by what. Its first frame becomes poster.jpg, for pages that show no video of themselves.
     Soft subtitles become film.srt, film.vtt and a track of the film; burned ones are in the pictures already.
     Raises FilmError.
     """
@@ -47,6 +47,8 @@ def assemble(
             cut(Path(temporary), timeline, settings), path, subtitles=srt if cues else None, sound=sound,
             chapters=chapters if chapters.is_file() else None,
             metadata=about, language=iso_639_2(timeline.language))
+    first = Image.fromarray(video.sample(path, [0.0])[0])
+    first.save(folder / "poster.jpg", quality=90, subsampling=0)
     return Film(path=path, clips=timeline.clips, duration_s=timeline.duration_s)
 
 

@@ -77,6 +77,7 @@ class Report(FrozenModel):
     cast: tuple[ReportCharacter, ...] = ()
     film: Film | None = None
     captions: str = ""                               # of the film, WebVTT
+    poster: Path | None = None                       # of the film, a picture
     sheet: Path | None = None
     settings: dict[str, Any] = Field(default_factory=dict)  # of the run, nested
     versions: dict[str, str] = Field(default_factory=dict)  # package → version

@@ -60,6 +60,7 @@ class Board:
     film: str = ""                                   # address of the film; "": none yet
     duration_s: float = 0.0
     captions: str = ""                               # address of its subtitles
+    poster: str = ""                                 # address of its picture
     files: Mapping[str, str] = field(default_factory=dict)         # address → what can be taken away
     versions: tuple[Version, ...] = ()
     num_shown: int = 0                               # shots of the film as it lies there
@@ -111,7 +112,7 @@ def read_view(folder: Path) -> Board:
     drawn = _drawn(folder)
     film = _film(folder)
     starts = _starts(folder, film) if film else {}
-    srt = folder / "film.srt"
+    srt, poster = folder / "film.srt", folder / "poster.jpg"
     cards = []
     for number, shot in enumerate(board.shots, 1):
         picture = _picture(folder, shot.id)
@@ -124,6 +125,7 @@ def read_view(folder: Path) -> Board:
     return Board(
         folder.name, seen, board, tuple(cards), film=media(folder, folder / "film.mp4") if film else "",
         duration_s=film.duration_s if film else 0.0,
+        poster=media(folder, poster) if film and poster.is_file() else "",
         captions=media(folder, srt).replace("film.srt", "film.vtt") if srt.is_file() else "",
         files={f"export/{name}": label for name, label in have.items()},
         versions=tuple(list_versions(folder)), num_shown=len(starts),

@@ -262,9 +262,9 @@ def join_film(
         "sheet", sheet.draw_sheet, title, [as_shown(made.shot, made.subtitle) for made in drawn],
         [output_of(made.frames) for made in drawn])
     run.publish(film.value.path, "film.mp4", film.fresh)
-    for name in ("film.srt", "film.vtt"):
-        if (subtitles := film.value.path.with_name(name)).is_file():
-            run.publish(subtitles, name)
+    for name in ("film.srt", "film.vtt", "poster.jpg"):
+        if (beside := film.value.path.with_name(name)).is_file():
+            run.publish(beside, name)
         else:
             run.withdraw(name)
     run.publish(contact_sheet.value, "sheet.png")

@@ -63,6 +63,7 @@ def write_report(
         shots=tuple(report_shot(run, shot, seconds, (failed or {}).get(shot.id, "")) for shot in board.shots),
         film=film.value.model_copy(update={"path": run.path / "film.mp4"}) if film else None,
         captions=srt_to_vtt(srt.read_text("utf-8")) if film and srt.is_file() else "",
+        poster=run.path / "poster.jpg" if film and (run.path / "poster.jpg").is_file() else None,
         sheet=run.path / "sheet.png" if run.done("sheet") else None,
         in_use=in_use,
         mended=tuple((event["time"][:19].replace("T", " "), event["step"])

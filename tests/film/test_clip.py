@@ -133,12 +133,14 @@ class TestCards:
         assert (card.width_px, card.height_px, card.fps, card.duration_s) == (64, 48, 24.0, 1.5)
         assert video.probe(card.path).num_frames == card.num_frames == 36
 
-    def test_words_appear_and_the_end_goes_dark(self, tmp_path: Path) -> None:
+    def test_the_title_stands_from_the_first_frame_and_the_end_appears_and_goes_dark(self, tmp_path: Path) -> None:
         settings = FilmSettings(width_px=96, height_px=96)
         (tmp_path / "end").mkdir()
         title = video.read(cards.title_card(tmp_path, "The Bear", settings).path).rgb[:, 30:60].astype(int)
-        assert title[0].min() > title[30].min() + 50
+        assert np.abs(title - title[-1]).max() <= 12
         end = video.read(cards.end_card(tmp_path / "end", "The End", settings).path).rgb
+        words = end[:, 30:60].astype(int)
+        assert words[0].min() > words[24].min() + 50
         assert end[24].mean() > 180
         assert end[-1].mean() < 20
 

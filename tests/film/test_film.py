@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from storyanim import video
 from storyanim.artifacts import Clip, Film, Frames, Shot
@@ -57,6 +58,8 @@ def test_the_film_is_as_long_as_its_clips(clips: tuple[Clip, ...], tmp_path: Pat
     assert film.duration_s == pytest.approx(seen.duration_s, abs=1e-3)
     assert film.clips == clips
     assert film.path == tmp_path / "film.mp4"
+    with Image.open(tmp_path / "poster.jpg") as poster:
+        assert np.abs(np.asarray(poster).astype(int) - video.read(film.path).rgb[0]).mean() < 3
 
 
 def test_pictures_are_copied_not_coded_again(clips: tuple[Clip, ...], tmp_path: Path) -> None:
