@@ -40,8 +40,8 @@ from storyanim.run.exports import (
 _HERE = Path(__file__).parent
 # What of a run may be looked at; nothing else of it, and of what is outside of it only the footage that was
 # found for a shot, by its number, has an address.
-_MEDIA = re.compile(r"film\.(?:mp4|vtt)|shots/s\d+/(?:frames(?:-\d+)?|depth|thumbnails|clip|takes/[\w-]+)"
-                    r"/[\w-]+\.(?:png|mp4|webp)")
+_MEDIA = re.compile(r"film\.(?:mp4|vtt)|poster\.jpg|"
+                    r"shots/s\d+/(?:frames(?:-\d+)?|depth|thumbnails|clip|takes/[\w-]+)/[\w-]+\.(?:png|mp4|webp)")
 _EXPORTS = ("film.mp4", "film.srt", "sheet.png", "storyboard.yaml")
 # Made when it is asked for: name → run folder, file to write.
 _MADE: Mapping[str, Callable[[Path, Path], object]] = {
@@ -179,7 +179,9 @@ class Review:
                 message = action(shot, fields)
             shown = self._shown(one(fields, "open", shot), message=message)
             only = shown["board"].card(shot) if shot and action not in self._of_many_cards else None
-            return HTMLResponse(render("all.html", **shown, only=only))
+            closed = one(fields, "open", shot) and shown["detail"] is None         # it was taken out
+            return HTMLResponse(render("all.html", **shown, only=only),
+                                headers={"HX-Replace-Url": "/"} if closed else None)
 
         async def route(request: Request) -> Response:
             fields = read_form(await request.body())

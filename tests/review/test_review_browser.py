@@ -389,3 +389,62 @@ def test_it_fits_a_phone(page: Any, served: Served, width: int) -> None:
     small = page.locator("button:visible, #shot a:visible").evaluate_all(
         "all => all.filter(e => e.getBoundingClientRect().height < 36).map(e => e.outerHTML)")
     assert small == []
+
+
+def focused(page: Any) -> str:
+    return page.evaluate("document.activeElement.id || document.activeElement.tagName")
+
+
+def test_keys_alone_go_on_where_they_pressed(page: Any, served: Served) -> None:
+    open_shot(page, "s02")
+    for pressed, told, then in (("pin-2", "moves as this", "play-2"), ("ban-1", "never takes", "play-1"), ("allow-1", "may take", "play-1"),
+                                ("unpin", "fits best", "title"), ("redo", "drawn again", "title")):
+        page.locator(f"#{pressed}").focus()
+        page.keyboard.press("Enter")
+        says(page, told)
+        until(page, f"document.activeElement.id === '{then}'")
+    says(page, "the film is up to date")
+    page.locator("#choose-1").focus()
+    page.keyboard.press("Enter")
+    until(page, "document.activeElement.id === 'title'")
+    says(page, "the film is up to date")
+    page.locator("#remove").focus()
+    page.keyboard.press("Enter")
+    says(page, "out of the film")
+    assert focused(page) == "A"
+    assert page.url == f"http://127.0.0.1:{served.port}/"                            # the shot's own page is gone
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_escape_closes_a_menu_and_goes_on_from_it(page: Any, inside: bool) -> None:
+    page.locator("#export").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="The film, MP4").wait_for()
+    if inside:
+        page.keyboard.press("Tab")
+    page.keyboard.press("Escape")
+    assert page.locator("details.menu[open]").count() == 0
+    assert focused(page) == "export"
+    page.keyboard.press("ArrowRight")
+    page.locator("#shot article[data-shot=s01]").wait_for()
+
+
+@pytest.mark.parametrize("width", [360, 700])
+def test_menus_stay_on_a_phones_screen(page: Any, served: Served, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    open_shot(page, "s01")
+    page.locator("#move-later").click()              # a message stands below the header
+    says(page, "is behind")
+    for menu in ("#history", "#export"):
+        page.locator(menu).click()
+        for item in page.locator("details.menu[open] :is(a, button)").all():
+            box = item.bounding_box()
+            assert 0 <= box["x"] <= box["x"] + box["width"] <= width
+            assert item.evaluate("e => { const b = e.getBoundingClientRect(); return document.elementFromPoint(b.x + b.width / 2, b.y + b.height / 2).closest('a, button') === e }")
+        page.keyboard.press("Escape")
+
+
+def test_the_film_has_its_poster(page: Any, served: Served) -> None:
+    poster = page.locator("#player").get_attribute("poster")
+    answer = page.request.get(f"http://127.0.0.1:{served.port}{poster}")
+    assert (answer.status, answer.headers["content-type"]) == (200, "image/jpeg")

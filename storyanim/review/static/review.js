@@ -51,6 +51,20 @@ document.addEventListener("htmx:afterSettle", (event) => {
 });
 document.addEventListener("DOMContentLoaded", mark);
 
+// ── whoever pressed a button that is gone, or cannot be pressed now, goes on from beside it ──
+let pressed = null;                                  // place of its footage or take; -1: elsewhere
+document.addEventListener("htmx:beforeSwap", () => {
+  const button = document.activeElement;
+  if (!button.id) return;
+  pressed = [...document.querySelectorAll(".found > li")].indexOf(button.closest("li"));
+});
+document.addEventListener("htmx:afterSettle", () => {
+  const lost = pressed !== null && document.activeElement === document.body;
+  const beside = lost && document.querySelectorAll(".found > li")[pressed]?.querySelector("button:enabled");
+  if (lost) (beside || $("#title") || $("#board a"))?.focus({ preventScroll: true });
+  pressed = null;
+});
+
 // ── where the film is ──
 document.addEventListener("timeupdate", (event) => {
   if (event.target.id !== "player" || event.target.paused) return;
@@ -76,11 +90,16 @@ document.addEventListener("keydown", (event) => {
     if (other) move(card, up ? { before: other.dataset.shot } : { behind: other.dataset.shot });
     return;
   }
-  if (event.target.closest("input, textarea, select, video, summary")) return;
+  if (event.key === "Escape") {
+    const menu = $("details.menu[open]");
+    closeMenus();
+    if (menu) $("summary", menu).focus();            // not lost with what was in it
+    return;
+  }
+  if (event.target.closest("input, textarea, select, video")) return;
   const link = { ArrowLeft: "#earlier", ArrowRight: "#later" }[event.key];
   if (link && $(link)) { event.preventDefault(); $(link).click(); }
   if (event.key === "ArrowRight" && !$("#open").value) $("#board a")?.click();
-  if (event.key === "Escape") closeMenus();
 });
 function closeMenus(but) {
   for (const menu of document.querySelectorAll("details.menu[open]")) if (menu !== but) menu.open = false;
