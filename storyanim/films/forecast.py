@@ -28,6 +28,7 @@ from storyanim.run.finished import look_up, needs_no_models
 from storyanim.run.history import FILE
 from storyanim.run.models import bind, models_of
 from storyanim.run.pipeline import join_film, tell_changes
+from storyanim.run.request import steps_of
 from storyanim.run.shots import DrawnShot, ShotTask, find_figures, find_footage, make_shot
 from storyanim.run.sound import narrate
 from storyanim.run.storyboard import plan_story
@@ -208,7 +209,7 @@ def _models_for(steps: Iterable[str], settings: Settings) -> tuple[str, ...]:
 
 def _timed(found: Forecast, settings: Settings, workers: int) -> Forecast:
     """Return the forecast with the time that its steps and a start took when they were last measured."""
-    measured = measured_in(Lookup(found.folder).events(), found.board) | recall(settings)
+    measured = _measured(found, settings)
     at_once = shots_at_once(workers, len(found.shots) - len(found.of("kept")))
     kinds = dict.fromkeys(map(kind_of, found.steps))
     unmeasured = tuple(kind for kind in kinds if not measured.get(kind))
@@ -217,6 +218,17 @@ def _timed(found: Forecast, settings: Settings, workers: int) -> Forecast:
         seconds += median(starts)
     known = not found.steps or len(unmeasured) < len(kinds)
     return replace(found, seconds=seconds if known else None, workers=at_once, unmeasured=unmeasured)
+
+
+def _measured(found: Forecast, settings: Settings) -> dict[str, list[float]]:
+    """Return what steps took when they were last measured, by kind: with these settings, else in the run.
+
+    What the run drew by another number of denoising steps is taken to grow with it.
+    """
+    own = measured_in(Lookup(found.folder).events(), found.board)
+    if (had := steps_of(found.folder)) and "frames" in own:
+        own["frames"] = [seconds * settings.generate.num_inference_steps / had for seconds in own["frames"]]
+    return own | recall(settings)
 
 
 def forecast_films(

@@ -138,7 +138,7 @@ def tell_changes(
                      "the profile or another version; what depends on it is made again",
                      name, json.dumps(now), json.dumps(was))
     if gone := dropped(folder, request):
-        _LOG.warning("this run had %s: not given now, so no longer so", ", ".join(gone))
+        _LOG.warning("this run had %s, and is not asked for that now: it is no longer so", ", ".join(gone))
     return changed
 
 

@@ -132,7 +132,7 @@ def changed_settings(
     asked = dict(_flat(request.settings()))
     found = {}
     for name, value in _flat(settings):
-        was = _at(had, name.split("."))
+        was = _at(had, name)
         if was is not _MISSING and was != value and before.get(name) == asked.get(name):
             found[name] = (was, value)
     return found
@@ -169,10 +169,20 @@ def _flat(section: BaseModel, place: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{place}{name}", dumped[name]
 
 
-def _at(data: Any, names: Sequence[str]) -> Any:
-    for name in names:
-        data = data.get(name, _MISSING) if isinstance(data, dict) else _MISSING
+def _at(data: Any, name: str) -> Any:
+    for part in name.split("."):
+        data = data.get(part, _MISSING) if isinstance(data, dict) else _MISSING
     return data
+
+
+def steps_of(folder: Path) -> int | None:
+    """Return by how many denoising steps a run was last drawn; None where there is no such run."""
+    try:
+        data = json.loads((folder / RECORD).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    found = _at(data, "settings.generate.num_inference_steps")
+    return found if isinstance(found, int) and found > 0 else None
 
 
 def read_pins(folder: Path) -> dict[str, str]:

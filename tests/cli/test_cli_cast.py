@@ -100,7 +100,7 @@ def test_strict_leaves_no_folder(cli: Cli, planned: Diary) -> None:
 def test_what_a_command_leaves_out_that_the_run_had_is_told(cli: Cli, planned: Diary, here: Path) -> None:
     bear = save_pictures(here / "bear")
     assert cli("run", "tom.txt", "--character", f"{bear}=Tom", "--seed", 3, "--author", "me").code == 0
-    told = f'this run had --character {bear}=Tom, --seed 3, film.author "me": not given now, so no longer so'
+    told = f'this run had --character {bear}=Tom, --seed 3, film.author "me", and is not asked for that now: it is no longer so'
     assert told not in cli("run", RUN, "--retries", 0).err.splitlines()
     assert told in cli("run", "tom.txt", "--retries", 0).err.splitlines()
     assert "this run had" not in cli("run", "tom.txt", "--retries", 0).err

@@ -13,6 +13,7 @@ from fakes import Diary
 from family import save_pictures
 
 from storyanim.artifacts import Storyboard
+from storyanim.config import load_settings
 from storyanim.films import forecast
 from storyanim.retrieve.index import VideoIndex
 from storyanim.run.timing import expected_s
@@ -132,6 +133,16 @@ def test_times_of_other_runs_count(cli: Cli, dry: Any, made: Outcome, here: Path
     assert told["seconds"] > 0
     assert told["unmeasured"] == []
     assert "time: about" in cli("run", "other.txt", "--dry-run").out
+
+
+def test_drawing_by_more_steps_takes_longer(cli: Cli, story: Path, diary: Diary) -> None:
+    def frames_s(quality: str) -> float:
+        found = forecast.forecast_film(RUN, quality=quality)
+        return forecast._measured(found, load_settings("storybook", quality))["frames"][0]
+
+    assert cli("run", story, "--quality", "draft").code == 0
+    steps = [load_settings("storybook", quality).generate.num_inference_steps for quality in ("draft", "normal", "fine")]
+    assert [frames_s(quality) / frames_s("draft") for quality in ("draft", "normal", "fine")] == pytest.approx([one / steps[0] for one in steps])
 
 
 def test_the_start_of_a_run_counts(cli: Cli, dry: Any, story: Path, diary: Diary, monkeypatch: pytest.MonkeyPatch) -> None:
