@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import regex  # type: ignore[import-untyped]
 
 from storyanim.artifacts import FrozenModel, Word
-from storyanim.fonts import CLOSING, is_unspaced, letters_of
+from storyanim.fonts import CLOSING, is_unspaced, letters_of, runs_leftwards
 
 LINE_CHARS = 42                                      # what subtitles of films keep to
 _SENTENCE_ENDS = frozenset(".!?…”’\"'。！？」』")
@@ -65,9 +65,19 @@ def to_srt(cues: Sequence[Cue]) -> str:
     for cue in cues:
         event = pysubs2.SSAEvent(start=round(cue.start_s * 1000), end=round(cue.end_s * 1000))
         # SRT has no escape: a joiner without width keeps players from taking <i>, {\\an8} or \\N for markup.
-        event.text = r"\N".join(_MARKUP.sub("\\g<0>\u2060", line) for line in cue.lines)
+        event.text = r"\N".join(_MARKUP.sub("\\g<0>\u2060", line) for line in _directed(cue.lines))
         subtitles.append(event)
     return subtitles.to_string("srt", keep_ssa_tags=True)
+
+
+def _directed(lines: Sequence[str]) -> list[str]:
+    """Return a cue's lines, with an invisible mark where one alone would run otherwise than all of them.
+
+    Players take each line's direction from its first letter; a Hebrew sentence may go on with "hello".
+    """
+    leftwards = runs_leftwards(" ".join(lines))
+    mark = "\u200f" if leftwards else "\u200e"
+    return [line if runs_leftwards(line) == leftwards else mark + line for line in lines]
 
 
 def srt_to_vtt(srt: str) -> str:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from storyanim.artifacts import Clip, Frames, Shot, Word
 from storyanim.config import FilmSettings
 from storyanim.film.clip import num_hold_frames
-from storyanim.film.subtitles import cues_of, srt_to_vtt, to_srt
+from storyanim.film.subtitles import Cue, cues_of, srt_to_vtt, to_srt
 from storyanim.film.timeline import Piece, lay_out
 
 LONG = ("Then she met a fox {who knew everything}, and the fox told her, “Behind the lake, where the old willow stands, "
@@ -134,3 +134,14 @@ def test_srt_keeps_the_words_as_they_are() -> None:
     read = pysubs2.SSAFile.from_string(srt)
     assert [(event.start, event.end) for event in read] == [(round(cue.start_s * 1000), round(cue.end_s * 1000)) for cue in cues]
     assert srt.startswith("1\n00:00:00,000 --> ")
+
+
+@pytest.mark.parametrize(("lines", "marked"), [
+    (("הדוב אמר אל השועל", "hello world ואז הלך"), ("", "\u200f")),
+    (("The bear said to the fox:", "שלום, fox!"), ("", "\u200e")),
+    (("123 הדוב אמר", "45 ואז הלך"), ("", "")),
+    (("The bear said", "hello."), ("", "")),
+])
+def test_lines_of_a_cue_run_as_it_begins(lines: tuple[str, str], marked: tuple[str, str]) -> None:
+    srt = to_srt([Cue(start_s=0, end_s=2, lines=lines)])
+    assert srt.splitlines()[2:4] == [mark + line for mark, line in zip(marked, lines, strict=True)]
