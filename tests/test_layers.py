@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # `config` stands above the rest of its row, since everything that is set up reads its sections.
 STORYANIM = (
-    {"errors", "fonts"},
+    {"errors", "fonts", "frame_rate"},
     {"artifacts", "config", "archive", "sheet"},
     {"device"},
     {"stages", "hub", "video", "near_duplicates", "broken_clips", "motion_layers", "engine", "console"},

@@ -16,10 +16,7 @@ from storyanim.artifacts.arrays import (
 )
 from storyanim.artifacts.base import (
     YAML_LOADER,
-    FrameRate,
     FrozenModel,
-    frame_rate,
-    plain_rate,
     to_yaml,
 )
 from storyanim.artifacts.results import (
@@ -70,7 +67,6 @@ __all__ = [
     "Film",
     "Float32",
     "FootageQuery",
-    "FrameRate",
     "Frames",
     "FrozenModel",
     "Motion",
@@ -86,11 +82,9 @@ __all__ = [
     "UInt8",
     "Word",
     "corners_at",
-    "frame_rate",
     "insert_appearance",
     "middles",
     "parse_yaml",
-    "plain_rate",
     "remember_parsed",
     "to_yaml",
 ]

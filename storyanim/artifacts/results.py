@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pydantic import Field, field_validator, model_validator
 
-from storyanim.artifacts.base import FrameRate, FrozenModel, ShotId
+from storyanim.artifacts.base import FrozenModel, ShotId
+from storyanim.frame_rate import FrameRate
 
 
 class FootageQuery(FrozenModel):

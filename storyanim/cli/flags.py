@@ -201,7 +201,7 @@ def sound_settings(
 
 def parse_rate(text: str) -> int | str:
     """Return frames a second, of 24, 23.976 or 24000/1001, as settings have them. Raises UsageError."""
-    from storyanim.artifacts import frame_rate, plain_rate
+    from storyanim.frame_rate import frame_rate, plain_rate
 
     try:
         rate = frame_rate(text)

@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import Field, field_serializer
 
-from storyanim.artifacts import FrameRate
 from storyanim.config.base import SPEED, Section
+from storyanim.frame_rate import FrameRate
 
 
 def public_url(url: str) -> str:

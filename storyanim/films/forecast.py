@@ -27,9 +27,9 @@ from storyanim.run.components import Components, Token, build_components, is_ind
 from storyanim.run.finished import look_up, needs_no_models
 from storyanim.run.history import FILE
 from storyanim.run.models import bind, models_of
-from storyanim.run.pipeline import join_film, tell_changes
+from storyanim.run.pipeline import find_task, join_film, tell_changes
 from storyanim.run.request import steps_of
-from storyanim.run.shots import DrawnShot, ShotTask, find_figures, find_footage, make_shot
+from storyanim.run.shots import DrawnShot, make_shot
 from storyanim.run.sound import narrate
 from storyanim.run.storyboard import plan_story
 from storyanim.run.timing import expected_s, kind_of, measured_in, recall, start_of
@@ -172,17 +172,14 @@ class _Walk:
         """Look at a shot's steps; return what its footage is, for all that is known."""
         name, begun = f"shots/{shot.id}/match", len(self.run.missing)
         try:
-            candidates, taken = find_footage(self.run, shot, text, taken, self.components)
-            figures = find_figures(self.run, shot, self.components)
+            task, taken = find_task(self.run, shot, text, taken, self.tokens, speech, self.components)
         except StepNotDoneError:
             if name not in self.run.missing:         # one of a figure
                 self.run.missing.append(name)
             old = self.run.done(name)
             return (old.value.match.clip_id,) if old and old.value.match else ()
-        cast = tuple(self.tokens[name] for name in shot.characters)
         try:
-            self.drawn.append(make_shot(self.run, ShotTask(shot, text, cast, candidates, figures, speech),
-                                        self.components))
+            self.drawn.append(make_shot(self.run, task, self.components))
         except StepNotDoneError:
             if not {kind_of(step) for step in self.run.missing[begun:]} & {"frames", "reading"}:
                 self.run.missing.append(f"shots/{shot.id}/frames")       # its guide or character is not made

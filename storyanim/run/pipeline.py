@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from storyanim.artifacts import Check, Film, Storyboard
+from storyanim.artifacts import Check, Film, Shot, Speech, Storyboard
 from storyanim.config import FilmSettings, Settings
 from storyanim.device import make_room
 from storyanim.engine.run_dir import RunDir
@@ -187,14 +187,26 @@ def _find_all_footage(
     for number, (shot, text) in enumerate(zip(board.shots, texts, strict=True)):
         progress(number / (_STEPS_A_SHOT * len(board.shots) + 1), f"{shot.id} looking for footage")
         try:
-            candidates, previous = find_footage(run, shot, text, previous, components)
-            figures = find_figures(run, shot, components)
+            task, previous = find_task(run, shot, text, previous, tokens, speech.get(shot.id), components)
         except InputError as error:
             errors[shot.id] = error
-            continue
-        cast = tuple(tokens[name] for name in shot.characters)
-        tasks.append(ShotTask(shot, text, cast, candidates, figures, speech.get(shot.id)))
+        else:
+            tasks.append(task)
     return tasks
+
+
+def find_task(
+    run: RunDir, shot: Shot, text: str, previous: tuple[str, ...], tokens: Mapping[str, Token],
+    speech: Step[Speech] | None, components: Components,
+) -> tuple[ShotTask, tuple[str, ...]]:
+    """Return all by which a shot is drawn, and what its footage is, which the next shot does not take.
+
+    Raises as `find_footage` does.
+    """
+    candidates, taken = find_footage(run, shot, text, previous, components)
+    figures = find_figures(run, shot, components)
+    cast = tuple(tokens[name] for name in shot.characters)
+    return ShotTask(shot, text, cast, candidates, figures, speech), taken
 
 
 def _draw_all(

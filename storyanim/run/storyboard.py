@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from storyanim.artifacts import CastMember, Role, Story, Storyboard
 from storyanim.engine.run_dir import RunDir
-from storyanim.engine.steps import step_version
+from storyanim.engine.steps import Step, step_version
 from storyanim.errors import CharacterError
 from storyanim.planning import Vocabulary, nouns_of, read_storyboard
 from storyanim.planning.casting import recast
@@ -74,9 +74,17 @@ def settle_storyboard(
         return board if style in (None, board.style) else _restyled(run, board, mark, style)
     base = _base(run, mark)                          # before the step of the new plan takes its place
     step = run.step("plan", plan_story, request.story, list(cast), components.planner)
-    new = step.content[:16]
+    return _take_planned(run, step, base, mark, replan, components.vocabulary)
+
+
+def _take_planned(
+    run: RunDir, step: Step[Storyboard], base: Storyboard | None, mark: str, replan: Replan,
+    vocabulary: Vocabulary | None,
+) -> Storyboard:
+    """Return the plan of the story, with what a person changed in the one before, which was `base`."""
+    path, new = run.path / FILE, step.content[:16]
     if path.is_file() and new == mark and replan != "discard":
-        return _recast(run, step.value, components.vocabulary)
+        return _recast(run, step.value, vocabulary)
     mine = read_storyboard(path) if path.is_file() else None
     boards = [board for board in (base, mine) if board is not None]
     planned = align(step.value, boards, history.next_number(run.path, *boards)) if boards else step.value
@@ -87,8 +95,8 @@ def settle_storyboard(
         base = planned.model_copy(update={"shots": tuple(s for s in planned.shots if s.id in ids)})
     mine = mine.model_copy(update={"style": base.style}).restyled(planned.style)
     base = base.restyled(planned.style)              # another style is no conflict with a person's words
-    merged = merge(_as_cast(base, mine.cast, components.vocabulary), mine,
-                   _as_cast(planned, merged_cast(base, mine, planned), components.vocabulary), "the new plan")
+    merged = merge(_as_cast(base, mine.cast, vocabulary), mine,
+                   _as_cast(planned, merged_cast(base, mine, planned), vocabulary), "the new plan")
     return _write(run, planned, _agreed(merged, replan), new, "plan", path.read_text("utf-8"))
 
 

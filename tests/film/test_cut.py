@@ -102,7 +102,7 @@ def test_the_same_timeline_gives_the_same_bytes(clips: list[Clip], tmp_path: Pat
         (tmp_path / name).mkdir()
         shown(tmp_path / name, timeline_of(clips, "cut", "fade", "dip"))
         made.append((tmp_path / name / "film.mp4").read_bytes())
-        assert sorted(path.name for path in (tmp_path / name).iterdir()) == ["film.mp4"]
+        assert sorted(path.name for path in (tmp_path / name).iterdir()) == ["film.mp4", "poster.jpg"]
     assert made[0] == made[1]
 
 
