@@ -173,7 +173,8 @@ def _default(value: ast.expr | None) -> str:
     """Return the default that an assignment gives a field, without Field's limits."""
     if isinstance(value, ast.Call) and ast.unparse(value.func) == "Field":
         factory = [f"{ast.unparse(word.value)}()" for word in value.keywords if word.arg == "default_factory"]
-        return next(iter([*factory, *map(ast.unparse, value.args)]), "")
+        plain = [re.sub(r"^Fraction\((.+)\)$", r"\1", ast.unparse(argument)) for argument in value.args]
+        return next(iter([*factory, *plain]), "")
     return ast.unparse(value) if value is not None else ""
 
 

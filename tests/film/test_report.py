@@ -121,6 +121,8 @@ def test_it_links_only_files_beside_it(report: Report, tmp_path: Path) -> None:
         "shots/s01/frames/a picture?.png", "shots/s01/match/candidate-1.png", "shots/s01/match/candidate-2.png",
     }
     assert str(tmp_path) not in html
+    assert "poster=" not in html                     # of a film from before there was one
+    assert 'poster="poster.jpg"' in page(report.model_copy(update={"poster": tmp_path / "run/poster.jpg"}), tmp_path)[0]
 
 
 def test_it_tells_what_was_bound_to_whom(report: Report, tmp_path: Path) -> None:
