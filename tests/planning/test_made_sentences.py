@@ -1,6 +1,6 @@
 """Sentences made by lot, whose right queries are known by how they are made: whole kinds of clauses, and not single sentences.
 
-The rules were written by looking at other nouns and verbs, so that what passes here is the kind.
+The rules were written by looking at sentences of other words, so that what passes here is the kind.
 """
 
 from __future__ import annotations
