@@ -121,7 +121,7 @@ def _plain_verb(token: Token) -> str:
         had = any(c.dep_ == "aux" and c.lemma_ == "have" for c in token.children)
         return str(token.text) if not had else "taken" if following.tag_ in _DETERMINERS else "gone" if token.pos_ != "VERB" else str(token.text)
     if _is_misread_present(token):
-        return "goes"
+        return "go" if token.tag_ == "NN" else "goes"
     if token.pos_ == "NOUN" and token.head.lemma_ in WATCH and token.dep_ in {"dobj", "ccomp"} and _is_intransitive(base):
         return "going" if token.lower_.endswith("ing") else "go"           # "saw a fox creep"
     mistaken = _is_mistaken_past(token, token, token.sent.root.pos_ in {"VERB", "AUX"})
@@ -196,9 +196,20 @@ def _is_mistaken_noun(token: Token, own: Token) -> bool:
 
 
 def _is_misread_present(token: Token) -> bool:
-    """Tell whether a tree without a verb has what somebody does for several things: "Oscar dances in the attic"."""
-    return token.tag_ in {"NNS", "VBZ"} and token.dep_ == "ROOT" and lemma_of_verb(token.lower_) in english_verbs() and any(
-        c.dep_ in {"compound", "nmod", "amod"} and c.i == token.i - 1 and (c.tag_ == "NNP" or is_animate(c.lower_)) for c in token.children)
+    """Tell whether a tree without a verb has what somebody does for a thing, or several: "Oscar dances in the attic"."""
+    base = lemma_of_verb(token.lower_)
+    if token.tag_ not in {"NN", "NNS", "VBZ"} or base not in english_verbs() or token.i == token.sent.start:
+        return False
+    before, root, subjects = token.nbor(-1), token.sent.root, [c for c in token.children if c.dep_ == "nsubj"]
+    if token.dep_ == "ROOT" and token.tag_ != "NN":  # "a fox sleeps in a forest"
+        named = before.head == token and before.dep_ in {"compound", "nmod", "amod"} and (before.tag_ == "NNP" or is_animate(before.lower_))
+        return named or (token.tag_ == "NNS" and bool(subjects))
+    if not _is_intransitive(base) or root.pos_ in {"VERB", "AUX"}:
+        return False
+    if token.tag_ == "NN":                           # "a cat and a girl wave"
+        listed = token.dep_ == "conj" and before.dep_ == "compound" and is_animate(before.lower_)
+        return listed or (token == root and any(c.dep_ == "conj" for subject in subjects for c in subject.children))
+    return token.dep_ == "pobj" and before.pos_ == "NOUN" and is_animate(lemma_of_noun(root.lower_))      # "a fox in a red hat sings"
 
 
 @cache

@@ -6,6 +6,7 @@ What is written is read again by OpenTimelineIO's own readers.
 from __future__ import annotations
 
 import zipfile
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -103,7 +104,7 @@ def test_bad_requests_write_nothing(spoken: Path, tmp_path: Path) -> None:
     with RunDir(spoken, beside=True) as run:
         timeline = film_timeline(run)
     odd = timeline.model_copy(update={"pieces": tuple(
-        piece.model_copy(update={"clip": piece.clip.model_copy(update={"fps": 7.0})}) for piece in timeline.pieces)})
+        piece.model_copy(update={"clip": piece.clip.model_copy(update={"fps": Fraction(7)})}) for piece in timeline.pieces)})
     with pytest.raises(UsageError, match="7 frames a second"):
         write_project(odd, tmp_path / "film.edl", "edl")
     (tmp_path / "nothing.edl").write_text("no project at all\n\x00")

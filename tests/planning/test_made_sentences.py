@@ -9,6 +9,7 @@ import random
 import re
 
 import pytest
+from lemminflect import getInflection
 
 from storyanim.artifacts import Story
 from storyanim.config import PlanSettings
@@ -28,7 +29,7 @@ DOES = {"bought a lamp": "buy a lamp", "closed the window": "close the window", 
 PLACES = ["in the field", "in the orchard", "on the island", "in the valley", "by the pond", "in the cellar", "in the stable", "in the tower"]
 
 # What is told, the beginnings of the queries that show it, and the share that must be right. X, Y, Z: who (x, y, z: in the query); a woman W
-# and a man M; N the B: a name and what bears it; goes, does: a past (going, doing: in -ing; go: its base form).
+# and a man M; N the B: a name and what bears it; goes, does: a past (going, doing: in -ing; go: its base form; gos: its present).
 KINDS = [
     ("X goes at.", ["x going at"], 0.9),
     ("X does at.", ["x doing | at"], 0.9),
@@ -41,6 +42,10 @@ KINDS = [
     ("N, the B, goes at.", ["b going at"], 0.8),
     ("N, the B, goes.", ["b going"], 0.8),
     ("X and Y go_ at.", ["x and y going at"], 0.9),
+    ("X gos at.", ["x going at"], 0.9),
+    ("X in a red hat gos at.", ["x going at"], 0.9),
+    ("X with a basket gos at.", ["x going at"], 0.9),
+    ("X and Y go at.", ["x and y going at"], 0.8),
     ("X, Y and Z go_ at.", ["x, y and z going at"], 0.7),
     ("X, Y, and Z go_ at.", ["x, y and z going at"], 0.7),
     ("X does and Y goes at.", ["x doing", "y going at"], 0.8),
@@ -80,7 +85,7 @@ def make(rng: random.Random) -> tuple[dict[str, str], dict[str, str]]:
 
     both = {"going": doing(GOES[goes]), "doing": doing(DOES[does]), "doing2": doing(DOES[does2]), "at": place}
     story = {**told, **both, "W": rng.choice(WOMEN), "M": rng.choice(MEN), "N": rng.choice(NAMES), "B": breed, "goes": goes, "go_": goes,
-             "go": GOES[goes], "does": does, "does2": does2, "At": place}
+             "go": GOES[goes], "gos": getInflection(GOES[goes], "VBZ")[0], "does": does, "does2": does2, "At": place}
     return story, {**both, "b": with_article(breed), **{slot.lower(): with_article(noun) for slot, noun in zip("XYZ", who, strict=True)}}
 
 

@@ -13,7 +13,7 @@ from storybook.cli.train import Stage
 def test_the_stages_are_those_of_the_recipe() -> None:
     from storybook.train import recipe, recipe256
 
-    assert [stage.value for stage in Stage if stage not in (Stage.decoder, Stage.latents)] == [*recipe.STAGES, "judge"]
+    assert [stage.value for stage in Stage if stage not in (Stage.decoder, Stage.latents)] == [*recipe.STAGES, "judge", "reader"]
     assert {*recipe256.STAGES} <= {stage.value for stage in Stage}
 
 
