@@ -268,7 +268,7 @@ def _visible_verb(head: Token) -> tuple[Token, list[Token]]:
             continue
         if inner is None:
             return verb, outer
-        allowed = lemma in _ALLOW and has_child(verb, {"nsubjpass"})
+        allowed = lemma in _ALLOW | WATCH and has_child(verb, {"nsubjpass"})
         if not (lemma == "help" or allowed or _is_unstopped(verb, inner) or lemma in words("aspect")):
             return verb, outer
         if lemma in {"come", "go", "get", "keep"} and inner.tag_ != "VBG":

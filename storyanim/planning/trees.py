@@ -121,7 +121,7 @@ def _plain_verb(token: Token) -> str:
         had = any(c.dep_ == "aux" and c.lemma_ == "have" for c in token.children)
         return str(token.text) if not had else "taken" if following.tag_ in _DETERMINERS else "gone" if token.pos_ != "VERB" else str(token.text)
     if _is_misread_present(token):
-        return "go" if token.tag_ == "NN" else "goes"
+        return "go" if token.tag_ == "NN" and not token.lower_.endswith("ing") else "goes"
     if token.pos_ == "NOUN" and token.head.lemma_ in WATCH and token.dep_ in {"dobj", "ccomp"} and _is_intransitive(base):
         return "going" if token.lower_.endswith("ing") else "go"           # "saw a fox creep"
     mistaken = _is_mistaken_past(token, token, token.sent.root.pos_ in {"VERB", "AUX"})
@@ -206,10 +206,13 @@ def _is_misread_present(token: Token) -> bool:
         return named or (token.tag_ == "NNS" and bool(subjects))
     if not _is_intransitive(base) or root.pos_ in {"VERB", "AUX"}:
         return False
-    if token.tag_ == "NN":                           # "a cat and a girl wave"
-        listed = token.dep_ == "conj" and before.dep_ == "compound" and is_animate(before.lower_)
-        return listed or (token == root and any(c.dep_ == "conj" for subject in subjects for c in subject.children))
-    return token.dep_ == "pobj" and before.pos_ == "NOUN" and is_animate(lemma_of_noun(root.lower_))      # "a fox in a red hat sings"
+    somebody = before.dep_ == "compound" and is_animate(lemma_of_noun(before.lower_))
+    if token.tag_ == "NN":                           # "a cat and a girl wave", "two hens wave", "a raccoon marching in the valley"
+        shown = token == root and token.lower_.endswith("ing")
+        return (somebody and (shown or token.dep_ == "conj" or before.tag_ == "NNS")) or (token == root and bool(subjects))
+    noun = before.pos_ == "NOUN" or before.lower_ not in _lookups().get_table("lemma_index")["adj"]
+    worn = noun and is_animate(lemma_of_noun(root.lower_))                 # "a fox in a red hat sings"
+    return token.dep_ in {"pobj", "dobj"} and (worn or somebody)
 
 
 @cache

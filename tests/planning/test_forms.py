@@ -245,3 +245,18 @@ def test_a_long_text_is_read_quickly() -> None:
     manuscript = read_manuscript(text)
     assert len(manuscript.shots) == 3499
     assert len(told([text[start:end] for start, end in manuscript.shots])) == 3499
+
+
+@pytest.mark.parametrize(("text", "told"), [
+    ("Close-up of a fox running in the snow.", "a fox running in the snow."),
+    ("It rained. An extreme wide shot of two boats – then dark.", "It rained. two boats – then dark."),
+    ("The camera slowly zooms in on a girl reading.", "a girl reading."),
+    ("Photo of a bear.", "a bear."),
+    ("The camera pans left.", "The camera pans left."),
+    ("The camera fell into the lake.", "The camera fell into the lake."),
+    ("A picture of her mother hung on the wall.", "A picture of her mother hung on the wall."),
+    ("The last shot rang out.", "The last shot rang out."),
+])
+def test_what_a_sentence_says_of_the_picture_is_not_told(text: str, told: str) -> None:
+    manuscript = read_manuscript(text)
+    assert " ".join(manuscript.told(0, len(text)).split()) == told

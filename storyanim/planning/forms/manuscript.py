@@ -30,7 +30,7 @@ from storyanim.planning.forms.fountain import is_fountain, mark_fountain
 from storyanim.planning.forms.markdown import mark_blocks, mark_inline, mark_tables
 from storyanim.planning.forms.marking import Mark, Marker, MarkKind
 from storyanim.planning.forms.prose import mark_dates, mark_ending, mark_front_matter, mark_labels
-from storyanim.planning.forms.shot_list import mark_items
+from storyanim.planning.forms.shot_list import mark_camera, mark_items
 
 Form = Literal["prose", "screenplay", "dialogue", "shot list", "diary"]
 
@@ -101,6 +101,7 @@ def read_manuscript(text: str) -> Manuscript:
         mark_labels(marker)
         dated, spoken = mark_dates(marker), mark_cues(marker)
         form = "shot list" if shots else "diary" if dated else "dialogue" if spoken else "prose"
+    mark_camera(marker)
     mark_inline(marker)
     return _with_cuts(Manuscript(text, marker.marks(), form), shots)
 

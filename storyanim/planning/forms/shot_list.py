@@ -24,6 +24,13 @@ _CAMERA = re.compile(
     rf"(?:(?:{_SIZE}[\s-]+)*(?:shot|close[- ]?up|angle|pan|view)\b|(?:{_SIZE}[\s-]+)*{_SIZE}(?=\s*[:|.]))"
     r"(?:\s*\([^)\n]*\))?\s*(?:[:.|–—-]+(?=\s)|,|\b(?:of|on)\b)\s*|(?:close on|angle on|cut to|dissolve to)\s*:?\s+"
     r"|(?-i:ECU|CU|MCU|MS|MLS|LS|WS|EWS|ELS|POV|OTS)\b\s*[:.|–—-]*\s*(?:of\b|on\b)?", re.IGNORECASE)
+# The same of a sentence anywhere: "Close-up of a fox running.", "The camera follows a fox running."
+_SHOWN = re.compile(
+    rf"(?:(?:an?|the)\s+)?(?:(?:{_SIZE}[\s-]+)+(?:shot|angle|view)|(?:{_SIZE}[\s-]+)*close[- ]?up)\s*(?::|\s[–—-]|\bof\b|\bon\b)\s+"
+    r"|(?:shot|view|footage|video|photo|photograph|picture|image|painting|drawing)\s*(?::|\bof\b)\s+"
+    r"|(?:the\s+)?camera\s+(?:\w+ly\s+)?(?:follows|shows|reveals|finds|captures|tracks|(?:focuses|lingers|rests|(?:zooms|pushes|closes|moves)\s+in)\s+on"
+    r"|(?:pans|cuts|moves)\s+to)\s+(?=[^.!?\n]*\w{2}ing\b)", re.IGNORECASE)
+_SENTENCE = re.compile(r"(?:(?<=[.!?…]\s)|(?<=[.!?…][\"”’)]\s))(?=\w)")
 _CLOCK = re.compile(r"[*_]*(?:at\s+)?\d{1,2}[:.]\d\d(?:\s*[ap]\.?m\.?)?[*_]*\s*[:–—-]*\s+", re.IGNORECASE)
 _PLACE = re.compile(r"(?:INT|EXT)\.?\s[^.!?\n]{1,40}\.(?=\s+\S)")
 _MAX_TITLE = 80                                      # characters of a line with a number that can be a title
@@ -117,6 +124,15 @@ def _mark_words(marker: Marker, item: _Item) -> None:
         marker.add(begin, item.line.end, "heading")
     elif camera := _CAMERA.match(words):
         marker.add(begin, begin + camera.end(), "markup")
+
+
+def mark_camera(marker: Marker) -> None:
+    """Mark what sentences say of the picture itself, before whom it shows."""
+    for line in list(marker.free_lines()):
+        begins = [line.start, *(line.start + found.start() for found in _SENTENCE.finditer(marker.text[line.start:line.end]))]
+        for begin in begins:
+            if (shown := _SHOWN.match(marker.text, begin, line.end)) and marker.is_free(begin):
+                marker.add(begin, shown.end(), "markup")
 
 
 def _is_titled(item: _Item) -> bool:
