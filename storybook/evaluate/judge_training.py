@@ -10,7 +10,7 @@ theirs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -44,6 +44,12 @@ LOOKS = 3                                            # at each clip, shaken anot
 LEAST_CROP = 29
 SOFT_SHARE, NOISY_SHARE = 0.3, 0.3                   # drawn frames are softer and noisier than rendered ones
 SOFTEST_PX = 56
+_HEAD = (
+    "## Storybook judge", "",
+    "Reads creature, colour, accessory, scene and action from a clip at 8 frames a second; "
+    "`python -m storybook eval` counts with it.",
+    "Its features, the layer before the last, are those of the Fréchet distances.",
+)
 Batch = dict[str, Any]
 
 
@@ -217,8 +223,9 @@ def train_judge(training: JudgeTraining, teach: Teach) -> dict[str, float]:
     network = load_network(training.out) if known else JudgeNetwork(training.shape, training.world)
     spent, held = train_network(network, judge_data.sets_of(training.world), training, teach)
     save_network(network, training.out)
-    figures = measure(Judge(training.out), held)
-    write_file(training.out / "README.md", card(spent, figures, held).encode())
+    judge = Judge(training.out)
+    figures = measure(lambda clips: judge.read(clips).labels, held)
+    write_file(training.out / "README.md", card(_HEAD, "judge", spent, figures, held).encode())
     return figures
 
 
@@ -238,30 +245,21 @@ def train_network(
     return (spent, teach(moving, training.work / f"{name}_moving", MOVING_SHARE)), held
 
 
-def measure(judge: Judge, held: list[JudgeShard]) -> dict[str, float]:
-    """Accuracy of each attribute, and of all together, on rendered clips."""
-    read = judge.read(Frames(np.asarray(rgb), FPS) for shard in held for rgb in shard.rgb)
-    return accuracy(read.labels, np.concatenate([shard.labels for shard in held]))
+def measure(read: Callable[[Iterable[Frames]], Labels], held: list[JudgeShard]) -> dict[str, float]:
+    """Accuracy of each attribute, and of all together, on rendered clips, of a function that reads clips."""
+    clips = (Frames(np.asarray(rgb), FPS) for shard in held for rgb in shard.rgb)
+    return accuracy(read(clips), np.concatenate([shard.labels for shard in held]))
 
 
-def card(spent: tuple[Spent, Spent], figures: dict[str, float], held: list[JudgeShard]) -> str:
-    """Return the judge's model card."""
-    return "\n".join([
-        "# Model card", "", "## Storybook judge", "",
-        "Reads creature, colour, accessory, scene and action from a clip at 8 frames a second; "
-        "`python -m storybook eval` counts with it.",
-        "Its features, the layer before the last, are those of the Fréchet distances.", "",
-        *how_made("judge", spent, figures, held), "",
-    ])
-
-
-def how_made(
-    stage: str, spent: tuple[Spent, Spent], figures: dict[str, float], held: list[JudgeShard]
-) -> list[str]:
-    """Return the lines of a card that a judge's and a reader's have in common."""
+def card(
+    head: Sequence[str], stage: str, spent: tuple[Spent, Spent], figures: dict[str, float],
+    held: list[JudgeShard],
+) -> str:
+    """Return a model card. Args: head: its title, and what it is for."""
     frames, moved = spent
     count = sum(len(shard.labels) for shard in held)
-    return [
+    return "\n".join([
+        "# Model card", "", *head, "",
         f"- made by: `python -m storybook train {stage}`, {frames.step:,} steps of {FRAMES} single frames "
         f"and {moved.step:,} of {MOVING_CLIPS} clips, {(frames.seconds + moved.seconds) / 60:.1f} minutes of "
         "computing",
@@ -275,4 +273,5 @@ def how_made(
         "- limits: always names something, also where nothing can be made out; one creature a clip; a colour "
         "between the named ones gets the name of one of them; knows the storybook world only",
         "- licence: Apache-2.0, as the project",
-    ]
+        "",
+    ])

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from storyanim.readback.network import CELL_PX, ReaderConfig, ReaderNetwork
+from storyanim.readback.network import ReaderConfig, ReaderNetwork
 from storybook.evaluate.labels import names_of
 from storybook.world import STORYBOOK_1, World
-
-__all__ = ["CELL_PX", "JudgeNetwork", "Shape"]
 
 
 @dataclass(frozen=True)

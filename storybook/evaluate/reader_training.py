@@ -6,6 +6,9 @@ Neither has a part in the other, so that the judge can count what the reader bri
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
+
 import numpy as np
 
 from storyanim.artifacts import Frames
@@ -15,10 +18,15 @@ from storyanim.readback import NetworkReader
 from storyanim.readback.network import ReaderConfig, ReaderNetwork
 from storyanim.readback.reader import save_network
 from storybook.evaluate import judge_data
-from storybook.evaluate.judge_data import FPS, JudgeShard
-from storybook.evaluate.judge_training import JudgeTraining, Spent, Teach, how_made, train_network
-from storybook.evaluate.labels import names_of
-from storybook.evaluate.metrics import accuracy
+from storybook.evaluate.judge_training import JudgeTraining, Teach, card, measure, train_network
+from storybook.evaluate.labels import Labels, names_of
+
+_HEAD = (
+    "## Storybook reader (`ReaderNetwork`)", "",
+    "Reads creature, colour, accessory, scene and action of a clip at 8 frames a second, so that drawn "
+    "shots are checked.",
+    "It is not the judge that measures the family: other clips, another layout, other weights.",
+)
 
 
 def train_reader(training: JudgeTraining, teach: Teach) -> dict[str, float]:
@@ -30,24 +38,11 @@ def train_reader(training: JudgeTraining, teach: Teach) -> dict[str, float]:
     network = ReaderNetwork(ReaderConfig(names_of(training.world)))
     spent, held = train_network(network, judge_data.reader_sets_of(training.world), training, teach, "reader")
     save_network(network, training.out)
-    figures = measure(NetworkReader(ModelRef(repo=str(training.out))), held)
-    write_file(training.out / "README.md", card(spent, figures, held).encode())
+    figures = measure(partial(_labels, NetworkReader(ModelRef(repo=str(training.out)))), held)
+    write_file(training.out / "README.md", card(_HEAD, "reader", spent, figures, held).encode())
     return figures
 
 
-def measure(reader: NetworkReader, held: list[JudgeShard]) -> dict[str, float]:
-    """Return the accuracy of each attribute, and of all together, on rendered clips."""
-    read = [[int(values.argmax()) for values in reader.likelihoods(Frames(np.asarray(rgb), FPS)).values()]
-            for shard in held for rgb in shard.rgb]
-    return accuracy(np.array(read, np.int8), np.concatenate([shard.labels for shard in held]))
-
-
-def card(spent: tuple[Spent, Spent], figures: dict[str, float], held: list[JudgeShard]) -> str:
-    """Return the model card."""
-    return "\n".join([
-        "# Model card", "", "## Storybook reader (`ReaderNetwork`)", "",
-        "Reads creature, colour, accessory, scene and action of a clip at 8 frames a second, so that drawn "
-        "shots are checked.",
-        "It is not the judge that measures the family: other clips, another layout, other weights.", "",
-        *how_made("reader", spent, figures, held), "",
-    ])
+def _labels(reader: NetworkReader, clips: Iterable[Frames]) -> Labels:
+    read = [[int(values.argmax()) for values in reader.likelihoods(clip).values()] for clip in clips]
+    return np.array(read, np.int8)
