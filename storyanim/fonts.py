@@ -75,11 +75,15 @@ class Lettering:
         return [*lines, line] if line else lines
 
     def wrap_evenly(self, width_px: float) -> list[str]:
-        """Return the words in as few lines as `wrap` does, all of about the same width."""
+        """Return the words in as few lines as `wrap` does, all of about the same width.
+
+        No word is broken that `wrap` leaves whole.
+        """
         lines = self.wrap(width_px)
+        whole = set(self.words.split()) & set(" ".join(lines).split())
         for share in range(1, 20) if len(lines) > 1 else ():
             narrow = self.wrap(width_px * (0.5 + share / 40))
-            if len(narrow) == len(lines):
+            if len(narrow) == len(lines) and whole <= set(" ".join(narrow).split()):
                 return narrow
         return lines
 

@@ -81,6 +81,12 @@ def test_a_title_of_two_lines_leaves_no_letter_alone() -> None:
     assert lettered.wrap_evenly(2 * width_px) == ["熊与熊与熊与熊"]
 
 
+def test_lines_are_evened_without_breaking_a_word() -> None:
+    lettered = fonts.lettering("Understanding Tom", 20) or pytest.fail("no font")
+    width_px = 1.05 * lettered.length("Understanding")
+    assert lettered.wrap_evenly(width_px) == ["Understanding", "Tom"]
+
+
 @pytest.mark.parametrize(("word", "breaks"), [("森の中", True), ("ラーメン", True), ("고양이", False), ("cat", False)])
 def test_korean_words_stay_whole(word: str, breaks: bool) -> None:
     assert fonts.is_unspaced(word) is breaks
