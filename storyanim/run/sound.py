@@ -15,7 +15,7 @@ from storyanim.film.sound.mix import mix
 from storyanim.film.sound.music import RATE, check_music, fit_music
 from storyanim.film.sound.speech import check_voices, engine_of, speak
 from storyanim.film.sound.voice_models import VoiceModel, find_voices
-from storyanim.film.sound.voices import Line, narrator_of, voice_of
+from storyanim.film.sound.voices import Line, by_script, narrator_of, voice_of
 from storyanim.film.timeline import Timeline
 from storyanim.planning.dialogue import find_utterances
 from storyanim.planning.language import language_of
@@ -74,8 +74,9 @@ def lines_of(
     """Return what each shot's voices say. Raises UsageError."""
     narrator = narrator_of(settings.voice, language, models)
     voices = {role.name: voice_of(role, narrator, models) for role in board.cast}
-    return [[Line(text=text[one.start:one.end], at=one.start,
-                  voice=voices[one.role.name] if one.role else narrator) for one in utterances]
+    return [[part for one in utterances
+             for part in by_script(Line(text=text[one.start:one.end], at=one.start,
+                                        voice=voices[one.role.name] if one.role else narrator))]
             for text, utterances in zip(texts, find_utterances(texts, board.cast), strict=True)]
 
 

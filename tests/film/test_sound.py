@@ -15,8 +15,9 @@ from storyanim.artifacts import Clip, Role, Speech
 from storyanim.errors import ResourceError, UsageError
 from storyanim.film.sound import speech
 from storyanim.film.sound.mix import mix
+from storyanim.film.sound.music import write_wav
 from storyanim.film.sound.speech import check_voices, engine_of, speak
-from storyanim.film.sound.voices import Line, Voice, parse_voice, voice_of
+from storyanim.film.sound.voices import Line, Voice, by_script, narrator_of, parse_voice, voice_of
 from storyanim.film.timeline import Piece, Timeline, lay_out
 
 TEXT = "A bear walked through the forest. Then 12 bees came by!"
@@ -122,6 +123,21 @@ class TestVoices:
         asked = voice_of(role("Ann", "girl", "she", voice="male, pitch 3"), Voice(language="en-gb"))
         assert (asked.language, asked.gender, asked.pitch) == ("en-gb", "male", 3)
 
+    @pytest.mark.parametrize(("text", "language", "parts"), [
+        ("Tom said שלום, עולם and left.", "en-us", [("Tom said", "en-us"), ("שלום, עולם", "he"), ("and left.", "en-us")]),
+        ("森の狐、狐狸。", "en-us", [("森の狐", "ja"), ("、狐狸", "cmn")]),
+        ("A sign: 狐狸", "en-us", [("A sign", "en-us"), (": 狐狸", "cmn")]),
+        ("狐狸 and Tom", "ja", [("狐狸 and Tom", "ja")]), ("Лис", "uk", [("Лис", "uk")]), ("Café, Łódź!", "en-us", [("Café, Łódź!", "en-us")]),
+    ])
+    def test_foreign_letters_are_read_not_spelled(self, text: str, language: str, parts: list[tuple[str, str]]) -> None:
+        found = by_script(Line(text=text, at=7, voice=Voice(language=language, pitch=60)))
+        assert [(one.text.strip(), one.voice.language) for one in found] == parts
+        assert all(text[one.at - 7:].startswith(one.text) and one.voice.pitch == 60 for one in found)
+        check_voices([one.voice for one in found])
+
+    def test_a_chinese_film_has_a_narrator(self) -> None:
+        check_voices([narrator_of("", "zh", ())])
+
     def test_a_language_that_nobody_speaks_is_told(self) -> None:
         check_voices([Voice(), Voice(language="en"), Voice(language="fr-fr")])
         with pytest.raises(UsageError, match="no voice that speaks 'en-xx'") as caught:
@@ -169,6 +185,20 @@ class TestMix:
                  for name in ("s00", "s01", "s02")]
         pieces = [Piece(clip=clips[0]), Piece(clip=clips[1], text=words, speech=alone), Piece(clip=clips[2])]
         integrated, peak = loudness(mix(tmp_path, lay_out("t", pieces, "en")))
+        assert integrated == pytest.approx(-16, abs=1)
+        assert peak <= -1
+
+    def test_so_is_one_of_a_sentence_and_much_music(self, tmp_path: Path) -> None:
+        words, seconds = "A fox walks through the wood.", 30
+        time = np.arange(seconds * 48_000) / 48_000
+        song = np.rint(3000 * np.sin(2 * np.pi * 330 * time) * (1 + np.sin(time))).astype(np.int16)
+        write_wav(tmp_path / "song.wav", song[:, None], 48_000)
+        speech = said(tmp_path / "speech", Line(text=words, voice=Voice()))
+        clips = [Clip(shot_id=name, path=tmp_path / "no.mp4", width_px=64, height_px=64, fps=24, num_frames=12 * seconds)
+                 for name in ("s01", "s02")]
+        pieces = [Piece(clip=clips[0], text=words, speech=speech), Piece(clip=clips[1])]
+        film = lay_out("t", pieces, "en").model_copy(update={"music": tmp_path / "song.wav"})
+        integrated, peak = loudness(mix(tmp_path, film))
         assert integrated == pytest.approx(-16, abs=1)
         assert peak <= -1
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
+import regex  # type: ignore[import-untyped]
 from pydantic import Field
 
 from storyanim.artifacts import FrozenModel, Role
@@ -28,6 +29,21 @@ _LARGE = _words(
     "stag monster king grandfather oak tree mountain wind sea shark crocodile walrus mammoth dinosaur")
 _SMALL_SOUND, _LARGE_SOUND, _SOUND = (78, 178), (22, 140), (50, 162)
 _PITCH_STEPS, _VARIANTS = 9, 3                       # by which two of a kind differ
+# Letters that eSpeak NG spells one by one in other languages ("Hebrew letter shin"): the language that speaks
+# them, their class, and the languages that are written so.
+_SCRIPTS = (
+    ("ja", r"\p{Han}*[\p{Hiragana}\p{Katakana}]+\p{Han}*", "ja"),
+    ("cmn", r"\p{Han}+", "cmn yue hak ja"),
+    ("ru", r"\p{Cyrillic}+", "ru uk be bg sr mk kk ky tt ba cv tg mn"),
+    ("el", r"\p{Greek}+", "el grc"),
+    ("he", r"\p{Hebrew}+", "he yi"),
+    ("ar", r"\p{Arabic}+", "ar fa ur sd ug ku ps"),
+    ("th", r"\p{Thai}+", "th"),
+)
+_FOREIGN = regex.compile("|".join(rf"(?P<{tag}>(?:[^\p{{L}}\p{{N}}]*{letters})+)"
+                                  for tag, letters, _ in _SCRIPTS))
+_WRITTEN_SO = {tag: _words(languages) for tag, _, languages in _SCRIPTS}
+_SPOKEN = {"zh": "cmn", "no": "nb"}                  # what eSpeak NG calls otherwise
 
 
 class Voice(FrozenModel):
@@ -47,6 +63,20 @@ class Line(FrozenModel):
     text: str
     voice: Voice
     at: int = 0                                      # where in the shot's text they begin
+
+
+def by_script(line: Line) -> list[Line]:
+    """Return a line in parts: letters that its voice would spell are read in a language of theirs."""
+    parts, at, text = [], 0, line.text
+    for found in _FOREIGN.finditer(text):
+        tag = found.lastgroup
+        if line.voice.language.split("-")[0] not in _WRITTEN_SO[tag]:
+            voice = line.voice.model_copy(update={"language": tag, "model": ""})
+            parts += [(at, found.start(), line.voice), (found.start(), found.end(), voice)]
+            at = found.end()
+    return [Line(text=text[start:end], at=line.at + start, voice=voice)
+            for start, end, voice in [*parts, (at, len(text), line.voice)]
+            if re.search(r"\w", text[start:end])]
 
 
 def parse_voice(text: str, start: Voice, models: Sequence[VoiceModel] = ()) -> Voice:
@@ -104,7 +134,7 @@ def narrator_of(text: str, language: str, models: Sequence[VoiceModel]) -> Voice
 
     Raises UsageError.
     """
-    start = Voice() if language in ("", "en") else Voice(language=language)
+    start = Voice() if language in ("", "en") else Voice(language=_SPOKEN.get(language, language))
     first = next((model for model in models if _speaks(model, start.language)), None)
     if first is not None:
         start = start.model_copy(update={"model": first.name, "language": first.language})
