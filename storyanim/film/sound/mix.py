@@ -24,6 +24,7 @@ from storyanim.film.timeline import Timeline
 LOUDNESS, PEAK = -16.0, -1.5                         # LUFS, dBTP of loudnorm: coding adds up to some .3 dB
 _LOUDNESS_RANGE = 11.0                               # LU, loudnorm's
 _MAX_BEYOND = 0.5                                    # LU that loudnorm may miss LOUDNESS by
+_MAX_RAISE = 6.0                                     # dB: more would flatten what is loud for a moment
 # In parts of one size: else the order in which ffmpeg reads its inputs changes the last bits.
 _CHUNKS = "asetnsamples=n=4800"
 _BITS_A_SECOND = "160k"
@@ -40,7 +41,7 @@ class Track:
     loudness: float
 
 
-@step_version(2)
+@step_version(3)
 def mix(folder: Path, timeline: Timeline) -> Path:
     """Write all that the timeline's parts sound like as `folder`/mix.m4a, AAC. Raises FilmError.
 
@@ -68,8 +69,10 @@ def mix(folder: Path, timeline: Timeline) -> Path:
                           "-c:a", "aac", "-b:a", _BITS_A_SECOND, "-f", "mp4", str(out.absolute())])
 
     encode(level if seen else "anull")
-    if seen and (beyond := _loudness_of(out) - LOUDNESS) > _MAX_BEYOND:      # as of a word alone
-        encode(f"{level},volume={-beyond:.2f}dB")
+    beyond = max(_loudness_of(out) - LOUDNESS, -_MAX_RAISE) if seen else 0.0
+    if abs(beyond) > _MAX_BEYOND:                    # as of a word alone, or of one in minutes of music
+        # Between two samples of loudnorm, which gives 192,000 a second, is no higher peak.
+        encode(f"{level},volume={-beyond:.2f}dB,alimiter=limit={PEAK}dB:attack=5:release=80:level=0:latency=1")
     narration.unlink(missing_ok=True)
     return out
 
