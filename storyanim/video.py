@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -397,6 +398,8 @@ def run_ffmpeg(
         raise FilmError("ffmpeg refused", hint=f"it did not end in {timeout_s:.0f} s") from error
     printed = done.stderr.decode("utf-8", "replace").strip()
     if done.returncode != 0:
-        reason = printed.splitlines()[-1] if printed else f"it ended with code {done.returncode}"
+        # The first line has the cause, behind the part of ffmpeg that says it: "[out#0/mp4 @ 0x7f] No space".
+        reason = re.sub(r"^(?:\[[^\]]*\] )*", "", printed.split("\n")[0])
+        reason = reason or f"it ended with code {done.returncode}"
         raise FilmError("ffmpeg refused", hint=reason)
     return printed
