@@ -23,6 +23,11 @@ from storyanim.errors import UsageError
     ('[models]\ndepth = "a/b"', "setting models.depth: it should be a table, as { repo = ... }"),
     ('[models]\nloras = [{ file = "a", weight = nan }]', "setting models.loras.0.weight: it should be a finite number"),
     ("[generate]\nnum_frames = 0", "setting generate.num_frames: it should be greater than or equal to 1"),
+    ("draw_sizes = [64, 64]", "setting draw_sizes.0: it should be a list, as [...]"),
+    ("[quality_settings.best.generate]\nnum_frames = 4", "FILE has settings of the quality 'best', which there is not"),
+    ('[models]\nembeddings = [{ file = "a/bad.pt" }, { file = "bad.safetensors" }]',
+     "setting models: two of the embeddings are called <bad>: give one of the files another name"),
+    ('[models]\nvae = { subfolder = "vae" }', "the setting models.vae.repo is missing"),
     ('[models]\nstructure = "depth"', "setting models: no structure is called 'depth'; known are t2i_adapter, controlnet"),
 ])
 def test_in_the_words_of_the_file(tmp_path: Path, text: str, told: str) -> None:
@@ -30,7 +35,7 @@ def test_in_the_words_of_the_file(tmp_path: Path, text: str, told: str) -> None:
     file.write_text(f'extends = "sd15"\n{text}\n')
     with pytest.raises(UsageError) as caught:
         load_settings(str(file))
-    assert caught.value.message == told
+    assert caught.value.message == told.replace("FILE", str(file))
     assert caught.value.hint
 
 
@@ -40,6 +45,39 @@ def test_profiles_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "folder.toml").mkdir()
     with pytest.raises(UsageError, match=told):
         load_settings(name)
+
+
+def test_a_name_without_its_suffix_and_paths_of_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("own.toml").write_text('extends = "sd15"\n[models]\nbase = { file = "C:\\Users\\me" }\n')
+    for name, hint in (("own", "own.toml, which is there"), ("own.toml", "with /")):
+        with pytest.raises(UsageError) as caught:
+            load_settings(name)
+        assert hint in str(caught.value.hint)
+
+
+def test_a_model_that_is_named_keeps_nothing_of_the_one_below(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The few-step profile names a file of a repository, which no other repository has."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("v3.ckpt", "vae.pt"):
+        Path(name).touch()
+    own = tmp_path / "own.toml"
+
+    def adapter(text: str) -> tuple[str, str, str]:
+        own.write_text(f'extends = "sd15-lightning"\n[models]\n{text}\n')
+        models = load_settings(str(own)).models
+        assert models.motion_adapter is not None
+        return models.motion_adapter.repo, models.motion_adapter.file, models.motion_adapter.revision
+
+    lightning = adapter("")
+    assert adapter('motion_adapter = { repo = "a/b" }') == ("a/b", "", "main")
+    assert adapter('motion_adapter = { file = "v3.ckpt" }') == (str(tmp_path / "v3.ckpt"), "", "main")
+    assert adapter('motion_adapter = { file = "8step.safetensors" }') == (lightning[0], "8step.safetensors", "main")
+    assert adapter('motion_adapter = { revision = "abc" }') == (*lightning[:2], "abc")
+    Path("storyanim.toml").write_text('[models]\nmotion_adapter = { repo = "c/d" }\nvae = { file = "vae.pt" }\n')
+    assert adapter("") == ("c/d", "", "main")
+    assert load_settings(str(own)).models.vae is not None
+    assert load_settings(str(own)).models.vae.folder == Path("vae.pt")            # type: ignore[union-attr]
 
 
 def test_what_lies_beside_the_profile_is_found_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

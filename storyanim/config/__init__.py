@@ -14,6 +14,7 @@ from storyanim.config.base import (
     canonical,
 )
 from storyanim.config.models import (
+    WEIGHTS_FILES,
     FileRef,
     ModelRef,
     Models,
@@ -43,6 +44,7 @@ __all__ = [
     "ASSETS",
     "DEFAULT_INDEX",
     "PROFILE_NAMES",
+    "WEIGHTS_FILES",
     "CheckSettings",
     "DepthSettings",
     "FileRef",

@@ -13,9 +13,11 @@ from pydantic import Field, model_validator
 from storyanim.config.base import ASSETS, Section, asset
 from storyanim.errors import UsageError
 
+WEIGHTS_FILES = (".safetensors", ".ckpt", ".bin", ".pt", ".pth")     # so end no repositories
+
 
 class ModelRef(Section):
-    """Where a model comes from: `assets:NAME` in this package, a folder, or a hub repository."""
+    """Where a model comes from: `assets:NAME` in this package, a folder or file, or a hub repository."""
 
     repo: str
     revision: str = "main"
@@ -29,8 +31,16 @@ class ModelRef(Section):
         if self.repo.startswith(ASSETS):
             return asset(self.repo.removeprefix(ASSETS)) / (self.file or self.subfolder)
         path = Path(self.repo).expanduser()
-        here = path.exists() or self.repo.startswith((".", "/", "~"))
+        here = path.exists() or self.repo.startswith((".", "/", "~")) or path.suffix in WEIGHTS_FILES
         return path / (self.file or self.subfolder) if here else None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_one_file(cls, data: Any) -> Any:
+        """Take `{ file = ... }` for a file on this disk, as a FileRef does."""
+        alone = isinstance(data, dict) and data.get("file") and "repo" not in data
+        return {name: value for name, value in data.items() if name != "file"} | {"repo": data["file"]} if (
+            alone) else data
 
     @cached_property
     def weight_bytes(self) -> int:
@@ -66,8 +76,9 @@ class FileRef(Section):
         else:
             factor = 1.0
         if not os.path.isfile(text):
-            raise UsageError(f"there is no file {text!r}", hint="give a .safetensors, as FILE or FILE:0.8; "
-                                  "one of the hub goes into a profile's [models]")
+            what = f"{text} is a folder" if os.path.isdir(text) else f"there is no file {text!r}"
+            raise UsageError(what, hint="give a .safetensors, a LoRA also as FILE:0.8; folders and files of "
+                                        "the hub go into a profile's [models]")
         return cls(file=str(Path(text).resolve()), weight=factor)
 
 
@@ -115,7 +126,10 @@ class Models(Section):
         return data | {"structure": known[word]}
 
     @model_validator(mode="after")
-    def _has_image_encoder(self) -> Models:
+    def _fit_each_other(self) -> Models:
+        words = [ref.token for ref in self.embeddings]
+        if twice := next((word for word in words if words.count(word) > 1), None):
+            raise ValueError(f"two of the embeddings are called {twice}: give one of the files another name")
         if self.ip_adapter is not None and self.image_encoder is None:
             raise ValueError("an ip_adapter needs the image_encoder that it was trained with")
         return self

@@ -38,10 +38,10 @@ def _profile_toml(name: str) -> dict[str, Any]:
     if path.suffix == ".toml":
         data: dict[str, Any] = _beside(read_toml(path), path.parent)
         return data
-    raise UsageError(
-        f"unknown profile {name!r}",
-        hint=f"known are {', '.join(PROFILE_NAMES)}, or give a .toml file like theirs"
-    )
+    given = f"{name}.toml, which is there" if path.with_name(f"{path.name}.toml").is_file() else (
+        "a .toml file like theirs")
+    raise UsageError(f"unknown profile {name!r}",
+                     hint=f"known are {', '.join(PROFILE_NAMES)}, or give {given}")
 
 
 def _beside(value: Any, folder: Path, name: str = "") -> Any:
@@ -79,13 +79,23 @@ def read_toml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}", hint="give a .toml file") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}", hint="it must be TOML in UTF-8") from error
+        escaped = any(words in str(error) for words in ("hex value", "Unescaped"))
+        hint = r"write paths as 'C:\models', or with /" if escaped else "it must be TOML in UTF-8"
+        raise UsageError(f"{path} cannot be read: {error}", hint=hint) from error
 
 
 def merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Return tables joined: where both have a value, the one above wins."""
+    """Return tables joined: where both have a value, the one above wins.
+
+    A model that names its repository, or a file on this disk, keeps nothing of the one below: that one's
+    `file` or `revision` are of its own repository.
+    """
     merged = dict(below)
     for key, value in above.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = merge(merged[key], value) if both else value
+        joined = isinstance(value, dict) and isinstance(merged.get(key), dict) and not _is_whole(value)
+        merged[key] = merge(merged[key], value) if joined else value
     return merged
+
+
+def _is_whole(table: dict[str, Any]) -> bool:
+    return "repo" in table or os.path.isabs(str(table.get("file", "")))

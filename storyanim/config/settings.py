@@ -32,28 +32,21 @@ _UNKNOWN = "extra_forbidden"
 _LISTS, _TABLES = ("tuple_type", "list_type"), ("model_type", "model_attributes_type")     # kinds of error
 
 
-class _ProfileFile(PydanticBaseSettingsSource):
-    """The profile's TOML and its quality table as a source of settings."""
+class _Files(PydanticBaseSettingsSource):
+    """The profile's TOML with its quality's table, and `storyanim.toml` in the working folder above it."""
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
         return None, field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        profile = self.current_state["profile"]
-        data = read_profile(profile)
-        table = data.pop("quality_settings", {}).get(self.current_state["quality"], {})
-        return merge(data, table)
-
-
-class _WorkingFolderFile(PydanticBaseSettingsSource):
-    """`storyanim.toml` in the working folder."""
-
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        return None, field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        path = Path("storyanim.toml")
-        return read_toml(path) if path.is_file() else {}
+        profile, quality = self.current_state["profile"], self.current_state["quality"]
+        data, here = read_profile(profile), Path("storyanim.toml")
+        tables = data.pop("quality_settings", {})
+        if odd := set(tables) - set(get_args(Quality)):
+            raise UsageError(f"{profile} has settings of the quality {min(odd)!r}, which there is not",
+                             hint=f"known are {', '.join(get_args(Quality))}")
+        data = merge(data, tables.get(quality, {}))
+        return merge(data, read_toml(here)) if here.is_file() else data
 
 
 class Settings(BaseSettings):
@@ -91,8 +84,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        files = _WorkingFolderFile(settings_cls), _ProfileFile(settings_cls)
-        return init_settings, EnvSettingsSource(settings_cls), *files
+        return init_settings, EnvSettingsSource(settings_cls), _Files(settings_cls)
 
     @model_validator(mode="before")
     @classmethod
@@ -101,10 +93,14 @@ class Settings(BaseSettings):
         generate, film = data.get("generate"), data.get("film")
         if not (data.get("draw_sizes") and isinstance(generate, dict) and isinstance(film, dict)):
             return data
-        sizes = [tuple(map(int, size)) for size in data["draw_sizes"]]
-        if (int(generate.get("width_px", 0)), int(generate.get("height_px", 0))) not in sizes:
+        try:
+            sizes = [(int(width_px), int(height_px)) for width_px, height_px in data["draw_sizes"]]
+            own = int(generate.get("width_px", 0)), int(generate.get("height_px", 0))
+            shape = int(film.get("width_px", 1)) / int(film.get("height_px", 1))
+        except (TypeError, ValueError, ZeroDivisionError):
+            return data                              # whoever checks the field says what is wrong
+        if own not in sizes:
             return data
-        shape = int(film.get("width_px", 1)) / int(film.get("height_px", 1))
         width_px, height_px = min(sizes, key=lambda size: abs(math.log(size[0] / size[1] / shape)))
         return data | {"generate": generate | {"width_px": width_px, "height_px": height_px}}
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import re
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from difflib import get_close_matches
 
 from storyanim.config import public_url
 from storyanim.errors import ModelError, ResourceError, ServiceError, StoryanimError
@@ -92,6 +94,7 @@ def _status(error: BaseException) -> int:
 
 def _refused(status: int, names: set[str], repo: str, endpoint: str) -> ServiceError:
     """Return what a status of the hub means for a person."""
+    folder = _hint_for_folder(repo)
     if "GatedRepoError" in names or status == 403:
         return ServiceError(
             f"the hub does not give the model {repo} without leave (status {status}): it is gated",
@@ -99,12 +102,12 @@ def _refused(status: int, names: set[str], repo: str, endpoint: str) -> ServiceE
     if status == 401:
         return ServiceError(
             f"the hub wants a token for the model {repo} (status 401), or has no such model",
-            hint="check the name in the profile's [models], and set HF_TOKEN to a token of yours")
+            hint=folder or "check the name in the profile's [models], and set HF_TOKEN to a token of yours")
     if status == 404:
         lacks = "revision" if "RevisionNotFoundError" in names else "file" if any(
             "EntryNotFound" in name for name in names) else "model"
         return ServiceError(f"the hub {endpoint} has no such {lacks} (status 404): {repo}",
-                            hint="check repo and revision in the profile's [models]")
+                            hint=folder or "check repo and revision in the profile's [models]")
     if status == 429:
         return ServiceError(
             f"the hub {endpoint} takes no more requests for now (status 429, {repo})",
@@ -130,5 +133,13 @@ def _trouble(chain: Sequence[BaseException]) -> str:
 
 def hint_for(repo: str) -> str:
     """Return what to do when a model is not on this disk."""
-    return ("with a network run the same command again, or `storyanim fetch PROFILE` once; or name a folder "
-            f"that holds {repo} in a profile of your own; `--profile storybook` needs no download")
+    return _hint_for_folder(repo) or (
+        "with a network run the same command again, or `storyanim fetch PROFILE` once; or name a folder "
+        f"that holds {repo} in a profile of your own; `--profile storybook` needs no download")
+
+
+def _hint_for_folder(repo: str) -> str:
+    """Return which folder may be meant by what looks like a repository's name; "" when none is like it."""
+    owner, _, name = repo.partition("/")
+    near = get_close_matches(name, os.listdir(owner), n=1) if name and os.path.isdir(owner) else ()
+    return f"if a folder was meant: {owner} has none called {name}, but {near[0]}" if near else ""

@@ -10,19 +10,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from storyanim.config import ModelRef
+from storyanim.config import WEIGHTS_FILES, ModelRef
 from storyanim.device import map_out_of_memory
 from storyanim.errors import ModelError, StoryanimError
 from storyanim.hub.files import check_shards, choose_weights, read_table
 from storyanim.hub.snapshot import locate
 
 _HINT = "compare the folder with the profile's [models] table; fetch a download that broke off again"
-_FILES = (".safetensors", ".ckpt", ".bin", ".pt", ".pth")            # of weights without a config.json
 # What a file is that the libraries refuse, for what they say.
 _REASONS = {
     "Weights only load failed": "it is damaged, or holds more than weights: take a .safetensors of it",
     "ignore_mismatched_sizes": "its weights have other widths",
     "size mismatch for": "its weights have other widths",
+    "have not been correctly renamed": "it has layers that diffusers does not know",
+    "infer state dict type": "diffusers cannot tell by its layers what kind of LoRA it is",
     "not found in the base model": "none of its layers is of this base",
 }
 # What a file is in place of weights or settings, by its first bytes.
@@ -143,7 +144,7 @@ def _check_folder(folder: Path, cls: Any) -> None:
     if not (folder / "config.json").is_file():
         if (folder / "model_index.json").is_file():
             raise ValueError("it is a whole pipeline; name its part by subfolder = \"...\"")
-        files = sorted(path.name for path in folder.glob("*") if path.suffix in _FILES)
+        files = sorted(path.name for path in folder.glob("*") if path.suffix in WEIGHTS_FILES)
         more = f"; name one of its files by file = \"{files[0]}\"" if files else ""
         raise ValueError(f"it has no config.json{more}")
     check_file(folder / "config.json")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from storyanim.config import ASSETS, FileRef, ModelRef, Models
+from storyanim.config import ASSETS, WEIGHTS_FILES, FileRef, ModelRef, Models
 from storyanim.errors import ModelError
 from storyanim.hub import client
 from storyanim.hub.client import Download, RepoInfo
@@ -77,7 +77,8 @@ def locate(ref: ModelRef) -> Path:
     """
     if ref.folder is not None:
         if not ref.folder.exists():
-            raise ModelError(f"there is no model folder {ref.folder}", hint=_hint_for_folder(ref))
+            what = "file" if ref.folder.suffix in WEIGHTS_FILES else "model folder"
+            raise ModelError(f"there is no {what} {ref.folder}", hint=_hint_for_folder(ref))
         return ref.folder
     if (there := _whole_snapshot(ref)) is None:
         bound = resolve(ref)

@@ -264,6 +264,16 @@ class TestFailures:
         with pytest.raises(ModelError, match=r"no folder .*, and no repository can be called so"):
             hub.locate(ModelRef(repo=name))
 
+    def test_a_folder_whose_name_is_written_wrong(self, small_hub: SmallHub, here: Path) -> None:
+        (here / "models" / "control").mkdir(parents=True)
+        with pytest.raises(ModelError, match=r"no file none\.ckpt"):
+            hub.locate(ModelRef(repo="none.ckpt"))
+        for status in (None, 401):
+            small_hub.fail = status
+            with pytest.raises(ServiceError) as caught:
+                hub.locate(ModelRef(repo="models/contorl"))
+            assert caught.value.hint == "if a folder was meant: models has none called contorl, but control"
+
     def test_an_address_that_is_none(self, small_hub: SmallHub, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "hub")
         self.assert_told("HF_ENDPOINT is one as https://")
