@@ -7,9 +7,9 @@ on top. What cannot be used is named for what it is.
 from __future__ import annotations
 
 import inspect
+import logging
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,38 +22,26 @@ from diffusers import (
     SchedulerMixin,
     StableDiffusionPipeline,
 )
-from diffusers.loaders.single_file_utils import (
-    convert_animatediff_checkpoint_to_diffusers,
-    infer_diffusers_model_type,
-)
+from diffusers.loaders.single_file_utils import convert_animatediff_checkpoint_to_diffusers
 from torch import Tensor
 from transformers import CLIPVisionModelWithProjection
 
 from storyanim import hub
 from storyanim.config import FileRef, ModelRef, Models
 from storyanim.errors import ModelError, UsageError
+from storyanim.generate.weights_file import (
+    TEXTUAL_INVERSION,
+    family_of,
+    kind_of,
+    map_file_errors,
+    name_of,
+    read_weights,
+)
 
-_KINDS = {                                           # what `infer_diffusers_model_type` calls a checkpoint
-    "xl": "an SDXL checkpoint", "v2": "a Stable Diffusion 2 checkpoint", "sd3": "a Stable Diffusion 3 checkpoint",
-    "inpainting": "an inpainting checkpoint", "flux": "a FLUX checkpoint", "wan": "a Wan checkpoint",
-    "ltx": "an LTX-Video checkpoint", "controlnet": "a ControlNet", "animatediff": "a motion module",
-    "playground": "a Playground (SDXL) checkpoint", "stable_cascade": "a Stable Cascade checkpoint",
-}
-# What the names of layers tell, of the whole file's or of a LoRA's base.
-_FAMILIES = {
-    r"\b(transformer_)?double_blocks|_double_blocks_|single_transformer_blocks": "FLUX",
-    r"joint_blocks|\.attn\.add_[qkv]_proj": "Stable Diffusion 3",
-    r"\blora_te2_|text_encoder_2\.|\b(?:lora_)?unet\S*[._]transformer_blocks[._][1-9]": "SDXL",
-    r"\bblocks\.\d+\.(self|cross)_attn\.": "Wan",
-}
-_PARTS = {                                           # of a model, by the names of its weights
-    r"\b(adapter\.)?body\.0\.": "a T2I-Adapter",
-    r"\bdown_blocks\..* up_blocks\.|\bup_blocks\..* down_blocks\.": "the U-Net of a diffusers folder, alone",
-    r"\b(encoder|decoder)\.(conv_in|mid)": "a VAE",
-    r"\btext_model\.encoder\.": "a text encoder",
-}
-_EMBEDDING = "a textual inversion"
+_LYCORIS = re.compile(r"\.(hada|lokr)_w\d|\.oft_|\.on_input")         # LoHa, LoKr, OFT, IA3
+_FIRST_HALF = re.compile(r"lora(_linear_layer)?[._](A|down)\b")       # of a layer, by every naming
 COMPONENTS = ("tokenizer", "text_encoder", "vae", "unet", "scheduler")
+log = logging.getLogger(__name__)
 _USE = "storyanim draws with Stable Diffusion 1.5 and AnimateDiff: use a model of that kind"
 
 
@@ -70,9 +58,9 @@ def load_base(ref: FileRef, folder: Path) -> dict[str, Any]:
     weights = read_weights(path)
     if not any(name.startswith("model.diffusion_model.") for name in weights):
         raise ModelError(f"{path.name} is no base checkpoint: it is {name_of(weights)}", hint=_USE)
-    if (kind := _kind(weights)) is not None:
+    if (kind := kind_of(weights)) is not None:
         raise ModelError(f"{path.name} cannot be the base: this is {kind}", hint=_USE)
-    with _named(path):
+    with map_file_errors(path):
         loaded = StableDiffusionPipeline.from_single_file(
             str(path), config=str(folder), local_files_only=True, safety_checker=None, torch_dtype=torch.float32)
     return {name: getattr(loaded, name) for name in ("text_encoder", "vae", "unet")}
@@ -87,7 +75,7 @@ def load_vae(ref: ModelRef, folder: Path) -> AutoencoderKL | AutoencoderTiny:
     """
     path = hub.locate(ref)
     if path.is_file():
-        with _named(path):
+        with map_file_errors(path):
             hub.check_file(path)
             return AutoencoderKL.from_single_file(
                 str(path), config=str(folder), subfolder="vae", local_files_only=True, torch_dtype=torch.float32)
@@ -114,7 +102,7 @@ def load_motion_file(path: Path) -> MotionAdapter:
     named = convert_animatediff_checkpoint_to_diffusers(
         {name: value for name, value in weights.items() if not name.endswith(".pe")})
     config = path.with_name("config.json")
-    with _named(path):
+    with map_file_errors(path):
         adapter = MotionAdapter.from_config(
             hub.read_table(config) if config.is_file() else _motion_config(named, length))
         missing, unknown = adapter.load_state_dict(named, strict=False)
@@ -157,31 +145,42 @@ def add_to_pipeline(pipeline: Any, models: Models) -> None:
     for ref in models.embeddings:
         path = hub.locate_file(ref)
         weights, width = read_weights(path), pipeline.text_encoder.config.hidden_size
-        if (kind := name_of(weights)) != _EMBEDDING:
+        if (kind := name_of(weights)) != TEXTUAL_INVERSION:
             raise ModelError(f"{path.name} is no textual inversion: it is {kind}",
                              hint="give the embedding of a word, made for Stable Diffusion 1.5")
         if wrong := {value.shape[-1] for value in weights.values() if value.ndim} - {width}:
             raise ModelError(f"{path.name} is of another base: {wrong.pop()} values a token, not {width}",
                              hint="give the embedding of a word, made for Stable Diffusion 1.5")
-        with _named(path):
+        with map_file_errors(path):
             pipeline.load_textual_inversion(str(path), token=ref.token)
     for number, ref in enumerate(models.loras):
-        path = hub.locate_file(ref)
-        weights = read_weights(path)
-        if not any("lora" in name.lower() for name in weights):
-            raise ModelError(f"{path.name} is no LoRA: it is {name_of(weights)}",
-                             hint="give a LoRA of Stable Diffusion 1.5 or of AnimateDiff's motion layers")
-        if family := _family(weights):
-            raise ModelError(f"{path.name} cannot be used: this is a LoRA of {family}", hint=_USE)
-        name = f"given_{number}"
-        with _named(path):
-            pipeline.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=name)
-            if not any(name in there for there in pipeline.get_list_adapters().values()):
-                raise ValueError(f"none of its layers is of this base ({next(iter(weights))}, ...)")
-            pipeline.fuse_lora(lora_scale=ref.weight, adapter_names=[name])
-            pipeline.unload_lora_weights()
+        _add_lora(pipeline, ref, f"given_{number}")
     if models.ip_adapter is not None and models.image_encoder is not None:
         _add_ip_adapter(pipeline, models.ip_adapter, models.image_encoder)
+
+
+def _add_lora(pipeline: Any, ref: FileRef, name: str) -> None:
+    path = hub.locate_file(ref)
+    weights = read_weights(path)
+    if not any("lora" in key.lower() for key in weights):
+        raise ModelError(f"{path.name} is no LoRA: it is {name_of(weights)}",
+                         hint="give a LoRA of Stable Diffusion 1.5 or of AnimateDiff's motion layers")
+    if any(map(_LYCORIS.search, weights)):
+        raise ModelError(f"{path.name} is a LyCORIS of a kind that diffusers does not load (LoHa, LoKr, ...)",
+                         hint="take a LoRA, or merge it into a checkpoint and give that as base")
+    if family := family_of(weights):
+        raise ModelError(f"{path.name} cannot be used: this is a LoRA of {family}", hint=_USE)
+    with map_file_errors(path):
+        pipeline.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name=name)
+        loaded = sum(name in getattr(module, "lora_A", ()) for network in (pipeline.unet, pipeline.text_encoder)
+                     for module in network.modules())
+        if not loaded:
+            raise ValueError(f"none of its layers is of this base ({next(iter(weights))}, ...)")
+        if loaded < (held := sum(map(bool, map(_FIRST_HALF.search, weights)))):
+            log.warning("%s: %d of its %d layers are not of this base, and do nothing",
+                        path.name, held - loaded, held)
+        pipeline.fuse_lora(lora_scale=ref.weight, adapter_names=[name])
+        pipeline.unload_lora_weights()
 
 
 def _add_ip_adapter(pipeline: Any, ref: FileRef, encoder: ModelRef) -> None:
@@ -191,54 +190,9 @@ def _add_ip_adapter(pipeline: Any, ref: FileRef, encoder: ModelRef) -> None:
         raise ModelError(f"{path.name} is no IP-Adapter: it is {name_of(weights)}",
                          hint="give one of Stable Diffusion 1.5, as ip-adapter_sd15.safetensors")
     pipeline.register_modules(image_encoder=hub.load_network(CLIPVisionModelWithProjection, encoder))
-    with _named(path):
+    with map_file_errors(path):
         pipeline.load_ip_adapter(str(path.parent), subfolder="", weight_name=path.name, image_encoder_folder=None)
     pipeline.image_encoder.eval().requires_grad_(False)
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a .safetensors file, or of another that torch reads without running code."""
-    from safetensors.torch import load_file
-
-    with _named(path):
-        hub.check_file(path)
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
-        inner = dict(_flat(found.get("state_dict", found)))
-        return {name: value for name, value in inner.items() if isinstance(value, Tensor)}
-
-
-def _flat(tree: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield what lies in nested dicts, under names joined by points, as safetensors has them."""
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{before}{name}.")
-        else:
-            yield f"{before}{name}", value
-
-
-def name_of(weights: Mapping[str, Tensor]) -> str:
-    """Return what a file of weights is, by their names: "an SDXL checkpoint", "a LoRA"."""
-    if kind := _kind(weights):
-        return kind
-    names = " ".join(weights)
-    if "lora" in names.lower():
-        family = _family(weights)
-        return f"a LoRA of {family}" if family else "a LoRA"
-    if "ip_adapter" in names or "image_proj" in names:
-        return "an IP-Adapter"
-    if "motion_modules" in names:
-        return "a motion module"
-    if weights.keys() == {"clip_g", "clip_l"}:
-        return "a textual inversion of SDXL"
-    if len(weights) <= 4:
-        return _EMBEDDING if all(value.ndim <= 2 for value in weights.values()) else "too little"
-    if "model.diffusion_model." in names:
-        return "a checkpoint of Stable Diffusion 1.5"
-    if part := _first_match(_PARTS, names):
-        return part
-    return f"a file of other weights ({next(iter(weights), 'empty')}, ...)"
 
 
 def check_pipeline_folder(folder: Path, repo: str) -> None:
@@ -259,33 +213,9 @@ def check_pipeline_folder(folder: Path, repo: str) -> None:
         raise ModelError(f"{repo} cannot be the base: it is a {name}, with two text encoders", hint=_USE)
 
 
-def _kind(weights: Mapping[str, Tensor]) -> str | None:
-    try:
-        kind = str(infer_diffusers_model_type(weights))
-    except Exception:                                # it looks for weights that not each file of a kind has
-        kind = ""
-    if known := next((words for part, words in _KINDS.items() if kind.startswith(part)), None):
-        return known
-    family = None if any("lora" in name.lower() for name in weights) else _family(weights)
-    return f"a checkpoint of {family}" if family else None
-
-
-def _family(weights: Mapping[str, Tensor]) -> str | None:
-    return _first_match(_FAMILIES, " ".join(weights))
-
-
-def _first_match(patterns: Mapping[str, str], names: str) -> str | None:
-    return next((words for pattern, words in patterns.items() if re.search(pattern, names)), None)
-
-
 def _motion_config(weights: Mapping[str, Tensor], length: int) -> dict[str, Any]:
     downs = {int(name.split(".")[1]) for name in weights if name.startswith("down_blocks.")}
     widths = [len(weights[f"down_blocks.{i}.motion_modules.0.norm.weight"]) for i in sorted(downs)]
     layers = {name.split(".")[3] for name in weights if name.startswith("down_blocks.0.motion_modules.")}
     return {"block_out_channels": widths, "motion_layers_per_block": len(layers), "motion_max_seq_length": length,
             "use_motion_mid_block": any(name.startswith("mid_block") for name in weights)}
-
-
-def _named(path: Path) -> AbstractContextManager[None]:
-    """Map what the libraries raise over a file to a ModelError that names it."""
-    return hub.map_model_errors(path.name, hint="it must be made for the profile's base model")

@@ -17,7 +17,7 @@ from storyanim import hub
 from storyanim.artifacts import CharacterToken, DepthTrack, Float32, Frames, Motion, Shot
 from storyanim.config import GenerateSettings, Settings
 from storyanim.device import choose_device, one_thread_if_small
-from storyanim.errors import CharacterError, ModelError
+from storyanim.errors import CharacterError, ModelError, UsageError
 from storyanim.generate.temporal_filter import temporal_bilateral_filter
 from storyanim.motion_layers import motion_modules_disabled
 
@@ -148,6 +148,10 @@ class StoryGenerator(PipelineGenerator):
         texts = (shot.prompt, *(entity.prompt for entity in shot.entities), *(event.prompt for event in shot.events))
         words = {word for text in texts for word in _PSEUDO_WORD.findall(text)}
         embedded = {ref.token for ref in self._settings.models.embeddings}
+        avoided = set(_PSEUDO_WORD.findall(self._settings.generate.negative_prompt))
+        if unknown := avoided - embedded:
+            raise UsageError(f"generate.negative_prompt names {min(unknown)}, but no such embedding is given",
+                             hint="name its file in embeddings of the profile's [models]; the word is the file's name")
         if missing := words - embedded - {token.token for token in tokens}:
             names = ", ".join(sorted(missing))
             raise CharacterError(f"the prompt of {shot.id} names {names}, but no such character is given",

@@ -96,6 +96,17 @@ def test_a_lora(saved: Path, tmp_path: Path, style: str, weight: float) -> None:
     assert_equal_to(pipeline, reference, stock(saved))
 
 
+@pytest.mark.parametrize("style", ["kohya", "diffusers"])
+def test_layers_of_a_lora_that_do_nothing_are_told(saved: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, style: str) -> None:
+    weights = load_file(lora_file(saved, style, tmp_path / "whole.safetensors"))
+    save_file(weights | {name.replace("down_blocks", "down_blox"): value.clone() for name, value in weights.items()}, tmp_path / "partly.safetensors")
+    for name in ("whole", "partly"):
+        load_pipeline(models_of(saved, loras=(FileRef(file=str(tmp_path / f"{name}.safetensors")),)))
+    count = sum("down.weight" in name or "lora_A" in name for name in weights)
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith("storyanim")]
+    assert ours == [f"partly.safetensors: {count} of its {2 * count} layers are not of this base, and do nothing"]
+
+
 def test_a_textual_inversion_of_two_vectors(saved: Path, tmp_path: Path) -> None:
     file = tmp_path / "cat.safetensors"
     save_file({"emb_params": torch.randn(2, tiny.WIDTH, generator=torch.Generator().manual_seed(1))}, file)
@@ -416,6 +427,12 @@ class TestNamedForWhatItIs:
         down, up = ("lora_down", "lora_up") if layer.startswith("lora_") else ("lora_A", "lora_B")
         save_file({f"{layer}.{down}.weight": torch.zeros(2, 8), f"{layer}.{up}.weight": torch.zeros(8, 2)}, file)
         assert why in self.told(saved, loras=(FileRef(file=str(file)),))
+
+    @pytest.mark.parametrize("parts", [("hada_w1_a", "hada_w1_b"), ("lokr_w1", "lokr_w2"), ("oft_blocks",)])
+    def test_a_lycoris(self, saved: Path, tmp_path: Path, parts: tuple[str, ...]) -> None:
+        layer = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
+        save_file({f"{layer}.{part}": torch.zeros(8, 8) for part in parts}, tmp_path / "style.safetensors")
+        assert "style.safetensors is a LyCORIS" in self.told(saved, loras=(FileRef(file=str(tmp_path / "style.safetensors")),))
 
     @pytest.mark.parametrize(("name", "what"), [
         ("double_blocks.0.img_attn.norm.key_norm.scale", "a FLUX checkpoint"),

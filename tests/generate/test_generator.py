@@ -285,6 +285,11 @@ class TestCharacters:
         with pytest.raises(CharacterError, match="<bear>"):
             ours.draw(NAMED, None, ())
 
+    def test_an_embedding_that_is_not_given_is_refused(self, tables: Any) -> None:
+        avoiding = build_generator(settings(tables["storybook"], {"negative_prompt": "<easynegative>, bad"}))
+        with pytest.raises(UsageError, match="negative_prompt names <easynegative>"):
+            avoiding.draw(SHOT, None, ())
+
     @pytest.mark.parametrize("lora", [
         {"unet.mid_block.attentions.0.no_layer.lora_A.weight": np.ones((2, 16), np.float32)},
         {"unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_q.lora_A.weight": np.ones((2, 5), np.float32)},
