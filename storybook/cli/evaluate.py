@@ -176,11 +176,11 @@ def regions(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")] = Path("runs/eval-regions"),
     quick: Quick = False,
     pairs: Annotated[int | None,
-                     typer.Option(min=1, max=500, help="Of two figures. [default: 24, quick 4]")] = None,
+                     typer.Option(min=0, max=500, help="Of two figures. [default: 24, quick 4]")] = None,
     triples: Annotated[int | None,
-                       typer.Option(min=1, max=500, help="Of three figures. [default: 12, quick 2]")] = None,
+                       typer.Option(min=0, max=500, help="Of three figures. [default: 12, quick 2]")] = None,
     events: Annotated[int | None, typer.Option(
-        min=1, max=500, help="Of one figure that does two things in turn. [default: 24, quick 4]")] = None,
+        min=0, max=500, help="Of one figure that does two things in turn. [default: 24, quick 4]")] = None,
     learned_pairs: Annotated[int | None, typer.Option(
         min=0, max=100, help="Of the two bundled example characters. [default: 6, quick 0]")] = None,
     variants: Annotated[bool, typer.Option(
@@ -198,8 +198,8 @@ def regions(
     from storybook.evaluate.regions import QUICK, RegionsSize, evaluate_regions
 
     size = QUICK if quick else RegionsSize()
-    learned = size.learned_pairs if learned_pairs is None else learned_pairs
-    size = RegionsSize(pairs or size.pairs, triples or size.triples, events or size.events, learned, variants)
+    given = {"pairs": pairs, "triples": triples, "events": events, "learned_pairs": learned_pairs}
+    size = replace(size, variants=variants, **{name: n for name, n in given.items() if n is not None})
     _measure("eval regions", out, settings, judge, (evaluate_regions, size), json_)
 
 
