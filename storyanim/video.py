@@ -34,7 +34,7 @@ _PROTOCOLS = "file"
 _MAX_PIXELS = 8192 * 8192                            # of a frame
 _MAX_FRAMES = 1_000_000                              # decoded in a go: 4 hours at 60 a second
 _TIMESTAMP_TOLERANCE_S = 1e-3                        # Matroska rounds its times to milliseconds
-_TIME_BASE = 12800                                   # ticks per second of clips of a whole rate
+_MIN_TICKS = 12_800                                  # in a second of what is written
 _MIN_SEEK_FRAMES = 4                                 # a seek that skips fewer costs more than decoding them
 _MIN_SEEK_S = 5.0                                    # the same where the file has no index
 _CUT_OFF_HINT = "the file may be cut off; write or download it again"
@@ -272,8 +272,8 @@ def write(  # noqa: PLR0913
 
 
 def _ticks(rate: Fraction) -> int:
-    """Return in how many parts of a second a clip counts: such that frames of a broken rate are whole."""
-    return _TIME_BASE if rate.denominator == 1 else rate.numerator
+    """Return in how many parts of a second a clip counts, such that each frame lasts whole ones."""
+    return rate.numerator * math.ceil(_MIN_TICKS / rate.numerator)
 
 
 @dataclass(frozen=True)

@@ -214,7 +214,7 @@ class TestWrite:
             packets = [packet for packet in container.demux(stream) if packet.pts is not None]
             assert packets[0].is_keyframe
             assert [packet.pts == packet.dts for packet in packets] == [True] * 48
-            assert (stream.time_base, packets[0].pts) == (Fraction(1, 12800), 0)
+            assert (stream.time_base, packets[0].pts) == (Fraction(1, 12816), 0)
             assert stream.codec_context.pix_fmt == "yuv420p"
 
     @pytest.mark.parametrize("settings", [{"width_px": 63}, {"preset": "no_such_preset"}])

@@ -22,7 +22,7 @@ _INK, _RULE, _LEAF = (74, 52, 36), (164, 122, 78), (122, 140, 84)
 _SUPERSAMPLING = 2                                   # for smooth edges of lines
 
 
-@step_version(4)
+@step_version(5)
 def title_card(folder: Path, title: str, settings: FilmSettings) -> Clip:
     """Write the title on a page, `title_s` long. Raises FilmError.
 
@@ -33,7 +33,7 @@ def title_card(folder: Path, title: str, settings: FilmSettings) -> Clip:
     return save_clip(folder, TITLE_ID, Frames(rgb, FPS), settings)
 
 
-@step_version(2)
+@step_version(3)
 def end_card(folder: Path, words: str, settings: FilmSettings) -> Clip:
     """Write the last page, fading in with its words, then to black. Raises FilmError."""
     rgb = _appearing(words, settings)

@@ -23,7 +23,7 @@ FONT_HINT = ("give a font that has them (--font FILE) or install one: fonts-noto
 _AROUND_LIGHT = 0.55                                 # of the blurred picture around one of another shape
 
 
-@step_version(2)
+@step_version(3)
 def write_clip(
     folder: Path, shot: Shot, frames: Frames, settings: FilmSettings, speech: Speech | None = None
 ) -> Clip:

@@ -21,7 +21,7 @@ from storyanim.film.subtitles import srt_to_vtt, to_srt
 from storyanim.film.timeline import Timeline
 
 
-@step_version(3)
+@step_version(4)
 def assemble(
     folder: Path, timeline: Timeline, sound: Path | None, settings: FilmSettings, made_by: str = ""
 ) -> Film:
