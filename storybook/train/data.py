@@ -5,7 +5,7 @@ written to a temporary name and renamed when complete, so that rendering goes on
 
     stills/  many scenes, 4 instants each            clips/  fewer scenes, 16 frames at 8 fps
     pairs/   as stills, two creatures in each        duets/  as clips, two creatures in each
-    held_stills/  never trained on
+    held_stills/, held_clips/, held_duets/  never trained on
 
 What the denoiser of the 256-pixel family learns from is kept as latents: see latents.py.
 """
@@ -62,7 +62,10 @@ SETS = {
     "pairs": SetPlan("pairs", 2_000, 6_000_000, 4, clip=False, num_actors=2),
     "clips": SetPlan("clips", 2_500, 2_000_000, 16, clip=True),
     "duets": SetPlan("duets", 400, 7_000_000, 16, clip=True, num_actors=2),
-    "held_stills": SetPlan("held_stills", 250, 9_000_000, 4, clip=False),  # never trained on: measures the stages
+    # never trained on: they measure the stages
+    "held_stills": SetPlan("held_stills", 250, 9_000_000, 4, clip=False),
+    "held_clips": SetPlan("held_clips", 32, 9_200_000, 16, clip=True),
+    "held_duets": SetPlan("held_duets", 16, 9_300_000, 16, clip=True, num_actors=2),
 }
 
 

@@ -27,6 +27,7 @@ STILL_SHARE = 0.15  # of batches
 # clips
 MOST_STILLS = 96
 STRUCTURE_SHARE = 0.3  # of the clips' batches: what depth shows of a movement is learned soonest
+HELD_BATCHES, HELD_SEED = 24, 5  # what measures it
 NOISE_MIDDLE = 0.7  # logit of the clips' median timestep: how something moves is decided before how it looks
 
 
@@ -123,3 +124,18 @@ class MotionStage:
         error = (output.detach().float().transpose(1, 2) - v).square().mean()
         kind = "with_structure" if guide else "text_only" if noisy.shape[1] > 1 else "single_frames"
         return loss, {kind: error}
+
+
+def measure(stage: MotionStage, clips: list[Path], stills: list[Path]) -> dict[str, float]:
+    """Return the mean error of v on scenes never trained on, for each kind of batch that came up.
+
+    The batches are the same whatever the weights, so that two trainings can be compared.
+    """
+    held = MotionStage(stage.unet, stage.adapter, stage.text, stage.tokens, clips, stills,
+                       batch_size=stage.batch_size, device=stage.device)
+    errors: dict[str, list[float]] = {}
+    with torch.inference_mode():
+        for number in range(HELD_BATCHES):
+            for kind, error in held.loss(held.batch(np.random.default_rng([HELD_SEED, number])))[1].items():
+                errors.setdefault(f"held_{kind}", []).append(float(error))
+    return {kind: float(np.mean(values)) for kind, values in sorted(errors.items())}

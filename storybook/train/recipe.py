@@ -174,7 +174,10 @@ def train_structure(request: Request) -> dict[str, float]:
 def train_motion(request: Request) -> dict[str, float]:
     """Stage 6."""
     _derive_latents(request, *request.family.clips, *request.family.stills)
-    _derive_depth(request, *request.family.clips)
+    family = request.family
+    held_clips = [name for name in family.held_clips if request.folder(name).is_dir()]  # data of before lacks them
+    _derive_latents(request, *held_clips, family.held)
+    _derive_depth(request, *family.clips, *held_clips)
     tokens = CLIPTokenizer.from_pretrained(request.out / "clip")
     text = load_text_encoder(replace(request, scratch=False), tokens)
     if request.scratch:  # the spatial layers are the image stage's all the same
@@ -196,6 +199,8 @@ def train_motion(request: Request) -> dict[str, float]:
     save_pipeline_parts(request.out / "pipeline", unet, text, tokens)
     figures = last_figures(request.work / "motion/log.jsonl",
                            ("loss", "with_structure", "text_only", "single_frames"))
+    if held_clips:
+        figures |= motion.measure(stage, request.folders(tuple(held_clips)), [request.folder(family.held)])
     _card(request, stage, request.out / "pipeline/unet", state, figures)
     return figures
 

@@ -52,7 +52,12 @@ def _plan(name: str, num_scenes: int, first_seed: int, num_actors: int, *, clip:
     return LatentPlan(scenes, shard=25 if clip else SHARD)
 
 
-HELD_PLANS = (_plan("held_stills", 125, 9_000_000, 1), _plan("held_pairs", 125, 9_100_000, 2))
+HELD_PLANS = (
+    _plan("held_stills", 125, 9_000_000, 1),
+    _plan("held_pairs", 125, 9_100_000, 2),
+    _plan("held_clips", 32, 9_200_000, 1, clip=True),
+    _plan("held_duets", 16, 9_300_000, 2, clip=True),
+)
 # What the denoiser learns from, a third of it groups, since what several figures do apart is learned from them.
 LATENT_PLANS = (
     _plan("stills", 5_250, 1_000_000, 1),

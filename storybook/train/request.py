@@ -21,6 +21,7 @@ class Family:
     clips: tuple[str, ...]  # sets of consecutive frames
     base: tuple[str, ...]  # what the image stage learns from
     held: str = "held_stills"  # never trained on
+    held_clips: tuple[str, ...] = ("held_clips", "held_duets")  # nor these
 
 
 SMALL = Family(STORYBOOK_1, "data", ("stills",), ("clips", "duets"), ("stills", "clips", "pairs"))

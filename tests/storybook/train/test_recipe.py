@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from storyanim.errors import ModelError, UsageError
-from storybook.train import denoise, recipe, sheets, text
+from storybook.train import denoise, motion, recipe, sheets, text
 from storybook.train.loop import LoopOptions
 from storybook.train.recipe import run_stage
 from storybook.train.request import Request
@@ -28,6 +28,7 @@ def request_(tmp_path_factory: pytest.TempPathFactory) -> Request:
     patch = pytest.MonkeyPatch()
     patch.setattr(denoise, "SAMPLE_STEPS", 1)
     patch.setattr(sheets, "NUM_CAPTIONS", 2)
+    patch.setattr(motion, "HELD_BATCHES", 1)
     few_queries(patch)
     for name in ORDER:
         run_stage(name, request)
@@ -63,16 +64,26 @@ def test_the_family_draws(request_: Request) -> None:
     assert frames.shape == (2, 128, 128, 3)
 
 
-def test_motion_moves_the_motion_layers_most(request_: Request, tmp_path: Path) -> None:
+def test_motion_moves_the_motion_layers_most_and_is_measured_on_clips_of_no_training(
+    request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(motion, "HELD_BATCHES", 4)
     before = weights(request_.out / "pipeline/unet")
     out = tmp_path / "out"
     copy_tree(request_.out, out)
-    run_stage("motion", replace(request_, out=out, work=linked(request_.work, tmp_path), loop=replace(request_.loop, steps=3)))
+    asked = replace(request_, out=out, work=linked(request_.work, tmp_path), loop=replace(request_.loop, steps=3))
+    figures = run_stage("motion", asked)
     moved = {True: 0.0, False: 0.0}
     for key, value in weights(out / "pipeline/unet").items():
         change = (value.float() - before[key].float()).abs().max().item()
         moved["motion_modules" in key] = max(moved["motion_modules" in key], change)
     assert moved[True] > moved[False] > 0
+    held = {name: value for name, value in figures.items() if name.startswith("held_")}
+    assert "held_text_only" in held
+    assert f"held text only {held['held_text_only']:.4g}" in (out / "pipeline/unet/README.md").read_text("utf-8")
+    again = run_stage("motion", asked)                             # all steps done: the same weights, the same batches
+    assert {name: again[name] for name in held} == pytest.approx(held)
+
 
 
 def test_wording_changes_the_text_encoder_alone(request_: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
