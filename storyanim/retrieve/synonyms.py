@@ -91,7 +91,8 @@ class Synonyms:
         for k, (word, stem) in enumerate(zip(words, stems, strict=True)):
             same = self._forms_to_find(word) if word not in STOP_WORDS else []
             meaning = meanings.get(k, _Meaning(stem))
-            if phrases := (*same, *meaning.synonyms):
+            others = {*stems} - {stem}               # what the query itself says counts once
+            if phrases := (*same, *(one for one in meaning.synonyms if self._stem(one) not in others)):
                 term = Term(tuple(dict.fromkeys(phrases)), meaning.weight)
                 found.setdefault(stem if same else meaning.stems, term)
         return found

@@ -33,6 +33,10 @@ def test_the_longest_phrase_counts_and_its_words_are_used_up() -> None:
     assert "walking" not in str(terms("it is going to sleep", "go to sleep"))
 
 
+def test_a_synonym_that_the_query_has_itself_counts_once() -> None:
+    assert terms("a dog and a puppy", "dog") == [("dog",), ("puppy", "hound")]
+
+
 def test_a_phrase_needs_its_words_side_by_side() -> None:
     assert "sleeping" not in str(terms("asleep they fall"))
 
