@@ -193,8 +193,11 @@ def _on_screen(decoded: Iterable[_Timed], times_s: Iterable[float], *, past_end_
             return
         step_s = time_s - shown_s if shown is not None else step_s
         shown, shown_s = frame, time_s
+    alone = step_s == 0
     if shown is not None and shown.duration:
         step_s = float(shown.duration * shown.time_base)
+    if alone:                                        # a single frame is shown, however short
+        step_s = max(step_s, -past_end_s)
     end_s = shown_s + step_s + past_end_s + _TIMESTAMP_TOLERANCE_S
     while shown is not None and target is not None and target <= end_s:
         yield shown_s, shown

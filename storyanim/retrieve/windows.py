@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -186,13 +187,29 @@ def _read_chunks(
     while more:
         # One frame too many tells whether there is more: what a container says of its length may be that of
         # its sound.
-        rgb = video.read(path, start_s=read_s, fps=fps, max_frames=most + 1, size_px=size_px).rgb
+        try:
+            rgb = video.read(path, start_s=read_s, fps=fps, max_frames=most + 1, size_px=size_px).rgb
+        except VideoError:
+            for good in _read_before_damage(path, read_s, fps, most // 2, size_px):
+                yield good, True
+            raise
         more = len(rgb) > most
         read_s += most / fps
         if more and read_s >= limits.max_seconds:
             yield rgb[:most], True
             raise VideoError(f"{path} is longer than {limits.max_seconds:g} s", hint="cut it into parts")
         yield rgb[:most], more
+
+
+def _read_before_damage(
+    path: Path, start_s: float, fps: float, most: int, size_px: tuple[int, int]
+) -> Iterator[UInt8]:
+    """Yield what can be read from a moment on, fewer than 2 `most` frames, in ever smaller parts."""
+    while most:
+        with suppress(VideoError):
+            yield video.read(path, start_s=start_s, fps=fps, max_frames=most, size_px=size_px).rgb
+            start_s += most / fps
+        most //= 2
 
 
 def _timed(first: int, rgb: UInt8, fps: float, info: video.VideoInfo) -> Window:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from storyanim import video
 from storyanim.artifacts import Frames
+from storyanim.errors import VideoError
 from storyanim.retrieve.window_quality import MAX_SCENE_CHANGE, motion
 from storyanim.retrieve.windows import _DETECTOR_LAG, WindowSplitter, read_windows, split_shot
 
@@ -117,3 +120,29 @@ def test_grain_and_single_frames_are_no_motion() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (17, 9)])
 def test_strange_sizes(size: tuple[int, int]) -> None:
     assert motion(np.zeros((3, *size, 3), np.uint8)) == 0
+
+
+def test_of_a_video_that_is_cut_off_all_that_can_be_read_is_windows(tmp_path: Path) -> None:
+    """Its table stands in front, as films for the web have it; a read of all its windows at once fails."""
+    whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    video.run_ffmpeg(["-f", "lavfi", "-i", "testsrc2=s=320x240:r=24:d=8", "-g", "24", "-movflags", "+faststart", str(whole)])
+    data = whole.read_bytes()
+    cut.write_bytes(data[:len(data) * 6 // 10])
+    with pytest.raises(VideoError, match="cannot be read"):
+        list(read_windows(cut, 2.0))
+    found = [*_until_the_damage(cut)]
+    wanted = [window.frames.rgb for window in read_windows(whole, 2.0)]
+    assert len(found) == 2
+    assert all(np.array_equal(one, other) for one, other in zip(found, wanted, strict=False))
+
+
+def _until_the_damage(path: Path) -> Iterator[np.ndarray]:
+    with suppress(VideoError):
+        for window in read_windows(path, 2.0):
+            yield window.frames.rgb
+
+
+def test_a_video_of_one_frame_is_a_window(tmp_path: Path) -> None:
+    video.run_ffmpeg(["-f", "lavfi", "-i", "testsrc2=s=64x48:r=30:d=1", "-frames:v", "1", str(tmp_path / "one.mp4")])
+    (window,) = read_windows(tmp_path / "one.mp4", 2.0)
+    assert window.frames.rgb.shape == (1, 48, 64, 3)
