@@ -39,6 +39,7 @@ from storyanim.generate.tokens import (
     warn_if_truncated,
     with_pseudo_words,
 )
+from storyanim.hub import silence_libraries
 
 Callback = Callable[["StoryVideoPipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor]]
 Shape: TypeAlias = tuple[int, int, int, int]         # B, T, H, W
@@ -133,7 +134,8 @@ class StoryVideoPipeline(AnimateDiffPipeline):
             self._tokenizers[words] = with_pseudo_words(self.tokenizer, words)
         tokenizer = self._tokenizers[words] if words else self.tokenizer
         if self.tokenizer.added_tokens_encoder:      # an embedding of several vectors is as many words
-            prompts = [self.maybe_convert_prompt(prompt, self.tokenizer) for prompt in prompts]
+            with silence_libraries():                # of its length we warn ourselves
+                prompts = [self.maybe_convert_prompt(prompt, self.tokenizer) for prompt in prompts]
         return encode(tokenizer, self.text_encoder, prompts, embeddings, self._execution_device)
 
     def structure_guide(self, inverse_depth: Any, conditioning_scale: float = 1.0) -> StructureGuide:

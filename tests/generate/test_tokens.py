@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +126,11 @@ class TestLongPrompts:
         draw(pipeline, "a bear " * 20)
         own = [record for record in caplog.records if record.name.startswith("storyanim")]
         assert [record.args[:2] for record in own] == [(20, 42)]
+
+    def test_transformers_does_not_remark_on_it(self, pipeline: StoryVideoPipeline, caplog: pytest.LogCaptureFixture) -> None:
+        logging.getLogger("transformers").addHandler(caplog.handler)
+        try:
+            draw(pipeline, "a bear " * 20)
+        finally:
+            logging.getLogger("transformers").removeHandler(caplog.handler)
+        assert not [record.getMessage() for record in caplog.records if record.name.startswith("transformers")]
