@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 MIN_IMAGES = 3                                     # AaS: 3 to 10
 MAX_IMAGES = 30                                     # of more the sharpest are taken
 MIN_SIDE_PX = 64                                   # of a picture from which anything can be learned
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "AVIF")      # AVIF where Pillow has it
+_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"mif1", b"msf1")
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".avif"}
 _BACKDROP = (200, 200, 200)                          # under transparent pixels: neutral
 _DECODE_SCALE = 2                                    # of the wanted size: that of a large photograph at first
@@ -219,8 +220,8 @@ def _advice(folder: Path) -> str:
     for path in inner:
         if sum(file.suffix.lower() in _SUFFIXES for file in path.glob("*")) >= MIN_IMAGES:
             return f"pictures in subfolders are not looked at: give {path} if the character's lie there"
-    return (f"put {MIN_IMAGES} to {MAX_IMAGES} different pictures of the character, JPEG, PNG, WebP or BMP "
-            f"of {MIN_SIDE_PX} pixels or more a side, into the folder")
+    return (f"put {MIN_IMAGES} to {MAX_IMAGES} different pictures of the character, JPEG, PNG, WebP, AVIF "
+            f"or BMP of {MIN_SIDE_PX} pixels or more a side, into the folder")
 
 
 def _read_picture(path: Path) -> _Picture:
@@ -250,7 +251,7 @@ def _opened(path: Path, enough_px: int) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")          # of files that are odd but readable, or large
-            with Image.open(path, formats=_FORMATS) as file:
+            with Image.open(path, formats=[name for name in _FORMATS if name in Image.OPEN]) as file:
                 file.draft("RGB", (enough_px, enough_px))
                 file.load()
                 return _flat(ImageOps.exif_transpose(file))
@@ -266,8 +267,16 @@ def _opened(path: Path, enough_px: int) -> Image.Image:
             raise CharacterError(f"it cannot be read ({error.strerror})",
                                  hint="check its permissions") from error
         unknown = isinstance(error, Image.UnidentifiedImageError)
-        raise CharacterError("it is no picture that can be read" if unknown else "it is damaged or cut off",
+        raise CharacterError(_unknown(path) if unknown else "it is damaged or cut off",
                              hint="convert it to JPEG or PNG") from error
+
+
+def _unknown(path: Path) -> str:
+    """Return what a file is that Pillow does not know."""
+    with path.open("rb") as file:
+        start = file.read(12)
+    heif = start[4:8] == b"ftyp" and start[8:] in _HEIF_BRANDS
+    return "it is a HEIC photograph: save it as JPEG" if heif else "it is no picture that can be read"
 
 
 def _flat(picture: Image.Image) -> Image.Image:

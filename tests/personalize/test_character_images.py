@@ -94,7 +94,7 @@ class TestFolder:
         message = caught.value.message
         assert "2 usable pictures, 3 are needed" in message
         reasons = {"copy.png": "same picture as 0.png", "cut.png": "cut off", "empty.jpg": "empty", "thin.png": "63x200",
-                   "phone.heic": "no picture that can be read", "said.jpg": "no picture that can be read"}
+                   "phone.heic": "a HEIC photograph: save it as JPEG", "said.jpg": "no picture that can be read"}
         for file, reason in reasons.items():
             assert f"{file}: " in message
             assert reason in message.split(f"{file}: ")[1].split(";")[0]
@@ -259,7 +259,7 @@ class TestPixels:
         assert mean_colour(load_image(tmp_path / "deep.png", 40, 40)) == [127] * 3
 
     @pytest.mark.parametrize(("mode", "suffix"), [
-        ("L", "jpg"), ("1", "png"), ("CMYK", "jpg"), ("RGB", "webp"), ("RGB", "bmp"), ("P", "gif"), ("I;16", "tiff"),
+        ("L", "jpg"), ("1", "png"), ("CMYK", "jpg"), ("RGB", "webp"), ("RGB", "bmp"), ("RGB", "avif"), ("P", "gif"), ("I;16", "tiff"),
     ])
     def test_other_modes_and_formats(self, tmp_path: Path, mode: str, suffix: str) -> None:
         path = tmp_path / f"x.{suffix}"
