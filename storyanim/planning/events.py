@@ -34,7 +34,7 @@ _OBJECTS = frozenset({"dobj", "dative", "oprd"})
 _PREDICATES = frozenset({"acomp", "attr", "oprd"})
 _NEVER = frozenset({"never", "hardly", "scarcely", "barely", "nearly", "almost", "no", "neither", "nor"})
 _NOBODY = frozenset({"nobody", "nothing", "none", "noone", "neither"})
-_UNREAL = frozenset({"could", "can", "might", "may", "should", "shall", "will", "ca", "wo", "'ll"})
+_UNREAL = frozenset({"could", "can", "might", "may", "should", "ca"})
 _PERCEIVE = frozenset({"see", "hear", "smell", "feel", "find", "remember", "only", "just"})
 _BELIEVE = frozenset(["think", "know", "believe", "suppose", "wish", "hope", "see", "hear", "feel", "seem", "guess", "mean", "remember", "understand"])
 _PREPARE = frozenset({"go", "come", "run", "try", "turn", "stop"})         # "went and sat down"
@@ -393,9 +393,9 @@ def _is_denied(verb: Token) -> bool:
         if child.lower_ in {"would", "'d"} and child.tag_ == "MD" and any(
                 c.lemma_ == "have" or (c.dep_ == "advcl" and any(m.lower_ == "if" for m in c.children)) for c in verb.children):
             return True
-        if child.lemma_ == "be" and child.dep_ == "aux" and verb.lemma_ == "go" and any(
+        if child.lower_ in {"was", "were"} and child.dep_ == "aux" and verb.lemma_ == "go" and any(
                 c.dep_ == "xcomp" and c.tag_ == "VB" for c in verb.children):
-            return True                              # "was going to run"
+            return True                              # "was going to run"; who is going to run now is shown running
     return False
 
 

