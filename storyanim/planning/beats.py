@@ -133,6 +133,8 @@ class _Reader:
         text = self._manuscript.text
         setting = self._setting.begin(sentence.marks, text, new_paragraph=sentence.new_paragraph)
         for mark in sentence.marks:
+            if mark.kind in {"date", "heading"}:
+                self.people.begin_part()
             if mark.kind == "cue":
                 self._by_cue = True
                 self._said_by = self.people.speaker(text[mark.start:mark.end].strip(" :\n\t*_()"), mark.start)

@@ -39,7 +39,8 @@ def subjects_of(head: Token, verb: Token) -> tuple[tuple[Token, ...], bool]:
     passive = has_child(verb, {"nsubjpass", "auxpass"}) or shared            # "was caught and locked in"
     found = [c for c in head.children if c.dep_ in {"nsubj", "nsubjpass"} and not is_speech(c)]
     if has_child(head, {"expl"}) or not found:            # "There was a girl"
-        found += [c for c in head.children if c.dep_ in {"attr", "dobj"} and has_child(head, {"expl"}) and c.i > head.i]
+        there = has_child(head, {"expl"}) or (head.lemma_ == "be" and head.i > head.sent.start and head.nbor(-1).dep_ == "pobj")
+        found += [c for c in head.children if c.dep_ in {"attr", "dobj"} and there and c.i > head.i]     # "In the kitchen was the wolf"
     if not found:                                    # "people came running"
         found = [c for a in head.children if a.dep_ == "aux" and a.tag_ in {"VBD", "VBZ", "VBP"} for c in a.children if c.dep_ == "nsubj"]
     if not found:                                    # "At that moment a boy, carrying a tray, looked up"

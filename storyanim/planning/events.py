@@ -57,6 +57,8 @@ _SENSED = frozenset({"smell", "taste", "sound"})
 _LASTS = frozenset({"take", "last"})
 _IMAGINE = frozenset({"imagine", "picture", "look", "see", "listen", "think", "remember", "suppose", "wait", "guess"})
 _STOP = frozenset({"stop", "help"})
+_SHOWS = WATCH | {"make", "know"}                     # "made him dance", "know a boy who sings"
+_TELLS_OF = frozenset({"know", "live", "dwell"})
 _GO_ON = frozenset({"go", "keep", "carry"})
 _ALLOW = frozenset({"allow", "enable", "permit", "force", "make", "invite"})       # "was allowed to stay", and stayed
 _FALLING = frozenset({"rain", "snow", "hail", "drizzle", "thunder", "pour", "storm"})
@@ -188,10 +190,10 @@ def _read_clause(piece: Span, head: Token, *, depth: int = 0) -> Clause:
     subjects, passive = subjects_of(head, verb)
     moved = [t for c in verb.children if _is_small_clause(c) for s in c.children if s.dep_ == "nsubj" and s.i > verb.i for t in conjuncts(s)]
     watchers: tuple[Token, ...] = ()
-    if outer and outer[-1].lemma_.lower() in WATCH and verb.dep_ in {"ccomp", "acl"}:
-        watchers, (subjects, passive) = subjects, (conjuncts(verb.head), False) if verb.dep_ == "acl" else subjects_of(verb, verb)
+    if outer and outer[-1].lemma_.lower() in _SHOWS and verb.dep_ in {"ccomp", "acl", "relcl"}:
+        watchers, (subjects, passive) = subjects, subjects_of(verb, verb) if verb.dep_ == "ccomp" else (conjuncts(verb.head), False)
     objects = [t for c in verb.children if c.dep_ in _OBJECTS and c not in subjects and c.pos_ != "ADP" and c.i > verb.i - 3 and not is_speech(c)
-               and c.pos_ in {"NOUN", "PROPN", "PRON", "NUM"} for t in conjuncts(c)]
+               and (c.pos_ in {"NOUN", "PROPN", "PRON", "NUM"} or has_child(c, {"det"})) for t in conjuncts(c)]
     objects = [*moved, *(t for t in objects if all(subject_before(c) != t for c in verb.children))]
     objects += [t for c in verb.children if c.dep_ == "prt" and not is_misread_preposition(c) for p in c.children if p.dep_ == "pobj" for t in conjuncts(p)]
     objects = objects or _seen_things(verb)
@@ -257,30 +259,35 @@ def _visible_verb(head: Token) -> tuple[Token, list[Token]]:
     while True:
         lemma = verb.lemma_.lower()
         there = lemma == "be" and has_child(verb, {"expl"})
-        if (seen := _done_by_object(verb, "attr") if there else _seen_doing(verb) if lemma in WATCH else None) is not None:
+        if (seen := _done_by_object(verb, "attr") if there else _seen_doing(verb) if lemma in _SHOWS else None) is not None:
             return seen, [*outer, verb]
+        if (there or lemma in _TELLS_OF) and (told := _told_of(verb)) is not None:
+            return told, [*outer, verb]
         own = {"mark"} if lemma == "help" else SUBJECTS | {"mark"}             # who is helped does it as well
         inner = next((c for c in verb.children if c.dep_ in {"xcomp", "ccomp", "advcl"} and c.i > verb.i
                       and c.pos_ == "VERB" and not has_child(c, own)), None)
-        if lemma in _GO_ON and (on := _going_on(verb, inner)) is not None:
+        if (on := _going_on(verb, inner)) is not None:
             outer.append(verb)
             verb = on
             continue
         if inner is None:
             return verb, outer
         allowed = lemma in _ALLOW | WATCH and has_child(verb, {"nsubjpass"})
-        if not (lemma == "help" or allowed or _is_unstopped(verb, inner) or lemma in words("aspect")):
-            return verb, outer
-        if lemma in {"come", "go", "get", "keep"} and inner.tag_ != "VBG":
-            return verb, outer
-        if inner.dep_ == "advcl" and lemma not in {"come", "go"}:
+        at_once = lemma in {"go", "stop"} and inner.tag_ == "VB" and inner.i == verb.i + 2 and not _is_denied(verb)     # "went to fetch"
+        begun = lemma in words("aspect") and (inner.tag_ == "VBG" if lemma in {"come", "go", "get", "keep"} else inner.dep_ != "advcl")
+        if not (lemma == "help" or allowed or at_once or begun or _is_unstopped(verb, inner)):
             return verb, outer
         outer.append(verb)
         verb = inner
 
 
 def _going_on(verb: Token, inner: Token | None) -> Token | None:
-    """Return what somebody goes on doing: "kneeling" of "went on kneeling"."""
+    """Return what somebody goes on doing, or is about to do: "kneeling" of "went on kneeling"."""
+    about = next((c for c in verb.children if c.lower_ == "about" and verb.tag_ in {"VBZ", "VBP"} and verb.lemma_ == "be"), None)
+    if about is not None:
+        return next((c for c in about.children if c.dep_ == "xcomp"), None)
+    if verb.lemma_ not in _GO_ON:
+        return None
     on = next((c for c in verb.children if c.lower_ == "on" and c.i == verb.i + 1), None)
     within = next((c for c in on.children if c.dep_ == "pcomp"), inner) if on is not None else None
     return within if within is not None and within.tag_ == "VBG" and within.i == verb.i + 2 else None
@@ -294,6 +301,13 @@ def _seen_doing(verb: Token) -> Token | None:
     told = next((c for c in verb.children if c.dep_ == "ccomp" and c.tag_ in {"VB", "VBG"} and c.i > verb.i
                  and not has_child(c, {"mark", "aux", "advmod"}) and any(map(is_somebody, c.children))), None)
     return told if told is not None else _done_by_object(verb, "dobj")
+
+
+def _told_of(verb: Token) -> Token | None:
+    """Return what somebody does of whom a clause only says that there is such a one: "There was a fox who danced"."""
+    return next((c for noun in verb.children if noun.dep_ in {"attr", "dobj", "nsubj"} and noun.i > verb.i and _may_act(noun)
+                 for c in noun.children if c.dep_ == "relcl" and c.pos_ == "VERB" and c.lemma_ not in words("state") and not _is_denied(c)
+                 and any(t.tag_ in {"WP", "WDT"} and t.dep_ == "nsubj" for t in c.children)), None)
 
 
 def _done_by_object(verb: Token, label: str) -> Token | None:
@@ -336,11 +350,13 @@ def _meanwhile(head: Token, piece: Span) -> Iterator[Clause]:
 
 def _kind(piece: Span, head: Token, verb: Token, lemma: str, subjects: Sequence[Token]) -> EventKind:
     said = any(is_speech(t) for t in piece)
+    if lemma in words("speech") and any(c.lower_ == "you" and c.dep_ in _OBJECTS for c in verb.children):
+        return "state"                               # "I'll tell you about a baker"
     tells = words("speech") | (words("voice") if said else frozenset())
     if lemma in tells or (said and head.i > piece.start and _inverted(head, piece)):
         return "speech"
     named = lemma in _NAMED and has_child(verb, {"nsubjpass", "auxpass"})       # "was called Bo"
-    must = head.lemma_ in {"have", "be"} and head != verb        # "had to run", and ran; "There was a king running"
+    must = head.lemma_ in {"have", "be", *_TELLS_OF} and head != verb             # "had to run", and ran; "There was a king running"
     if named or (head.lemma_.lower() in words("state") and not must) or lemma in words("state") or _is_mood(verb, lemma):
         return "state"
     if subjects and all(s.lemma_.lower() in words("backdrop") for s in subjects) and not any(

@@ -59,6 +59,7 @@ class KnownPeople:
         self._doing: tuple[Person, ...] = ()         # who does what the clause says, where it leaves that out
         self._narrator: Person | None = None
         self._beside: tuple[Person, ...] = ()        # who is "we" with the narrator
+        self._part_at = 0                            # clause at which this day, or chapter, began
 
     @property
     def narrator(self) -> tuple[Person, ...]:

@@ -114,6 +114,10 @@ class People(NounReader):
         """Go on to the next paragraph: who acts there is nearer."""
         self._paragraph += 1
 
+    def begin_part(self) -> None:
+        """Go on to another day, or behind a heading: who is with the narrator there is told anew."""
+        self._part_at = self._clock
+
     def remember_actors(self, doers: tuple[Person, ...]) -> None:
         """Count who does what a clause leaves out: "and ran home"."""
         for person in doers:
@@ -121,6 +125,7 @@ class People(NounReader):
             self._acted[id(person)] = self._clock
         if doers and self._history and not self._history[-1][0]:
             self._history[-1] = (doers, tuple(p for p in self._history[-1][1] if p not in doers))
+            self._remember_beside(*self._history[-1])
 
     def remember_speaker(self, speakers: tuple[Person, ...]) -> None:
         """Count who says words that nobody is told to say."""
@@ -272,20 +277,29 @@ class People(NounReader):
             self._thing_at = self._clock
         if any(t.tag_ == "NNS" for t in things):
             self._things_at = self._clock
+        seen = {p for t in clause.subjects if clause.watchers and t.pos_ == "PRON" for p in meant.get(t.i, ())}
         for person in doers:
             person.acts += acts
-            self._acted[id(person)] = self._clock
+            self._acted[id(person)] = self._clock - 2 * (person in seen)       # "The beaver saw him swim. He": the beaver
         for person in (p for how, t in clause.modifiers if how == "with" for p in meant.get(t.i, ())):
             self._acted[id(person)] = self._clock    # "practised with Jonah": he does it as well
         if not doers and len(others) == 1:           # "the current took the mayor": the talk is of her
             self._acted[id(others[0])] = self._clock
         if clause.kind == "speech" and len(doers) == 1:
             self._spoke.append(doers[0])
-        if self._narrator in (*doers, *others) and not clause.watchers:
-            together = self._narrator in doers and len(doers) > 1
-            beside = tuple(p for p in (doers if together else (*doers, *others)) if p is not self._narrator and (together or p.human))
-            self._beside = beside[:2] if beside else self._beside
+        if not clause.watchers and not any(t.lower_ in WE for t in clause.tokens):       # "He showed us his dog": he is none of us
+            self._remember_beside(doers, others)
         self._history.append((doers, others))
+
+    def _remember_beside(self, doers: tuple[Person, ...], others: tuple[Person, ...]) -> None:
+        """Remember who is with the narrator: what "we" are next."""
+        if self._narrator not in (*doers, *others):
+            return
+        together = self._narrator in doers and len(doers) > 1
+        beside = unique(p for p in (doers if together else (*doers, *others)) if p is not self._narrator and (together or p.human))
+        if beside and self._narrator not in doers:   # "My brother laughed. Ann pulled me up": both are there
+            beside = unique([*(p for p in self._beside if self._recency(p) >= max(self._clock - 3, self._part_at + 1)), *beside])
+        self._beside = beside[-2:] or self._beside
 
 
 def _age_of(told: Token) -> int | None:

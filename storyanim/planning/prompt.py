@@ -20,7 +20,7 @@ from storyanim.planning.query import (
     is_place_phrase,
     is_sought,
     is_time,
-    name_kinds,
+    list_kinds,
     query_noun,
     say_doing,
     say_place,
@@ -88,7 +88,7 @@ class Painter:
         if len(bare) < 2:
             return join_and([self.describe(person, event) for person in people])
         self._seen += bare
-        return join_and([*(self.describe(p, event) for p in people if p not in bare), name_kinds(bare, event)])
+        return join_and([*(self.describe(p, event) for p in people if p not in bare), *list_kinds(bare, event)])
 
     def describe(self, person: Person, event: Event | None) -> str:
         """Return somebody: "a small brown bear with a red scarf", then "the bear"."""

@@ -34,9 +34,9 @@ class PronounReader(KnownPeople):
         doers = () if subject else (*self._doing, *(p for t in clause.subjects for p in meant.get(t.i, ())))
         if word in _YOU and any(c.tag_ == "MD" for c in head.head.children):
             return ()                                # "you may see him": whoever that is
-        if word in I | _YOU or word in WE:
+        if word in I | _YOU | WE or word == "'s":    # "Let's go"
             narrator = self._narrate(story_offset(head))
-            return (narrator, *self._beside) if word in WE else (narrator,)
+            return (narrator,) if word in I | _YOU else (narrator, *self._beside)
         if word == "them" and not subject and self._things_at == self._clock - 1 and self._history and (
                 len(who := self._history[-1][0]) < 2 and not any(p.plural for p in (*who, *self._history[-1][1]))):
             return ()                                # "ran over my trousers. I dried them"
@@ -119,7 +119,8 @@ class PronounReader(KnownPeople):
                     break
         singles = [p for p in self.everybody if not p.plural and p not in doers and (p.human or p.acts > 1)]
         ranked = sorted(singles, key=self._recency, reverse=True)
-        if len(ranked) > 1:                          # and who else has acted and was there as late
+        acted = self._history[-1][0] if self._history else ()
+        if len(ranked) > 1 and not {id(p) for p in ranked[:2]} < {id(p) for p in acted}:       # and who else has acted and was there as late
             pair, last = ranked[:2], self._recency(ranked[1])
             since = self._clock - 1 - last
             group = tuple(p for p in singles if p in pair or (p.human and p.acts > 1 and self._recency(p) >= last))

@@ -61,6 +61,11 @@ def thing_done_to(deed: Event) -> str:
 
 def name_kinds(people: Sequence[Person], event: Event | None) -> str:
     """Return who they are by kind: "a girl and a dog", "two boys", "three bears"."""
+    return join_and(list_kinds(people, event))
+
+
+def list_kinds(people: Sequence[Person], event: Event | None) -> list[str]:
+    """Return each kind of who they are, and how many: ["a girl", "two boys"]."""
     counted: dict[str, int] = {}
     spoken = {}
     for person in people:
@@ -74,7 +79,7 @@ def name_kinds(people: Sequence[Person], event: Event | None) -> str:
         is_many = spoken[key].split()[-1] == key and not spoken[key].startswith(("a ", "an "))
         said.append(f"two {plural(key)}" if number == 2 and not is_many else
                     plural(key) if number > 2 and not is_many else spoken[key])
-    return join_and(said)
+    return said
 
 
 def query_noun(person: Person) -> str:

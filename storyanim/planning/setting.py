@@ -109,7 +109,7 @@ class SettingReader:
         if self._after is not None:
             self.now, self._after = self._after, None
         self._newcomers = bool(doers) and all(p.first >= clause.start for p in doers)        # "A fox stepped out": to where one is
-        if self._bound_for is not None and clause.kind == "event":
+        if self._bound_for is not None and clause.kind != "state":
             self.now, self._bound_for = self._bound_for, None
         self.now = self.now.stayed()
         if self._then:
@@ -349,7 +349,7 @@ class SettingReader:
                 self._go(Setting(indoors=True))
             elif word in {"outside", "outdoors"} and self.now.indoors and lemma not in _LOOK:
                 self._go(Setting())
-            elif word in {"in", "inside", "indoors"} and child.dep_ in {"prt", "advmod"} and lemma in _MOVE and not self.now.indoors:
+            elif word in {"in", "inside", "indoors"} and child.dep_ in {"prt", "advmod"} and lemma in _MOVE | {"stay"} and not self.now.indoors:
                 if self._head in words("water body", "shore"):
                     continue                         # of the lake, "walked straight in"
                 if ridden := next(filter(None, reversed(self._vehicles)), ""):

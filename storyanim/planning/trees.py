@@ -232,7 +232,8 @@ def _is_misread_present(token: Token) -> bool:
     if token.tag_ == "NNS" and before.dep_ == "compound" and is_animate(before.lower_) and any(c.lower_ in {"a", "an"} for c in token.children):
         return True                                  # "As the rain falls, a penguin waves"
     if token.dep_ == "ROOT" and token.tag_ != "NN":  # "a fox sleeps in a forest"
-        named = before.head == token and before.dep_ in {"compound", "nmod", "amod"} and (before.tag_ == "NNP" or is_animate(before.lower_))
+        named = before.head == token and before.dep_ in {"compound", "nmod", "amod"} and (
+            before.tag_ == "NNP" or is_animate(before.lower_) or before.lower_ in words("backdrop"))                 # "Rain beats on the roof"
         return named or (token.tag_ == "NNS" and bool(subjects))
     if not _is_intransitive(base) or root.pos_ in {"VERB", "AUX"}:
         return False

@@ -100,7 +100,8 @@ def read_time(clause: Clause, now: Setting) -> Setting:
 def is_next_morning(clause: Clause, now: Setting) -> bool:
     """Tell whether a clause ends a night: "In the morning ...", where it was night."""
     return now.time_of_day in {"dusk", "night"} and any(
-        token.lemma_.lower() in {"morning", "sunrise", "dawn", "daybreak"} for token, _ in _times(clause))
+        token.lemma_.lower() in {"morning", "sunrise", "dawn", "daybreak"} and all(c.lower_ != "one" for c in token.children)
+        for token, _ in _times(clause))
 
 
 def until_when(clause: Clause) -> Time:
@@ -157,13 +158,15 @@ def _sky_time(body: str, verb: Token) -> Time:
         return "dusk"
     if not (does & _UP and (does & {"rise"} or particles & {"up", "out", "over"})):
         return ""
-    return "dawn" if verb.tag_ == "VBG" or verb.dep_ == "xcomp" else "day"              # "was rising", "began to rise"
+    early = verb.tag_ == "VBG" or verb.dep_ == "xcomp" or particles & {"as", "while", "when"}
+    return "dawn" if early else "day"                # "was rising", "began to rise", "As the sun rises"
 
 
 def read_weather(clause: Clause, meant: Mapping[int, tuple[Person, ...]], now: Setting) -> Setting:
     """Return a setting with the weather that a clause tells. Args: meant: index of a token → people, who are no weather."""
     verb = clause.verb
-    if verb is not None and clause.lemma in _FALLING and not clause.negated and any(t.lower_ == "it" and t.dep_ in {"nsubj", "expl"} for t in clause.tokens):
+    falls = (not clause.subjects and clause.lemma != "pour") or any(t.lower_ == "it" and t.dep_ in {"nsubj", "expl"} for t in clause.tokens)           # "Rained all day"
+    if verb is not None and clause.lemma in _FALLING and not clause.negated and falls:
         now = replace(now, weather="" if _is_over(verb) else _FALLING[clause.lemma])
     for token in clause.tokens:
         word = token.lemma_.lower()
@@ -188,6 +191,9 @@ def _is_in(token: Token) -> bool:
 
 def _is_now(token: Token) -> bool:
     """Tell whether a word of time says when it is: "that night", "at dawn"; not "every night", "until morning"."""
+    usual = token.dep_ == "npadvmod" and any(c.lower_ in {"every", "each", "all"} for c in token.children)               # "every night she sat there"
+    if usual and token.tag_ == "NN":
+        return True
     if any(c.lower_ in _NOT_ONE for c in token.children if c.dep_ in {"det", "amod"}) or token.dep_ == "poss":
         return False
     if token.lemma_.lower() in {"dark", "darkness"}:     # "in the dark", "it got dark"
@@ -216,4 +222,4 @@ def _is_weather(token: Token, clause: Clause) -> bool:
 
 
 def _is_over(verb: Token) -> bool:
-    return any(t.lemma_.lower() in _ENDS for t in (verb, verb.head if verb.dep_ in {"xcomp", "conj"} else verb))
+    return any(c.lower_ in {"over", "gone"} and not c.n_rights for c in verb.children) or any(t.lemma_.lower() in _ENDS for t in (verb, verb.head if verb.dep_ in {"xcomp", "conj"} else verb))
