@@ -57,7 +57,7 @@ _SENSED = frozenset({"smell", "taste", "sound"})
 _LASTS = frozenset({"take", "last"})
 _IMAGINE = frozenset({"imagine", "picture", "look", "see", "listen", "think", "remember", "suppose", "wait", "guess"})
 _STOP = frozenset({"stop", "help"})
-_SHOWS = WATCH | {"make", "know"}                     # "made him dance", "know a boy who sings"
+_SHOWS = WATCH | {"know"}                             # "know a boy who sings"
 _TELLS_OF = frozenset({"know", "live", "dwell"})
 _GO_ON = frozenset({"go", "keep", "carry"})
 _ALLOW = frozenset({"allow", "enable", "permit", "force", "make", "invite"})       # "was allowed to stay", and stayed
@@ -298,7 +298,7 @@ def _seen_doing(verb: Token) -> Token | None:
     def is_somebody(token: Token) -> bool:
         return token.dep_ == "nsubj" and _may_act(token)
 
-    told = next((c for c in verb.children if c.dep_ == "ccomp" and c.tag_ in {"VB", "VBG"} and c.i > verb.i
+    told = next((c for c in verb.children if c.dep_ == "ccomp" and (c.tag_ in {"VB", "VBG"} or (c.pos_ == "VERB" and c.lower_ == c.lemma_)) and c.i > verb.i
                  and not has_child(c, {"mark", "aux", "advmod"}) and any(map(is_somebody, c.children))), None)
     return told if told is not None else _done_by_object(verb, "dobj")
 

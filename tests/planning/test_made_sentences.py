@@ -29,7 +29,7 @@ DOES = {"bought a lamp": "buy a lamp", "closed the window": "close the window", 
 PLACES = ["in the field", "in the orchard", "on the island", "in the valley", "by the pond", "in the cellar", "in the stable", "in the tower"]
 
 # What is told, the beginnings of the queries that show it, and the share that must be right. X, Y, Z: who (x, y, z: in the query); a woman W
-# and a man M; N the B: a name and what bears it; goes, does: a past (going, doing: in -ing; go: its base form; gos: its present).
+# and a man M; N the B: a name and what bears it; goes, does: a past (going, doing: in -ing; go, do: its base form; gos: its present).
 KINDS = [
     ("X goes at.", ["x going at"], 0.9),
     ("X does at.", ["x doing | at"], 0.9),
@@ -66,6 +66,23 @@ KINDS = [
     ("W was in the barn. M was in the park. W does. M does2.", ["a woman doing | in the barn", "a man doing2 | in the park"], 0.9),
     ("W and M go_ at. They does.", ["a woman and a man going at", "a woman and a man doing"], 0.9),
     ("W and M go_ at. Everybody does.", ["a woman and a man going at", "a woman and a man doing"], 0.9),
+    ("See X go at!", ["x going at"], 0.8),
+    ("Imagine X going at.", ["x going at"], 0.8),
+    ("I know X who gos at.", ["x going at"], 0.9),
+    ("There was X who goes at.", ["x going at"], 0.9),
+    ("X will go at.", ["x going at"], 0.9),
+    ("X is about to go at.", ["x going at"], 0.9),
+    ("X used to go at.", ["x going at"], 0.9),
+    ("X went to do.", ["x doing"], 0.9),
+    ("X stopped to do at.", ["x doing"], 0.9),
+    ("X made Y go at.", ["y going at"], 0.7),
+    ("At was X.", ["x standing at"], 0.8),
+    ("Past the mill goes X.", ["x going"], 0.8),
+    ("X gos as Y gos.", ["x going"], 0.8),
+    ("While Y gos, X does.", ["x doing"], 0.8),
+    ("W, M and X go_ at. Everybody does.", ["a woman, a man and x going at", "a woman, a man and x doing"], 0.9),
+    ("My brother go_. W helped me. We goes at.", ["a boy going", "a woman helping", "a person, a boy and a woman going at"], 0.9),
+    ("M saw her going at. He does.", ["a woman going at", "a man doing"], 0.8),
     ("W goes at. M does. Then they does2.", ["a woman going at", "a man doing", "a woman and a man doing2"], 0.9),
 ]
 
@@ -89,7 +106,7 @@ def make(rng: random.Random) -> tuple[dict[str, str], dict[str, str]]:
 
     both = {"going": doing(GOES[goes]), "doing": doing(DOES[does]), "doing2": doing(DOES[does2]), "at": place}
     story = {**told, **both, "W": rng.choice(WOMEN), "M": rng.choice(MEN), "N": rng.choice(NAMES), "B": breed, "goes": goes, "go_": goes,
-             "go": GOES[goes], "gos": getInflection(GOES[goes], "VBZ")[0], "does": does, "does2": does2, "At": place}
+             "go": GOES[goes], "do": DOES[does], "gos": getInflection(GOES[goes], "VBZ")[0], "does": does, "does2": does2, "At": place}
     return story, {**both, "b": with_article(breed), **{slot.lower(): with_article(noun) for slot, noun in zip("XYZ", who, strict=True)}}
 
 

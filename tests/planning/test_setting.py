@@ -102,7 +102,7 @@ class TestTimeAndWeather:
         ("At dawn the boy opened the window. He ate.", ["dawn", "dawn"]),
         ("That night the fox ran. The next morning the fox slept.", ["night", "day"]),
         ("At sunset they sailed. They sang.", ["dusk", "dusk"]),
-        ("Every night the cat sang. The cat ran.", ["", ""]),
+        ("Every night the cat sang. The cat ran.", ["night", "night"]),
         ("As the sun went down, the fox ran. The moon rose and the fox slept.", ["dusk", "night"]),
         ("The sun was rising. The fox ran.", ["dawn"]), ("The fox ran until the sun set.", [""]),
         ("At six it was dark. The fox ran.", ["night"]), ("The fox counted the stars.", ["night"]),
