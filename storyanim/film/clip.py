@@ -25,22 +25,25 @@ _AROUND_LIGHT = 0.55                                 # of the blurred picture ar
 
 @step_version(3)
 def write_clip(
-    folder: Path, shot: Shot, frames: Frames, settings: FilmSettings, speech: Speech | None = None
+    folder: Path, shot: Shot, frames: Frames, settings: FilmSettings, speech: Speech | None = None,
+    overlap_s: float = 0.0,
 ) -> Clip:
     """Write the shot as `folder`/clip.mp4 in the film's size and rate.
 
     The last frame is held, or all are shown back and forth, until the shot has its duration and its words can
-    be read, but no longer than `max_hold_s`; until they are spoken, however long that takes. Raises
-    FilmError, and UsageError when words are to be burned in that no font here can draw.
+    be read, but no longer than `max_hold_s`; until they are spoken, however long that takes. At its end
+    `overlap_s` more are shown together with what follows. Raises FilmError, and UsageError when words are to
+    be burned in that no font here can draw.
     """
     large = enlarge(frames.rgb, settings.width_px, settings.height_px)
-    length, held = len(large), num_hold_frames(shot, frames, settings, speech)
+    length, held = len(large), num_hold_frames(shot, frames, settings, speech, overlap_s)
     order = np.minimum(np.arange(length + held), length - 1)
     if settings.hold == "back_and_forth" and length > 1:
         order = np.abs((np.arange(length + held) + length - 1) % (2 * length - 2) - (length - 1))
     large = large[order]
     if settings.subtitles == "burned":
-        burn_subtitles(large, shot.text, frames.fps, speech.words if speech else (), settings.font)
+        alone = large[: max(1, len(large) - round(overlap_s * frames.fps))]
+        burn_subtitles(alone, shot.text, frames.fps, speech.words if speech else (), settings.font)
     return save_clip(folder, shot.id, Frames(large, frames.fps), settings)
 
 
@@ -56,13 +59,14 @@ def save_clip(folder: Path, shot_id: str, frames: Frames, settings: FilmSettings
 
 
 def num_hold_frames(
-    shot: Shot, frames: Frames, settings: FilmSettings, speech: Speech | None = None
+    shot: Shot, frames: Frames, settings: FilmSettings, speech: Speech | None = None, overlap_s: float = 0.0
 ) -> int:
     """Return how many times the last frame is shown again."""
     length_s = len(frames.rgb) / frames.fps
-    reading_s = len(shot.text) / settings.reading_chars_per_s if settings.subtitles != "none" else 0.0
+    shown = settings.subtitles != "none" and shot.text.strip()
+    reading_s = len(shot.text) / settings.reading_chars_per_s + overlap_s if shown else 0.0
     held_s = min(max(reading_s, shot.duration_s) - length_s, settings.max_hold_s)
-    spoken_s = speech.duration_s - length_s if speech else 0.0
+    spoken_s = speech.duration_s + overlap_s - length_s if speech else 0.0
     return math.ceil(round(max(held_s, spoken_s, 0.0) * frames.fps, 6))
 
 

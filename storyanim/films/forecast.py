@@ -7,11 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal, Unpack
+from typing import Literal, Unpack
 
 from storyanim import api, hub
 from storyanim.api import FilmArguments, FilmAsked
-from storyanim.artifacts import Shot, Story, Storyboard
+from storyanim.artifacts import Story, Storyboard
 from storyanim.config import Settings
 from storyanim.engine.folders import check_writable
 from storyanim.engine.lookup import Lookup
@@ -25,12 +25,12 @@ from storyanim.run.characters import read_cast
 from storyanim.run.checked import choose_drawing
 from storyanim.run.components import Components, Token, build_components, is_index_ready
 from storyanim.run.finished import look_up, needs_no_models
+from storyanim.run.footage import ShotTask, find_tasks
 from storyanim.run.history import FILE
 from storyanim.run.models import bind, models_of
-from storyanim.run.pipeline import find_task, join_film, tell_changes
+from storyanim.run.pipeline import join_film, tell_changes
 from storyanim.run.request import steps_of
 from storyanim.run.shots import DrawnShot, make_shot
-from storyanim.run.sound import narrate
 from storyanim.run.storyboard import plan_story
 from storyanim.run.timing import expected_s, kind_of, measured_in, recall, start_of
 from storyanim.run.workers import num_workers, shots_at_once
@@ -152,38 +152,32 @@ class _Walk:
         run, settings = self.run, self.components.settings
         texts = told([shot.text for shot in board.shots])
         check_drawable(board.title, texts, settings.film)
-        speech = narrate(run, board, texts, settings, no_progress)
-        taken: tuple[str, ...] = ()
-        for shot, text in zip(board.shots, texts, strict=True):
-            begun = len(run.missing)
-            try:
-                taken = self._shot(shot, text, taken, speech.get(shot.id))
-            except InputError as error:
-                self.broken[shot.id] = str(error)
+        begun = len(run.missing)
+        for shot, found in find_tasks(run, board, texts, self.tokens, self.components, no_progress):
+            if isinstance(found, InputError):
+                self.broken[shot.id] = str(found)
             else:
+                self._draw(shot.id, found, begun)
                 self.shots[shot.id] = self._work(shot.id, begun)
+            begun = len(run.missing)
         if set(self.shots.values()) <= {"kept"}:
             with suppress(StepNotDoneError):
                 join_film(run, board.title, self.drawn, self.components)
                 return
         run.missing += _TO_JOIN
 
-    def _shot(self, shot: Shot, text: str, taken: tuple[str, ...], speech: Any) -> tuple[str, ...]:
-        """Look at a shot's steps; return what its footage is, for all that is known."""
-        name, begun = f"shots/{shot.id}/match", len(self.run.missing)
+    def _draw(self, shot: str, task: ShotTask | Exception, begun: int) -> None:
+        """Look at the steps of a shot, as far as it is known what it is drawn from."""
+        missing = self.run.missing
         try:
-            task, taken = find_task(self.run, shot, text, taken, self.tokens, speech, self.components)
-        except StepNotDoneError:
-            if name not in self.run.missing:         # one of a figure
-                self.run.missing.append(name)
-            old = self.run.done(name)
-            return (old.value.match.clip_id,) if old and old.value.match else ()
-        try:
+            if not isinstance(task, ShotTask):
+                name = f"shots/{shot}/match"     # or that of a figure
+                missing += [name] if name not in missing else []
+                return
             self.drawn.append(make_shot(self.run, task, self.components))
         except StepNotDoneError:
-            if not {kind_of(step) for step in self.run.missing[begun:]} & {"frames", "reading"}:
-                self.run.missing.append(f"shots/{shot.id}/frames")       # its guide or character is not made
-        return taken
+            if not {kind_of(step) for step in missing[begun:]} & {"frames", "reading"}:
+                missing.append(f"shots/{shot}/frames")           # its guide or character is not made
 
     def _work(self, shot: str, begun: int) -> Work:
         """Return what is to be done with a shot, and note the steps that follow from those that miss."""

@@ -4,9 +4,9 @@
                      clips --lay_out--> timeline --assemble--> film      frames --write_clip--> clips
 
 Each arrow is a step of the run folder (engine/run_dir.py): done once, and again only when its function or an
-input changed. Then read request.py (what is asked), storyboard.py, characters.py and shots.py, in this order;
-components.py lists who does the work. "AaS" in docstrings is the paper, He et al., Animate-A-Story, arXiv
-2307.06940, by its sections.
+input changed. Then read request.py (what is asked), storyboard.py, characters.py, footage.py and shots.py, in
+this order; components.py lists who does the work. "AaS" in docstrings is the paper, He et al.,
+Animate-A-Story, arXiv 2307.06940, by its sections.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from storyanim.artifacts import Check, Film, Shot, Speech, Storyboard
+from storyanim.artifacts import Check, Film, Storyboard
 from storyanim.config import FilmSettings, Settings
 from storyanim.device import make_room
 from storyanim.engine.run_dir import RunDir
 from storyanim.engine.steps import Step, output_of
-from storyanim.errors import InputError, PartialError
+from storyanim.errors import PartialError
 from storyanim.film import sheet
 from storyanim.film.cards import end_card, title_card
 from storyanim.film.clip import FONT_HINT, check_drawable
@@ -36,24 +36,17 @@ from storyanim.planning.forms import told
 from storyanim.run.characters import learn_characters, read_cast
 from storyanim.run.checked import keys_of_drawings
 from storyanim.run.components import Components, Token
+from storyanim.run.footage import STEPS_A_SHOT, ShotTask, find_tasks
 from storyanim.run.models import commits_of
 from storyanim.run.report import write_report
 from storyanim.run.request import FilmRequest, changed_settings, dropped, write_request
-from storyanim.run.shots import (
-    DrawnShot,
-    ShotTask,
-    as_shown,
-    find_figures,
-    find_footage,
-    make_shot,
-)
-from storyanim.run.sound import ambience_for, film_language, mix_sound, narrate
+from storyanim.run.shots import DrawnShot, as_shown, make_shot
+from storyanim.run.sound import ambience_for, film_language, mix_sound
 from storyanim.run.storyboard import Replan, settle_storyboard, text_to_film, with_seed
 from storyanim.stages import Progress
 
 _LOG = logging.getLogger(__name__)
 DRAWN = "drawn.json"                                 # the storyboard that the film shows
-_STEPS_A_SHOT = 4                                    # of progress: one for its footage, three for drawing it
 
 
 @dataclass(frozen=True)
@@ -155,13 +148,18 @@ def film_storyboard(
         _LOG.warning("the family %s draws one text a shot: the entities and events of %s are not kept apart",
                      components.settings.models.family, ", ".join(beyond))
     errors: dict[str, Exception] = {}
-    tasks = _find_all_footage(run, board, texts, tokens, components, progress, errors)
+    tasks: list[ShotTask] = []
+    for shot, found in find_tasks(run, board, texts, tokens, components, progress):
+        if isinstance(found, ShotTask):
+            tasks.append(found)
+        else:
+            errors[shot.id] = found
     before = {task.shot.id: keys_of_drawings(run, f"shots/{task.shot.id}") for task in tasks}
     make_room(components.encoder)                    # it has found all footage
     drawn = _draw_all(run, tasks, components, progress, errors)
     if not drawn:
         raise next(errors[shot.id] for shot in board.shots if shot.id in errors)
-    progress(1 - 1 / (_STEPS_A_SHOT * len(board.shots) + 1), "joining")
+    progress(1 - 1 / (STEPS_A_SHOT * len(board.shots) + 1), "joining")
     film, contact_sheet = join_film(run, board.title, drawn, components)
     made = board.model_copy(update={"shots": tuple(shot.shot for shot in drawn)})
     run.write(DRAWN, made.model_dump_json(indent=1) + "\n")
@@ -176,39 +174,6 @@ def film_storyboard(
         surveys=surveys or {}, profile=components.settings.profile, models=commits_of(components.settings))
 
 
-def _find_all_footage(
-    run: RunDir, board: Storyboard, texts: Sequence[str], tokens: Mapping[str, Token], components: Components,
-    progress: Progress, errors: dict[str, Exception],
-) -> list[ShotTask]:
-    """Find footage shot by shot, since each must not take what the one before took. `texts`: as shown."""
-    tasks: list[ShotTask] = []
-    previous: tuple[str, ...] = ()
-    speech = narrate(run, board, texts, components.settings, progress)
-    for number, (shot, text) in enumerate(zip(board.shots, texts, strict=True)):
-        progress(number / (_STEPS_A_SHOT * len(board.shots) + 1), f"{shot.id} looking for footage")
-        try:
-            task, previous = find_task(run, shot, text, previous, tokens, speech.get(shot.id), components)
-        except InputError as error:
-            errors[shot.id] = error
-        else:
-            tasks.append(task)
-    return tasks
-
-
-def find_task(
-    run: RunDir, shot: Shot, text: str, previous: tuple[str, ...], tokens: Mapping[str, Token],
-    speech: Step[Speech] | None, components: Components,
-) -> tuple[ShotTask, tuple[str, ...]]:
-    """Return all by which a shot is drawn, and what its footage is, which the next shot does not take.
-
-    Raises as `find_footage` does.
-    """
-    candidates, taken = find_footage(run, shot, text, previous, components)
-    figures = find_figures(run, shot, components)
-    cast = tuple(tokens[name] for name in shot.characters)
-    return ShotTask(shot, text, cast, candidates, figures, speech), taken
-
-
 def _draw_all(
     run: RunDir, tasks: Sequence[ShotTask], components: Components, progress: Progress,
     errors: dict[str, Exception]
@@ -218,8 +183,8 @@ def _draw_all(
     num_shots = len(tasks) + len(errors)
 
     def tell(what: str) -> None:
-        steps = num_shots + (_STEPS_A_SHOT - 1) * len(drawn)
-        progress(steps / (_STEPS_A_SHOT * num_shots + 1), what)
+        steps = num_shots + (STEPS_A_SHOT - 1) * len(drawn)
+        progress(steps / (STEPS_A_SHOT * num_shots + 1), what)
 
     def make(task: ShotTask) -> None:
         tell(f"{task.shot.id} drawing")

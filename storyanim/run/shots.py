@@ -1,4 +1,4 @@
-"""One shot: footage is found, its depth estimated, frames are drawn under it, and a clip is written."""
+"""One shot: the depth of its footage is estimated, frames are drawn under it, and a clip is written."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ from storyanim.artifacts import (
     Clip,
     ClipMatch,
     DepthTrack,
-    FootageQuery,
     Frames,
     Motion,
-    Query,
     Shot,
     Speech,
 )
@@ -26,37 +24,19 @@ from storyanim.depth.compose import compose_figures, cut_figure
 from storyanim.device import make_room
 from storyanim.engine.run_dir import RunDir
 from storyanim.engine.steps import Step, output_of, step_version
-from storyanim.errors import StoryError
 from storyanim.film import sheet
 from storyanim.film.clip import write_clip
 from storyanim.generate.generator import fit_depth
 from storyanim.planning.asked import asked_of
-from storyanim.retrieve.choose import (
-    UserFootage,
-    choose,
-    choose_user_footage,
-    is_user_footage,
-    read_user_footage,
-)
+from storyanim.retrieve.choose import is_user_footage
 from storyanim.run.checked import draw_checked
-from storyanim.run.components import Components, Token
+from storyanim.run.components import Components
+from storyanim.run.footage import ShotTask
 from storyanim.run.guides import guide_motion
 from storyanim.run.takes import KEEP, record_takes
-from storyanim.stages import DepthEstimator, FootageIndex, ShotGenerator, TextVideoEncoder
+from storyanim.stages import DepthEstimator, ShotGenerator
 
 _LOG = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class ShotTask:
-    """A shot with its footage found, ready to be drawn, here or in another process."""
-
-    shot: Shot
-    subtitle: str                                    # what is shown of its text
-    tokens: tuple[Token, ...]                        # of the characters that play in it
-    candidates: Step[Candidates]
-    figures: tuple[Step[Candidates], ...] = ()       # of each entity, where each has footage of its own
-    speech: Step[Speech] | None = None               # None: nothing is spoken
 
 
 @dataclass(frozen=True)
@@ -89,71 +69,6 @@ def motions_of(shot: Shot, motions: Sequence[Motion]) -> list[Motion]:
     return [motion for motion in motions if motion.is_named_in(*texts)]
 
 
-def find_footage(
-    run: RunDir, shot: Shot, subtitle: str, previous: tuple[str, ...], components: Components,
-    place: str = "match",
-) -> tuple[Step[Candidates], tuple[str, ...]]:
-    """Retrieve a shot's candidates (AaS 3.1), beside a person's own footage where they pinned some.
-
-    Args:
-        run: folder of the run, open.
-        shot: to find footage for.
-        subtitle: what is shown of its text.
-        previous: clip ids that the shot before took, so that this one does not.
-        components: whose index and encoder are used.
-        place: name of the step within the shot's folder.
-
-    Returns the candidates, and the clip ids that the next shot should not take. Raises StoryError,
-    VideoError.
-    """
-    name, k = f"shots/{shot.id}/{place}", components.settings.retrieve.candidates
-    query = footage_query(shot, subtitle) if components.story_words else shot.query
-    if shot.pinned is None or not is_user_footage(shot.pinned):
-        step = run.step(name, retrieve, query, shot.pinned, list(shot.banned), list(previous),
-                        components.index, components.encoder, k)
-        match = step.value.match
-        if match is None:
-            _LOG.warning("%s: no footage fits %r: it is drawn from the text alone; pin a clip, or allow less "
-                         "with retrieve.min_score", shot.id, shot.query)
-        return step, () if match is None else (match.clip_id,)
-    own = read_user_footage(shot.pinned, shot.duration_s)
-    step = run.step(name, retrieve_beside, query, own, list(shot.banned), list(previous),
-                    components.index, components.encoder, k)
-    # What the shot would have taken without the pin stays refused to the next, so that a pin changes its own
-    # shot only.
-    found = [match.clip_id for match in step.value.matches[:-1]]
-    return step, tuple(next(([clip] for clip in found if clip not in previous[-1:]), found[:1]))
-
-
-def find_figures(run: RunDir, shot: Shot, components: Components) -> tuple[Step[Candidates], ...]:
-    """Retrieve candidates for each entity of a shot, as for a shot; none where no footage would guide them.
-
-    Raises StoryError, VideoError.
-    """
-    if len(shot.entities) < 2 or not all(entity.query for entity in shot.entities):
-        return ()
-    if not components.settings.generate.control_guidance_end_of(shot.figures, entities=True):
-        return ()
-    found: list[Step[Candidates]] = []
-    taken: tuple[str, ...] = ()
-    for number, entity in enumerate(shot.entities, 1):
-        alone = shot.model_copy(update={"query": entity.query, "pinned": entity.pinned,
-                                        "banned": entity.banned})
-        step, taken = find_footage(run, alone, "", taken, components, f"match-{number}")
-        found.append(step)
-    return tuple(found)
-
-
-def footage_query(shot: Shot, subtitle: str) -> Query:
-    """Return a shot's planned query with the story's own words, as its subtitle shows them.
-
-    The bundled footage is captioned in the words that queries are planned in; for other footage the story
-    says more than a query that is made for what a model can draw.
-    """
-    words = " ".join(subtitle.split())
-    return FootageQuery(text=words, planned=shot.query) if words else shot.query
-
-
 def make_shot(run: RunDir, task: ShotTask, components: Components) -> DrawnShot:
     """Draw a shot: thumbnails, depth, frames and clip. Raises what the components raise."""
     shot, place = task.shot, f"shots/{task.shot.id}"
@@ -162,7 +77,7 @@ def make_shot(run: RunDir, task: ShotTask, components: Components) -> DrawnShot:
     make_room(components.depth)
     frames, check = _draw(run, task, depth, components)
     clip = run.step_with_folder(f"{place}/clip", write_clip, as_shown(shot, task.subtitle), output_of(frames),
-                                components.settings.film, *([output_of(task.speech)] if task.speech else []))
+                                components.settings.film, output_of(task.speech), task.overlap_s)
     return DrawnShot(shot, task.subtitle, task.candidates, thumbnails, depth, frames, check, clip,
                      task.speech)
 
@@ -301,28 +216,6 @@ def as_shown(shot: Shot, subtitle: str) -> Shot:
 
 
 # ── the steps ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@step_version(2)
-def retrieve(
-    query: Query, pinned: str | None, banned: Sequence[str], previous: Sequence[str], index: FootageIndex,
-    encoder: TextVideoEncoder, k: int,
-) -> Candidates:
-    """Find footage that moves as the query says (AaS 3.1, motion structure retrieval)."""
-    return choose(query, index, encoder, k, pinned=pinned, banned=banned, previous=previous)
-
-
-@step_version(2)
-def retrieve_beside(
-    query: Query, own: UserFootage, banned: Sequence[str], previous: Sequence[str], index: FootageIndex,
-    encoder: TextVideoEncoder, k: int,
-) -> Candidates:
-    """Find footage, and take a person's own instead."""
-    try:
-        found = choose(query, index, encoder, k, banned=banned, previous=previous)
-    except StoryError:                               # all are banned
-        found = None
-    return choose_user_footage(own, found, query, encoder)
 
 
 def draw_thumbnails(folder: Path, candidates: Candidates) -> Path:

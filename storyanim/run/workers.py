@@ -20,7 +20,8 @@ from storyanim.engine.processes import ProcessShardExecutor
 from storyanim.engine.run_dir import RunDir, StepNotDoneError
 from storyanim.errors import ResourceError, UsageError
 from storyanim.run.components import build_components
-from storyanim.run.shots import ShotTask, make_shot
+from storyanim.run.footage import ShotTask
+from storyanim.run.shots import make_shot
 from storyanim.stages import Executor, ShardExecutor
 
 # What a worker needs to draw with small models; it is imported once for all of them.

@@ -25,7 +25,8 @@ from storyanim.generate.families import build_generator
 from storyanim.personalize.images import read_character
 from storyanim.run.characters import learn_character, watched
 from storyanim.run.components import Components, build_components
-from storyanim.run.shots import ShotTask, find_figures, find_footage, guide
+from storyanim.run.footage import ShotTask, find_figures, find_footage
+from storyanim.run.shots import guide
 from storybook.evaluate.bench import Bench, Watch, draw_all
 from storybook.evaluate.judge import Judge
 from storybook.evaluate.labels import ATTRIBUTES, Labels

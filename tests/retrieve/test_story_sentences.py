@@ -18,7 +18,7 @@ from storyanim.retrieve import build
 from storyanim.retrieve.build import build_index
 from storyanim.retrieve.choose import NOTHING_FITS, choose
 from storyanim.retrieve.index import VideoIndex
-from storyanim.run.shots import footage_query
+from storyanim.run.footage import footage_query
 from storybook.vocabulary import make_vocabulary
 
 CAPTIONS = {

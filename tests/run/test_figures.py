@@ -15,7 +15,8 @@ from storyanim.config import Settings
 from storyanim.engine.run_dir import RunDir
 from storyanim.retrieve.index import VideoIndex
 from storyanim.run.components import Components
-from storyanim.run.shots import ShotTask, find_figures, find_footage, guide
+from storyanim.run.footage import ShotTask, find_figures, find_footage
+from storyanim.run.shots import guide
 
 SHOT = Shot(id="s01", text="", query="a red bear and a green frog", prompt="a bear running and a frog jumping", figures=2,
             entities=(ShotEntity(prompt="both run", query="a red bear runs"),

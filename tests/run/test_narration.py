@@ -142,6 +142,22 @@ def test_music_and_ambience_are_steps_too(tmp_path: Path, index: VideoIndex) -> 
     assert abs(found["video"] - found["audio"]) <= 1 / 24
 
 
+@pytest.mark.parametrize("narrate", [True, False])
+def test_a_crossfade_leaves_a_shot_its_words(tmp_path: Path, index: VideoIndex, narrate: bool) -> None:
+    plain = settings(narrate=narrate)
+    film = plain.film.model_copy(update={"transition": "crossfade", "transition_s": 0.9, "max_hold_s": 60})
+    studio = Studio(tmp_path / "run", index, plain.model_copy(update={"film": film}))
+    studio.make(Story(title="Two", text="A red bear runs through the forest and waves to all. A green frog jumps on the beach beside all of the waves."))
+    with RunDir(studio.folder, beside=True) as run:
+        made = run.done("timeline")
+    assert made is not None
+    pieces, ends_s = made.value.pieces, made.value.ends_s()
+    assert [piece.transition for piece in pieces[2:-1]] == ["crossfade"]
+    assert all(piece.start_s + piece.speech.end_s < end_s
+               for piece, end_s in zip(pieces, ends_s, strict=True) if piece.speech)
+    assert all(sum(map(len, cue.lines)) / (cue.end_s - cue.start_s) <= 20 for cue in made.value.cues() if any(cue.lines))
+
+
 @pytest.mark.parametrize("asked", [
     {"music": "missing.ogg"}, {"music": "words.ogg"}, {"narrate": True, "voice": "xx-yy"},
     {"narrate": True, "voice": "louder!"}, {"narrate": True, "voices": "missing"},

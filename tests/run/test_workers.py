@@ -16,7 +16,8 @@ from storyanim.engine.local import LocalExecutor
 from storyanim.engine.run_dir import RunDir
 from storyanim.errors import ResourceError, UsageError, VideoError
 from storyanim.run import workers
-from storyanim.run.shots import ShotTask, make_shot
+from storyanim.run.footage import ShotTask
+from storyanim.run.shots import make_shot
 from storyanim.run.workers import ProcessShotExecutor, WorkerShotExecutor, local_shots, worker_bytes
 
 GIB = 2**30
