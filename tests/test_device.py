@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_clip import save_tiny_clip
 
+from storyanim import hub
 from storyanim.artifacts import Frames, Shot
 from storyanim.config import ModelRef, load_settings
 from storyanim.depth.dpt import DptEstimator, build_depth_estimator
@@ -102,3 +104,10 @@ def test_batches_shrink_until_they_fit_and_end_on_the_cpu() -> None:
     with pytest.raises(ResourceError, match="depth") as caught:
         within_memory(never, 4, torch.nn.Linear(1, 1), "depth")
     assert caught.value.exit_code == 6
+
+
+def test_what_transformers_load_lies_on_the_device_that_is_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it is called: CUDA, or Apple's MPS; "meta" is one that every machine has."""
+    monkeypatch.setattr("storyanim.hub.loading.choose_device", lambda: torch.device("meta"))
+    clip = hub.load_transformer(ModelRef(repo=str(save_tiny_clip(tmp_path / "clip"))), "CLIPModel", model_type="clip")
+    assert clip.device.type == "meta"

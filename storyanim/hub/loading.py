@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from storyanim.config import WEIGHTS_FILES, ModelRef
-from storyanim.device import map_out_of_memory
+from storyanim.device import choose_device, map_out_of_memory
 from storyanim.errors import ModelError, StoryanimError
 from storyanim.hub.files import check_shards, choose_weights, read_table
 from storyanim.hub.snapshot import locate
@@ -65,7 +65,6 @@ def load_transformer(ref: ModelRef, class_name: str, *, model_type: str, spare: 
 
     Raises ModelError when it is of another kind, incomplete or unreadable.
     """
-    import torch
     import transformers
 
     with map_model_errors(ref):
@@ -77,7 +76,7 @@ def load_transformer(ref: ModelRef, class_name: str, *, model_type: str, spare: 
             raise ModelError(f"the model {ref.repo} is of kind {found!r}, not {model_type!r}",
                              hint="check the profile's [models] table")
     model = load_network(getattr(transformers, class_name), ref, spare=spare)
-    return model.eval().requires_grad_(False).to("cuda" if torch.cuda.is_available() else "cpu")
+    return model.eval().requires_grad_(False).to(choose_device())
 
 
 def load_network(cls: Any, ref: ModelRef, part: str = "", spare: str = "", dtype: Any = None) -> Any:

@@ -16,6 +16,7 @@ from torch.nn.functional import pad
 
 from storyanim import hub
 from storyanim.config import ModelRef
+from storyanim.device import choose_device
 from storyanim.engine.folders import atomic_replace, disk_errors, partial_path
 from storyanim.errors import ModelError
 from storyanim.retrieve.frozen_in_time import FrozenInTime
@@ -151,7 +152,7 @@ def load_network(ref: ModelRef, num_frames: int) -> FrozenInTime:
         config = config.model_copy(
             update={"video": config.video.model_copy(update={"num_frames": num_frames})})
         network = build_network(config, tensors, f"the model {ref.repo}").eval().requires_grad_(False)
-        return network.to("cuda" if torch.cuda.is_available() else "cpu")
+        return network.to(choose_device())
 
 
 def build_network(config: FrozenInTimeConfig, tensors: Mapping[str, Tensor], source: str) -> FrozenInTime:
