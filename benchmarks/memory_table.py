@@ -132,8 +132,8 @@ def peaks() -> dict[str, float]:
         facts["largest layer"] = max(
             sum(weight.numel() * weight.element_size() for weight in layer.parameters(recurse=False))
             for layer in unet.modules()) / GB
-        facts["unet 16 frames guided"] = peak(unet_call(unet, 2, 16))
         with chunked_feed_forward(unet):
+            facts["unet 16 frames guided"] = peak(unet_call(unet, 2, 16))
             facts["unet 16 frames half"] = peak(unet_call(unet, 1, 16))
         facts["vae 4 frames"] = peak(lambda: vae.decode(torch.empty(4, 4, SIZE_PX // 8, SIZE_PX // 8)))
         facts["vae 1 frame"] = peak(lambda: vae.decode(torch.empty(1, 4, SIZE_PX // 8, SIZE_PX // 8)))
@@ -141,9 +141,8 @@ def peaks() -> dict[str, float]:
         vae.tile_sample_min_size, vae.tile_latent_min_size = 256, 32
         facts["vae 1 frame tiled"] = peak(lambda: vae.decode(torch.empty(1, 4, SIZE_PX // 8, SIZE_PX // 8)))
         _free_noise(unet)
-        facts["unet 64 frames guided"] = peak(unet_call(unet, 2, 64))
-        facts["unet 64 frames half, whole layers"] = peak(unet_call(unet, 1, 64))
         with chunked_feed_forward(unet):
+            facts["unet 64 frames guided"] = peak(unet_call(unet, 2, 64))
             facts["unet 64 frames half"] = peak(unet_call(unet, 1, 64))
     return facts
 

@@ -11,12 +11,12 @@ from storyanim.generate.clip_transformer import frames_drawn
 from storyanim.generate.memory import Rung
 
 # GB of Stable Diffusion 1.5 with AnimateDiff and a T2I-Adapter in bfloat16: weights that lie on the device, and
-# activations: always, and for each 16 frames of 512 x 512 (below "fast" layers are done in parts, and what is
+# activations: always, and for each 16 frames of 512 x 512 (feed-forward layers are done in parts, and what is
 # always there is one part). Computed by fake tensors.
 _WEIGHTS_GB: dict[Rung, float] = {"fast": 3.60, "halves": 3.11, "offload": 2.78, "sequential": 0.06}
-_IN_PARTS = (0.56, 0.54)
+_HALF = (0.56, 0.54)                                 # of guidance at once
 _ACTIVATIONS_GB: dict[Rung, tuple[float, float]] = {
-    "fast": (0.0, 2.23), "halves": _IN_PARTS, "offload": _IN_PARTS, "sequential": _IN_PARTS}
+    "fast": (0.56, 1.04), "halves": _HALF, "offload": _HALF, "sequential": _HALF}
 _UNIT = 16 * 512 * 512
 _CONTEXT_GB = 0.5                                    # of CUDA itself
 _LEARNING_GB = 8.2                                   # computed: 6.6 + VAE 0.3, what is reserved beyond, and the context

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeAlias
 
 import torch
@@ -26,6 +24,7 @@ from transformers import CLIPImageProcessor, CLIPTextModel, CLIPTokenizer, CLIPV
 
 from storyanim.errors import ModelError, UsageError
 from storyanim.generate.chunks import chunked_feed_forward
+from storyanim.generate.denoising import Callback, Conditioning, check_callback_inputs, denoise
 from storyanim.generate.finite import FiniteSteps
 from storyanim.generate.noise import Generators, correlated_noise
 from storyanim.generate.regions import Region, RegionAttention
@@ -41,22 +40,7 @@ from storyanim.generate.tokens import (
 )
 from storyanim.hub import silence_libraries
 
-Callback = Callable[["StoryVideoPipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor]]
 Shape: TypeAlias = tuple[int, int, int, int]         # B, T, H, W
-
-
-@dataclass(frozen=True)
-class Conditioning:
-    """What each step of the denoising loop is conditioned on."""
-
-    timesteps: Tensor                                # (N,)
-    prompt_embeds: Tensor                            # (N, B, L, D), or (1, B, L, D) when equal at every step
-    negative_prompt_embeds: Tensor | None            # (B, L, D); None without classifier-free guidance
-    guide: StructureGuide | None
-    structure_steps: range                           # indices of the steps with structure
-    guidance_steps: range                            # indices of the steps with classifier-free guidance
-    # (B, n, ...) of n pictures, and of none; None without an IP-Adapter
-    image_embeds: tuple[Tensor, Tensor] | None = None
 
 
 class StoryVideoPipeline(AnimateDiffPipeline):
@@ -112,10 +96,9 @@ class StoryVideoPipeline(AnimateDiffPipeline):
             scheduler=scheduler, feature_extractor=feature_extractor, image_encoder=image_encoder,
         )
         self.register_modules(structure=structure)
-        # one after the other, and feed-forward layers in parts: less than half of the activations
-        self.halves_of_guidance = False
+        self.halves_of_guidance = False              # one after the other: half of the activations
         self.text_encoder_leaves = False             # the device, after its one call
-        self._finite_steps = FiniteSteps()
+        self.finite_steps = FiniteSteps()
         self._tokenizers: dict[tuple[str, ...], Any] = {}         # pseudo-words → a tokenizer that knows them
 
     # ── the parts that training shares with drawing ─────────────────────────────────────────────────────────
@@ -202,9 +185,7 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         # 1. Inputs
         prompts = prompts_of(prompt, prompt_embeds, in_words=bool(tokens or regions))
         shape = self._shape(len(prompts), num_frames, height, width)
-        inputs = getattr(callback_on_step_end, "tensor_inputs", callback_on_step_end_tensor_inputs)
-        if odd := set(inputs) - set(self._callback_tensor_inputs):
-            raise UsageError(f"a callback cannot have {min(odd)}", hint="it is given the latents")
+        check_callback_inputs(callback_on_step_end, callback_on_step_end_tensor_inputs, self._callback_tensor_inputs)
         self._guidance_scale, self._interrupt = guidance_scale, False
 
         # 2. Timesteps
@@ -214,20 +195,13 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         structure_steps = steps_within((0.0, control_guidance_end), timesteps, structure_frames is not None)
         guidance_steps = steps_within(guidance_interval, timesteps, guidance_scale > 1)
 
-        # 3. Text at each timestep
-        self._come(self.text_encoder)
+        # 3. Text at each timestep, and pictures
         attention = self._region_attention(regions, shape)
         texts = [*prompts, *(region.prompt for region in regions)]
-        prompt_embeds = (self._prompt_embeds(texts, tokens, timesteps) if prompt_embeds is None else
-                         prompt_embeds[None])
-        negative = negative_prompt_embeds
-        if guidance_steps and negative is None:
-            negative = self.encode_prompts([negative_prompt] * len(texts), {})
-        if attention:                                # the texts of one clip behind one another, (N, 1, texts × L, D)
-            prompt_embeds = prompt_embeds.flatten(1, 2)[:, None]
-            negative = None if negative is None else negative.flatten(0, 1)[None]
-
-        self._leave(self.text_encoder)
+        with self._on_device(self.text_encoder):
+            embeds = self._prompt_embeds(texts, tokens, timesteps) if prompt_embeds is None else prompt_embeds[None]
+            if guidance_steps and negative_prompt_embeds is None:
+                negative_prompt_embeds = self.encode_prompts([negative_prompt] * len(texts), {})
         image_embeds = self._image_embeds(ip_adapter_image, ip_adapter_scale, len(prompts))
 
         # 4. Structure, once
@@ -237,14 +211,13 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         latents = self._noise(shape, generator, latents, noise_correlation, noise_shift)
 
         # 6. Denoising
-        conditioning = Conditioning(
-            timesteps, prompt_embeds, negative, guide, structure_steps, guidance_steps, image_embeds)
+        conditioning = Conditioning(timesteps, embeds, negative_prompt_embeds, guide, structure_steps, guidance_steps,
+                                    image_embeds)
+        conditioning = conditioning.of_one_clip() if attention else conditioning
         step_kwargs = self.prepare_extra_step_kwargs(generator, eta)
         cache = StepCache(cache_interval) if cache_interval > 1 else None
-        in_parts = chunked_feed_forward(self.unet) if self.halves_of_guidance else nullcontext()
-        kept = cache.applied(self.unet) if cache else nullcontext()
-        with in_parts, kept, attention.applied(self.unet) if attention else nullcontext():
-            latents = self._denoise(latents, conditioning, step_kwargs, callback_on_step_end, cache)
+        with chunked_feed_forward(self.unet), _applied(cache, self.unet), _applied(attention, self.unet):
+            latents = denoise(self, latents, conditioning, step_kwargs, callback_on_step_end, cache)
 
         # 7. Pixels
         video = latents
@@ -314,12 +287,13 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         states = self.encode_prompts(prompts * len(timesteps), embeddings)                     # (N × B, L, D)
         return states.unflatten(0, (len(timesteps), len(prompts)))
 
-    def _come(self, network: torch.nn.Module) -> None:
+    @contextmanager
+    def _on_device(self, network: torch.nn.Module) -> Iterator[None]:
+        """Have a network on the device for its one call, if it lies on the CPU otherwise."""
         if self.text_encoder_leaves:
             network.to(self._execution_device)
-
-    def _leave(self, network: torch.nn.Module) -> None:
-        if self.text_encoder_leaves:                 # it is not needed again
+        yield
+        if self.text_encoder_leaves:
             network.to("cpu")
 
     def _image_embeds(self, pictures: Sequence[Any], scale: float, batch: int) -> tuple[Tensor, Tensor] | None:
@@ -332,9 +306,8 @@ class StoryVideoPipeline(AnimateDiffPipeline):
         self.set_ip_adapter_scale(scale if pictures else 0.0)
         side = self.image_encoder.config.image_size
         shown = list(pictures) or [torch.zeros(side, side, 3, dtype=torch.uint8).numpy()]
-        self._come(self.image_encoder)
-        (both,) = self.prepare_ip_adapter_image_embeds([shown], None, self._execution_device, batch, True)
-        self._leave(self.image_encoder)
+        with self._on_device(self.image_encoder):
+            (both,) = self.prepare_ip_adapter_image_embeds([shown], None, self._execution_device, batch, True)
         hidden, visible = both.chunk(2)
         return visible, hidden
 
@@ -361,42 +334,6 @@ class StoryVideoPipeline(AnimateDiffPipeline):
             latents = correlated_noise(latents, correlation, shift, generator, sigma)
         return latents.to(self._execution_device)
 
-    def _denoise(
-        self, latents: Tensor, conditioning: Conditioning, step_kwargs: dict[str, Any], callback: Any,
-        cache: StepCache | None,
-    ) -> Tensor:
-        networks = [network for network in (self.unet, self.structure) if network is not None]
-        with self.progress_bar(total=len(conditioning.timesteps)) as bar:
-            for i, t in enumerate(conditioning.timesteps):
-                if self.interrupt:
-                    break
-                sample = self.scheduler.scale_model_input(latents, t)
-                noise_pred = self._finite_steps.predicted(
-                    partial(self._noise_pred, sample, i, conditioning, cache), networks,
-                    f"step {i + 1} of {len(conditioning.timesteps)}")
-                latents = self.scheduler.step(noise_pred, t, latents, **step_kwargs).prev_sample
-                if callback is not None:
-                    latents = callback(self, i, t, {"latents": latents}).get("latents", latents)
-                bar.update()
-        return latents
 
-    def _noise_pred(self, sample: Tensor, i: int, conditioning: Conditioning, cache: StepCache | None) -> Tensor:
-        if cache:
-            cache.begin(i)
-        t, embeds = conditioning.timesteps[i], conditioning.prompt_embeds
-        prompt_embeds = embeds[i % len(embeds)]                                                   # (B, L, D)
-        guide = conditioning.guide if i in conditioning.structure_steps else None
-        negative = conditioning.negative_prompt_embeds
-        shown, hidden = conditioning.image_embeds or (None, None)
-        if negative is None or i not in conditioning.guidance_steps:
-            return self.predict(sample, t, prompt_embeds, guide, shown)
-        if self.halves_of_guidance:
-            noise_pred_uncond, noise_pred_text = (
-                self.predict(sample, t, embeds, guide, pictures)
-                for embeds, pictures in ((negative, hidden), (prompt_embeds, shown)))
-        else:
-            pictures = None if shown is None or hidden is None else torch.cat([hidden, shown])
-            both = self.predict(
-                torch.cat([sample] * 2), t, torch.cat([negative, prompt_embeds]), guide, pictures)
-            noise_pred_uncond, noise_pred_text = both.chunk(2)
-        return noise_pred_uncond + self._guidance_scale * (noise_pred_text - noise_pred_uncond)
+def _applied(part: StepCache | RegionAttention | None, unet: Any) -> AbstractContextManager[None]:
+    return part.applied(unet) if part else nullcontext()

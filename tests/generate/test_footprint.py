@@ -14,7 +14,7 @@ from storyanim.generate.generator import StoryGenerator
 SD15 = load_settings("sd15").generate
 
 
-@pytest.mark.parametrize(("max_gb", "frames", "rung"), [(24, 16, "fast"), (24, 64, "fast"), (12, 64, "halves"), (8, 64, "halves"), (8, 16, "fast"),
+@pytest.mark.parametrize(("max_gb", "frames", "rung"), [(24, 16, "fast"), (24, 64, "fast"), (12, 64, "fast"), (8, 64, "halves"), (8, 16, "fast"), (6, 16, "fast"),
                                                         (5, 16, "halves"), (4.5, 16, "offload"), (2, 16, "sequential")])
 def test_the_fastest_rung_that_fits(max_gb: float, frames: int, rung: str) -> None:
     assert first_rung(max_gb, frames, SD15) == rung
@@ -23,7 +23,7 @@ def test_the_fastest_rung_that_fits(max_gb: float, frames: int, rung: str) -> No
 def test_each_rung_takes_less_than_the_one_before_and_more_frames_take_more() -> None:
     needs = [needs_gb(rung, 16, 512, 512) for rung in ("fast", "halves", "offload", "sequential")]
     assert needs == sorted(needs, reverse=True)
-    assert needs_gb("fast", 64, 512, 512) > 2 * needs[0]
+    assert needs_gb("fast", 64, 512, 512) > 1.5 * needs[0]
 
 
 @pytest.mark.parametrize(("max_gb", "frames", "rung"), [
