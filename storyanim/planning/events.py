@@ -190,8 +190,8 @@ def _read_clause(piece: Span, head: Token, *, depth: int = 0) -> Clause:
     subjects, passive = subjects_of(head, verb)
     moved = [t for c in verb.children if _is_small_clause(c) for s in c.children if s.dep_ == "nsubj" and s.i > verb.i for t in conjuncts(s)]
     watchers: tuple[Token, ...] = ()
-    if outer and outer[-1].lemma_.lower() in _SHOWS and verb.dep_ in {"ccomp", "acl", "relcl"}:
-        watchers, (subjects, passive) = subjects, subjects_of(verb, verb) if verb.dep_ == "ccomp" else (conjuncts(verb.head), False)
+    if outer and verb.dep_ in {"ccomp", "acl", "relcl", "csubj"} and (verb.dep_ == "csubj" or outer[-1].lemma_.lower() in _SHOWS):
+        watchers, (subjects, passive) = subjects, (conjuncts(verb.head), False) if verb.dep_ in {"acl", "relcl"} else subjects_of(verb, verb)
     objects = [t for c in verb.children if c.dep_ in _OBJECTS and c not in subjects and c.pos_ != "ADP" and c.i > verb.i - 3 and not is_speech(c)
                and (c.pos_ in {"NOUN", "PROPN", "PRON", "NUM"} or has_child(c, {"det"})) for t in conjuncts(c)]
     objects = [*moved, *(t for t in objects if all(subject_before(c) != t for c in verb.children))]
@@ -259,7 +259,7 @@ def _visible_verb(head: Token) -> tuple[Token, list[Token]]:
     while True:
         lemma = verb.lemma_.lower()
         there = lemma == "be" and has_child(verb, {"expl"})
-        if (seen := _done_by_object(verb, "attr") if there else _seen_doing(verb) if lemma in _SHOWS else None) is not None:
+        if (seen := _done_by_object(verb, "attr") if there else _seen_doing(verb) if lemma in _SHOWS | {"be"} else None) is not None:
             return seen, [*outer, verb]
         if (there or lemma in _TELLS_OF) and (told := _told_of(verb)) is not None:
             return told, [*outer, verb]
@@ -298,9 +298,11 @@ def _seen_doing(verb: Token) -> Token | None:
     def is_somebody(token: Token) -> bool:
         return token.dep_ == "nsubj" and _may_act(token)
 
-    told = next((c for c in verb.children if c.dep_ == "ccomp" and (c.tag_ in {"VB", "VBG"} or (c.pos_ == "VERB" and c.lower_ == c.lemma_)) and c.i > verb.i
+    label = "csubj" if verb.lemma_ == "be" else "ccomp"                    # "Here is a fox sleeping"
+    told = next((c for c in verb.children if c.dep_ == label and (c.tag_ in {"VB", "VBG"} or (c.pos_ == "VERB" and c.lower_ == c.lemma_)) and c.i > verb.i
                  and not has_child(c, {"mark", "aux", "advmod"}) and any(map(is_somebody, c.children))), None)
-    return told if told is not None else _done_by_object(verb, "dobj")
+    at = next((c for c in verb.children if c.lower_ == "at" and verb.lemma_ == "look"), None)
+    return told if told is not None else _done_by_object(verb, "dobj") if at is None else _done_by_object(at, "pobj")
 
 
 def _told_of(verb: Token) -> Token | None:

@@ -29,6 +29,7 @@ _WHERE = frozenset({"in", "at", "to", "from", "near", "through", "into", "for", 
 _TITLES: dict[str, Gender] = {"mr": "m", "mister": "m", "sir": "m", "master": "m", "lord": "m", "mrs": "f", "ms": "f", "miss": "f",
                               "madam": "f", "madame": "f", "lady": "f", "dr": "", "doctor": "", "professor": "", "st": "", "old": "",
                               "little": ""}
+_CALLINGS = {"dr": "doctor", "doctor": "doctor", "professor": "professor"}
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,8 @@ def describe(head: Token, names: frozenset[str]) -> Mention:
     nouns = [lemma for t in reversed(parts) if t not in named and is_animate(lemma := _lemma(t)) and t.dep_ != "amod"
              and not (named and lemma in _TITLES) and (t is head or not _is_thing_of(head))]
     title = next((word for word in lowered if _TITLES.get(word)), "")
-    noun = _heir(head) or (nouns[0] if nouns else ("" if named else _lemma(head)))
+    calling = next((_CALLINGS[word] for word in lowered if named and word in _CALLINGS), "")
+    noun = _heir(head) or (nouns[0] if nouns else calling if calling else ("" if named else _lemma(head)))
     marks = {word for word in lowered if word in words("distinct") or (title and word == title)} - {noun}
     if not named and len(parts) > 1 and head.text[0].isupper():
         marks |= {t.lower_ for t in parts if t is not head and t.text[0].isupper() and t.lower_ not in words("function")}

@@ -202,6 +202,9 @@ class People(NounReader):
 
     def _resolve(self, head: Token, meant: Meant, *, subject: bool, clause: Clause) -> None:
         inner = of_which(head)
+        if head.lower_ == "one" and subject and not head.n_lefts + head.n_rights and (one := self._one_of_them(head)):
+            meant[head.i] = one                      # "Two girls swam. One waved"
+            return
         if inner and inner.lower_ == "them" and head.lower_ == "one" and (one := self._one_of_them(head)):
             meant[head.i] = one
             return

@@ -21,6 +21,7 @@ from storyanim.planning.query import (
     is_sought,
     is_time,
     list_kinds,
+    number_of,
     query_noun,
     say_doing,
     say_place,
@@ -104,7 +105,7 @@ class Painter:
         spoken = _words_before_head(person, event)
         colour = looks.colour or colour_in(spoken)
         seen = [w for w in dict.fromkeys([*spoken, *looks.adjectives]) if w != colour and w not in noun.split()]
-        number = next((w for w in spoken if w in listed("numbers")), "") if many else ""
+        number = number_of(person, event) if many else ""
         seen = [w for w in seen if w in listed("adjectives")][:3]
         body = " ".join(filter(None, (number, *seen, colour, noun)))
         spoken_of = (*event.objects, *event.modifiers) if event else ()

@@ -73,7 +73,7 @@ def list_kinds(people: Sequence[Person], event: Event | None) -> list[str]:
         many = person.plural and not person.member and noun not in listed("collectives")
         key = plural(noun) if many else noun
         counted[key] = counted.get(key, 0) + 1
-        spoken[key] = f"{_number_of(person, event)} {key}".strip() if many else with_article(noun)
+        spoken[key] = f"{number_of(person, event)} {key}".strip() if many else with_article(noun)
     said = []
     for key, number in counted.items():
         is_many = spoken[key].split()[-1] == key and not spoken[key].startswith(("a ", "an "))
@@ -94,11 +94,11 @@ def _kin() -> Mapping[str, str]:
     return {word: seen for seen in _SEEN_AS for word in listed(f"seen as {seen}")}
 
 
-def _number_of(person: Person, event: Event | None) -> str:
+def number_of(person: Person, event: Event | None) -> str:
     """ "three" where the clause says "three bears"."""
     phrases = (*event.subjects, *event.objects, *event.modifiers) if event else ()
     words = [w for p in phrases if any(q is person for q in p.people) for w in p.text.lower().split()]
-    return next((w for w in words if w in listed("numbers")), "")
+    return next(("two" if w == "both" else w for w in words if w in listed("numbers") or w == "both"), "")
 
 
 def _things(event: Event) -> str:
@@ -157,6 +157,8 @@ def _owned(event: Event | None) -> str:
 
 def can_be_said(phrase: Phrase, seen: Sequence[Person]) -> bool:
     """Tell whether a phrase names something: neither "it" nor only those who are seen anyway."""
+    if phrase.text.lower() in {"each other", "one another"}:
+        return True
     if phrase.people:
         return not all(person in seen for person in phrase.people)
     return phrase.text.lower() not in listed("pointing words") and phrase.head not in listed("pointing words")
@@ -169,7 +171,7 @@ def is_sought(deed: Event, phrase: Phrase) -> bool:
 
 def _place(deed: Event) -> str:
     """The first phrase of a place, or of what is looked for: "over the fence", "for his hat"."""
-    phrase = next((p for p in deed.modifiers if (is_sought(deed, p) or (is_place_phrase(p) and not is_on_somebody(p)))
+    phrase = next((p for p in deed.modifiers if (is_sought(deed, p) or (is_place_phrase(p) and not (is_on_somebody(p) or _is_held(p, deed))))
                    and can_be_said(p, ()) and not p.people), None)
     return f"{phrase.preposition} {short_thing(phrase)}" if phrase else ""
 
@@ -183,6 +185,12 @@ def is_on_somebody(phrase: Phrase) -> bool:
     """Tell whether a phrase is about what somebody wears or has on him: "in a red coat", "under his arm"."""
     worn = {phrase.head, lemma_of_noun(phrase.head)} & (listed("clothes") | listed("features") | words("body"))
     return bool(worn) and phrase.preposition in {"in", "under", "to"}
+
+
+def _is_held(phrase: Phrase, deed: Event) -> bool:
+    """Tell whether a phrase says where on him somebody has something: "with a basket on her arm"."""
+    return phrase.head in words("body") and any(
+        p.preposition == "with" and 0 <= phrase.start - p.end <= len(phrase.preposition) + 2 for p in deed.modifiers)
 
 
 def is_time(phrase: Phrase) -> bool:

@@ -142,7 +142,7 @@ def _plain_verb(token: Token) -> str:
         return str(token.text) if not had else "taken" if following.tag_ in _DETERMINERS else "gone" if token.pos_ != "VERB" else str(token.text)
     if _is_misread_present(token):
         return "go" if token.tag_ in {"NN", "JJ"} and not token.lower_.endswith("ing") else "goes"
-    if token.pos_ == "NOUN" and token.head.lemma_ in WATCH and token.dep_ in {"dobj", "ccomp"} and _is_intransitive(base):
+    if token.pos_ == "NOUN" and (_is_presented(token) or (token.head.lemma_ in WATCH and token.dep_ in {"dobj", "ccomp"})) and _is_intransitive(base):
         return "going" if token.lower_.endswith("ing") else "go"           # "saw a fox creep"
     mistaken = _is_mistaken_past(token, token, token.sent.root.pos_ in {"VERB", "AUX"})
     if token.lower_ == "used" and following.lower_ == "to" and mistaken:
@@ -209,15 +209,20 @@ def _is_mistaken_noun(token: Token, own: Token) -> bool:
     word, head = lemma_of_noun(own.lower_), token.head
     if not is_animate(word) or not own.is_lower:
         return False
-    shown = head.dep_ == "attr" and any(c.dep_ == "expl" for c in head.head.children)                          # "There is a baker swimming"
     above = head.head.head if head.dep_ == "pobj" and head.head.lower_ == "at" else head.head                  # "Look at the fox run!"
-    watched = head.i == token.i + 1 and (shown or above.lemma_.lower() in WATCH)
-    if watched and token.dep_ in {"compound", "amod", "nsubj"} and head.dep_ in {"dobj", "ccomp", "pobj", "attr"} and head.tag_ not in {"VB", "VBG"} | _FINITE:
+    watched = head.i == token.i + 1 and (_is_presented(head) or above.lemma_.lower() in WATCH)
+    if watched and token.dep_ in {"compound", "amod", "nsubj"} and head.dep_ in {"dobj", "ccomp", "pobj", "attr", "nsubj"} and head.tag_ not in {"VB", "VBG"} | _FINITE:
         return _is_intransitive(lemma_of_verb(head.lower_))                # "saw the wolf swim"
     if watched and head.dep_ == "dobj" and head.tag_ == "VBG":
         return True                                  # "saw a fox crying"
     adjective = token.tag_ in {"JJ", "JJR", "JJS"} and word not in _lookups().get_table("lemma_index")["adj"]
     return token.dep_ == "npadvmod" or (token.dep_ == "compound" and head.pos_ == "VERB") or (adjective and token.dep_ in {"appos", "amod"})
+
+
+def _is_presented(noun: Token) -> bool:
+    """Tell whether a clause only shows that somebody is there: "There is a baker swimming", "Here is a baker swimming"."""
+    return noun.head.lemma_ == "be" and noun.i > noun.head.i and (noun.dep_ == "nsubj" or (
+        noun.dep_ == "attr" and any(c.dep_ == "expl" for c in noun.head.children)))
 
 
 def _is_misread_present(token: Token) -> bool:
@@ -302,6 +307,9 @@ def _mend_trees(doc: Doc) -> None:
         elif token.dep_ == "advcl" and token.tag_ == "VBN" and token.i > token.sent.start and token.nbor(-1).text == "," and token.head.tag_ == "VBD" and _is_past(token.lower_) \
                 and any(c.dep_ in {"dobj", "prt"} for c in token.children) and not _has_subject(token):
             token.dep_, token.tag_ = "conj", "VBD"   # "read a book, put on a coat and left"
+        elif token.dep_ == "advcl" and token.tag_ in _FINITE and token.tag_ == token.head.tag_ and token.i < token.head.i and _has_subject(token) \
+                and not _has_subject(token.head) and not any(c.dep_ in {"mark", "advmod"} for c in token.children):
+            token.dep_ = "ccomp"                     # "A farmer swims, carries a basket"
         elif token.dep_ == "dep" and token.tag_ in _FINITE and token.head.tag_ == token.tag_ and token.head.i < token.i:
             token.dep_ = "conj"                      # "sighed, licked the knight and followed him"
         elif token.dep_ == "conj" and token.tag_ in _FINITE and token.head.tag_ not in _FINITE | {"MD"} and not _has_subject(token):

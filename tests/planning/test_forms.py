@@ -240,6 +240,13 @@ def test_rules_and_headings_cut() -> None:
     assert pieces("He ran.\n\n* * *\n\nShe slept.\n\n## Two\n\nThey woke.\n\nTHE END\n") == ["He ran.", "She slept.", "They woke."]
 
 
+@pytest.mark.parametrize("title", ["The Heron and the Beaver", "Our Trip to the Fire Station", "Moonlight Bakery"])
+def test_a_title_without_a_number_is_no_picture(title: str) -> None:
+    text = f"{title}\n\nHe ran home.\n\n{title}\n\nShe slept."
+    assert kinds(text) == {"heading": [title, title]}
+    assert kinds(f"{title} ran home.\n\nShe slept.") == {} == kinds(title)
+
+
 def test_a_long_text_is_read_quickly() -> None:
     text = "".join(f"{number}. Wide shot: the **bear** walks in the forest 🐻.\n" for number in range(1, 3500))
     manuscript = read_manuscript(text)

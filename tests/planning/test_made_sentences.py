@@ -13,7 +13,7 @@ from lemminflect import getInflection
 
 from storyanim.artifacts import Story
 from storyanim.config import PlanSettings
-from storyanim.planning.inflection import participle, with_article
+from storyanim.planning.inflection import participle, plural, with_article
 from storyanim.planning.rules import RulePlanner
 
 LOT = 12                                             # sentences of a kind
@@ -68,6 +68,7 @@ KINDS = [
     ("W and M go_ at. Everybody does.", ["a woman and a man going at", "a woman and a man doing"], 0.9),
     ("See X go at!", ["x going at"], 0.8),
     ("Imagine X going at.", ["x going at"], 0.8),
+    ("Here is X going at.", ["x going at"], 0.7),
     ("I know X who gos at.", ["x going at"], 0.9),
     ("There was X who goes at.", ["x going at"], 0.9),
     ("X will go at.", ["x going at"], 0.9),
@@ -82,6 +83,10 @@ KINDS = [
     ("While Y gos, X does.", ["x doing"], 0.8),
     ("W, M and X go_ at. Everybody does.", ["a woman, a man and x going at", "a woman, a man and x doing"], 0.9),
     ("My brother go_. W helped me. We goes at.", ["a boy going", "a woman helping", "a person, a boy and a woman going at"], 0.9),
+    ("Two Bs were at. One does. The other does2.", ["b doing", "b doing2"], 0.9),
+    ("Both Bs goes at.", ["two bs going at"], 0.8),
+    ("W and M saw each other. They does.", ["a woman and a man seeing each other", "a woman and a man doing"], 0.9),
+    ("With a lamp on his head, X goes.", ["x going"], 0.9),
     ("M saw her going at. He does.", ["a woman going at", "a man doing"], 0.8),
     ("W goes at. M does. Then they does2.", ["a woman going at", "a man doing", "a woman and a man doing2"], 0.9),
 ]
@@ -105,9 +110,9 @@ def make(rng: random.Random) -> tuple[dict[str, str], dict[str, str]]:
         return f"{participle(verb)} {rest}".strip()
 
     both = {"going": doing(GOES[goes]), "doing": doing(DOES[does]), "doing2": doing(DOES[does2]), "at": place}
-    story = {**told, **both, "W": rng.choice(WOMEN), "M": rng.choice(MEN), "N": rng.choice(NAMES), "B": breed, "goes": goes, "go_": goes,
+    story = {**told, **both, "W": rng.choice(WOMEN), "M": rng.choice(MEN), "N": rng.choice(NAMES), "B": breed, "Bs": plural(breed), "goes": goes, "go_": goes,
              "go": GOES[goes], "do": DOES[does], "gos": getInflection(GOES[goes], "VBZ")[0], "does": does, "does2": does2, "At": place}
-    return story, {**both, "b": with_article(breed), **{slot.lower(): with_article(noun) for slot, noun in zip("XYZ", who, strict=True)}}
+    return story, {**both, "b": with_article(breed), "bs": plural(breed), **{slot.lower(): with_article(noun) for slot, noun in zip("XYZ", who, strict=True)}}
 
 
 def is_right(shots: list[tuple[str, str]], expected: list[str]) -> bool:

@@ -105,7 +105,7 @@ class TestTimeAndWeather:
         ("Every night the cat sang. The cat ran.", ["night", "night"]),
         ("As the sun went down, the fox ran. The moon rose and the fox slept.", ["dusk", "night"]),
         ("The sun was rising. The fox ran.", ["dawn"]), ("The fox ran until the sun set.", [""]),
-        ("At six it was dark. The fox ran.", ["night"]), ("The fox counted the stars.", ["night"]),
+        ("At six it was dark. The fox ran.", ["night"]), ("As the sun rises, the fox runs.", ["dawn"]), ("The fox counted the stars.", ["night"]),
         ("They sat on the step all night. The sun rose.", ["day"]),
         ("That night Tom walked until the sun rose. Tom slept.", ["night", "day"]),
         ("They talked until midnight. They slept.", ["", "night"]),
@@ -120,6 +120,10 @@ class TestTimeAndWeather:
         ("The bear poured the porridge into the pots. The bear sat.", ["", ""]),
         ("Tom danced in the rain. Tom ran into the house. Tom went out.", ["rain", "", "rain"]),
         ("“It is raining,” said the hen. The hen ran.", ["", ""]),
+        ("Rain beats on the pier. The hen runs.", ["rain"]), ("Rained all day. The hen ran.", ["rain", "rain"]),
+        ("There was a storm. The hen hid. When the storm was over, the hen ran.", ["storm", ""]),
+        ("It snowed. The hen ran. As the sun rises, the hen sings.", ["snow", "snow"]),
+        ("The hen ran through the snow. The hen worked all night. As the sun rises, the hen sings.", ["snow", "snow", ""]),
     ])
     def test_weather(self, text: str, expected: list[str]) -> None:
         assert weathers(text) == expected

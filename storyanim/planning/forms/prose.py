@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 
 from storyanim.planning.forms.fountain import HEADING, TRANSITION, TRANSITION_LINE
 from storyanim.planning.forms.marking import Line, Marker
 
 _MAX_AFTERWORD = 300                                 # characters that can follow THE END
+_TITLE_WORDS, _LONG_WORD = 9, 5                       # of a title at most; letters of what has a capital in it
 _FENCED = re.compile(r"\s*(?P<fence>---|\+\+\+)[^\S\n]*\n(?P<body>.*?)\n(?:(?P=fence)|\.\.\.)[^\S\n]*(?=\n|\Z)", re.DOTALL)
 _ENTRY = re.compile(r"(?P<key>[A-Za-z][\w -]{0,30})\s*[:=](?:\s|$)|\s+\S|-\s|#|$")
 _KEYS = re.compile(r"(?:title|subtitle|credit|authors?|source|draft date|contact|copyright)\s*:", re.IGNORECASE | re.MULTILINE)
@@ -69,10 +71,11 @@ def mark_ending(marker: Marker) -> None:
 
 def mark_labels(marker: Marker) -> None:
     """Mark headings without Markdown, and transitions that stand alone."""
-    for line in list(marker.free_lines()):
+    lines = list(marker.free_lines())
+    for line, below in zip_longest(lines, lines[1:]):
         if TRANSITION.match(line.words) or (line.after_blank and TRANSITION_LINE.fullmatch(line.words)):
             marker.add(line.start, line.end, "transition")
-        elif _is_label(line):
+        elif _is_label(line) or (below is not None and _is_title(line) and not _is_title(below)):
             marker.add(line.start, line.end, "heading")
 
 
@@ -81,6 +84,14 @@ def _is_label(line: Line) -> bool:
         return line.words.isupper()
     alone = line.after_blank or line.before_blank
     return alone and line.words != "I" and _LABEL.fullmatch(line.words) is not None
+
+
+def _is_title(line: Line) -> bool:
+    """Tell whether a line alone is a title without a number: "The Heron and the Beaver"."""
+    spelled = line.words.split()
+    capitals = all(word[0].isupper() or (word[0].isalpha() and len(word) < _LONG_WORD) for word in spelled) and spelled[0][0].isupper()
+    return line.after_blank and line.before_blank and 1 < len(spelled) <= _TITLE_WORDS and capitals and not line.words.isupper() \
+        and line.words[-1].isalnum()
 
 
 def mark_dates(marker: Marker) -> int:
