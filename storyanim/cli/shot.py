@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -139,15 +140,19 @@ def order(
                                                help="Shots that it lacks leave the film.")] = False,
     json_: AsJson = False,
 ) -> None:
-    """Show the shots in the order that an editor's project has."""
-    from storyanim.run.exports import take_order
+    """Show the shots in the order, and for the seconds, that an editor's project has."""
+    from storyanim.run.exports import take_cut
 
-    ordered, missing = take_order(run, project, drop_missing=drop_missing)
+    cut = take_cut(run, project, drop_missing=drop_missing)
     what = "removed" if drop_missing else "not in the project, kept"
-    left = f"\n{what}: {', '.join(missing)}" if missing else ""
-    console.result({"order": ordered, "missing": missing}, f"{', '.join(ordered)}{left}", json_)
-    if not json_:
-        _say_changed(run)
+    lines = [", ".join(cut.order), *([f"{what}: {', '.join(cut.missing)}"] if cut.missing else []),
+             *(f"{shot}: {seconds:g} s" for shot, seconds in cut.durations_s.items()),
+             *(f"{clip}: left as it is, {why}" for clip, why in cut.refused.items())]
+    console.result(asdict(cut), "\n".join(lines), json_)
+    if cut.changed:
+        console.say(f"changed; now draw it: storyanim run {run}", quiet=json_)
+    else:
+        console.say("nothing is changed", quiet=json_)
 
 
 @app.command()

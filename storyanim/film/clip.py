@@ -31,13 +31,13 @@ def write_clip(
     """Write the shot as `folder`/clip.mp4 in the film's size and rate.
 
     The last frame is held, or all are shown back and forth, until the shot has its duration and its words can
-    be read, but no longer than `max_hold_s`; until they are spoken, however long that takes. At its end
-    `overlap_s` more are shown together with what follows. Raises FilmError, and UsageError when words are to
-    be burned in that no font here can draw.
+    be read, but no longer than `max_hold_s`; until they are spoken, however long that takes. Of more frames
+    the first are shown. At its end `overlap_s` more are shown together with what follows. Raises FilmError,
+    and UsageError when words are to be burned in that no font here can draw.
     """
     large = enlarge(frames.rgb, settings.width_px, settings.height_px)
     length, held = len(large), num_hold_frames(shot, frames, settings, speech, overlap_s)
-    order = np.minimum(np.arange(length + held), length - 1)
+    order = np.minimum(np.arange(length + held), length - 1)             # held < 0: the shot ends before
     if settings.hold == "back_and_forth" and length > 1:
         order = np.abs((np.arange(length + held) + length - 1) % (2 * length - 2) - (length - 1))
     large = large[order]
@@ -61,13 +61,21 @@ def save_clip(folder: Path, shot_id: str, frames: Frames, settings: FilmSettings
 def num_hold_frames(
     shot: Shot, frames: Frames, settings: FilmSettings, speech: Speech | None = None, overlap_s: float = 0.0
 ) -> int:
-    """Return how many times the last frame is shown again."""
+    """Return how many times the last frame is shown again; negative: how many are left out at the end."""
     length_s = len(frames.rgb) / frames.fps
-    shown = settings.subtitles != "none" and shot.text.strip()
-    reading_s = len(shot.text) / settings.reading_chars_per_s + overlap_s if shown else 0.0
+    reading_s, spoken_s = words_s(shot.text, settings, speech, overlap_s)
     held_s = min(max(reading_s, shot.duration_s) - length_s, settings.max_hold_s)
-    spoken_s = speech.duration_s + overlap_s - length_s if speech else 0.0
-    return math.ceil(round(max(held_s, spoken_s, 0.0) * frames.fps, 6))
+    held = math.ceil(round(max(held_s, spoken_s - length_s) * frames.fps, 6))
+    return max(held, 1 - len(frames.rgb))
+
+
+def words_s(
+    text: str, settings: FilmSettings, speech: Speech | None = None, overlap_s: float = 0.0
+) -> tuple[float, float]:
+    """Return how many seconds a shot's words take to be read, and to be spoken; 0: there are none."""
+    shown = settings.subtitles != "none" and text.strip()
+    return (len(text) / settings.reading_chars_per_s + overlap_s if shown else 0.0,
+            speech.duration_s + overlap_s if speech else 0.0)
 
 
 def enlarge(rgb: UInt8, width_px: int, height_px: int) -> UInt8:

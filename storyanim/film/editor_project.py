@@ -1,4 +1,4 @@
-"""A film as a project of an editing program, by OpenTimelineIO and its adapters; the order of its clips back.
+"""A film as a project of an editing program, by OpenTimelineIO and its adapters; the order and lengths back.
 
 The adapters come with `pip install 'storyanim[otio]'`. Clips, narration, sound and subtitles are copied
 beside the project, which names them by relative paths. A clip is called as its shot is, so that an order made
@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 import shutil
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,30 @@ def write_project(
             remove_path(folder)
 
 
-def read_order(path: Path) -> list[str]:
-    """Return the names of a project's clips in the order in which they are shown, each once.
+@dataclass(frozen=True)
+class Shown:
+    """A part of a clip that a project shows."""
+
+    name: str                                        # of the shot
+    start_s: float                                   # where in the clip it begins, dissolves included
+    end_s: float
+    dissolves: tuple[bool, bool]                     # with which it begins, ends
+
+    def trimmed(self, timeline: Timeline) -> tuple[int, int]:
+        """Return how many frames more than in a project of the film are left out before it, and are behind.
+
+        What the rounding of a reader may be, a frame, is none. Raises KeyError for a clip that is not the
+        film's.
+        """
+        piece, start, end = {piece.clip.shot_id: (piece, start, start + frames)
+                             for piece, _, start, frames in _parts(timeline)}[self.name]
+        begins = round(self.start_s * timeline.fps) - (0 if self.dissolves[0] else start)
+        ends = round(self.end_s * timeline.fps) - (piece.clip.num_frames if self.dissolves[1] else end)
+        return begins * (abs(begins) > 1), ends * (abs(ends) > 1)
+
+
+def read_cut(path: Path) -> list[Shown]:
+    """Return the parts of clips that a project shows, in their order.
 
     Raises UsageError without the adapters, InputError for a file that is no project.
     """
@@ -70,11 +93,20 @@ def read_order(path: Path) -> list[str]:
         clips = [clip for track in tracks for clip in track.find_clips()]
         starts = [clip.transformed_time_range(clip.trimmed_range(), project.tracks).start_time
                   for clip in clips]
+        parts = [_shown(otio, clip) for clip in clips]
     except Exception as error:                       # each adapter has errors of its own
         raise InputError(f"{path} cannot be read as an editor's project ({error})",
                          hint="export it as .otio, .edl or .fcpxml") from error
-    ordered = [clips[k].name for k in sorted(range(len(clips)), key=lambda k: starts[k])]
-    return list(dict.fromkeys(ordered))
+    return [parts[k] for k in sorted(range(len(parts)), key=lambda k: starts[k])]
+
+
+def _shown(otio: Any, clip: Any) -> Shown:
+    """Return what of a clip is shown; where a dissolve is cut in an EDL is not where it is in the others."""
+    span, around = clip.trimmed_range(), clip.parent().neighbors_of(clip)
+    before, after = (one if isinstance(one, otio.schema.Transition) else None for one in around)
+    start_s = span.start_time.to_seconds() - (before.in_offset.to_seconds() if before else 0.0)
+    end_s = span.end_time_exclusive().to_seconds() + (after.out_offset.to_seconds() if after else 0.0)
+    return Shown(clip.name, start_s, end_s, (before is not None, after is not None))
 
 
 def _read(otio: Any, path: Path) -> Any:
@@ -215,11 +247,7 @@ def _pictures(otio: Any, timeline: Timeline, media: Path) -> Any:
     Fades to black stand in the metadata of the clip that they begin: the formats have no black of their own.
     """
     track = otio.schema.Track("Pictures", kind=otio.schema.TrackKind.Video)
-    starts = [piece.start_frame for piece in timeline.pieces]
-    overlaps = [max(0, before.start_frame + before.clip.num_frames - start)
-                for before, start in zip(timeline.pieces, starts[1:], strict=False)]
-    for piece, lead, tail in zip(timeline.pieces, [0, *overlaps], [*overlaps, 0], strict=True):
-        trimmed = lead // 2
+    for piece, lead, trimmed, shown in _parts(timeline):
         if lead:
             half = otio.opentime.RationalTime(trimmed, float(timeline.fps))
             rest = otio.opentime.RationalTime(lead - trimmed, float(timeline.fps))
@@ -227,13 +255,21 @@ def _pictures(otio: Any, timeline: Timeline, media: Path) -> Any:
                                                 in_offset=half, out_offset=rest))
         name = piece.clip.shot_id
         clip = _clip(otio, name, _copied(piece.clip.path, media, name), piece.clip.num_frames, timeline.fps)
-        shown = piece.clip.num_frames - trimmed - (tail - tail // 2)
         clip.source_range = _span(otio, shown, timeline.fps, trimmed)
         clip.metadata["storyanim"] = {"shot": name, "transition": piece.transition}
         if piece.text:
             clip.markers.append(otio.schema.Marker(name=piece.text, marked_range=clip.source_range))
         track.append(clip)
     return track
+
+
+def _parts(timeline: Timeline) -> Iterator[tuple[Piece, int, int, int]]:
+    """Yield each piece, the frames of a crossfade before it, where in its clip it begins, and its frames."""
+    starts = [piece.start_frame for piece in timeline.pieces]
+    overlaps = [max(0, before.start_frame + before.clip.num_frames - start)
+                for before, start in zip(timeline.pieces, starts[1:], strict=False)]
+    for piece, lead, tail in zip(timeline.pieces, [0, *overlaps], [*overlaps, 0], strict=True):
+        yield piece, lead, lead // 2, piece.clip.num_frames - lead // 2 - (tail - tail // 2)
 
 
 def _whole_track(otio: Any, name: str, relative: str, timeline: Timeline) -> Any:
@@ -289,8 +325,3 @@ def _otio() -> Any:
         import otio_fcpx_xml_adapter  # noqa: F401
     return opentimelineio
 
-
-def order_of(names: Iterable[str], shot_ids: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return the shots of a project in its order, and those of the storyboard that it lacks."""
-    known = [name for name in names if name in shot_ids]
-    return known, [shot for shot in shot_ids if shot not in known]

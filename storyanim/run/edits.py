@@ -295,10 +295,16 @@ def move_shot(folder: Path, shot_id: str, *, behind: str | None = None, before: 
             raise UsageError(f"{shot_id} cannot stand beside itself", hint="name another shot")
 
 
-def order_shots(folder: Path, shot_ids: Sequence[str]) -> None:
-    """Show these shots in this order; others leave the film, and what was drawn of them stays."""
+def order_shots(folder: Path, shot_ids: Sequence[str], durations_s: Mapping[str, float]) -> bool:
+    """Show these shots in this order, some for other seconds; return whether anything is changed by that.
+
+    Others leave the film, and what was drawn of them stays.
+    """
     with _changed(folder, "order") as edit:
-        edit.shots[:] = [find_shot(edit.board, shot_id) for shot_id in shot_ids]
+        ordered = [find_shot(edit.board, shot_id) for shot_id in shot_ids]
+        edit.shots[:] = [shot.model_copy(update={"duration_s": durations_s.get(shot.id, shot.duration_s)})
+                         for shot in ordered]
+    return tuple(edit.shots) != edit.board.shots
 
 
 def undo(folder: Path, to: int | None = None) -> Version:

@@ -1,21 +1,26 @@
-"""A run in other forms: a moving picture, an editor's project and its order back, a storyboard for print."""
+"""A run in other forms: a moving picture, an editor's project and its cut back, a storyboard for print."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from storyanim import video
 from storyanim.artifacts import ClipMatch, Film
 from storyanim.engine.run_dir import RunDir
 from storyanim.errors import InputError
+from storyanim.film.cards import END_ID, TITLE_ID
+from storyanim.film.clip import words_s
 from storyanim.film.credentials import Algorithm, sign_film
-from storyanim.film.editor_project import order_of, read_order, write_project
+from storyanim.film.editor_project import Shown, read_cut, write_project
 from storyanim.film.film import write_preview
 from storyanim.film.printed import write_storyboard
 from storyanim.film.timeline import Timeline
 from storyanim.run.edits import order_shots, read_board
+from storyanim.run.limits import Limits
 from storyanim.run.report import finished_film
 from storyanim.run.request import read_request
 
@@ -99,15 +104,28 @@ def print_storyboard(folder: Path, path: Path) -> None:
         write_storyboard(board, {shot: clip.value for shot, clip in drawn.items() if clip}, path)
 
 
-def take_order(folder: Path, project: Path, *, drop_missing: bool = False) -> tuple[list[str], list[str]]:
-    """Give a run's shots the order that its film has in an editor's project.
+@dataclass(frozen=True)
+class EditorCut:
+    """What of an editor's project came back to a run."""
 
-    Returns the order, and the shots that the project lacks: they are removed with `drop_missing`, else they
-    stay behind the shot that they stood behind. Raises InputError for a file that is no project, or shows no
-    shot of the run, and what an edit raises.
+    order: list[str]
+    missing: list[str]                               # shots that the project lacks
+    durations_s: dict[str, float]                    # of shots that last otherwise now
+    refused: dict[str, str]                          # clip → what was done to it that a film cannot have
+    changed: bool
+
+
+def take_cut(folder: Path, project: Path, *, drop_missing: bool = False) -> EditorCut:
+    """Give a run's shots the order and the lengths that its film has in an editor's project.
+
+    Lengths are compared with those of the film as it lies there; without one only the order counts. Shots
+    that the project lacks are removed with `drop_missing`, else they stay behind the shot that they stood
+    behind. Raises InputError for a file that is no project, or shows no shot of the run, and what an edit
+    raises.
     """
-    ids = [shot.id for shot in read_board(folder).shots]
-    ordered, missing = order_of(read_order(project), ids)
+    ids, cut = [shot.id for shot in read_board(folder).shots], read_cut(project)
+    ordered = list(dict.fromkeys(shown.name for shown in cut if shown.name in ids))
+    missing = [shot for shot in ids if shot not in ordered]
     if not ordered:
         raise InputError(f"{project} shows no shot of {folder}",
                          hint="clips are known by the shots' names, s01 and so on")
@@ -116,8 +134,41 @@ def take_order(folder: Path, project: Path, *, drop_missing: bool = False) -> tu
             place = ids.index(shot)
             behind = ids[place - 1] if place else None
             ordered.insert(ordered.index(behind) + 1 if behind in ordered else 0, shot)
-    order_shots(folder, ordered)
-    return ordered, missing
+    durations_s, refused = _lengths(folder, cut)
+    return EditorCut(ordered, missing, durations_s, refused, order_shots(folder, ordered, durations_s))
+
+
+def _lengths(folder: Path, cut: Sequence[Shown]) -> tuple[dict[str, float], dict[str, str]]:
+    """Return the seconds of clips that an editor made longer or shorter, and what a film cannot have."""
+    with RunDir(folder, beside=True) as run:
+        try:
+            timeline = film_timeline(run)
+        except InputError:
+            return {}, {}
+    request = read_request(folder)
+    film, longest_s = request.settings().film, Limits(request, folder).longest_s
+    shown, names = {one.name: one for one in reversed(cut)}, [one.name for one in cut]
+    durations_s: dict[str, float] = {}
+    refused: dict[str, str] = {}
+    for piece, end_s in zip(timeline.pieces, timeline.ends_s(), strict=True):
+        clip, name = piece.clip, piece.clip.shot_id
+        begins, ends = shown[name].trimmed(timeline) if name in shown else (0, 0)
+        lasts_s = float((clip.num_frames + ends) / clip.fps)
+        overlap_s = max(0.0, piece.start_s + float(clip.num_frames / clip.fps) - end_s)
+        least_s = max(words_s(piece.text, film, piece.speech, overlap_s))
+        if names.count(name) > 1:
+            refused[name] = "it is shown in parts, and a film shows a shot once, where its first part is"
+        elif begins:
+            refused[name] = "it begins otherwise, and a film shows a shot from its first frame"
+        elif ends and name in (TITLE_ID, END_ID):
+            refused[name] = "cards last as long as film.title_s says"
+        elif ends < 0 and lasts_s < least_s:
+            refused[name] = f"it lasts {lasts_s:.1f} s, and its words take {least_s:.1f} s"
+        elif ends > 0 and lasts_s > longest_s:
+            refused[name] = f"it lasts {lasts_s:.1f} s, and no shot is longer than {longest_s:g} s"
+        elif ends:
+            durations_s[name] = round(lasts_s, 3)
+    return durations_s, refused
 
 
 def _film(run: RunDir, folder: Path) -> Film:

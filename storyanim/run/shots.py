@@ -20,6 +20,7 @@ from storyanim.artifacts import (
     Shot,
     Speech,
 )
+from storyanim.config import GenerateSettings
 from storyanim.depth.compose import compose_figures, cut_figure
 from storyanim.device import make_room
 from storyanim.engine.run_dir import RunDir
@@ -95,7 +96,8 @@ def guide(run: RunDir, task: ShotTask, components: Components) -> Step[DepthTrac
         depth = _estimate(run, place + "-match" * in_parts, match, shot, components)
     if motions:
         found = None if depth is None else output_of(depth)
-        depth = run.step(place, guide_motion, _as_drawn(shot), found, motions, num_frames)
+        drawn = _as_drawn(shot, components.settings.generate)
+        depth = run.step(place, guide_motion, drawn, found, motions, num_frames)
     return depth
 
 
@@ -158,7 +160,7 @@ def _draw(
     drawings: list[tuple[Step[Frames], Shot]] = []
 
     def one(name: str, number: int) -> Step[Frames]:
-        shot = _as_drawn(task.shot.reseeded(number))
+        shot = _as_drawn(task.shot.reseeded(number), components.settings.generate)
         if motions:
             made = run.kept_step(name, KEEP, draw_motions, shot, given, tokens, motions, components.generator)
         else:
@@ -197,9 +199,11 @@ def _as_footage(match: ClipMatch) -> ClipMatch:
     return match.model_copy(update={"score": 0.0, "rank": 1, "caption": "", "words": 0.0, "fits": True})
 
 
-def _as_drawn(shot: Shot) -> Shot:
+def _as_drawn(shot: Shot, settings: GenerateSettings) -> Shot:
     """Return the shot without what its picture does not depend on: a new query or pin redraws nothing."""
-    shot = shot.styled()
+    shot, usual_s = shot.styled(), Shot.model_fields["duration_s"].default
+    if settings.frames_of(shot.duration_s) == settings.frames_of(usual_s):       # a shorter one is cut
+        shot = shot.model_copy(update={"duration_s": usual_s})
     return shot.model_copy(
         update={
             "text": "", "query": "", "setting": "", "pinned": None, "banned": (), "unsupported_words": (),

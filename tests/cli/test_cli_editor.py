@@ -19,8 +19,8 @@ from fakes import Diary
 from storyanim import video
 from storyanim.engine.run_dir import RunDir
 from storyanim.errors import InputError, UsageError
-from storyanim.film.editor_project import order_of, read_order, write_project
-from storyanim.run.exports import export_film, film_timeline, take_order
+from storyanim.film.editor_project import read_cut, write_project
+from storyanim.run.exports import export_film, film_timeline, take_cut
 
 FORMATS = ("otio", "edl", "fcpxml")
 
@@ -109,14 +109,10 @@ def test_bad_requests_write_nothing(spoken: Path, tmp_path: Path) -> None:
         write_project(odd, tmp_path / "film.edl", "edl")
     (tmp_path / "nothing.edl").write_text("no project at all\n\x00")
     with pytest.raises(InputError):
-        read_order(tmp_path / "nothing.otio")
+        read_cut(tmp_path / "nothing.otio")
     with pytest.raises(InputError, match="shows no shot"):
-        take_order(spoken, _project(tmp_path, ["x01"]))
+        take_cut(spoken, _project(tmp_path, ["x01"]))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["here", "nothing.edl", "order.otio"]
-
-
-def test_order_of_a_project() -> None:
-    assert order_of(["s00", "s03", "s01", "s99"], ["s01", "s02", "s03"]) == (["s03", "s01"], ["s02"])
 
 
 def _project(folder: Path, names: list[str], suffix: str = "otio") -> Path:
@@ -135,13 +131,54 @@ def test_the_order_comes_back(cli: Cli, story: Path, tmp_path: Path) -> None:
         outcome = cli("export", "film", run, "-o", tmp_path / f"cut.{suffix}", "--json")        # its ending says it
         assert outcome.json["written"][0].endswith(f"cut.{suffix}")
         changed = _project(tmp_path, ["s00", "s03", "s01"], suffix)
-        assert cli("shot", "order", run, changed, "--json").json == {"order": ["s03", "s01", "s02"], "missing": ["s02"]}
+        assert cli("shot", "order", run, changed, "--json").json["order"] == ["s03", "s01", "s02"]
         assert [shot["id"] for shot in cli("shot", "list", run, "--json").json] == ["s03", "s01", "s02"]
         cli("shot", "order", run, changed, "--drop-missing")
         assert [shot["id"] for shot in cli("shot", "list", run, "--json").json] == ["s03", "s01"]
         for _ in range(2):
             assert cli("shot", "undo", run).code == 0
         assert [shot["id"] for shot in cli("shot", "list", run, "--json").json] == ["s01", "s02", "s03"]
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_lengths_come_back_where_a_film_can_have_them(
+    cli: Cli, story: Path, diary: Diary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format_: str
+) -> None:
+    monkeypatch.setenv("STORYANIM_FILM__TRANSITION", "crossfade")
+    monkeypatch.setenv("STORYANIM_FILM__TRANSITION_S", "0.2")
+    monkeypatch.setenv("STORYANIM_FILM__SUBTITLES", "none")
+    monkeypatch.setenv("STORYANIM_GENERATE__MAX_DURATION_S", "3")
+    run = Path(cli("run", story, "--fps", "24", "--json").json["run"])
+    path = tmp_path / f"cut.{format_}"
+    cli("export", "film", run, "-o", path)
+    before = cli("shot", "list", run, "--json").json
+    same = cli("shot", "order", run, path)
+    assert (same.out.split("\n")[1:], "nothing is changed" in same.err) == ([""], True)
+    project = otio.adapters.read_from_file(str(path), **({"rate": 24} if format_ == "edl" else {}))
+    clips = {clip.name: clip for clip in pictures(project)}
+
+    def trim(name: str, begins: int, ends: int) -> None:
+        span = clips[name].trimmed_range()
+        start, length = (otio.opentime.RationalTime(time.to_frames() + more, 24)
+                         for time, more in ((span.start_time, begins), (span.duration, ends - begins)))
+        clips[name].source_range = otio.opentime.TimeRange(start, length)
+
+    for name, begins, ends in (("s01", 0, -3), ("s02", 3, 0), ("s03", 0, 240), ("s00", 0, 12)):
+        trim(name, begins, ends)
+    otio.adapters.write_to_file(project, str(tmp_path / "other.otio"))
+    found = cli("shot", "order", run, tmp_path / "other.otio", "--json").json
+    with RunDir(run, beside=True) as opened:
+        frames = {piece.clip.shot_id: piece.clip.num_frames for piece in film_timeline(opened).pieces}
+    assert found["durations_s"] == {"s01": pytest.approx((frames["s01"] - 3) / 24, abs=1e-3)}
+    assert list(found["refused"]) == ["s00", "s02", "s03"]
+    assert found["changed"]
+    drawn = diary.read()
+    cli("run", run)
+    assert not [call for call in diary.read()[len(drawn):] if call.startswith("draw")]
+    with RunDir(run, beside=True) as opened:
+        assert film_timeline(opened).pieces[1].clip.num_frames == frames["s01"] - 3
+    cli("shot", "undo", run)
+    assert cli("shot", "list", run, "--json").json == before
 
 
 class TestStoryboardForPrint:

@@ -65,7 +65,7 @@ class TestWriteClip:
 
     @pytest.mark.parametrize(("letters", "duration_s", "subtitles", "held"), [
         (10, 2.0, "soft", 0), (51, 2.0, "soft", 8), (51, 2.0, "burned", 8), (51, 2.0, "none", 0), (999, 2.0, "soft", 455),
-        (10, 2.5, "soft", 4), (10, 30.0, "none", 224), (35, 2.0, "soft", 1), (34, 1.0, "soft", 0),
+        (10, 2.5, "soft", 4), (10, 30.0, "none", 224), (35, 2.0, "soft", 1), (34, 1.0, "soft", 0), (1, 0.5, "soft", -12), (17, 0.5, "soft", -8), (17, 0.5, "none", -12), (0, 0.01, "soft", -15),
     ])
     def test_how_long_it_is_held(self, letters: int, duration_s: float, subtitles: str, held: int) -> None:
         shot = SHOT.model_copy(update={"text": "x" * letters, "duration_s": duration_s})

@@ -11,7 +11,7 @@ import pytest
 
 from storyanim.artifacts import Clip
 from storyanim.errors import UsageError
-from storyanim.film.editor_project import read_order, write_project
+from storyanim.film.editor_project import read_cut, write_project
 from storyanim.film.timeline import Piece, Timeline, lay_out
 
 
@@ -75,7 +75,9 @@ def test_music_is_a_track_as_long_as_the_film(timeline: Timeline, tmp_path: Path
 def test_each_rate_is_counted_exactly_and_read_again(tmp_path: Path, fps: Fraction, format_: str) -> None:
     timeline, path = timeline_at(tmp_path, fps), tmp_path / f"film.{format_}"
     write_project(timeline, path, format_)
-    assert read_order(path) == ["s01", "s02", "s03"]
+    found = read_cut(path)
+    assert [one.name for one in found] == ["s01", "s02", "s03"]
+    assert [one.trimmed(timeline) for one in found] == [(0, 0)] * 3
     counted = round(fps * Fraction(1001, 1000)) if fps.denominator == 1001 else 25 if fps == Fraction(25, 2) else fps
     times = 2 if fps == Fraction(25, 2) else 1       # frames that it counts, of one of the film
     if format_ == "edl":
@@ -104,4 +106,4 @@ def test_an_edl_of_another_program_counts_with_drops(tmp_path: Path) -> None:
     path = tmp_path / "cut.edl"
     path.write_text("TITLE: cut\nFCM: DROP FRAME\n" + "".join(
         f"{number:03d}  AX       V     C        {times} {times}\n* FROM CLIP NAME:  s0{3 - number}\n" for number, times in enumerate(events, start=1)))
-    assert read_order(path) == ["s02", "s01"]
+    assert [one.name for one in read_cut(path)] == ["s02", "s01"]
