@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from storyanim.artifacts import CastMember
+from storyanim.planning.english import is_speech
 from storyanim.planning.events import Clause, find_beings, read_clauses
 from storyanim.planning.forms import Manuscript
 from storyanim.planning.kinds import find_kinds
@@ -21,7 +22,6 @@ from storyanim.planning.narrative import Beat, Event, Looks, Narrative, Person, 
 from storyanim.planning.parse import Sentence, parse_sentences, story_end, story_offset
 from storyanim.planning.people import People
 from storyanim.planning.setting import SettingReader
-from storyanim.planning.trees import is_speech
 
 if TYPE_CHECKING:
     from spacy.tokens import Token

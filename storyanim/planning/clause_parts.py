@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from storyanim.planning.trees import is_speech
+from storyanim.planning.english import is_speech
 from storyanim.planning.words import is_animate, is_place, words
 
 if TYPE_CHECKING:

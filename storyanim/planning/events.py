@@ -22,45 +22,42 @@ from storyanim.planning.clause_parts import (
     subjects_of,
     way_of,
 )
+from storyanim.planning.english import is_speech
 from storyanim.planning.narrative import EventKind
 from storyanim.planning.parse import Sentence, story_offset
-from storyanim.planning.trees import WATCH, is_speech
-from storyanim.planning.words import is_animate, is_place, words
+from storyanim.planning.visible_verb import (
+    NOBODY,
+    SHOWS,
+    TELLS_OF,
+    is_denied,
+    is_unstopped,
+    may_act,
+    seen_things,
+    visible_verb,
+)
+from storyanim.planning.words import is_place, words
 
 if TYPE_CHECKING:
     from spacy.tokens import Span, Token
 
 _OBJECTS = frozenset({"dobj", "dative", "oprd"})
 _PREDICATES = frozenset({"acomp", "attr", "oprd"})
-_NEVER = frozenset({"never", "hardly", "scarcely", "barely", "nearly", "almost", "no", "neither", "nor"})
-_NOBODY = frozenset({"nobody", "nothing", "none", "noone", "neither"})
-_UNREAL = frozenset({"could", "can", "might", "may", "should", "ca"})
-_PERCEIVE = frozenset({"see", "hear", "smell", "feel", "find", "remember", "only", "just"})
 _BELIEVE = frozenset(["think", "know", "believe", "suppose", "wish", "hope", "see", "hear", "feel", "seem", "guess", "mean", "remember", "understand"])
 _PREPARE = frozenset({"go", "come", "run", "try", "turn", "stop"})         # "went and sat down"
 _AT_ONCE = frozenset({"while", "whilst", "as"})      # of a clause that goes on at the same time
 _PARTICIPLES = frozenset({"advcl", "acl", "xcomp", "conj", "dep", "ccomp"})
 # "She gave a wave" is waving: light verbs, and the nouns that are deeds.
 _LIGHT = frozenset({"take", "have", "give", "make", "do", "let"})
-_DEEDS = {
-    "bath": "bathe", "breath": "breathe", "leap": "leap", "jump": "jump", "wave": "wave", "look": "look", "walk": "walk",
-    "run": "run", "swim": "swim", "nap": "sleep", "sleep": "sleep", "rest": "rest", "ride": "ride", "laugh": "laugh",
-    "smile": "smile", "yawn": "yawn", "sigh": "sigh", "shout": "shout", "cry": "cry", "scream": "scream", "dance": "dance",
-    "bow": "bow", "nod": "nod", "hug": "hug", "kiss": "kiss", "kick": "kick", "push": "push", "pull": "pull", "bite": "bite",
-    "sip": "drink", "drink": "drink", "shower": "shower", "stroll": "walk", "twirl": "twirl", "spin": "spin", "hop": "hop",
-    "stretch": "stretch", "glance": "look", "peek": "look", "dive": "dive", "step": "step", "shrug": "shrug", "sneeze": "sneeze",
-    "roar": "roar", "bark": "bark", "howl": "howl", "growl": "growl", "whistle": "whistle", "skip": "skip", "climb": "climb",
-}
+_DEEDS = {**{deed: deed for deed in ["bark", "bite", "bow", "climb", "cry", "dance", "dive", "drink", "growl", "hop", "howl", "hug", "jump", "kick", "kiss",
+                                     "laugh", "leap", "look", "nod", "pull", "push", "rest", "ride", "roar", "run", "scream", "shout", "shower", "shrug",
+                                     "sigh", "skip", "sleep", "smile", "sneeze", "spin", "step", "stretch", "swim", "twirl", "walk", "wave", "whistle",
+                                     "yawn"]},
+          "bath": "bathe", "breath": "breathe", "glance": "look", "nap": "sleep", "peek": "look", "sip": "drink", "stroll": "walk"}
 _BECOME = frozenset({"grow", "get", "become", "turn", "feel", "stay", "keep", "look", "seem"})
 _ACHE = frozenset({"beat", "pound", "race", "ache", "hurt", "throb", "sink", "swell"})
 _SENSED = frozenset({"smell", "taste", "sound"})
 _LASTS = frozenset({"take", "last"})
 _IMAGINE = frozenset({"imagine", "picture", "look", "see", "listen", "think", "remember", "suppose", "wait", "guess"})
-_STOP = frozenset({"stop", "help"})
-_SHOWS = WATCH | {"know"}                             # "know a boy who sings"
-_TELLS_OF = frozenset({"know", "live", "dwell"})
-_GO_ON = frozenset({"go", "keep", "carry"})
-_ALLOW = frozenset({"allow", "enable", "permit", "force", "make", "invite"})       # "was allowed to stay", and stayed
 _FALLING = frozenset({"rain", "snow", "hail", "drizzle", "thunder", "pour", "storm"})
 _DIRECTIONS = frozenset(["about", "ahead", "along", "around", "away", "back", "down", "downstairs", "forward", "in", "inside", "off", "on", "out",
                          "outside", "over", "past", "up", "upstairs", "upward", "upwards"])
@@ -154,7 +151,7 @@ def _is_coordinate(head: Token, child: Token) -> bool:
         return True
     if head.lemma_ in _PREPARE and child.i - head.i <= 3 and not _own_words(head, child):
         return False
-    instead = _is_denied(head) and any(c.lower_ in {"but", "instead"} for c in (*head.children, *child.children))
+    instead = is_denied(head) and any(c.lower_ in {"but", "instead"} for c in (*head.children, *child.children))
     return (instead or _own_words(child, None)) and _seen(child) != _seen(head)
 
 
@@ -185,18 +182,18 @@ def _clause_start(head: Token, earlier: Sequence[Token]) -> int:
 def _read_clause(piece: Span, head: Token, *, depth: int = 0) -> Clause:
     if head.pos_ not in {"VERB", "AUX"}:
         return _read_fragment(piece, head)
-    verb, outer = _visible_verb(head)
+    verb, outer = visible_verb(head)
     inside = [t for t in (*outer, verb)]
     subjects, passive = subjects_of(head, verb)
     moved = [t for c in verb.children if _is_small_clause(c) for s in c.children if s.dep_ == "nsubj" and s.i > verb.i for t in conjuncts(s)]
     watchers: tuple[Token, ...] = ()
-    if outer and verb.dep_ in {"ccomp", "acl", "relcl", "csubj"} and (verb.dep_ == "csubj" or outer[-1].lemma_.lower() in _SHOWS):
+    if outer and verb.dep_ in {"ccomp", "acl", "relcl", "csubj"} and (verb.dep_ == "csubj" or outer[-1].lemma_.lower() in SHOWS):
         watchers, (subjects, passive) = subjects, (conjuncts(verb.head), False) if verb.dep_ in {"acl", "relcl"} else subjects_of(verb, verb)
     objects = [t for c in verb.children if c.dep_ in _OBJECTS and c not in subjects and c.pos_ != "ADP" and c.i > verb.i - 3 and not is_speech(c)
                and (c.pos_ in {"NOUN", "PROPN", "PRON", "NUM"} or has_child(c, {"det"})) for t in conjuncts(c)]
     objects = [*moved, *(t for t in objects if all(subject_before(c) != t for c in verb.children))]
     objects += [t for c in verb.children if c.dep_ == "prt" and not is_misread_preposition(c) for p in c.children if p.dep_ == "pobj" for t in conjuncts(p)]
-    objects = objects or _seen_things(verb)
+    objects = objects or seen_things(verb)
     modifiers = [(how, t) for token in inside for how, t in read_modifiers(token, piece) if t not in subjects]
     modifiers += [("with", t) for token in outer if token.lemma_ == "help" for c in (*token.children, *verb.children)
                   if c.i > token.i and c.dep_ in SUBJECTS | {"dobj"} and c.i < verb.i for t in conjuncts(c)]
@@ -218,7 +215,7 @@ def _read_clause(piece: Span, head: Token, *, depth: int = 0) -> Clause:
     if lemma == "let" and any(c.lemma_ == "go" and c.dep_ in {"xcomp", "ccomp"} for c in verb.children):
         particle = "go of"                           # "let go of the balloon", "let it go"
         objects = objects or [t for c in verb.children for o in c.children if o.lower_ == "of" for p in o.children for t in conjuncts(p)]
-    denied = _is_denied(verb) or any(_is_denied(token) and not _is_unstopped(token, verb) for token in outer)
+    denied = is_denied(verb) or any(is_denied(token) and not is_unstopped(token, verb) for token in outer)
     return Clause(piece, "event" if asleep else _kind(piece, head, verb, lemma, subjects), verb, lemma, "" if particle in dict(ways) else particle,
                   denied or _denies(objects), passive, subjects,
                   tuple(objects), tuple(modifiers), participles, () if depth else tuple(_meanwhile(head, piece)), watchers)
@@ -252,84 +249,6 @@ def _read_fragment(piece: Span, head: Token) -> Clause:
     return Clause(piece, kind, None, "", "", False, False, nouns, (), tuple(read_modifiers(head, piece)), ())
 
 
-def _visible_verb(head: Token) -> tuple[Token, list[Token]]:
-    """Return the verb that one would see, "run" of "began to run", and the verbs around it."""
-    outer: list[Token] = []
-    verb = head
-    while True:
-        lemma = verb.lemma_.lower()
-        there = lemma == "be" and has_child(verb, {"expl"})
-        if (seen := _done_by_object(verb, "attr") if there else _seen_doing(verb) if lemma in _SHOWS | {"be"} else None) is not None:
-            return seen, [*outer, verb]
-        if (there or lemma in _TELLS_OF) and (told := _told_of(verb)) is not None:
-            return told, [*outer, verb]
-        own = {"mark"} if lemma == "help" else SUBJECTS | {"mark"}             # who is helped does it as well
-        inner = next((c for c in verb.children if c.dep_ in {"xcomp", "ccomp", "advcl"} and c.i > verb.i
-                      and c.pos_ == "VERB" and not has_child(c, own)), None)
-        if (on := _going_on(verb, inner)) is not None:
-            outer.append(verb)
-            verb = on
-            continue
-        if inner is None:
-            return verb, outer
-        allowed = lemma in _ALLOW | WATCH and has_child(verb, {"nsubjpass"})
-        at_once = lemma in {"go", "stop"} and inner.tag_ == "VB" and inner.i == verb.i + 2 and not _is_denied(verb)     # "went to fetch"
-        begun = lemma in words("aspect") and (inner.tag_ == "VBG" if lemma in {"come", "go", "get", "keep"} else inner.dep_ != "advcl")
-        if not (lemma == "help" or allowed or at_once or begun or _is_unstopped(verb, inner)):
-            return verb, outer
-        outer.append(verb)
-        verb = inner
-
-
-def _going_on(verb: Token, inner: Token | None) -> Token | None:
-    """Return what somebody goes on doing, or is about to do: "kneeling" of "went on kneeling"."""
-    about = next((c for c in verb.children if c.lower_ == "about" and verb.tag_ in {"VBZ", "VBP"} and verb.lemma_ == "be"), None)
-    if about is not None:
-        return next((c for c in about.children if c.dep_ == "xcomp"), None)
-    if verb.lemma_ not in _GO_ON:
-        return None
-    on = next((c for c in verb.children if c.lower_ == "on" and c.i == verb.i + 1), None)
-    within = next((c for c in on.children if c.dep_ == "pcomp"), inner) if on is not None else None
-    return within if within is not None and within.tag_ == "VBG" and within.i == verb.i + 2 else None
-
-
-def _seen_doing(verb: Token) -> Token | None:
-    """Return what somebody is seen, or let, do: "catch" of "I saw a heron catch a fish"."""
-    def is_somebody(token: Token) -> bool:
-        return token.dep_ == "nsubj" and _may_act(token)
-
-    label = "csubj" if verb.lemma_ == "be" else "ccomp"                    # "Here is a fox sleeping"
-    told = next((c for c in verb.children if c.dep_ == label and (c.tag_ in {"VB", "VBG"} or (c.pos_ == "VERB" and c.lower_ == c.lemma_)) and c.i > verb.i
-                 and not has_child(c, {"mark", "aux", "advmod"}) and any(map(is_somebody, c.children))), None)
-    at = next((c for c in verb.children if c.lower_ == "at" and verb.lemma_ == "look"), None)
-    return told if told is not None else _done_by_object(verb, "dobj") if at is None else _done_by_object(at, "pobj")
-
-
-def _told_of(verb: Token) -> Token | None:
-    """Return what somebody does of whom a clause only says that there is such a one: "There was a fox who danced"."""
-    return next((c for noun in verb.children if noun.dep_ in {"attr", "dobj", "nsubj"} and noun.i > verb.i and _may_act(noun)
-                 for c in noun.children if c.dep_ == "relcl" and c.pos_ == "VERB" and c.lemma_ not in words("state") and not _is_denied(c)
-                 and any(t.tag_ in {"WP", "WDT"} and t.dep_ == "nsubj" for t in c.children)), None)
-
-
-def _done_by_object(verb: Token, label: str) -> Token | None:
-    """Return what somebody does by a participle behind him: "reading" of "spotted a princess reading", "There was a king reading"."""
-    return next((c for noun in verb.children if noun.dep_ == label and noun.i > verb.i and _may_act(noun)
-                 for c in noun.children if c.dep_ == "acl" and c.tag_ == "VBG" and c.i == noun.i + 1), None)
-
-
-def _seen_things(verb: Token) -> list[Token]:
-    """Return what is seen, or let, do something, and is nobody: "watched it rise", "found the box empty"."""
-    told = (c for c in verb.children if verb.lemma_.lower() in WATCH and c.dep_ == "ccomp" and c.i > verb.i
-            and not has_child(c, {"mark", "aux", "advmod"}) and c.tag_ not in {"VBD", "VBZ", "VBP"})
-    return [t for c in told for s in c.children if s.dep_ == "nsubj" and s.pos_ in {"NOUN", "PROPN", "PRON"} for t in conjuncts(s)]
-
-
-def _is_unstopped(verb: Token, inner: Token) -> bool:
-    """Tell whether what is denied is only that somebody stops: "could not stop smiling"."""
-    return verb.lemma_ in _STOP and inner.tag_ == "VBG" and _is_denied(verb)
-
-
 def _participles(verb: Token, piece: Span) -> Iterator[Clause]:
     """Yield what is done at the same time: "shouted Mia, scrambling out after him"."""
     late = [c for s in verb.children if s.dep_ == "nsubj" and s.i > verb.i for c in s.children if c.dep_ == "acl"]
@@ -358,7 +277,7 @@ def _kind(piece: Span, head: Token, verb: Token, lemma: str, subjects: Sequence[
     if lemma in tells or (said and head.i > piece.start and _inverted(head, piece)):
         return "speech"
     named = lemma in _NAMED and has_child(verb, {"nsubjpass", "auxpass"})       # "was called Bo"
-    must = head.lemma_ in {"have", "be", *_TELLS_OF} and head != verb             # "had to run", and ran; "There was a king running"
+    must = head.lemma_ in {"have", "be", *TELLS_OF} and head != verb             # "had to run", and ran; "There was a king running"
     if named or (head.lemma_.lower() in words("state") and not must) or lemma in words("state") or _is_mood(verb, lemma):
         return "state"
     if subjects and all(s.lemma_.lower() in words("backdrop") for s in subjects) and not any(
@@ -366,7 +285,7 @@ def _kind(piece: Span, head: Token, verb: Token, lemma: str, subjects: Sequence[
         return "state"
     if any(s.lower_ == "you" for s in subjects) and any(c.tag_ == "MD" for c in verb.children):
         return "state"                               # "you may see him": a reader may
-    if lemma in _SENSED and not has_child(verb, {"dobj"}) and not any(_may_act(s) for s in subjects):
+    if lemma in _SENSED and not has_child(verb, {"dobj"}) and not any(may_act(s) for s in subjects):
         return "state"                               # "It smelled of vinegar"
     if lemma in _LASTS and any(c.dep_ in {"dobj", "npadvmod"} and c.lemma_ in words("time") for c in verb.children):
         return "state"                               # "The journey took two hours"
@@ -381,10 +300,6 @@ def _kind(piece: Span, head: Token, verb: Token, lemma: str, subjects: Sequence[
     return "event"
 
 
-def _may_act(subject: Token) -> bool:
-    return subject.pos_ == "PROPN" or (subject.pos_ == "PRON" and subject.lower_ != "it") or is_animate(subject.lemma_.lower())
-
-
 def _is_mood(verb: Token, lemma: str) -> bool:
     """Tell whether a verb says only how somebody comes to be: "grew angry", "got wet", "felt sorry"."""
     return lemma in _BECOME and has_child(verb, {"acomp"}) and not has_child(verb, {"dobj", "prt"})
@@ -396,29 +311,8 @@ def _inverted(head: Token, piece: Span) -> bool:
     return is_speech(piece[0]) and not before
 
 
-def _is_denied(verb: Token) -> bool:
-    """Tell whether what a verb says does not happen: "could not", "never", "would have", "almost"; "or drink" of "did not eat or drink"."""
-    shared = verb.dep_ == "conj" and verb.tag_ == "VB" == verb.head.tag_ and not has_child(verb, SUBJECTS | {"aux"})
-    if shared and _is_denied(verb.head) and not any(c.lower_ == "but" for c in verb.head.children):
-        return True
-    for child in verb.children:
-        if child.dep_ == "neg" or (child.dep_ in {"advmod", "preconj"} and child.lower_ in _NEVER):
-            return True
-        if child.dep_ in SUBJECTS and (child.lower_ in _NOBODY or any(c.lower_ == "no" for c in child.children)):
-            return True
-        if child.tag_ == "MD" and child.i < verb.i and child.lower_ in _UNREAL and verb.lemma_.lower() not in _PERCEIVE:
-            return True
-        if child.lower_ in {"would", "'d"} and child.tag_ == "MD" and any(
-                c.lemma_ == "have" or (c.dep_ == "advcl" and any(m.lower_ == "if" for m in c.children)) for c in verb.children):
-            return True
-        if child.lower_ in {"was", "were"} and child.dep_ == "aux" and verb.lemma_ == "go" and any(
-                c.dep_ == "xcomp" and c.tag_ == "VB" for c in verb.children):
-            return True                              # "was going to run"; who is going to run now is shown running
-    return False
-
-
 def _denies(objects: Sequence[Token]) -> bool:
-    return any(o.lower_ in _NOBODY or any(c.lower_ == "no" and c.dep_ == "det" for c in o.children) for o in objects)
+    return any(o.lower_ in NOBODY or any(c.lower_ == "no" and c.dep_ == "det" for c in o.children) for o in objects)
 
 
 def _says(verb: Token) -> bool:
@@ -426,7 +320,7 @@ def _says(verb: Token) -> bool:
 
 
 def _seen(verb: Token) -> str:
-    return str(_visible_verb(verb)[0].lemma_.lower())
+    return str(visible_verb(verb)[0].lemma_.lower())
 
 
 def _is_one(noun: Token) -> bool:

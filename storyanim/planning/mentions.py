@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from storyanim.planning.clause_parts import is_listed
+from storyanim.planning.english import is_speech
 from storyanim.planning.inflection import lemma_of_verb
 from storyanim.planning.narrative import Gender
 from storyanim.planning.parse import is_known_noun
-from storyanim.planning.trees import is_speech
 from storyanim.planning.words import is_animate, is_place, words
 
 if TYPE_CHECKING:

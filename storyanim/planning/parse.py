@@ -14,10 +14,11 @@ from functools import cache, lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from storyanim.planning.english import english_verbs, is_speech, load_model
 from storyanim.planning.forms import Manuscript, Mark
 from storyanim.planning.inflection import lemma_of_noun, lemma_of_verb
 from storyanim.planning.quotes import Quotation, find_speech
-from storyanim.planning.trees import english_verbs, is_speech, load_model, read_trees
+from storyanim.planning.trees import read_trees
 from storyanim.planning.words import words
 
 if TYPE_CHECKING:

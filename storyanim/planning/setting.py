@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from storyanim.planning.clause_parts import read_modifiers
+from storyanim.planning.english import is_speech
 from storyanim.planning.events import Clause
 from storyanim.planning.forms import Mark
 from storyanim.planning.narrative import Person, Setting
@@ -32,7 +33,6 @@ from storyanim.planning.places import (
     room_of,
     room_with,
 )
-from storyanim.planning.trees import is_speech
 from storyanim.planning.when import (
     Time,
     begins_later,

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
+from storyanim.planning.english import is_speech
 from storyanim.planning.events import Clause
 from storyanim.planning.narrative import Person, Setting
-from storyanim.planning.trees import is_speech
 from storyanim.planning.words import words
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ import spacy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from storyanim.planning.english import MODELS, load_model
 from storyanim.planning.forms import read_manuscript
 from storyanim.planning.parse import parse_sentences
 from storyanim.planning.quotes import find_speech
-from storyanim.planning.trees import MODELS, load_model
 
 ODD = ["", "…", "— —", "🚀", "'", "\"", "\n\n\n", "NO", "THE BEAR RAN. THE FOX SAT.", "i ran. then i sat. ok", "a" * 500,
        "word " * 2000, "(((", "Hm?!?! ...", "1.\n2.\n3.", "**", "“", "…“…”…"]

@@ -10,7 +10,7 @@ import pytest
 from storyanim.config import Settings, load_settings
 from storyanim.errors import ModelError
 from storyanim.planning import Vocabulary, build_planner, load_vocabulary
-from storyanim.planning.trees import load_model
+from storyanim.planning.english import load_model
 from storyanim.planning.vocabulary import KINDS, Actor, Picture
 from storyanim.stages import Planner
 from storybook.vocabulary import make_vocabulary, meanings, write
