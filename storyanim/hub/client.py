@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -18,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from storyanim.config import ModelRef, cache_folder
-from storyanim.errors import ModelError, ServiceError
+from storyanim.errors import ModelError, ResourceError, ServiceError
 from storyanim.hub.failures import REMARKS, GivenUpError, broke_off, hint_for, mapped
 from storyanim.hub.files import cache_of, gigabytes
 
@@ -91,9 +93,10 @@ def known_info(repo: str, commit: str) -> RepoInfo | None:
 def fetch(downloads: Sequence[Download], report: Report = lambda done, text: None) -> None:
     """Download files into the hub's cache, going on behind what is there.
 
-    Raises ServiceError, ResourceError.
+    Raises ServiceError, ResourceError, which it is, too, when the disk has too little room for all of it.
     """
     total, before = sum(part.num_bytes for part in downloads) or 1, 0
+    _check_room(downloads, total)
     for part in downloads:
         for name in part.files:
             label = f"{part.ref.repo} {name}"
@@ -107,6 +110,20 @@ def fetch(downloads: Sequence[Download], report: Report = lambda done, text: Non
                 _download(part.ref, name, tell)
             before += part.info.sizes.get(name, 0)
     report(1.0, f"{gigabytes(total)} fetched")
+
+
+def _check_room(downloads: Sequence[Download], num_bytes: int) -> None:
+    """Raise ResourceError when the disk has no room for what must still come."""
+    for repo in {part.ref.repo for part in downloads}:
+        num_bytes -= sum(path.stat().st_size for path in (cache_of(repo) / "blobs").glob("*.incomplete"))
+    folder = cache_of("any").parent
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    if free < num_bytes:
+        raise ResourceError(
+            f"{gigabytes(num_bytes)} are to be fetched, and the disk of {folder} has room for "
+            f"{gigabytes(free)}",
+            hint="make room there, or set HF_HOME to another folder")
 
 
 def _ask(repo: str, revision: str) -> RepoInfo:
@@ -238,6 +255,7 @@ def _quiet_client() -> Iterator[None]:
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     disable_progress_bars()
+    warnings.filterwarnings("ignore", module="huggingface_hub")
     log = logging.getLogger("huggingface_hub")
     log.setLevel(logging.WARNING)
     log.handlers, log.propagate = [REMARKS], False

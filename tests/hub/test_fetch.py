@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import huggingface_hub.constants
 import pytest
@@ -247,6 +248,20 @@ class TestFailures:
         monkeypatch.setattr(huggingface_hub, "hf_hub_download", full)
         with pytest.raises(ResourceError, match="No space left"):
             hub.locate(ModelRef(repo=MOTION))
+
+    def test_a_disk_with_too_little_room_is_told_before_the_first_byte(self, small_hub: SmallHub, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What a broken download left counts as there."""
+        bound = hub.resolve(ModelRef(repo=MOTION))
+        (download,) = hub.plan_downloads({"model": bound})
+        free = download.num_bytes - 10
+        monkeypatch.setattr(client.shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
+        with pytest.raises(ResourceError, match=r"are to be fetched, and the disk of .* has room for"):
+            hub.fetch([download])
+        assert small_hub.files() == []
+        blobs = client.cache_of(MOTION) / "blobs"
+        blobs.mkdir(parents=True)
+        (blobs / "abc.incomplete").write_bytes(bytes(10))
+        hub.fetch([download])
 
     def test_a_repository_without_weights(self, small_hub: SmallHub, tmp_path: Path) -> None:
         (tmp_path / "someone" / "empty").mkdir(parents=True)
