@@ -161,6 +161,9 @@ def assign_parts(
 
 def _draws(vocabulary: Vocabulary, person: Person) -> str:
     """The vocabulary's value for what somebody is; "" where it has only the nearest, or none."""
+    for value, entry in vocabulary.kinds["creature"].items():
+        if entry.say[:1].isupper() and any(name.lower() in entry.words for name in person.names):
+            return value                             # Father Christmas is one person
     found = vocabulary.find("creature", kind_of(person))
     return found.value if found and found.exact else ""
 

@@ -19,6 +19,7 @@ _BE = frozenset({"is", "was", "'s", "’s", "am"})
 _ARTICLES = frozenset({"a", "an", "the"})
 PARENTS = frozenset(["mother", "father", "mum", "mom", "mummy", "mommy", "mama", "dad", "daddy", "papa", "parent", "grandmother",
                      "grandfather", "grandma", "grandpa", "granny", "nan", "gran", "grandparent", "nanny", "stepmother", "babysitter"])
+RELATIVES = PARENTS | {"uncle", "aunt", "auntie", "sister", "brother", "cousin"}
 CHILDREN = {"m": "boy", "f": "girl", "": "child"}
 
 

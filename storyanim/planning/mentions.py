@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from storyanim.planning.clause_parts import is_listed
 from storyanim.planning.english import is_speech
 from storyanim.planning.inflection import lemma_of_verb
+from storyanim.planning.kinds import RELATIVES
 from storyanim.planning.narrative import Gender
 from storyanim.planning.parse import is_known_noun
 from storyanim.planning.words import is_animate, is_place, words
@@ -76,7 +77,7 @@ def find_names(tokens: Iterable[Token]) -> frozenset[str]:
         unknown = token.pos_ == "NOUN" and token.dep_ == "nsubj" and not is_known_noun(token)      # "Ines ran", taken for many
         month_acts = word in _CALENDAR and _is_first_name(word) and token.dep_ == "nsubj" and token.head.lemma_ not in {"come", "be", "pass", "go"}
         verb = token.is_sent_start and token.dep_ == "ROOT" and lemma_of_verb(word) != word and not _is_first_name(word)
-        if verb or word in words("function") or (word in _CALENDAR and not month_acts) or (token.pos_ != "PROPN" and (
+        if verb or word in words("function") or (word in _CALENDAR and not month_acts and not _is_addressed(token)) or (token.pos_ != "PROPN" and (
                 (token.is_sent_start and not unknown) or token.pos_ == "ADJ")):
             continue
         if any(c.dep_ == "det" for c in token.children):
@@ -100,7 +101,7 @@ def describe(head: Token, names: frozenset[str]) -> Mention:
     """Return what a noun phrase says."""
     parts = _parts(head)
     if len(parts) > 1 and head.text[0].isupper() and is_animate(_lemma(parts[0])) and head.lower_ not in names and _is_thing(head) \
-            and parts[0].lower_ not in _TITLES:
+            and parts[0].lower_ not in {*_TITLES, *RELATIVES}:
         return Mention(head, _lemma(head), "", frozenset(), "", False, True)   # "Gull Rock"
     lowered = [t.lower_.rstrip(".") for t in parts]
     named = [t for t in parts if t.lower_ in names and (t.text[0].isupper() or t.pos_ in {"NOUN", "PROPN"})]
@@ -196,6 +197,11 @@ def _is_first_name(word: str) -> bool:
 
 def _is_thing(head: Token) -> bool:
     return is_known_noun(head) and not is_animate(_lemma(head)) and not _is_first_name(head.lower_) and head.lower_ not in _TITLES
+
+
+def _is_addressed(head: Token) -> bool:
+    """Tell whether a word that is no name by itself is one after a relative's: "Father Christmas", "Granny May"."""
+    return any(c.dep_ == "compound" and c.text[0].isupper() and c.lower_ in RELATIVES for c in head.children)
 
 
 def _is_thing_of(head: Token) -> bool:

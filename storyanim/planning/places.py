@@ -74,6 +74,8 @@ def is_where(preposition: str, token: Token) -> bool:
     lemma = token.lemma_.lower()
     if lemma in words("weekday", "month", "time") or lemma in TIMES:
         return False
+    if preposition == "before" and not any(c.dep_ in {"det", "poss"} for c in token.children):       # "before school"
+        return False
     if lemma in words("ground"):
         return preposition in {"on", "in", "onto", "into", "across", "over"}
     if lemma == "roof":                              # of a house, and nothing else is on it
@@ -87,7 +89,9 @@ def is_where(preposition: str, token: Token) -> bool:
 
 
 def place_in(preposition: str, head: Token) -> Place:
+    """Return the place that a phrase names, which `is_where` tells to be one."""
     token = place_of(head)
+    preposition = {"before": "in front of", "past": "by"}.get(preposition, preposition)
     return Place(preposition, _say_place(token), token.lemma_.lower())
 
 

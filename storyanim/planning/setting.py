@@ -205,7 +205,7 @@ class SettingReader:
         objects = list(clause.objects) if own else [c for c in verb.children if c.dep_ == "dobj"]
         if clause.kind == "speech" and own:
             first = min((t.i for t in clause.subjects), default=-1)      # "At school I told ..."
-            modifiers = [(p, t) for p, t in modifiers if p in {"in", "on", "inside"} or (p == "at" and t.i < first)]
+            modifiers = [(p, t) for p, t in modifiers if p in {"in", "on", "inside", "before", "in front of"} or (p == "at" and t.i < first)]
         if (own and clause.negated and lemma != "leave") or (_is_past_perfect(verb) and not (own and verb.tag_ == "VBG")):
             return
         if somebody:
@@ -284,7 +284,7 @@ class SettingReader:
     def _settle(self, places: list[Place], lemma: str, prepositions: Sequence[str] = (), *, homeward: bool = False) -> None:
         """Be where the phrases say: a way and then its goal, or the first of several. Args: homeward: it leads home."""
         if lemma in _LOOK:
-            places = [p for p in places if p.preposition in {"in", "on", "inside"}]
+            places = [p for p in places if p.preposition in {"in", "on", "inside", "in front of"}]
         here = [p for p in places if p.preposition in STATIC | PATH or MIDST.fullmatch(p.preposition)]
         goal = [p for p in places if p.preposition in GOAL] if lemma in words("motion") | _CARRY else []
         if lemma in words("motion") and any(p in GOAL for p in prepositions):         # "came to the rock in boats"

@@ -40,6 +40,17 @@ def test_a_stand_in_does_what_the_story_says(text: str, actions: list[str]) -> N
     assert [re.findall("|".join(BUNDLED.kinds["action"]), shot.prompt) for shot in shots] == [[a] for a in actions]
 
 
+@pytest.mark.parametrize(("name", "part"), [
+    ("Father Christmas", "Father Christmas"), ("Saint Nicholas", "Father Christmas"), ("Grandmother May", "old woman"),
+    ("Uncle October", "man"),
+])
+@pytest.mark.parametrize("text", ["{} danced in the snow.", "A fox danced with {}."])
+def test_who_is_called_by_a_relative_s_name_and_a_month_s_is_somebody(text: str, name: str, part: str) -> None:
+    board_ = RulePlanner(PlanSettings(), PEOPLE).plan(Story(title="t", text=text.format(name)), ())
+    assert part in " ".join(role.played_by for role in board_.cast)
+    assert part in board_.shots[0].prompt
+
+
 @pytest.mark.parametrize("text", [
     "Tom jumped over the fence. Tom ran down the street. Tom saw a cow. Tom danced in the rain.",
     "A girl walked in the forest. The girl met a wolf. The girl ran. The girl slept.",
