@@ -18,7 +18,8 @@ def participle(verb: str) -> str:
     if found:                                        # "lay" is a base form, and one of "lie"
         return str(found[0])
     base = str((getLemma(verb, "VERB") or (verb,))[0])
-    return str((getInflection(base, "VBG") or (f"{base}ing",))[0])
+    told = [form for form in getInflection(base, "VBG") if form != verb]
+    return str(told[0]) if told else f"{base}ing"
 
 
 @cache

@@ -8,6 +8,7 @@ import pytest
 
 from storyanim.artifacts import CastMember, Shot, Story
 from storyanim.config import PlanSettings
+from storyanim.planning.inflection import participle
 from storyanim.planning.rules import RulePlanner
 
 
@@ -135,3 +136,8 @@ def test_queries_are_what_one_would_type(text: str, query: str) -> None:
 ])
 def test_things_grounds_and_trades(text: str, query: str) -> None:
     assert queries(text)[-1] == query
+
+
+@pytest.mark.parametrize(("verb", "expected"), [("sting", "stinging"), ("sing", "singing"), ("lie", "lying"), ("lay", "laying")])
+def test_a_participle_is_not_the_verb_itself(verb: str, expected: str) -> None:
+    assert participle(verb) == expected
