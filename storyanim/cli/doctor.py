@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +15,7 @@ from storyanim.cli import flags
 from storyanim.errors import StoryanimError
 
 if TYPE_CHECKING:
-    from storyanim.config import ModelRef, Settings
+    from storyanim.config import FileRef, ModelRef, Models, Settings
 
 
 def doctor(
@@ -33,6 +34,9 @@ def doctor(
     here = True
     for name, ref in models_of(settings.models).items():
         facts[f"model {name}"], there = _model(ref)
+        here = here and there
+    for name, file in _files_of(settings.models):
+        facts[f"model {name}"], there = _file(file)
         here = here and there
     facts["to fetch"] = "nothing" if here else _to_fetch(settings)
     facts |= {f"can do {what}": told for what, told in capabilities_of(settings).told().items()}
@@ -80,6 +84,25 @@ def _model(ref: ModelRef) -> tuple[str, bool]:
     told = _state(lambda: hub.fingerprint(ref)[:110 if ref.folder is None else 72])
     licence = hub.licence_of(ref)
     return f"{told}, licence {licence}" if licence else told, True
+
+
+def _files_of(models: Models) -> Iterator[tuple[str, FileRef]]:
+    """Yield the files of this disk that a person brings, each with its role and name."""
+    for role in ("base", "loras", "embeddings", "ip_adapter"):
+        value = getattr(models, role) or ()
+        for ref in value if isinstance(value, tuple) else (value,):
+            if ref.hub is None:
+                yield f"{role} {os.path.basename(ref.file)}", ref
+
+
+def _file(ref: FileRef) -> tuple[str, bool]:
+    """Return what is known of a file that a person brings, and whether it is there."""
+    from storyanim import hub
+
+    try:
+        return f"{hub.file_sha256(hub.locate_file(ref))}, weight {ref.weight:g}", True
+    except StoryanimError as error:
+        return f"missing: {error.message}", False
 
 
 def _to_fetch(settings: Settings) -> Any:

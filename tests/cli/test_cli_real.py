@@ -200,6 +200,15 @@ class TestDoctor:
         assert outcome.code == 0
         assert "model depth: missing: " in outcome.out
 
+    def test_it_tells_of_files_that_a_person_brings(self, cli: Cli, here: Path, profile: Path) -> None:
+        (here / "style.safetensors").write_bytes(b"weights")
+        brought = 'loras = [{ file = "style.safetensors", weight = 0.5 }]\nbase = { file = "lost.safetensors" }\n'
+        (here / "own.toml").write_text(profile.read_text().replace("[models]\n", f"[models]\n{brought}", 1))
+        facts = cli("doctor", "--profile", "own.toml", "--json").json
+        assert facts["model loras style.safetensors"].endswith(", weight 0.5")
+        assert facts["model base lost.safetensors"].startswith("missing: there is no file")
+        assert facts["smoke run"].startswith("not tried")
+
 
 def test_settings_come_from_the_working_folder(cli: Cli, here: Path, profile: Path, real_index: Path) -> None:
     (here / "one.txt").write_text("A bear runs.")
