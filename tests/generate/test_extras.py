@@ -33,7 +33,8 @@ from storyanim.errors import StoryanimError, UsageError
 from storyanim.generate.extras import load_motion_file
 from storyanim.generate.generator import StoryGenerator
 from storyanim.generate.load import load_pipeline
-from storyanim.generate.regions import Region, RegionAttention, reads_text
+from storyanim.generate.regions import Region, RegionAttention
+from storyanim.generate.regions_lora import reads_text
 
 TOLERANCE = 1e-5
 

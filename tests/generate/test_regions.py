@@ -15,7 +15,8 @@ from tolerance import assert_close
 from storyanim.artifacts import Box, Shot, ShotEntity, ShotEvent, Storyboard
 from storyanim.engine.steps import content_key
 from storyanim.errors import UsageError
-from storyanim.generate.regions import Region, RegionAttention, assign_cells, reads_text, regions_of
+from storyanim.generate.regions import Region, RegionAttention, assign_cells, regions_of
+from storyanim.generate.regions_lora import reads_text
 from storyanim.generate.story_pipeline import StoryVideoPipeline
 
 LEFT, RIGHT = Box(x1=0.5), Box(x0=0.5)

@@ -15,7 +15,8 @@ from tolerance import assert_close
 from storyanim.artifacts import Box
 from storyanim.config import ModelRef, Models
 from storyanim.generate.load import load_pipeline
-from storyanim.generate.regions import Region, RegionAttention, reads_text
+from storyanim.generate.regions import Region, RegionAttention
+from storyanim.generate.regions_lora import reads_text
 from storyanim.generate.story_pipeline import StoryVideoPipeline
 
 LEFT, RIGHT = Box(x1=0.5), Box(x0=0.5)
