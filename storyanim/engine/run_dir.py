@@ -36,9 +36,10 @@ class RunDir:
 
     Use it as a context manager. Entering makes the folder or goes on with it, takes the lock, and removes
     what a killed process left half-made. `beside` is for a process that works for the one that has it open:
-    it takes no lock but that the next to open the folder waits for its end, and removes nothing. A folder
-    that was made here vanishes again when an error comes before its first step is done. Raises UsageError for
-    a folder with something else in it or in use, ResourceError for one that cannot be written.
+    it takes no lock but that the next to open the folder waits for its end, and removes nothing; so can a
+    run that is read-only be read. A folder that was made here vanishes again when an error comes before its
+    first step is done. Raises UsageError for a folder with something else in it or in use, ResourceError for
+    one that cannot be written.
     """
 
     def __init__(self, path: Path, *, beside: bool = False) -> None:
@@ -54,7 +55,6 @@ class RunDir:
     def __enter__(self) -> RunDir:
         with folders.disk_errors(self.path):
             if self._beside:
-                self._lock = (self.path / MARK).open("a", encoding="utf-8")
                 self._shared = locks.share(self.path)
                 return self
             check_is_run(self.path)
@@ -222,7 +222,7 @@ class RunDir:
         parts = name.split("/")
         if not all(parts) or any(part.startswith(".") for part in parts):
             raise ValueError(f"no name for something in a run folder: {name!r}")
-        if self._lock is None:
+        if self._lock is None and self._shared is None:
             raise RuntimeError("the run folder is not open; use `with RunDir(path) as run`")
         return self.path.joinpath(*parts)
 

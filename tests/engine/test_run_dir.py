@@ -265,6 +265,15 @@ def interrupt(_: int) -> Path:
 
 
 class TestFolder:
+    def test_looking_at_a_run_writes_nothing(self, folder: Path) -> None:
+        with RunDir(folder) as run:
+            make(run)
+        (folder / run_dir.MARK).unlink()             # as when only what is seen was copied, to a read-only disk
+        before = sorted(folder.rglob("*"))
+        with RunDir(folder, beside=True) as run:
+            assert run.done("film") is not None
+        assert sorted(folder.rglob("*")) == before
+
     def test_a_folder_with_something_else_is_left_alone(self, folder: Path) -> None:
         folder.mkdir()
         (folder / "thesis.txt").write_text("mine")
