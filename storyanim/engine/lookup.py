@@ -7,7 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar
 
-from storyanim.engine.run_dir import RunDir, StepNotDoneError, check_is_run, find_step
+from storyanim.engine.finished_steps import find_step
+from storyanim.engine.run_dir import RunDir, StepNotDoneError, check_is_run
 from storyanim.engine.steps import Step, content_key, function_name, step_key, unwrap
 
 P = ParamSpec("P")

@@ -10,13 +10,20 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import partial as bind
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Concatenate, ParamSpec, TypeVar
 
-from storyanim.config import cache_folder
 from storyanim.engine import folders, locks, store
+from storyanim.engine.finished_steps import (
+    add_to_cache,
+    cached,
+    facts_for,
+    facts_of,
+    keep_old,
+    kept,
+    step_at,
+)
 from storyanim.engine.steps import Step, content_key, function_name, step_key, unwrap, version_of
 from storyanim.errors import StoryanimError, UsageError
 
@@ -108,9 +115,9 @@ class RunDir:
         """
         place = self._place(name)
         key = step_key(function, _only_positional(inputs, named))
-        if _facts_for(place, key) is None and (found := _kept(place, keep, key)) is not None:
+        if facts_for(place, key) is None and (found := kept(place, keep, key)) is not None:
             with folders.disk_errors(self.path):
-                _keep_old(place, keep)
+                keep_old(place, keep)
                 folders.remove_path(place)           # damaged, or it were kept
                 found.rename(place)
         return self._step(name, function, _only_positional(inputs, named), keep=keep)
@@ -121,7 +128,7 @@ class RunDir:
     ) -> Step[T]:
         place = self._place(name)
         key = step_key(function, inputs)
-        lying = _facts_of(place)
+        lying = facts_of(place)
         facts = lying if lying and lying["key"] == key else None
         damaged = lying is None and place.is_dir()
         if facts is None and shared:
@@ -133,7 +140,7 @@ class RunDir:
             facts = self._compute(place, key, function, inputs, writes=writes, shared=shared, keep=keep)
         if damaged:
             self.log("mended", step=name)
-        return _handle(name, place, facts, fresh)
+        return step_at(name, place, facts, fresh)
 
     @contextmanager
     def only_done(self) -> Iterator[None]:
@@ -148,8 +155,8 @@ class RunDir:
     def done(self, name: str) -> Step[Any] | None:
         """Return the step that lies whole in the folder `name`, whatever its inputs; None without one."""
         place = self._place(name)
-        facts = _facts_of(place)
-        return _handle(name, place, facts, fresh=False) if facts else None
+        facts = facts_of(place)
+        return step_at(name, place, facts, fresh=False) if facts else None
 
     def key_of(self, name: str) -> str:
         """Return the key of the step in the folder `name`, by its manifest alone; "" without one."""
@@ -241,9 +248,9 @@ class RunDir:
                          "kind": kind, "content": content_key(value)}
                 folders.write_manifest(partial, facts)
                 if shared:
-                    _add_to_cache(partial, key)
+                    add_to_cache(partial, key)
                 if keep:
-                    _keep_old(place, keep)
+                    keep_old(place, keep)
                 folders.atomic_replace(partial, place)
             except BaseException as error:
                 folders.remove_path(partial)
@@ -255,13 +262,13 @@ class RunDir:
 
     def _fetch(self, place: Path, key: str) -> dict[str, Any] | None:
         """Copy the step from the shared cache, if that has it whole."""
-        cached = _cached(key)
-        if (facts := _facts_for(cached, key)) is None:
+        there = cached(key)
+        if (facts := facts_for(there, key)) is None:
             return None
         partial = folders.partial_path(place)
         with folders.disk_errors(self.path):
             try:
-                shutil.copytree(cached, partial)
+                shutil.copytree(there, partial)
                 folders.atomic_replace(partial, place)
             finally:
                 folders.remove_path(partial)
@@ -273,68 +280,6 @@ def _only_positional(inputs: tuple[object, ...], named: Mapping[str, object]) ->
     if named:
         raise TypeError(f"a step's inputs are given by position, not by name: {', '.join(named)}")
     return inputs
-
-
-def _handle(name: str, place: Path, facts: dict[str, Any], fresh: bool) -> Step[Any]:
-    return Step(name, facts["key"], facts["content"], place, fresh, bind(store.load, facts["kind"]))
-
-
-def find_step(name: str, place: Path, key: str, *, shared: bool = False, keep: str = "") -> Step[Any] | None:
-    """Return a step with this key, wherever it lies whole: in place, shared, or kept beside it."""
-    other = _kept(place, keep, key) if keep else None
-    for folder in (place, *([_cached(key)] if shared else []), *([other] if other else [])):
-        if (facts := _facts_for(folder, key)) is not None:
-            return _handle(name, folder, facts, fresh=False)
-    return None
-
-
-def _facts_for(place: Path, key: str) -> dict[str, Any] | None:
-    """Return the facts of the step in `place`, when it is whole and has this key."""
-    facts = _facts_of(place)
-    return facts if facts and facts["key"] == key else None
-
-
-def _facts_of(place: Path) -> dict[str, Any] | None:
-    facts = folders.read_manifest(place)
-    known = facts and {"key", "content"} <= facts.keys() and facts.get("kind") in store.CODECS
-    return facts if known else None
-
-
-def kept_name(key: str) -> str:
-    """Return the name under which the result with a key is kept."""
-    return key[:16]
-
-
-def _keep_old(place: Path, keep: str) -> None:
-    """Move a whole result from its place to where it is kept."""
-    if (facts := _facts_of(place)) is not None:
-        target = place.parent / keep / kept_name(facts["key"])
-        target.parent.mkdir(exist_ok=True)
-        folders.remove_path(target)
-        place.rename(target)
-
-
-def _kept(place: Path, keep: str, key: str) -> Path | None:
-    """Return where a result with this key lies whole beside `place`."""
-    stem = place.name.partition("-")[0]
-    others = (place.parent / keep / kept_name(key), *sorted(place.parent.glob(f"{stem}*")))
-    return next((other for other in others if other != place and _facts_for(other, key)), None)
-
-
-def _cached(key: str) -> Path:
-    return cache_folder() / "steps" / key
-
-
-def _add_to_cache(folder: Path, key: str) -> None:
-    """Copy a finished folder to the shared cache; failing to costs only time in a later run."""
-    place = _cached(key)
-    partial = folders.partial_path(place)
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(folder, partial)
-        folders.atomic_replace(partial, place)
-    except OSError:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def is_open(path: Path) -> bool:

@@ -19,7 +19,8 @@ from pydantic import ValidationError
 
 from storyanim.artifacts import Frames, FrozenModel, Reading, Shot
 from storyanim.engine import folders
-from storyanim.engine.run_dir import RunDir, kept_name
+from storyanim.engine.finished_steps import kept_name
+from storyanim.engine.run_dir import RunDir
 from storyanim.engine.steps import Step
 from storyanim.run.checked import take_name
 from storyanim.run.request import read_request
