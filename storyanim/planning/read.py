@@ -156,7 +156,8 @@ def _split_title(text: str, *, known: bool) -> tuple[str, str]:
     if re.match(r"#{1,6}\s+\S", stripped) and rest.strip():
         return ("", text) if known else (_plain(stripped.strip("#")), rest.lstrip("\n"))
     is_short = 0 < len(stripped) <= _MAX_TITLE and not re.search(r"[.!?:;,…\"”»)]$", stripped)
-    begins_marked = any(mark.start <= lead for mark in read_manuscript(text).marks_in(0, lead + 1, "heading", "number", "date", "cue", "transition"))
+    begins_marked = bool(read_manuscript(stripped).marks_in(0, 1, "heading")) or any(        # of a line alone: "Chapter One", and no title
+        mark.start <= lead for mark in read_manuscript(text).marks_in(0, lead + 1, "number", "date", "cue", "transition"))
     if is_short and newline and rest.strip() and not rest.split("\n", 1)[0].strip() and not known and not begins_marked:
         return _plain(stripped), rest.lstrip("\n")
     return "", text

@@ -75,7 +75,7 @@ def mark_labels(marker: Marker) -> None:
     for line, below in zip_longest(lines, lines[1:]):
         if TRANSITION.match(line.words) or (line.after_blank and TRANSITION_LINE.fullmatch(line.words)):
             marker.add(line.start, line.end, "transition")
-        elif _is_label(line) or (below is not None and _is_title(line) and not _is_title(below)):
+        elif _is_label(line) or (below is not None and is_title(line) and not is_title(below)):
             marker.add(line.start, line.end, "heading")
 
 
@@ -86,11 +86,11 @@ def _is_label(line: Line) -> bool:
     return alone and line.words != "I" and _LABEL.fullmatch(line.words) is not None
 
 
-def _is_title(line: Line) -> bool:
+def is_title(line: Line) -> bool:
     """Tell whether a line alone is a title without a number: "The Heron and the Beaver"."""
     spelled = line.words.split()
     capitals = all(word[0].isupper() or (word[0].isalpha() and len(word) < _LONG_WORD) for word in spelled) and spelled[0][0].isupper()
-    return line.after_blank and line.before_blank and 1 < len(spelled) <= _TITLE_WORDS and capitals and not line.words.isupper() \
+    return line.after_blank and line.before_blank and 1 < sum(len(word) > 1 for word in spelled) <= _TITLE_WORDS and capitals and not line.words.isupper() \
         and line.words[-1].isalnum()
 
 
