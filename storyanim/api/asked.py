@@ -143,8 +143,8 @@ def _checked_settings(request: FilmRequest) -> Settings:
     check_settings(loaded)
     check_ffmpeg()
     check_sound(loaded.sound)
-    if request.index:
-        read_info(Path(request.index))
+    if index := request.index or loaded.retrieve.index:
+        read_info(Path(index))
     if request.story is not None:
         check_language(request.story, loaded)
     return loaded

@@ -11,7 +11,8 @@ from typing import Any
 
 from storyanim.errors import UsageError
 
-_PATHS = {"repo", "file", "files", "vocabulary", "font", "music", "voices", "lancedb_uri"}   # such settings
+# settings that are paths
+_PATHS = {"repo", "file", "files", "vocabulary", "font", "music", "voices", "lancedb_uri", "index"}
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 PROFILE_NAMES = ("storybook", "sd15", "sd15-lightning", "sd15-lcm", "wan-vace")
 

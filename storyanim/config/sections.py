@@ -56,6 +56,8 @@ class RetrieveSettings(Section):
     """Query to footage."""
 
     encoder: Literal["clip", "frozen_in_time"] = "clip"   # what kind models.encoder is
+    # folder of the footage that is searched unless a run names another; "": the bundled
+    index: str = Field("", json_schema_extra=SPEED)
     candidates: int = Field(8, ge=1, le=100)         # kept and shown for each shot
     window_s: float = Field(2.0, gt=0)               # length of an indexed window
     # mean absolute frame difference under which a clip ranks lower

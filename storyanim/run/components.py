@@ -79,7 +79,7 @@ def build_components(
 
     Args:
         settings: of the run.
-        index: folder of the footage index; None: the bundled one.
+        index: folder of the footage index; None: the profile's, or the bundled one.
         planning: told how far the plan of the story is.
 
     Raises UsageError, ModelError, IndexFolderError, MotionError.
@@ -87,6 +87,7 @@ def build_components(
     from storyanim.planning import build_planner, load_vocabulary
 
     check_settings(settings)
+    index = index or settings.retrieve.index
     vocabulary = load_vocabulary(settings)
     depth, encoder = build_depth_estimator(settings), build_encoder(settings)
     opened = open_index(Path(index) if index else bundled_index(encoder, planning), settings, vocabulary,
@@ -175,7 +176,8 @@ def _place_of_bundled_index(encoder: TextVideoEncoder) -> Path:
 
 def is_index_ready(settings: Settings, index: str | None) -> bool:
     """Return whether there is an index for a run, so that none is built of the bundled footage first."""
-    return index is not None or (_place_of_bundled_index(build_encoder(settings)) / INFO).is_file()
+    own = index or settings.retrieve.index
+    return bool(own) or (_place_of_bundled_index(build_encoder(settings)) / INFO).is_file()
 
 
 def open_index(

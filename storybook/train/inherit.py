@@ -17,20 +17,23 @@ from storybook.train.request import Request
 from storybook.train.retokenize import refit_clip, refit_text_encoder
 from storybook.world import WORLDS, captions, sample_spec
 
-KEPT = Path(__file__).parents[1] / "weights/storybook-2"  # an unfinished training, see its README.md
+KEPT = Path(__file__).parents[1] / "weights/storybook-2"  # a family whose training goes on, see its README.md
 VAE, UNET, TEXT, CLIP = "pipeline/vae", "pipeline/unet", "pipeline/text_encoder", "clip"
 COPIED = (UNET, "structure", "depth")
-KEPT_PARTS = {VAE: "vae", UNET: "unet", TEXT: "text_encoder", "structure": "structure"}  # by the name kept
+TRAINED = (VAE, UNET, TEXT, "structure", "depth", CLIP)
 VOCAB_SIZE, MAX_TOKENS = 1600, 64
 CAPTIONS, SEED = 20_000, 3_000_000  # of each world
 
 
 def keep(family: Path, folder: Path) -> None:
-    """Copy what cost most to train: autoencoder, video U-Net, its text encoder, structure encoder, tokenizer."""
-    for part, name in KEPT_PARTS.items():
-        shutil.rmtree(folder / name, ignore_errors=True)
-        shutil.copytree(family / part, folder / name)
-    CLIPTokenizer.from_pretrained(family / CLIP).save_pretrained(folder / "tokenizer")
+    """Copy a family with its clips, index and profile; what `folder` has beside it, a README.md, stays."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted(family.iterdir()):
+        if path.is_dir():
+            shutil.rmtree(folder / path.name, ignore_errors=True)
+            shutil.copytree(path, folder / path.name)
+        else:
+            shutil.copy2(path, folder / path.name)
 
 
 def inherit(request: Request) -> CLIPTokenizer:
@@ -40,8 +43,8 @@ def inherit(request: Request) -> CLIPTokenizer:
     """
     out, bundled = request.out, asset("storybook")
     tokens = _tokenizer(out / CLIP)
-    for part, name in KEPT_PARTS.items():
-        _copy(KEPT / name, out / part)
+    for part in TRAINED:
+        _copy(KEPT / part, out / part)
     for part in COPIED:
         _copy(bundled / part, out / part)
     old = CLIPTokenizer.from_pretrained(bundled / CLIP)
@@ -74,7 +77,7 @@ def _copy(source: Path, folder: Path) -> None:
 def _tokenizer(folder: Path) -> CLIPTokenizer:
     """Return the family's tokenizer; learned when there is none, nor one kept."""
     if not (folder / "tokenizer.json").is_file():
-        kept = KEPT / "tokenizer"
+        kept = KEPT / CLIP
         tokens = (
             CLIPTokenizer.from_pretrained(kept)
             if kept.is_dir()

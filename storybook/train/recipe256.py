@@ -124,7 +124,7 @@ def go_on(name: str) -> Callable[[Request], dict[str, float]]:
 
 def train_autoencoder(request: Request) -> dict[str, float]:
     """Train by reconstruction: both halves, or the decoder alone once a denoiser knows the latents."""
-    if not request.scratch and (inherit.KEPT / "vae").is_dir():
+    if not request.scratch and (inherit.KEPT / inherit.VAE).is_dir():
         inherit.inherit(request)
     fixed = request.goes_on("pipeline/unet")
     stage = DeepAutoencoderStage(
@@ -178,7 +178,7 @@ BUDGETS = {
 def _encoder(request: Request) -> Path:
     """Return the folder of the autoencoder. Raises ModelError where there is none, nor one kept."""
     folder = request.out / "pipeline/vae"
-    if not (folder / "config.json").is_file() and (inherit.KEPT / "vae").is_dir():
+    if not (folder / "config.json").is_file() and (inherit.KEPT / inherit.VAE).is_dir():
         inherit.inherit(request)
     if not (folder / "config.json").is_file():
         raise ModelError(f"there is no autoencoder in {folder}", hint="train the stage autoencoder first")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from coloured import ColourEncoder
 
+import storyanim
 from storyanim.config import DEFAULT_INDEX, asset, load_settings
+from storyanim.engine.steps import content_key
+from storyanim.errors import IndexFolderError
 from storyanim.retrieve.encoders import build_encoder
 from storyanim.retrieve.index_format import read_info
 from storyanim.run import components
@@ -27,3 +31,22 @@ def test_another_encoder_has_an_index_made_once(videos: Path, monkeypatch: pytes
     made = (folder / "index.json").stat().st_mtime_ns
     assert components.bundled_index(ColourEncoder()) == folder
     assert (folder / "index.json").stat().st_mtime_ns == made
+
+
+def test_a_profile_has_an_index_of_its_own_unless_a_run_names_another(videos: Path, tmp_path: Path) -> None:
+    for name in ("own", "other"):
+        shutil.copytree(asset(DEFAULT_INDEX), tmp_path / name)
+    profile = tmp_path / "mine.toml"
+    profile.write_text('extends = "storybook"\n[retrieve]\nindex = "own"\n', "utf-8")
+    settings = load_settings(str(profile))
+    assert components.build_components(settings, None).index.folder == tmp_path / "own"
+    assert components.build_components(settings, str(tmp_path / "other")).index.folder == tmp_path / "other"
+    assert content_key(settings.retrieve) == content_key(load_settings("storybook").retrieve)  # an index counts by its contents
+
+
+def test_an_index_that_a_profile_names_and_is_not_there_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    profile = tmp_path / "mine.toml"
+    profile.write_text('extends = "storybook"\n[retrieve]\nindex = "gone"\n', "utf-8")
+    with pytest.raises(IndexFolderError, match="gone"):
+        storyanim.make_film(storyanim.Story(title="t", text="A bear ran."), out=tmp_path / "film", profile=str(profile))
+    assert not (tmp_path / "film").exists()

@@ -170,7 +170,7 @@ def test_a_training_goes_on_from_what_was_kept(
     monkeypatch.setattr(inherit, "KEPT", tmp_path / "kept")
     again = replace(request_, out=tmp_path / "out")
     inherit.inherit(again)
-    for part in ("pipeline/vae", "pipeline/text_encoder", "pipeline/unet", "structure"):
+    for part in inherit.TRAINED:
         before, after = ({name: value for path in sorted((out / part).glob("*.safetensors"))
                           for name, value in load_file(path).items()} for out in (request_.out, again.out))
         assert before.keys() == after.keys()
@@ -197,10 +197,13 @@ def test_the_library_has_every_kind_at_every_action_and_groups() -> None:
 
 def test_the_library_comes_with_captions_vocabulary_and_profile(tmp_path: Path) -> None:
     request = Request(tmp_path / "work", tmp_path, LoopOptions(steps=1), scenes=2)
+    for part in ("pipeline", "index"):                             # what lies beside a profile is named by where it lies
+        (tmp_path / part).mkdir()
     assert run_stage("library", request) == {"clips": 2.0}
     settings = load_settings(str(tmp_path / "profile.toml"))
     assert (settings.generate.width_px, settings.generate.height_px) == (256, 256)
     assert settings.models.pipeline.folder == tmp_path / "pipeline"
+    assert settings.retrieve.index == str(tmp_path / "index")
     assert "with a {} crown" in settings.personalize.appearance_phrases
     assert "with {} stripes" in settings.personalize.appearance_phrases
     assert Vocabulary.load(Path(str(settings.vocabulary))).kinds["creature"]["girl"].say == "girl"
