@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -185,8 +186,11 @@ class _Writer:
         picture = Picture(tuple(actors), scene.value if scene else indoors, self._value("time_of_day", setting.time_of_day),
                           "" if setting.indoors else self._value("weather", setting.weather), self._camera(beat))
         plain = tuple(Actor(self._plain(p), action=a.action) for p, a in zip(people * len(actors), actors, strict=False))
-        lacking = self._unsupported_words(staging, beat, drawn, scene, is_said)
-        return Wording(self.vocabulary.say(Picture(plain, picture.scene)), self.vocabulary.say(picture), tuple(people), staging.doers,
+        prompt = self.vocabulary.say(picture)
+        deeds = [self.vocabulary.kinds["action"][a.action].words for a in actors if a.action]         # who reads has a book
+        said = frozenset(re.findall(r"\w+", " ".join([prompt, *(word for words in deeds for word in words)])))
+        lacking = tuple(word for word in self._unsupported_words(staging, beat, drawn, scene, is_said) if word not in said)
+        return Wording(self.vocabulary.say(Picture(plain, picture.scene)), prompt, tuple(people), staging.doers,
                        lacking, max(1, len(actors)), self._entities(people, picture, beat), self._events(picture, beat))
 
     def _action_of(self, person: Person, staging: Staging, drawn: Sequence[Person], action: str) -> str:
@@ -326,7 +330,8 @@ class _Writer:
         """Tell whether the prompt says a thing as place, time, weather or accessory, or it is none to draw."""
         place = self.vocabulary.find("scene", head)
         where = beat.setting.place.rpartition(" ")[2]
-        if place and place.exact and head in {where, lemma_of_noun(where)}:
-            return True
+        shown = self._scene(beat.setting)
+        if place and place.exact and (head in {where, lemma_of_noun(where)} or (shown and place.value == shown.value)):
+            return True                              # a bed is of the bedroom
         known = any(self._find(kind, text) for kind in ("accessory", "time_of_day", "weather"))
         return known or head == "camera" or not head.isalpha()

@@ -40,6 +40,16 @@ def test_a_stand_in_does_what_the_story_says(text: str, actions: list[str]) -> N
     assert [re.findall("|".join(BUNDLED.kinds["action"]), shot.prompt) for shot in shots] == [[a] for a in actions]
 
 
+@pytest.mark.parametrize(("text", "said", "lacking"), [
+    ("A girl rode a bicycle on the beach.", "bicycle", ()), ("A cat slept in a bed.", "bedroom", ()),
+    ("A boy read a book in the park.", "reading", ()), ("A girl rode a camel on the beach.", "beach", ("camel",)),
+])
+def test_what_the_prompt_says_is_not_lacking(text: str, said: str, lacking: tuple[str, ...]) -> None:
+    shot = RulePlanner(PlanSettings(), PEOPLE).plan(Story(title="t", text=text), ()).shots[0]
+    assert said in shot.prompt
+    assert shot.unsupported_words == lacking
+
+
 @pytest.mark.parametrize(("name", "part"), [
     ("Father Christmas", "Father Christmas"), ("Saint Nicholas", "Father Christmas"), ("Grandmother May", "old woman"),
     ("Uncle October", "man"),
