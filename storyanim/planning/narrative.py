@@ -88,6 +88,7 @@ class Setting:
     indoors: bool = False                            # weather is remembered but out of sight
     around: str = ""                                 # what a spot lies in: the lake of a jetty
     snow_lies: bool = False                          # somebody is in it: "danced in the snow"
+    has: tuple[str, ...] = ()                        # what is said to be in it: the flowers of "a room with flowers"
 
     def stayed(self) -> Setting:
         """Return it for who is there and goes no way: at the stream that another jumps over."""

@@ -36,6 +36,7 @@ class Place:
     name: str                                        # "golden palace"
     head: str                                        # "palace"
     is_room: bool = False                            # told by a thing in it: "bed"
+    has: tuple[str, ...] = ()                        # what stands in it, as the phrase says: "a room with flowers"
 
 
 def read_heading(line: str) -> Setting:
@@ -92,7 +93,8 @@ def place_in(preposition: str, head: Token) -> Place:
     """Return the place that a phrase names, which `is_where` tells to be one."""
     token = place_of(head)
     preposition = {"before": "in front of", "past": "by"}.get(preposition, preposition)
-    return Place(preposition, _say_place(token), token.lemma_.lower())
+    has = [t for c in token.children if c.lower_ in {"with", "full"} for p in (c, *c.children) for t in p.children if t.dep_ == "pobj"]
+    return Place(preposition, _say_place(token), token.lemma_.lower(), has=tuple(t.lemma_.lower() for t in has))
 
 
 def place_of(head: Token) -> Token:

@@ -137,7 +137,8 @@ class SettingReader:
                 self._vehicles.clear()
             self._others = self._around if before.place.rpartition(" ")[2] in words("spot") and not clause.passive else before
         if clause.verb is not None and _is_past_perfect(clause.verb) and before.place and before.place != self.now.place:
-            self._after = replace(self.now, place=before.place, preposition=before.preposition, indoors=before.indoors, around=before.around)
+            self._after = replace(self.now, place=before.place, preposition=before.preposition, indoors=before.indoors, around=before.around,
+                                  has=before.has)
         if before.place != self.now.place:
             self._setters = doers if clause.lemma == "be" else ()
         self._own |= {id(p): self.now for who in meant.values() for p in who} | {id(p): self.now for p in doers}
@@ -194,7 +195,7 @@ class SettingReader:
 
     def _go(self, where: Setting) -> None:
         """Be at another place, at the same time."""
-        self.now = replace(self.now, place=where.place, preposition=where.preposition, indoors=where.indoors, around=where.around,
+        self.now = replace(self.now, place=where.place, preposition=where.preposition, indoors=where.indoors, around=where.around, has=where.has,
                            snow_lies=where.snow_lies)
 
     # ── place ──
@@ -320,6 +321,7 @@ class SettingReader:
         spot = place.head in words("spot", "part of a house") and not place.is_room
         around = before.around if before.place.rpartition(" ")[2] in words("spot", "part of a house") else before.place
         return replace(before, place=name, preposition=short, indoors=indoors, around=around if spot else "",
+                       has=place.has or (before.has if name == before.place else ()),
                        snow_lies=before.snow_lies and name == before.place)
 
     def _leave(self, verb: Token, lemma: str, modifiers: list[tuple[str, Token]], objects: list[Token]) -> None:

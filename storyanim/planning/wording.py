@@ -289,7 +289,8 @@ class _Writer:
         """The scene of a setting: who waits outside a house is not in it, and snow that lies is one."""
         if setting.snow_lies and not setting.indoors and (snow := self._find("scene", "snow")):
             return snow
-        found = self._find("scene", setting.place)
+        whole = (self._find("scene", f"{setting.place} with {thing}") for thing in setting.has)      # "a room with flowers"
+        found = next((f for f in whole if f and f.exact and f.start == 0), None) or self._find("scene", setting.place)
         found = (found if found and found.exact else None) or self._find("scene", setting.around) or found
         outside = not setting.indoors and setting.preposition in {"outside", "behind", "near", "beside", "by", "in front of", "outside of"}
         return None if found and outside and found.value in self.vocabulary.indoors else found

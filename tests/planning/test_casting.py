@@ -40,6 +40,12 @@ def test_a_stand_in_does_what_the_story_says(text: str, actions: list[str]) -> N
     assert [re.findall("|".join(BUNDLED.kinds["action"]), shot.prompt) for shot in shots] == [[a] for a in actions]
 
 
+def test_a_place_is_the_one_that_has_what_the_story_says_is_in_it() -> None:
+    text = "A bear danced in a room with flowers. He read a book. A girl sang in a room with two chairs."
+    shots = RulePlanner(PlanSettings(), PEOPLE).plan(Story(title="t", text=text), ()).shots
+    assert ["flowers" in shot.prompt for shot in shots] == [True, True, False]
+
+
 @pytest.mark.parametrize(("text", "said", "lacking"), [
     ("A girl rode a bicycle on the beach.", "bicycle", ()), ("A cat slept in a bed.", "bedroom", ()),
     ("A boy read a book in the park.", "reading", ()), ("A girl rode a camel on the beach.", "beach", ("camel",)),
