@@ -36,6 +36,7 @@ class Place:
     name: str                                        # "golden palace"
     head: str                                        # "palace"
     is_room: bool = False                            # told by a thing in it: "bed"
+    is_new: bool = False                             # "a castle"
     has: tuple[str, ...] = ()                        # what stands in it, as the phrase says: "a room with flowers"
 
 
@@ -94,7 +95,8 @@ def place_in(preposition: str, head: Token) -> Place:
     token = place_of(head)
     preposition = {"before": "in front of", "past": "by"}.get(preposition, preposition)
     has = [t for c in token.children if c.lower_ in {"with", "full"} for p in (c, *c.children) for t in p.children if t.dep_ == "pobj"]
-    return Place(preposition, _say_place(token), token.lemma_.lower(), has=tuple(t.lemma_.lower() for t in has))
+    is_new = any(c.lower_ in {"a", "an"} for c in token.children)
+    return Place(preposition, _say_place(token), token.lemma_.lower(), is_new=is_new, has=tuple(t.lemma_.lower() for t in has))
 
 
 def place_of(head: Token) -> Token:

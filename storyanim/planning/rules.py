@@ -17,7 +17,7 @@ from storyanim.planning.shorten import check_sentences, fit_length, shorten
 from storyanim.planning.vocabulary import Vocabulary
 from storyanim.planning.wording import write_shots
 
-VERSION = 19                                         # raise it when the same story would give another storyboard
+VERSION = 20                                         # raise it when the same story would give another storyboard
 
 
 class RulePlanner:

@@ -313,7 +313,7 @@ class SettingReader:
         enclosed = place.is_room or room_of(place.head) or place.head in words("indoors", "vehicle") - words("open")
         inside = preposition in {"in", "into", "inside", "back to", "back into", "on", "aboard"} or name == "home" or (
             room_of(place.head) and preposition not in OUTSIDE) or preposition in _THROUGHOUT
-        if enclosed and preposition in OUTSIDE and before.place and not before.indoors:
+        if enclosed and preposition in OUTSIDE and before.place and not before.indoors and not place.is_new:
             return before                            # "waited outside the house", in the forest
         short = "in" if (enclosed and preposition in _THROUGHOUT) or preposition in {"into", "inside", "through", "within", "in", "back into"} or MIDST.fullmatch(preposition) else \
             preposition if preposition in {"on", "under", "over", "along", *OUTSIDE} else "at"

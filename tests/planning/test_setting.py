@@ -22,6 +22,8 @@ class TestPlace:
         ("Mia played on the beach. Mia ran to the forest. She sat down.", ["beach", "forest", "forest"]),
         ("The boys ran home. They slept.", ["home", "home"]),
         ("The king sang before an old church. He danced.", ["old church", "old church"]),
+        ("Mia sang in the garden. A robot danced in front of a castle.", ["garden", "castle"]),
+        ("Mia sang in the forest. A robot danced outside the house.", ["forest", "forest"]),
         ("The girl talked with Tom before the museum. They laughed.", ["museum", "museum"]),
         ("The wolf ran past a dark forest. A girl danced.", ["dark forest", "dark forest"]),
         ("When they entered the castle, the king bowed. He smiled.", ["castle", "castle"]),
