@@ -88,7 +88,7 @@ class FilmAsked:
 
     def pins(self) -> dict[str, str]:
         """Return the commits that the run's index and its earlier runs bind models to."""
-        index = Path(self.request.index) if self.request.index else None
+        index = self.settings.footage_index(self.request.index)
         return index_pins(index, self.settings) | read_pins(self.folder)
 
 
@@ -143,8 +143,8 @@ def _checked_settings(request: FilmRequest) -> Settings:
     check_settings(loaded)
     check_ffmpeg()
     check_sound(loaded.sound)
-    if index := request.index or loaded.retrieve.index:
-        read_info(Path(index))
+    if index := loaded.footage_index(request.index):
+        read_info(index)
     if request.story is not None:
         check_language(request.story, loaded)
     return loaded

@@ -104,6 +104,10 @@ class Settings(BaseSettings):
         width_px, height_px = min(sizes, key=lambda size: abs(math.log(size[0] / size[1] / shape)))
         return data | {"generate": generate | {"width_px": width_px, "height_px": height_px}}
 
+    def footage_index(self, given: str | None) -> Path | None:
+        """Return the index that a run names, else the profile's; None: the bundled one."""
+        return Path(name) if (name := given or self.retrieve.index) else None
+
     @property
     def vocabulary_path(self) -> Path | None:
         """The vocabulary's file on this disk."""

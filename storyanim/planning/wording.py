@@ -312,7 +312,7 @@ class _Writer:
         for event in beat.events:
             for phrase in (*event.subjects, *event.objects, *event.modifiers):
                 words += [self._word_of(p) for p in phrase.people if not self._is_shown(p, drawn)]
-                if not phrase.people and not is_time(phrase) and not self._says_thing(phrase.head, phrase.text, beat):
+                if not phrase.people and not is_time(phrase) and not self._says_thing(phrase.head, phrase.text, beat, scene):
                     words.append(phrase.head)
         if scene is not None and not scene.exact:
             words.append(beat.setting.place.rpartition(" ")[2])
@@ -327,11 +327,10 @@ class _Writer:
     def _word_of(person: Person) -> str:
         return person.names[0] if person.noun == "person" and person.names else kind_of(person)
 
-    def _says_thing(self, head: str, text: str, beat: Beat) -> bool:
+    def _says_thing(self, head: str, text: str, beat: Beat, shown: Found | None) -> bool:
         """Tell whether the prompt says a thing as place, time, weather or accessory, or it is none to draw."""
         place = self.vocabulary.find("scene", head)
         where = beat.setting.place.rpartition(" ")[2]
-        shown = self._scene(beat.setting)
         if place and place.exact and (head in {where, lemma_of_noun(where)} or (shown and place.value == shown.value)):
             return True                              # a bed is of the bedroom
         known = any(self._find(kind, text) for kind in ("accessory", "time_of_day", "weather"))

@@ -87,11 +87,11 @@ def build_components(
     from storyanim.planning import build_planner, load_vocabulary
 
     check_settings(settings)
-    index = index or settings.retrieve.index
+    footage = settings.footage_index(index)
     vocabulary = load_vocabulary(settings)
     depth, encoder = build_depth_estimator(settings), build_encoder(settings)
-    opened = open_index(Path(index) if index else bundled_index(encoder, planning), settings, vocabulary,
-                        bundled=not index)
+    opened = open_index(footage or bundled_index(encoder, planning), settings, vocabulary,
+                        bundled=footage is None)
     if not hub.is_same_model(opened.info.encoder, encoder.fingerprint):
         raise IndexFolderError(
             f"the index {opened.folder} was made with another encoder than this profile's",
@@ -100,7 +100,7 @@ def build_components(
     generator = build_generator(settings)
     _ = depth.fingerprint, generator.fingerprint     # a model that is missing is reported before any work
     planner = build_planner(settings, vocabulary, planning)
-    story_words = settings.retrieve.story_words and bool(index) and not _is_bundled(opened)
+    story_words = settings.retrieve.story_words and footage is not None and not _is_bundled(opened)
     reader = VisionReader(settings) if settings.check.vision_model else build_reader(settings, encoder)
     _ = reader.fingerprint                           # the same of it
     return Components(settings, vocabulary, planner, encoder, opened, story_words, depth, generator, reader,
@@ -176,8 +176,8 @@ def _place_of_bundled_index(encoder: TextVideoEncoder) -> Path:
 
 def is_index_ready(settings: Settings, index: str | None) -> bool:
     """Return whether there is an index for a run, so that none is built of the bundled footage first."""
-    own = index or settings.retrieve.index
-    return bool(own) or (_place_of_bundled_index(build_encoder(settings)) / INFO).is_file()
+    named = settings.footage_index(index) is not None
+    return named or (_place_of_bundled_index(build_encoder(settings)) / INFO).is_file()
 
 
 def open_index(

@@ -77,8 +77,7 @@ class Limits:
 
     def _nowhere(self, names: list[tuple[Where, str]]) -> Iterator[Problem]:
         clips = {name for _, name in names if not is_user_footage(name)}
-        index = self.index or Path(self.request.index or self._settings.retrieve.index
-                                   or asset(DEFAULT_INDEX))
+        index = self.index or self._settings.footage_index(self.request.index) or asset(DEFAULT_INDEX)
         unknown = unknown_clips(index, clips) if clips else {}
         if unknown and self.folder is not None:
             unknown = {name: near for name, near in unknown.items() if name not in _found_in(self.folder)}

@@ -9,6 +9,7 @@ import pytest
 from coloured import ColourEncoder
 
 import storyanim
+from storyanim.api import asked
 from storyanim.config import DEFAULT_INDEX, asset, load_settings
 from storyanim.engine.steps import content_key
 from storyanim.errors import IndexFolderError
@@ -50,3 +51,17 @@ def test_an_index_that_a_profile_names_and_is_not_there_is_told_before_anything_
     with pytest.raises(IndexFolderError, match="gone"):
         storyanim.make_film(storyanim.Story(title="t", text="A bear ran."), out=tmp_path / "film", profile=str(profile))
     assert not (tmp_path / "film").exists()
+
+
+def test_a_profiles_index_binds_its_encoders_commit_as_a_runs_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(asset(DEFAULT_INDEX), tmp_path / "own")
+    profile = tmp_path / "mine.toml"
+    profile.write_text('extends = "storybook"\n[retrieve]\nindex = "own"\n', "utf-8")
+    looked_at: list[Path | None] = []
+    monkeypatch.setattr(asked, "index_pins", lambda index, settings: looked_at.append(index) or {})
+    story = storyanim.Story(title="t", text="A bear ran.")
+    for named in (None, str(asset(DEFAULT_INDEX))):
+        asked.asked_for(story, tmp_path / "film", {"profile": str(profile), "index": named}).pins()
+    assert looked_at == [tmp_path / "own", asset(DEFAULT_INDEX)]
