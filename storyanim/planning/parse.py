@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from storyanim.planning.english import english_verbs, is_speech, load_model
+from storyanim.planning.english import english_verbs, is_speech, load_model, lookups
 from storyanim.planning.forms import Manuscript, Mark
 from storyanim.planning.inflection import lemma_of_noun, lemma_of_verb
 from storyanim.planning.quotes import Quotation, find_speech
@@ -80,7 +80,7 @@ def story_end(token: Token) -> int:
 
 def is_known_noun(token: Token) -> bool:
     """Tell whether a word is a noun of English, and not only a name."""
-    known = load_model().get_pipe("lemmatizer").lookups.get_table("lemma_index")["noun"]
+    known = lookups().get_table("lemma_index")["noun"]
     return token.lower_ in known or (token.pos_ == "NOUN" and token.lemma_ in known)
 
 
@@ -213,7 +213,7 @@ def _make_doc(nlp: Any, text: str, block: tuple[int, int], quotations: Sequence[
         at = end
     _add_plain(nlp, text, at, stop, found)
     _lower_shouts(text, found, small)
-    _lower_nouns(found, nlp.get_pipe("lemmatizer").lookups.get_table("lemma_index"))
+    _lower_nouns(found, lookups().get_table("lemma_index"))
     spaces = [end < start for end, start in zip(found.ends, [*found.starts[1:], stop], strict=False)]
     for i in found.speech:
         spaces[i] = found.words[i] == '"' and i + 1 not in found.speech
@@ -278,7 +278,7 @@ def _lower_shouts(text: str, found: _Words, small: frozenset[str]) -> None:
 
 def _with_known_names(found: _Words, nlp: Any) -> list[str]:
     """Return the words with "Mary" and "John" for names that spaCy may take for verbs, adjectives or plurals."""
-    known = nlp.get_pipe("lemmatizer").lookups.get_table("lemma_index")
+    known = lookups().get_table("lemma_index")
 
     def is_name(i: int) -> bool:
         word = found.words[i].lower()
